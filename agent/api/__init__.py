@@ -1,0 +1,1 @@
+"""The agent's REST API: translation between HTTP and commands, nothing else."""

@@ -1,0 +1,1 @@
+"""Making the deployed system bootable: UEFI entries."""

@@ -1,0 +1,1 @@
+"""What the controller may order the agent to do."""

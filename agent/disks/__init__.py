@@ -1,0 +1,1 @@
+"""Disks: root device choice, partition tables, wiping, checks before writing."""

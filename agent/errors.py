@@ -1,0 +1,93 @@
+"""Every error the agent raises on purpose.
+
+Two axes only: whether trying again can help (:class:`TemporaryError`), and the number that the Ironic protocol wants in
+``command_error.code`` or as HTTP status (``status``). A message says what failed, on what, why, and what to do next.
+"""
+
+from http import HTTPStatus
+
+
+class AgentError(Exception):
+    """Base of all agent errors; ``status`` is the HTTP status or ``command_error.code``."""
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class TemporaryError(AgentError):
+    """Trying again after ``delay_s`` seconds may help."""
+
+    def __init__(self, message: str, *, delay_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
+
+
+class InvalidRequest(AgentError):
+    """The caller sent something malformed: bad JSON, an unknown command of a known namespace, a bad parameter."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class NotFound(AgentError):
+    """The command, namespace or device that was named does not exist."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Unauthorized(AgentError):
+    """The agent token is missing or wrong."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class AgentBusy(AgentError):
+    """Another command is running; one at a time."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class VersionMismatch(AgentError):
+    """The hardware managers changed since the controller fetched the steps."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class CommandFailed(AgentError):
+    """A program that was run ended with an exit status that was not expected, or ran out of time."""
+
+
+class NoSuitableDisk(AgentError):
+    """No disk matches the root device hints, or none is large enough."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class DiskInUse(AgentError):
+    """The disk is mounted, protected or held by another device."""
+
+
+class ImageError(AgentError):
+    """The image is unusable: wrong checksum, wrong format, truncated, too large."""
+
+
+class ImageDownloadError(AgentError):
+    """The image could not be fetched."""
+
+
+class ConfigDriveError(AgentError):
+    """The config drive is malformed, too large, or does not fit on the disk."""
+
+
+class BootloaderError(AgentError):
+    """The firmware could not be told to boot the deployed system."""
+
+
+class EraseError(AgentError):
+    """A disk was not erased as asked."""
+
+
+class LookupFailed(AgentError):
+    """The controller does not know this machine or could not be reached in time."""
+
+
+class PluginError(AgentError):
+    """A hardware manager could not be loaded, or two contradict each other."""

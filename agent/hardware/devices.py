@@ -1,0 +1,96 @@
+"""Devices of the machine as plain values, in our own words; ``agent.inspection`` turns them into wire types."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDevice:
+    """A whole disk; ``None`` = the device does not say.
+
+    ``serials`` and ``wwns`` hold every known spelling (lsblk, udev short and long); ``serial`` and ``wwn`` the preferred one.
+    """
+
+    path: Path
+    size_bytes: int
+    logical_sector_bytes: int
+    physical_sector_bytes: int
+    is_rotational: bool
+    is_read_only: bool = False
+    is_removable: bool = False
+    model: str | None = None
+    vendor: str | None = None
+    serial: str | None = None
+    serials: tuple[str, ...] = ()
+    wwn: str | None = None
+    wwns: tuple[str, ...] = ()
+    wwn_with_extension: str | None = None
+    wwn_vendor_extension: str | None = None
+    hctl: str | None = None
+    by_path: str | None = None
+    transport: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInterface:
+    """A physical network interface; ``mac`` is lower-case with colons, ``speed_mbps`` in Mbit/s."""
+
+    name: str
+    mac: str
+    has_carrier: bool
+    ipv4: str | None = None
+    ipv6: str | None = None
+    vendor: str | None = None
+    product: str | None = None
+    pci_address: str | None = None
+    driver: str | None = None
+    speed_mbps: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processor:
+    """All processors of the machine together; ``frequency_mhz`` as text, empty if unknown."""
+
+    model_name: str
+    frequency_mhz: str
+    count: int
+    architecture: str
+    flags: tuple[str, ...]
+    socket_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainMemory:
+    """Main memory: what the kernel can use and what is plugged in."""
+
+    total_bytes: int
+    physical_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemIdentity:
+    """What DMI says of the machine; empty text where it says nothing."""
+
+    product_name: str
+    serial_number: str
+    manufacturer: str
+    firmware_vendor: str = ""
+    firmware_version: str = ""
+    firmware_date: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootEnvironment:
+    """How this ramdisk was booted: ``mode`` is ``bios`` or ``uefi``; ``pxe_mac`` from BOOTIF."""
+
+    mode: str
+    pxe_mac: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmcAddresses:
+    """Where the machine's own BMC answers, ``None`` = none or unknown."""
+
+    ipv4: str | None = None
+    ipv6: str | None = None
+    mac: str | None = None

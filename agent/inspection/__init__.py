@@ -1,0 +1,1 @@
+"""What the machine is: the inventory sent to the controller."""

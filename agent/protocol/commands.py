@@ -1,0 +1,79 @@
+"""Commands of the agent's REST API and their results (Ironic agent API v1).
+
+``progress`` is ours; Ironic's conductor ignores fields that it does not know.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class CommandStatus(StrEnum):
+    """State of a command; the values are Ironic's."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    VERSION_MISMATCH = "CLEAN_VERSION_MISMATCH"
+
+
+class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``POST /v1/commands/``; ``name`` is ``<namespace>.<command>``."""
+
+    name: str
+    params: dict[str, Any]
+
+
+class CommandError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a command failed; ``code`` is an HTTP-like status."""
+
+    type: str
+    code: int
+    message: str
+    details: str
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a running command is.
+
+    ``bytes_done`` and ``bytes_total`` count bytes of the resulting disk content unless ``phase`` says otherwise; ``None`` = not known.
+    """
+
+    phase: str
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    rate_bytes_per_s: float | None = None
+    time_left_s: float | None = None
+    message: str | None = None
+
+
+class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One command as the API shows it; ``command_name`` is the short name (no namespace)."""
+
+    id: str
+    command_name: str
+    command_status: CommandStatus
+    command_error: CommandError | dict[str, Any] | None = None
+    command_result: Any = None
+    progress: Progress | None = None
+
+
+class CommandList(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``GET /v1/commands/``: all commands of this boot, oldest first."""
+
+    commands: list[CommandResult]
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """Error body of the agent API."""
+
+    faultcode: str
+    faultstring: str
+
+
+class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of ``GET /v1/status``; ``started_at`` in seconds since the epoch."""
+
+    started_at: float
+    version: str

@@ -1,0 +1,33 @@
+"""Clean, deploy and service steps as they travel (Ironic agent API)."""
+
+from typing import Any
+
+import msgspec
+
+
+class ArgInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One argument of a step."""
+
+    description: str
+    required: bool = False
+
+
+class StepInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step that a hardware manager offers; higher ``priority`` runs first, 0 = only on request."""
+
+    step: str
+    priority: int
+    interface: str
+    reboot_requested: bool
+    abortable: bool | None = None
+    argsinfo: dict[str, ArgInfo] | None = None
+
+
+class StepRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The step to execute; other keys of the peer are kept out of it."""
+
+    step: str
+    interface: str = "deploy"
+    args: dict[str, Any] | None = None
+    priority: int = 0
+    reboot_requested: bool = False

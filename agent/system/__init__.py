@@ -1,0 +1,1 @@
+"""The host behind narrow doors: programs, sysfs, time, network."""

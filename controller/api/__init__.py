@@ -1,0 +1,1 @@
+"""The REST API: translation between HTTP and the rest, nothing else."""

@@ -1,0 +1,1 @@
+"""Drivers for board management controllers."""

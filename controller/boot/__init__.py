@@ -1,0 +1,1 @@
+"""Network boot: dnsmasq and the iPXE answers."""

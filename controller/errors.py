@@ -1,0 +1,82 @@
+"""Every error the controller raises on purpose; ``api/errors.py`` alone turns them into HTTP bodies.
+
+A message says what failed, on what, why, and what to do next. It never contains a password or a token.
+"""
+
+from http import HTTPStatus
+
+
+class ControllerError(Exception):
+    """Base of all controller errors; ``status`` is the HTTP status when it reaches a client."""
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class TemporaryError(ControllerError):
+    """Trying again after ``delay_s`` seconds may help."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, message: str, *, delay_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
+
+
+class Invalid(ControllerError):
+    """A request, patch, setting or document is malformed."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class InvalidStateRequested(Invalid):
+    """The verb is not possible in the node's provision state."""
+
+
+class NotFound(ControllerError):
+    """There is no such node, port, driver or file."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class NotAcceptable(ControllerError):
+    """The requested microversion, or a field of a newer one, cannot be served."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
+class Conflict(ControllerError):
+    """The node is busy, or a name or MAC address is taken."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class NodeLocked(Conflict):
+    """A worker holds the node and the request cannot wait."""
+
+
+class BmcError(ControllerError):
+    """A BMC said no, or said nonsense; the message names address and operation."""
+
+
+class BmcUnreachable(BmcError, TemporaryError):
+    """A BMC did not answer before the deadline."""
+
+
+class BmcAuthenticationFailed(BmcError):
+    """A BMC refused the user name or the password."""
+
+
+class AgentUnreachable(TemporaryError):
+    """The agent did not answer; it may be rebooting."""
+
+
+class AgentRefused(ControllerError):
+    """The agent answered with an error; the message carries its words."""
+
+
+class StepFailed(ControllerError):
+    """A clean or deploy step failed on the agent; the message carries what the agent said."""
+
+
+class SettingsError(ControllerError):
+    """The settings contradict each other or are unsafe; the program does not start."""

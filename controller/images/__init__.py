@@ -1,0 +1,1 @@
+"""What the controller checks and serves of images."""

@@ -1,0 +1,97 @@
+"""The controller's settings: one frozen dataclass, from flags, environment, a TOML file and defaults.
+
+``docs/reference/settings.md`` is generated from the fields and the texts under them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Times are seconds; paths are absolute or relative to ``state_directory``."""
+
+    state_directory: str = "/var/lib/ingot"
+    """Where the controller keeps its database, run-time files and dnsmasq's leases."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty: SQLite file ``ingot.sqlite`` in the state directory."""
+    hostname: str = ""
+    """This controller's name among controllers; empty: the host name."""
+
+    listen_host: str = "127.0.0.1"
+    """Address the API and the boot files are served on."""
+    listen_port: int = 6385
+    """Port of the API."""
+    public_url: str = ""
+    """URL under which booting machines and agents reach this API; empty: ``http://<listen_host>:<listen_port>``."""
+    threads: int = 128
+    """Threads that serve HTTP requests."""
+    auth_strategy: str = "noauth"
+    """``noauth`` or ``http_basic``."""
+    htpasswd_file: str = ""
+    """File of ``user:bcrypt-hash`` lines for ``http_basic``."""
+    allow_unauthenticated: bool = False
+    """Listen beyond loopback although ``auth_strategy`` is ``noauth``; only on a network you trust."""
+
+    dhcp: str = "off"
+    """``off``, ``range`` (dnsmasq hands out addresses) or ``proxy`` (beside an existing DHCP server)."""
+    dhcp_interface: str = ""
+    """Network interface dnsmasq serves."""
+    dhcp_range: str = ""
+    """``first,last[,netmask]`` for ``range``; the network address for ``proxy``."""
+    dhcp_router: str = ""
+    """Default gateway handed out; empty: none."""
+    dhcp_dns: str = ""
+    """DNS server handed out; empty: none."""
+    dhcp_lease_s: int = 3600
+    """Lease time."""
+    tftp_directory: str = "/usr/lib/ipxe"
+    """Where ``undionly.kpxe`` and ``snponly.efi`` are."""
+    unknown_machine: str = "explain"
+    """What a machine that no port names gets: ``explain`` (says so and waits), ``local`` (boots its disk)."""
+
+    deploy_kernel: str = ""
+    """Kernel of the deploy ramdisk: a path or an http(s) URL; a node's ``driver_info.deploy_kernel`` wins."""
+    deploy_ramdisk: str = ""
+    """Initramfs of the deploy ramdisk, likewise."""
+    kernel_append_params: str = "nofb vga=normal"
+    """Kernel arguments for the ramdisk; ``%default%`` in a node's own stands for these."""
+    image_directory: str = ""
+    """Folder whose files are served below ``/images/``; empty: none."""
+    default_boot_mode: str = "uefi"
+    """Firmware mode of nodes whose ``capabilities`` say nothing: ``uefi`` or ``bios``."""
+
+    automated_clean: bool = True
+    """Clean nodes on the way to ``available``; a node's own ``automated_clean`` wins."""
+    erase_devices_priority: int = 0
+    """Priority of full disk erasure in automated cleaning; 0 = off."""
+    erase_devices_metadata_priority: int = 10
+    """Priority of metadata erasure in automated cleaning; 0 = off."""
+
+    workers: int = 8
+    """Threads that advance nodes."""
+    claim_lease_s: float = 120.0
+    """How long a worker's claim on a node lasts without renewal."""
+    heartbeat_timeout_s: int = 300
+    """Interval that agents are told; they send two to three heartbeats in it."""
+    progress_poll_interval_s: float = 1.0
+    """How often a running step is asked for its progress."""
+    bmc_timeout_s: float = 30.0
+    """Longest wait for one answer of a BMC."""
+    power_change_timeout_s: float = 60.0
+    """Longest wait for a machine to reach the power state that its BMC accepted."""
+    power_poll_interval_s: float = 0.5
+    """How often the power state is asked for while it changes."""
+    soft_power_off_timeout_s: float = 30.0
+    """How long an operating system may take to shut down before the power is cut."""
+    callback_timeout_s: float = 1800.0
+    """Longest wait from power-on to the agent's first heartbeat."""
+    step_timeout_s: float = 14400.0
+    """Longest time for one clean or deploy step."""
+    agent_silence_timeout_s: float = 300.0
+    """How long a step's agent may be unreachable before the step counts as failed."""
+    agent_request_timeout_s: float = 30.0
+    """Longest wait for one answer of an agent."""
+    power_sync_interval_s: float = 120.0
+    """How often the power state of idle nodes is asked for; 0 = never."""
+    log_level: str = "INFO"
+    """``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``."""

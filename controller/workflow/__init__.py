@@ -1,0 +1,1 @@
+"""The engine that advances nodes, one bounded, repeatable step at a time."""

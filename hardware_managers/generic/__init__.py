@@ -1,0 +1,1 @@
+"""The hardware manager for any Linux machine."""
