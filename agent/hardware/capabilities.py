@@ -138,6 +138,8 @@ class StepContext:
     args: Mapping[str, Any]
     progress: ProgressSink
     hardware: "HardwareView"
+    remember: Callable[[WrittenImage], None]
+    """Called by a step that wrote an image, so that later commands know the disk and its root UUID."""
 
 
 class HardwareView(Protocol):

@@ -1,0 +1,70 @@
+"""Connections and transactions: one ``Store`` per process, the same code on SQLite and PostgreSQL.
+
+``edit`` transactions are short and never span input or output to a BMC, an agent or a file.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.orm import Session, sessionmaker
+
+_SQLITE_BUSY_TIMEOUT_MS = 30_000
+
+
+class Store:
+    """The database of nodes."""
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        """Prepare connections to ``url`` (SQLAlchemy form); nothing is opened yet."""
+        self.url = url
+        self.clock = clock
+        self.engine = _make_engine(url)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether rows are claimed under SQLite's single writer rather than with SKIP LOCKED."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session for reading; nothing is committed."""
+        with self._sessions() as session:
+            yield session
+
+    @contextmanager
+    def edit(self) -> Iterator[Session]:
+        """Give a session that writes; commits at the end of the block, rolls back on any error.
+
+        SQLite takes its write lock at once (BEGIN IMMEDIATE), so read-modify-write in the block is safe;
+        on PostgreSQL read the rows with ``with_for_update()``.
+        """
+        with self._sessions() as session, session.begin():
+            if self.is_sqlite:
+                session.execute(text("BEGIN IMMEDIATE"))
+            yield session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _make_engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"check_same_thread": False}, pool_size=20, max_overflow=150)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver begins no transactions by itself
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    return engine
