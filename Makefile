@@ -1,0 +1,73 @@
+# Targets for people and for continuous integration; `make` alone lists them.
+# Everything that is built or cached lands under build/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := build/venv/bin
+STAMPS := build/stamps
+SHELL_SCRIPTS = $(shell git grep --untracked -lE '^\#!( ?/usr)?/bin/(env )?(ba|da)?sh' -- ':!*.py' ':!*.md' ':!docs')
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+# ---------------------------------------------------------------- set-up
+
+.PHONY: setup lock
+setup: $(STAMPS)/venv ## Install the system packages and make build/venv
+
+$(STAMPS)/packages: .setup/debian-packages.txt .setup/install
+	@.setup/install packages
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/venv: $(STAMPS)/packages .setup/dev.lock pyproject.toml
+	@.setup/install venv
+	@mkdir -p $(@D) && touch $@
+
+lock: ## Regenerate the lock files from pyproject.toml (make lock UPGRADE=1 takes newer versions)
+	@.setup/lock $(if $(UPGRADE),--upgrade)
+
+# ---------------------------------------------------------------- images
+
+.PHONY: ramdisk ramdisk-ipa os-image
+ramdisk: setup ## Build the deploy ramdisk: build/ramdisk/ingot.{vmlinuz,initramfs}
+	@image-build/build-ramdisk
+
+ramdisk-ipa: setup ## Build a ramdisk with the real ironic-python-agent the same way
+	@image-build/build-ramdisk --variant ipa
+
+os-image: setup ## Build the small Debian image that the demonstration and the tests deploy
+	@image-build/os-image/build
+
+# ---------------------------------------------------------------- checks
+
+.PHONY: check
+check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell $$(git ls-files)
+	$(BIN)/shellcheck --external-sources $(SHELL_SCRIPTS)
+	$(BIN)/pytest tests/unit
+
+# ---------------------------------------------------------------- tests
+
+
+# ---------------------------------------------------------------- demonstration
+
+
+# ---------------------------------------------------------------- benchmarks
+
+
+# ---------------------------------------------------------------- cleaning up
+
+.PHONY: clean distclean
+clean: ## Remove what was built; keep the virtual environment and the caches
+	rm -rf build/ramdisk build/os-image build/wheel build/test-results .coverage
+	find . -path ./build -prune -o -name __pycache__ -type d -print0 | xargs -0r rm -rf
+
+distclean: clean ## Remove everything under build/, caches too
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
