@@ -1,0 +1,24 @@
+"""What the workflow and the API work with; built once by ``controller/service.py``, never global."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from controller.bmc.interface import BmcDriver
+from controller.settings import Settings
+from controller.store.database import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The store, the settings and the doors to the outside of one controller process."""
+
+    store: Store
+    settings: Settings
+    drivers: Mapping[str, BmcDriver]
+    """BMC drivers by name (entry point group ``ingot.bmc_drivers``)."""
+    wake: Callable[[], None]
+    """Tell the engine that a node has become due."""
+    clock: Callable[[], float]
+    """Seconds since the epoch."""
+    hostname: str
+    """Name of this controller; owner of claims and ``conductor`` of the nodes."""
