@@ -1,0 +1,62 @@
+"""Network interfaces: addresses from netifaces, everything else from sysfs.
+
+``netifaces`` here is the package netifaces2 (same import): it knows no interface that vanished, so a missing one reads as ``{}``.
+"""
+
+import os
+from collections.abc import Callable
+
+import netifaces
+
+from agent.hardware.devices import NetworkInterface
+from agent.system.sysfs import SysRoot
+
+AddressReader = Callable[[str], tuple[str | None, str | None]]
+"""Returns the first IPv4 and the first IPv6 address (link-local last) of an interface."""
+
+
+class SysfsNicLister:
+    """Lists the interfaces that have a device behind them."""
+
+    def __init__(self, sys_root: SysRoot, addresses: AddressReader) -> None:
+        self._root = sys_root
+        self._addresses = addresses
+
+    def list_nics(self) -> tuple[NetworkInterface, ...]:
+        """See :class:`agent.hardware.capabilities.NicLister`."""
+        folder = self._root.at("sys/class/net")
+        names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+        return tuple(self._nic(name) for name in names if (folder / name / "device").exists())
+
+    def _nic(self, name: str) -> NetworkInterface:
+        base = f"sys/class/net/{name}"
+        ipv4, ipv6 = self._addresses(name)
+        speed = self._root.number(base, "speed")  # -1 or an error without a link
+        return NetworkInterface(
+            name=name,
+            mac=(self._root.text(base, "address") or "").lower(),
+            has_carrier=self._root.number(base, "carrier") == 1,
+            ipv4=ipv4,
+            ipv6=ipv6,
+            vendor=self._root.text(base, "device/vendor"),
+            product=self._root.text(base, "device/device"),
+            pci_address=self._link_name(base, "device"),
+            driver=self._link_name(base, "device/driver"),
+            speed_mbps=speed if speed and speed > 0 else None,
+        )
+
+    def _link_name(self, *parts: str) -> str | None:
+        path = self._root.at(*parts)
+        return os.path.basename(os.path.realpath(path)) if path.exists() else None  # noqa: PTH119
+
+
+def netifaces_addresses(name: str) -> tuple[str | None, str | None]:
+    """Return the first IPv4 and the first IPv6 address of ``name``; a link-local IPv6 address only if there is no other."""
+    try:
+        families = netifaces.ifaddresses(name)
+    except ValueError:  # the interface vanished
+        return None, None
+    ipv4 = [entry["addr"] for entry in families.get(netifaces.AF_INET, ())]
+    ipv6 = [entry["addr"].partition("%")[0] for entry in families.get(netifaces.AF_INET6, ())]
+    ipv6.sort(key=lambda address: address.lower().startswith("fe80:"))
+    return (ipv4[0] if ipv4 else None), (ipv6[0] if ipv6 else None)
