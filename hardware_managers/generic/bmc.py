@@ -9,11 +9,15 @@ from agent.system.sysfs import SysRoot
 
 _CHANNELS = range(1, 12)
 _TIMEOUT_S = 10
+_DEVICE = ("dev", "ipmi0")
 _UNSET = ("0.0.0.0", "::", "::/0", "00:00:00:00:00:00")  # noqa: S104  # what BMCs report for "no address"
 
 
 class IpmitoolBmcLocator:
-    """Asks ``ipmitool lan print`` per channel; does nothing on a machine without an IPMI device."""
+    """Asks ``ipmitool lan print`` per channel; does nothing on a machine without an IPMI device.
+
+    Loading ``ipmi_si`` is harmless without a BMC: it looks where SMBIOS, ACPI and PCI point and finds nothing.
+    """
 
     def __init__(self, runner: Runner, sys_root: SysRoot) -> None:
         self._runner = runner
@@ -21,7 +25,7 @@ class IpmitoolBmcLocator:
 
     def bmc_addresses(self) -> BmcAddresses:
         """See :class:`agent.hardware.capabilities.BmcLocator`."""
-        if not any(self._root.at("dev", name).exists() for name in ("ipmi0", "ipmi/0", "ipmidev/0")):
+        if not self._has_ipmi_device():
             return BmcAddresses()
         ipv4 = mac = None
         for channel in _CHANNELS:
@@ -31,6 +35,13 @@ class IpmitoolBmcLocator:
                 ipv6 = _field("Address", self._ask("lan6", "print", str(channel)))
                 return BmcAddresses(ipv4=ipv4, mac=mac, ipv6=ipv6 and ipv6.partition("/")[0])
         return BmcAddresses(mac=mac)
+
+    def _has_ipmi_device(self) -> bool:
+        """Load the IPMI drivers if need be and look for the device node."""
+        if self._root.at("sys/class/dmi/id").exists() and not self._root.at(*_DEVICE).exists():
+            modules = ("dmi_sysfs", "ipmi_si", "ipmi_ssif", "ipmi_devintf")
+            self._runner.run("modprobe", "--all", "--quiet", *modules, timeout_s=_TIMEOUT_S, ok=(0, 1))
+        return self._root.at(*_DEVICE).exists()
 
     def _ask(self, *words: str) -> str:
         try:

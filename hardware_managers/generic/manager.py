@@ -1,0 +1,35 @@
+"""The entry point of the generic hardware manager: what any Linux machine offers."""
+
+from agent.boot.efi import EfiBootloader
+from agent.disks.metadata import MetadataWiper
+from agent.hardware.capabilities import HardwareManager, Support
+from agent.images.writer import StreamingImageWriter
+from agent.system.runner import Runner
+from agent.system.sysfs import SysRoot
+from hardware_managers.generic.bmc import IpmitoolBmcLocator
+from hardware_managers.generic.disks import LsblkDiskLister
+from hardware_managers.generic.machine import LinuxMachineReader
+from hardware_managers.generic.nics import SysfsNicLister, netifaces_addresses
+from hardware_managers.generic.steps import STEPS
+from hardware_managers.generic.udev import block_properties
+
+NAME = "generic_hardware_manager"
+VERSION = "1.0"
+
+
+def probe(runner: Runner) -> HardwareManager:
+    """Return the manager; every Linux machine is its hardware."""
+    sys_root = SysRoot()
+    return HardwareManager(
+        name=NAME,
+        version=VERSION,
+        support=Support.GENERIC,
+        disk_lister=LsblkDiskLister(runner, block_properties, sys_root),
+        nic_lister=SysfsNicLister(sys_root, netifaces_addresses),
+        machine_reader=LinuxMachineReader(sys_root),
+        bmc_locator=IpmitoolBmcLocator(runner, sys_root),
+        image_writer=StreamingImageWriter(runner),
+        metadata_eraser=MetadataWiper(runner),
+        bootloader=EfiBootloader(runner),
+        steps=STEPS,
+    )
