@@ -1,0 +1,33 @@
+"""How rows are named from outside: UUIDs, node names and MAC addresses, as pure functions."""
+
+import re
+import uuid
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NAME = re.compile(r"[A-Za-z0-9._~-]{1,255}")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_RESERVED_NAMES = frozenset({"detail"})
+
+
+def is_uuid(text: str) -> bool:
+    """Say whether ``text`` is a UUID in its usual form with hyphens."""
+    return _UUID.fullmatch(text) is not None
+
+
+def new_uuid() -> str:
+    """Return a random UUID."""
+    return str(uuid.uuid4())
+
+
+def is_legal_name(text: str) -> bool:
+    """Say whether ``text`` may name a node.
+
+    Legal are the unreserved characters of URLs (RFC 3986); a UUID or a word of the routes is not.
+    """
+    return _NAME.fullmatch(text) is not None and not is_uuid(text) and text not in _RESERVED_NAMES
+
+
+def normal_mac(text: str) -> str | None:
+    """Return a MAC address in lower case with colons; ``None`` when ``text`` is none."""
+    mac = text.strip().lower().replace("-", ":")
+    return mac if _MAC.fullmatch(mac) else None
