@@ -10,7 +10,7 @@ from agent.system.sysfs import SysRoot
 _CHANNELS = range(1, 12)
 _TIMEOUT_S = 10
 _DEVICE = ("dev", "ipmi0")
-_UNSET = ("0.0.0.0", "::", "::/0", "00:00:00:00:00:00")  # noqa: S104  # what BMCs report for "no address"
+_UNSET = ("0.0.0.0", "::", "::/0", "00:00:00:00:00:00")  # what BMCs report for "no address"
 
 
 class IpmitoolBmcLocator:
@@ -40,7 +40,9 @@ class IpmitoolBmcLocator:
         """Load the IPMI drivers if need be and look for the device node."""
         if self._root.at("sys/class/dmi/id").exists() and not self._root.at(*_DEVICE).exists():
             modules = ("dmi_sysfs", "ipmi_si", "ipmi_ssif", "ipmi_devintf")
-            self._runner.run("modprobe", "--all", "--quiet", *modules, timeout_s=_TIMEOUT_S, ok=(0, 1))
+            self._runner.run(
+                "modprobe", "--all", "--quiet", *modules, timeout_s=_TIMEOUT_S, ok=(0, 1)
+            )
         return self._root.at(*_DEVICE).exists()
 
     def _ask(self, *words: str) -> str:

@@ -41,7 +41,9 @@ class LinuxMachineReader:
             memory_device_mib(raw.read_bytes())
             for raw in sorted(entries.glob(f"{_MEMORY_DEVICE}-*/raw"))
         ]
-        return MainMemory(total_bytes=psutil.virtual_memory().total, physical_mib=sum(sizes) or None)
+        return MainMemory(
+            total_bytes=psutil.virtual_memory().total, physical_mib=sum(sizes) or None
+        )
 
     def identity(self) -> SystemIdentity:
         """See :class:`agent.hardware.capabilities.MachineReader`."""

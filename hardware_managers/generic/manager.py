@@ -2,8 +2,9 @@
 
 from agent.boot.efi import EfiBootloader
 from agent.disks.metadata import MetadataWiper
-from agent.hardware.capabilities import HardwareManager, Support
 from agent.images.writer import StreamingImageWriter
+
+from agent.hardware.capabilities import HardwareManager, Support
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.generic.bmc import IpmitoolBmcLocator

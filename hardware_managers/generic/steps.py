@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
-
 from agent.disks.root_device import choose_root_disk, skipped_disks
+
 from agent.errors import AgentError, EraseError, InvalidRequest
 from agent.hardware.capabilities import EraseEvidence, Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
@@ -27,7 +27,10 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
         EraseError: At least one disk still has metadata; every failure is named, the other disks are erased.
     """
     disks = context.hardware.disks()
-    skipped = {disk.path: "left alone: named in skip_block_devices" for disk in skipped_disks(context.node, disks)}
+    skipped = {
+        disk.path: "left alone: named in skip_block_devices"
+        for disk in skipped_disks(context.node, disks)
+    }
     skipped |= {disk.path: "left alone: read-only" for disk in disks if disk.is_read_only}
     wanted = [disk for disk in disks if disk.path not in skipped]
     context.progress(Progress(phase="erase metadata", message=f"{len(wanted)} disks"))
@@ -43,8 +46,14 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
         outcomes = dict(zip(wanted, pool.map(erase, wanted), strict=True))
     failures = [str(outcome) for outcome in outcomes.values() if isinstance(outcome, AgentError)]
     if failures:
-        raise EraseError(f"metadata of {len(failures)} of {len(wanted)} disks not erased: {'; '.join(failures)}")
-    done = {d.path: f"{e.method}: {e.detail}" for d, e in outcomes.items() if isinstance(e, EraseEvidence)}
+        raise EraseError(
+            f"metadata of {len(failures)} of {len(wanted)} disks not erased: {'; '.join(failures)}"
+        )
+    done = {
+        d.path: f"{e.method}: {e.detail}"
+        for d, e in outcomes.items()
+        if isinstance(e, EraseEvidence)
+    }
     return {str(path): text for path, text in (skipped | done).items()}
 
 
@@ -61,8 +70,12 @@ def write_image(context: StepContext) -> str:
     disk = choose_root_disk(context.node, context.hardware.disks())
     configdrive = context.args.get("configdrive") or image.configdrive
     if configdrive is not None and not isinstance(configdrive, str):
-        raise InvalidRequest("configdrive: expected text (base64 or URL); the controller turns dictionaries into text")
-    written = context.hardware.image_writer().write_image(image, configdrive, disk, context.progress)
+        raise InvalidRequest(
+            "configdrive: expected text (base64 or URL); the controller turns dictionaries into text"
+        )
+    written = context.hardware.image_writer().write_image(
+        image, configdrive, disk, context.progress
+    )
     context.remember(written)
     return f"prepare_image: image ({image.id}) written to device {disk.path} root_uuid={written.root_uuid}"
 
@@ -95,8 +108,12 @@ STEPS = (
         run=write_image,
         abortable=False,
         args={
-            "image_info": ArgInfo(description="Image to write: urls, checksum, disk_format ...", required=True),
-            "configdrive": ArgInfo(description="Config drive: base64 of a gzip-compressed image, or its URL"),
+            "image_info": ArgInfo(
+                description="Image to write: urls, checksum, disk_format ...", required=True
+            ),
+            "configdrive": ArgInfo(
+                description="Config drive: base64 of a gzip-compressed image, or its URL"
+            ),
         },
     ),
 )
