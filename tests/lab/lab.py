@@ -1,0 +1,147 @@
+"""The lab: one private network with machines, their BMCs, a file server and the controller under test.
+
+    with Lab(workdir=tmp_path) as lab:
+        machine = lab.machine(name="m1", firmware=Firmware.UEFI)
+
+Everything is gone at the end: after the ``with`` block, at the interpreter's exit, on SIGTERM and SIGHUP, and after SIGKILL (by the
+watcher of `network`). Logs stay in ``workdir``.
+"""
+
+import atexit
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from tests.lab.errors import LabError
+from tests.lab.hardware import Bus, Disk, Firmware, Hardware, InstalledDisk, Nic, check_disk
+from tests.lab.machine import Machine, install_nvram
+from tests.lab.network import Network
+from tests.lab.program import run
+
+_FIRST_BMC_HOST = 200
+_MOST_MACHINES = 50
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Lab:
+    """A lab that exists until ``close``; use it as a context manager.
+
+    ``workdir`` gets the logs; without one they go to ``scratch``, which is removed at the end.
+    """
+
+    def __init__(self, *, workdir: Path | None = None) -> None:
+        self.scratch = Path(tempfile.mkdtemp(prefix="ingot-lab-", dir="/var/tmp"))
+        self.scratch.chmod(0o755)  # dnsmasq reads its files without root's rights
+        self.logs = workdir or self.scratch / "logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.network = Network(scratch=self.scratch)
+        self.machines: list[Machine] = []
+        self._machines_made = 0
+        atexit.register(self.close)
+        self._handlers = self._catch_signals()
+
+    def machine(
+        self,
+        *,
+        name: str | None = None,
+        firmware: Firmware = Firmware.BIOS,
+        memory_mib: int = 2048,
+        cpus: int = 2,
+        disks: Sequence[Disk] = (Disk(),),
+        nics: int = 1,
+        accelerator: str = "tcg,thread=multi",
+        extra_arguments: Sequence[str] = (),
+    ) -> Machine:
+        """Put a powered-off machine into the rack.
+
+        Raises:
+            LabError: The name is taken, the rack is full, or a disk cannot be made.
+        """
+        number = self._machines_made
+        name = name or f"m{number + 1}"
+        if any(machine.name == name for machine in self.machines):
+            raise LabError(f"there is a machine {name!r} already; choose another name")
+        if number >= _MOST_MACHINES:
+            raise LabError(f"a lab has room for {_MOST_MACHINES} machines")
+        self._machines_made += 1
+        hardware = Hardware(
+            name=name,
+            uuid=str(uuid.uuid4()),
+            firmware=firmware,
+            memory_mib=memory_mib,
+            cpus=cpus,
+            disks=tuple(self._install(name, index, disk) for index, disk in enumerate(disks)),
+            nics=tuple(
+                Nic(
+                    mac=f"52:54:00:{self.network.number:02x}:{number:02x}:{index:02x}",
+                    tap=f"m{number}nic{index}",
+                )
+                for index in range(nics)
+            ),
+            accelerator=accelerator,
+            uefi_variables=install_nvram(firmware, self.scratch / f"{name}.nvram"),
+            extra_arguments=tuple(extra_arguments),
+        )
+        address = self.network.address(_FIRST_BMC_HOST + number)
+        machine = Machine(hardware, self.network, logs=self.logs, bmc_address=address)
+        self.machines.append(machine)
+        return machine
+
+    def close(self) -> None:
+        """Remove everything; twice is fine."""
+        atexit.unregister(self.close)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+        try:
+            for machine in reversed(self.machines):
+                machine.close()
+            self.machines.clear()
+        finally:
+            self.network.close()
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _install(self, machine: str, index: int, disk: Disk) -> InstalledDisk:
+        check_disk(disk)
+        path = self.scratch / f"{machine}.disk{index}"
+        if disk.image is not None:
+            run("qemu-img", "convert", "-O", "raw", str(disk.image), str(path), timeout_s=600)
+        with path.open("ab") as file:
+            if file.tell() > disk.size_bytes:
+                raise LabError(f"{disk.image} has {file.tell()} bytes, the disk only {disk.size_bytes}")
+            file.truncate(disk.size_bytes)
+        return InstalledDisk(
+            path=path,
+            size_bytes=disk.size_bytes,
+            bus=Bus(disk.bus),
+            serial=disk.serial or f"{machine}-disk{index}"[-20:],
+            logical_block_bytes=disk.logical_block_bytes,
+        )
+
+    def _catch_signals(self) -> "dict[signal.Signals, signal._HANDLER]":
+        """Turn SIGTERM and SIGHUP into an orderly exit, which unwinds the ``with`` block."""
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, _exit_orderly) for number in _SIGNALS}
+
+
+def _exit_orderly(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
