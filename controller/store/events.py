@@ -1,0 +1,61 @@
+"""The history of nodes: what happened, when, and how long it took."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from controller.store.tables import Node, NodeEvent
+
+
+def record_event(  # noqa: PLR0913  # an event has this many sides
+    session: Session,
+    node: Node,
+    kind: str,
+    message: str,
+    *,
+    severity: str = "INFO",
+    data: Mapping[str, Any] | None = None,
+    at: float | None = None,
+) -> None:
+    """Add an event to the node's history.
+
+    Args:
+        session: A session of ``Store.edit``.
+        node: The node.
+        kind: ``state``, ``power``, ``boot``, ``agent``, ``step``, ``error`` or ``request``.
+        message: A sentence for people; never a password or a token.
+        severity: ``INFO``, ``WARNING`` or ``ERROR``.
+        data: The same for programs (``seconds``, ``from``, ``to``, ``step`` ...).
+        at: Seconds since the epoch; ``None`` = now.
+    """
+    session.add(
+        NodeEvent(
+            uuid=str(uuid.uuid4()),
+            node_id=node.id,
+            at=time.time() if at is None else at,
+            kind=kind,
+            severity=severity,
+            message=message,
+            data=dict(data or {}),
+        )
+    )
+
+
+def has_event_since(session: Session, node: Node, message: str, since: float) -> bool:
+    """Say whether the node's history has this message already; keeps a stream of refusals short."""
+    query = select(NodeEvent.id).where(
+        NodeEvent.node_id == node.id, NodeEvent.at >= since, NodeEvent.message == message
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def last_event(session: Session, node: Node, kind: str, since: float) -> NodeEvent | None:
+    """Return the newest event of a kind that is not older than ``since``."""
+    query = select(NodeEvent).where(
+        NodeEvent.node_id == node.id, NodeEvent.kind == kind, NodeEvent.at >= since
+    )
+    return session.scalars(query.order_by(NodeEvent.id.desc()).limit(1)).first()

@@ -1,0 +1,13 @@
+"""Alembic's environment: the connection comes from ``controller/store/migrate.py``."""
+
+from alembic import context
+
+from controller.store.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
