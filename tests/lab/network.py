@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.lab import namespace
 from tests.lab.claim import Belongings, claim_free
 from tests.lab.program import Program, run
+from tests.lab.router import Router
 
 _BRIDGE = "lab0"
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,6 +32,8 @@ class Network:
         self.gateway = self.address(1)
         self.outer_address = f"172.31.{self.number}.2"
         self._programs: list[Program] = []
+        self._router: Router | None = None
+        self._closed = False
         host_link = f"ingot{self.number}"
         self._claim.write(
             Belongings(namespace=self.name, host_link=host_link, scratch=str(scratch))
@@ -99,21 +102,29 @@ class Network:
             return socket.create_server((address, port), backlog=128)
 
     def close(self) -> None:
-        """Stop the lab's programs, kill what is left in the namespace, and remove it."""
-        for program in reversed(self._programs):
-            program.stop()
-        self._programs.clear()
-        self._claim.clean_up()
-        self._claim.release()
-        if self._watcher.stdin:
-            self._watcher.stdin.close()
-        self._watcher.wait(timeout=30)
+        """Stop the lab's programs, kill what is left in the namespace, and remove it; twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            for program in reversed(self._programs):
+                program.stop()
+            if self._router:
+                self._router.close()
+        finally:
+            self._claim.clean_up()
+            self._claim.release()
+            if self._watcher.stdin:
+                self._watcher.stdin.close()
+            self._watcher.wait(timeout=30)
 
     def _build(self, host_link: str) -> None:
         run("ip", "netns", "add", self.name)
         self._ip("link", "set", "lo", "up")
         self._ip("link", "add", _BRIDGE, "type", "bridge", "mcast_snooping", "0")
         self._ip("address", "add", f"{self.gateway}/24", "dev", _BRIDGE)
+        # the bridge's own link-local address is usable at once, for the router
+        self.run("sysctl", "-q", "-w", f"net.ipv6.conf.{_BRIDGE}.accept_dad=0")
         self._ip("link", "set", _BRIDGE, "up")
         run("ip", "link", "add", host_link, "type", "veth", "peer", "name", "outer", "netns", self.name)
         run("ip", "address", "add", f"172.31.{self.number}.1/24", "dev", host_link)
@@ -122,6 +133,8 @@ class Network:
         self._ip("link", "set", "outer", "up")
         self.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=1")
         run("ip", "route", "add", self.cidr, "via", self.outer_address)
+        with self.inside():
+            self._router = Router(_BRIDGE)
 
     def _ip(self, *words: str) -> None:
         run("ip", "-n", self.name, *words)

@@ -1,0 +1,96 @@
+"""A small client of the controller's REST API, for tests and the demonstration; speaks Ironic's API and nothing else."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from tests.lab.errors import LabError
+
+_VERSION = "1.95"
+_REQUEST_TIMEOUT_S = 60
+_POLL_S = 0.2
+
+Document = dict[str, Any]
+
+
+class ApiClient:
+    """Talks to one controller; ``url`` without ``/v1``. Call it where the URL can be reached (``network.inside()``)."""
+
+    def __init__(self, url: str, *, credentials: tuple[str, str] | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.auth = credentials
+        self._session.headers["X-OpenStack-Ironic-API-Version"] = _VERSION
+
+    def call(self, method: str, path: str, body: object = None, *, ok: int = 200) -> Any:
+        """Send one request and return the decoded answer, ``None`` for an empty one.
+
+        Raises:
+            LabError: The status is not ``ok``; the message carries the answer.
+        """
+        answer = self._session.request(method, f"{self.url}{path}", json=body, timeout=_REQUEST_TIMEOUT_S)
+        if answer.status_code != ok:
+            raise LabError(f"{method} {path}: {answer.status_code} instead of {ok}: {answer.text[:2000]}")
+        return answer.json() if answer.content else None
+
+    def create_node(self, document: Document, *, macs: tuple[str, ...]) -> Document:
+        """Create a node with its ports and return the node."""
+        node: Document = self.call("POST", "/v1/nodes", document, ok=201)
+        for mac in macs:
+            self.call("POST", "/v1/ports", {"node_uuid": node["uuid"], "address": mac}, ok=201)
+        return node
+
+    def node(self, ident: str) -> Document:
+        """Return a node."""
+        node: Document = self.call("GET", f"/v1/nodes/{ident}")
+        return node
+
+    def set_instance(self, ident: str, **instance_info: object) -> None:
+        """Put values into the node's ``instance_info``."""
+        patch = [
+            {"op": "add", "path": f"/instance_info/{key}", "value": value}
+            for key, value in instance_info.items()
+        ]
+        self.call("PATCH", f"/v1/nodes/{ident}", patch)
+
+    def provision(self, ident: str, target: str, **more: object) -> None:
+        """Ask for a provision verb; returns at once."""
+        self.call("PUT", f"/v1/nodes/{ident}/states/provision", {"target": target, **more}, ok=202)
+
+    def wait_for_state(
+        self,
+        ident: str,
+        state: str,
+        *,
+        timeout_s: float,
+        on_look: Callable[[Document], None] = lambda _: None,
+    ) -> Document:
+        """Wait until the node rests in ``state`` and return it; ``on_look`` sees every look in between.
+
+        Raises:
+            LabError: The node rests in another state (its ``last_error`` is in the message), or time ran out.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            node = self.node(ident)
+            on_look(node)
+            now = node["provision_state"]
+            if now == state and node["target_provision_state"] in (None, state):
+                return node
+            rests = now.endswith(" failed") or now == "error" or not node["target_provision_state"]
+            if rests and now != state:
+                raise LabError(f"node {ident} is {now!r}, not {state!r}: {node['last_error']}")
+            if time.monotonic() > deadline:
+                raise LabError(
+                    f"node {ident} is still {now!r} after {timeout_s:g} s, not {state!r}; "
+                    f"power {node['power_state']!r}, last_error {node['last_error']!r}"
+                )
+            time.sleep(_POLL_S)
+
+    def history(self, ident: str) -> list[Document]:
+        """Return the node's history with details, oldest first."""
+        events: list[Document] = self.call("GET", f"/v1/nodes/{ident}/history?detail=true")["history"]
+        return sorted(events, key=lambda event: str(event["created_at"]))
