@@ -31,9 +31,13 @@ class ApiClient:
         Raises:
             LabError: The status is not ``ok``; the message carries the answer.
         """
-        answer = self._session.request(method, f"{self.url}{path}", json=body, timeout=_REQUEST_TIMEOUT_S)
+        answer = self._session.request(
+            method, f"{self.url}{path}", json=body, timeout=_REQUEST_TIMEOUT_S
+        )
         if answer.status_code != ok:
-            raise LabError(f"{method} {path}: {answer.status_code} instead of {ok}: {answer.text[:2000]}")
+            raise LabError(
+                f"{method} {path}: {answer.status_code} instead of {ok}: {answer.text[:2000]}"
+            )
         return answer.json() if answer.content else None
 
     def create_node(self, document: Document, *, macs: tuple[str, ...]) -> Document:
@@ -92,5 +96,7 @@ class ApiClient:
 
     def history(self, ident: str) -> list[Document]:
         """Return the node's history with details, oldest first."""
-        events: list[Document] = self.call("GET", f"/v1/nodes/{ident}/history?detail=true")["history"]
+        events: list[Document] = self.call("GET", f"/v1/nodes/{ident}/history?detail=true")[
+            "history"
+        ]
         return sorted(events, key=lambda event: str(event["created_at"]))

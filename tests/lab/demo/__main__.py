@@ -1,0 +1,145 @@
+"""The demonstration: ``python3 -m tests.lab.demo`` (``make demo``) deploys a real system onto virtual bare metal.
+
+Exit status 0 only when every machine showed its login prompt, and host name and SSH key of its config drive arrived.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+
+from tests.lab.controller import Controller
+
+from tests.lab.api_client import ApiClient
+from tests.lab.demo.keys import SshKey, make_key
+from tests.lab.demo.road import Image, Journey, Road, read_checksum
+from tests.lab.demo.screen import Screen
+from tests.lab.errors import LabError
+from tests.lab.hardware import Disk, Firmware
+from tests.lab.lab import Lab
+from tests.lab.machine import Machine
+
+_BUILD = Path(__file__).resolve().parents[3] / "build"
+_LOGS = _BUILD / "demo"
+_DISK_BYTES = 8 << 30
+_MEMORY_MIB = 2048
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demonstration; see the module's text for the exit status."""
+    options = _parser().parse_args(argv)
+    image_file = options.build / "os-image/debian.qcow2"
+    kernel, ramdisk = (options.build / f"ramdisk/ingot.{kind}" for kind in ("vmlinuz", "initramfs"))
+    missing = [str(file) for file in (image_file, kernel, ramdisk) if not file.exists()]
+    if missing:
+        sys.stderr.write(f"missing: {', '.join(missing)}; `make demo` builds them\n")
+        return 2
+    names = [f"node-{number + 1}" for number in range(options.nodes)]
+    try:
+        with Lab(workdir=_LOGS) as lab, Screen(names) as screen:
+            key = make_key(lab.scratch)
+            screen.say("the lab is up: a private network; starting the controller")
+            controller = lab.controller(
+                settings={"deploy_kernel": str(kernel), "deploy_ramdisk": str(ramdisk)}
+            )
+            machines = [
+                lab.machine(
+                    name=name,
+                    firmware=Firmware(options.firmware),
+                    memory_mib=_MEMORY_MIB,
+                    disks=(Disk(size_bytes=_DISK_BYTES),),
+                )
+                for name in names
+            ]
+            image = Image(
+                url=lab.http.publish(image_file.name, image_file),
+                sha256=read_checksum(image_file.with_suffix(".qcow2.sha256")),
+            )
+            screen.say(
+                f"the controller answers at {controller.url}; {len(machines)} machine(s), powered off"
+            )
+            journeys = _travel(lab, controller, machines, screen, image, key)
+            _report(screen, journeys)
+            if options.keep:
+                _keep(screen, lab, controller, machines, key)
+    except LabError as error:
+        sys.stderr.write(f"the demonstration failed: {error}\nlogs: {_LOGS}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"interrupted; everything that was started is gone, logs: {_LOGS}\n")
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demo", description="Deploy a real system onto virtual bare metal."
+    )
+    parser.add_argument("--firmware", choices=[kind.value for kind in Firmware], default="bios")
+    parser.add_argument("--nodes", type=int, default=1, choices=range(1, 9), metavar="1..8")
+    parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
+    parser.add_argument(
+        "--build", type=Path, default=_BUILD, help="folder with ramdisk/ and os-image/"
+    )
+    return parser
+
+
+def _travel(
+    lab: Lab,
+    controller: Controller,
+    machines: Sequence[Machine],
+    screen: Screen,
+    image: Image,
+    key: SshKey,
+) -> list[Journey]:
+    """Send all machines at once; waits for all of them even if one fails.
+
+    The threads are daemons: after Ctrl-C nothing waits for a machine that is gone.
+    """
+
+    def travel(machine: Machine, outcome: Future[Journey]) -> None:
+        try:
+            with lab.network.inside():
+                outcome.set_result(
+                    Road(machine, ApiClient(controller.url), screen).travel(image, key)
+                )
+        except (LabError, OSError) as error:  # requests' errors are OSErrors
+            outcome.set_exception(LabError(f"{machine.name}: {error}"))
+
+    outcomes: list[Future[Journey]] = [Future() for _ in machines]
+    for pair in zip(machines, outcomes, strict=True):
+        Thread(target=travel, args=pair, daemon=True).start()
+    return [outcome.result() for outcome in outcomes]
+
+
+def _report(screen: Screen, journeys: Sequence[Journey]) -> None:
+    for journey in journeys:
+        screen.say(journey.proof.ready_line)
+        for title, table in journey.tables.items():
+            screen.table(title, table)
+        screen.say(f"enrolled to login prompt: {journey.enrolled_to_prompt_s:.1f} s", style="bold")
+
+
+def _keep(
+    screen: Screen, lab: Lab, controller: Controller, machines: Sequence[Machine], key: SshKey
+) -> None:
+    screen.say("still running; Ctrl-C ends it. How to reach it, from this computer:")
+    port = controller.url.rpartition(":")[2]
+    screen.say(f"  API      curl http://{lab.network.outer_address}:{port}/v1/nodes")
+    for machine in machines:
+        screen.say(f"  console  tail -f {machine.console.raw}")
+        screen.say(
+            f"  BMC      ipmitool -I lanplus -H {machine.bmc.address} -U {machine.bmc.username} "
+            f"-P {machine.bmc.password} power status"
+        )
+    screen.say(
+        f"  machine  ssh -i {key.private_file} root@<address in the controller's DHCP leases>"
+    )
+    signal.pause()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

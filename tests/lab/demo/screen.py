@@ -1,0 +1,127 @@
+"""What a person sees while the demonstration runs: one line per node that lives, and a line per thing that happened."""
+
+import time
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.filesize import decimal
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tests.lab.demo.timetable import Row
+
+_PLAIN_PROGRESS_INTERVAL_S = 5.0
+
+
+class Screen:
+    """A live display on a terminal, plain lines elsewhere. Safe to use from several threads."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._console = Console(highlight=False)
+        self._started_s = time.monotonic()
+        self._lock = Lock()
+        self._nodes: dict[str, dict[str, Any]] = {name: {} for name in names}
+        self._last_said: dict[str, str] = {}
+        self._last_progress_s: dict[str, float] = {}
+        self._live = Live(
+            console=self._console, get_renderable=self._render, refresh_per_second=4, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line that stays, with the seconds since the start."""
+        with self._lock:
+            self._console.print(
+                Text(f"{time.monotonic() - self._started_s:6.1f} s  {text}", style=style)
+            )
+
+    def show(self, name: str, node: dict[str, Any]) -> None:
+        """Show a node as the API returns it; says what changed since the last time."""
+        with self._lock:
+            self._nodes[name] = node
+        state = f"{name}: {node['provision_state']}"
+        step = _step(node)
+        if step:
+            state += f", step {step}"
+        if self._last_said.get(name) != state:
+            self._last_said[name] = state
+            self.say(state)
+        if not self._console.is_terminal:
+            self._say_progress(name, node)
+
+    def table(self, title: str, rows: Sequence[Row]) -> None:
+        """Print a table of times with its sum."""
+        table = Table(
+            title=title, title_justify="left", show_header=False, box=None, padding=(0, 2)
+        )
+        table.add_column(justify="left")
+        table.add_column(justify="right")
+        total_s = sum(row.seconds for row in rows)
+        for row in rows:
+            table.add_row(row.name, f"{row.seconds:.1f} s")
+        table.add_row("together", f"{total_s:.1f} s", style="bold")
+        self._console.print(table)
+
+    def _say_progress(self, name: str, node: dict[str, Any]) -> None:
+        progress = node.get("progress")
+        now_s = time.monotonic()
+        if not progress or now_s - self._last_progress_s.get(name, 0) < _PLAIN_PROGRESS_INTERVAL_S:
+            return
+        self._last_progress_s[name] = now_s
+        self.say(f"{name}:   {describe(progress)}")
+
+    def _render(self) -> RenderableType:
+        with self._lock:
+            return Group(*(_line(name, node) for name, node in self._nodes.items()))
+
+
+def describe(progress: dict[str, Any]) -> str:
+    """Return progress in words: phase, bytes, rate, time left."""
+    words = [str(progress.get("phase") or "")]
+    done, total = progress.get("bytes_done"), progress.get("bytes_total")
+    if done is not None:
+        words.append(decimal(done) + (f" of {decimal(total)}" if total else ""))
+    if rate := progress.get("rate_bytes_per_s"):
+        words.append(f"{decimal(int(rate))}/s")
+    if (left_s := progress.get("time_left_s")) is not None:
+        words.append(f"{left_s:.0f} s left")
+    return ", ".join(word for word in words if word)
+
+
+def _step(node: dict[str, Any]) -> str:
+    for kind in ("clean_step", "deploy_step"):
+        if node.get(kind):
+            return str(node[kind].get("step", ""))
+    return ""
+
+
+def _line(name: str, node: dict[str, Any]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    cells: list[RenderableType] = [
+        Text(name, style="bold"),
+        Text(str(node.get("provision_state", ""))),
+        Text(_step(node)),
+    ]
+    progress = node.get("progress") or {}
+    if progress.get("bytes_total"):
+        cells.append(
+            ProgressBar(
+                total=progress["bytes_total"], completed=progress.get("bytes_done") or 0, width=40
+            )
+        )
+    if progress:
+        cells.append(Text(describe(progress)))
+    grid.add_row(*cells)
+    return grid
