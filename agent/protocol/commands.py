@@ -54,7 +54,8 @@ class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     command_name: str
     command_status: CommandStatus
-    command_error: CommandError | dict[str, Any] | None = None
+    command_error: Any = None
+    """A ``CommandError``, or ``{"error": text}``; decoded: a dictionary with the same keys, or ``None``."""
     command_result: Any = None
     progress: Progress | None = None
 
