@@ -29,6 +29,14 @@ $(STAMPS)/venv: $(STAMPS)/packages .setup/dev.lock pyproject.toml
 lock: ## Regenerate the lock files from pyproject.toml (make lock UPGRADE=1 takes newer versions)
 	@.setup/lock $(if $(UPGRADE),--upgrade)
 
+# Programs of other projects, for the interoperability tests; each in an environment of its own.
+.PHONY: peers
+peers: $(STAMPS)/peer-client $(STAMPS)/peer-ironic ## Install the real Ironic and the real client into build/peers
+
+$(STAMPS)/peer-%: .setup/peer-%.lock $(STAMPS)/packages
+	@.setup/install peer $*
+	@mkdir -p $(@D) && touch $@
+
 # ---------------------------------------------------------------- images
 
 .PHONY: ramdisk ramdisk-ipa os-image
