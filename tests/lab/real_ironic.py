@@ -1,0 +1,155 @@
+"""The real Ironic (standalone, SQLite, no authentication, one process) as a peer in a lab, with its DHCP and web server.
+
+Installed by ``make peers`` into build/peers/ironic. Its settings are its defaults, but for paths, addresses and what a
+single process without other OpenStack services needs.
+"""
+
+import time
+from pathlib import Path
+
+import requests
+
+from tests.lab.errors import LabError
+from tests.lab.lab import Lab
+from tests.lab.program import run
+
+PEER = Path(__file__).resolve().parents[2] / "build/peers/ironic"
+_API_PORT = 6385
+_FILES_PORT = 8081
+_START_TIMEOUT_S = 120
+
+_CONFIG = """
+[DEFAULT]
+auth_strategy = noauth
+debug = True
+log_file = {logs}/ironic.log
+use_stderr = False
+host = real-ironic
+my_ip = {gateway}
+rpc_transport = none
+state_path = {root}/state
+tempdir = {root}/tmp
+enabled_hardware_types = ipmi
+enabled_boot_interfaces = ipxe
+enabled_deploy_interfaces = direct
+enabled_inspect_interfaces = agent,no-inspect
+enabled_network_interfaces = noop
+default_network_interface = noop
+enabled_raid_interfaces = no-raid
+enabled_vendor_interfaces = no-vendor
+[database]
+connection = sqlite:///{root}/ironic.sqlite
+[api]
+host_ip = {gateway}
+port = {api_port}
+[dhcp]
+dhcp_provider = none
+[pxe]
+tftp_root = {root}/tftp
+tftp_master_path = {root}/tftp/master
+kernel_append_params = nofb vga=normal console=ttyS0,115200n8
+[deploy]
+http_url = http://{gateway}:{files_port}
+http_root = {root}/http
+erase_devices_priority = 0
+erase_devices_metadata_priority = 10
+[conductor]
+deploy_kernel = file://{kernel}
+deploy_ramdisk = file://{ramdisk}
+disable_zstandard_decompression = True
+file_url_allowed_paths = {files}
+[ipmi]
+command_retry_timeout = 20
+min_command_interval = 1
+[service_catalog]
+auth_type = none
+endpoint_override = http://{gateway}:{api_port}
+[agent]
+certificates_path = {root}/certificates
+deploy_logs_local_path = {logs}/deploy-logs
+[oslo_concurrency]
+lock_path = {root}/locks
+"""
+
+_DNSMASQ = """
+port=0
+interface={bridge}
+bind-interfaces
+dhcp-range={first},{last},255.255.255.0,1h
+dhcp-match=set:ipxe,175
+dhcp-boot=tag:ipxe,http://{gateway}:{files_port}/boot.ipxe
+dhcp-leasefile={root}/leases
+log-dhcp
+user=root
+"""
+
+
+class RealIronic:
+    """Ironic with everything around it; stopped with the lab."""
+
+    def __init__(self, lab: Lab, *, kernel: Path, ramdisk: Path) -> None:
+        """Write its settings and start it; returns when its API lists the IPMI driver.
+
+        Raises:
+            LabError: It did not start; its log is in the lab's logs.
+        """
+        network = lab.network
+        root = lab.scratch / "ironic"
+        for folder in ("tftp/master", "http", "tmp", "certificates", "locks", "state"):
+            (root / folder).mkdir(parents=True)
+        self.url = f"http://{network.gateway}:{_API_PORT}"
+        values = {
+            "root": root,
+            "logs": lab.logs,
+            "gateway": network.gateway,
+            "api_port": _API_PORT,
+            "files_port": _FILES_PORT,
+            "kernel": kernel,
+            "ramdisk": ramdisk,
+            "files": f"{kernel.parent},{ramdisk.parent}",
+            "bridge": network.bridge,
+            "first": network.address(50),
+            "last": network.address(99),
+        }
+        config, dnsmasq = root / "ironic.conf", root / "dnsmasq.conf"
+        config.write_text(_CONFIG.format(**values))
+        dnsmasq.write_text(_DNSMASQ.format(**values))
+        run(
+            str(PEER / "bin/ironic-dbsync"),
+            "--config-file",
+            str(config),
+            "create_schema",
+            timeout_s=120,
+        )
+        network.start(
+            "files",
+            ["/usr/bin/python3", "-m", "http.server", str(_FILES_PORT), "-d", str(root / "http")],
+            log=lab.logs / "ironic-files.log",
+        )
+        network.start(
+            "dnsmasq",
+            ["dnsmasq", "--no-daemon", f"--conf-file={dnsmasq}"],
+            log=lab.logs / "ironic-dnsmasq.log",
+        )
+        network.start(
+            "ironic",
+            [str(PEER / "bin/ironic"), "--config-file", str(config)],
+            log=lab.logs / "ironic.out",
+            environment={"PATH": f"{PEER}/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
+        with network.inside():
+            self._wait_until_it_answers(lab)
+
+    def _wait_until_it_answers(self, lab: Lab) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            try:
+                answer = requests.get(f"{self.url}/v1/drivers", timeout=5)
+                if any(driver["name"] == "ipmi" for driver in answer.json()["drivers"]):
+                    return
+            except requests.RequestException:
+                pass  # not listening yet
+            time.sleep(0.5)
+        raise LabError(
+            f"real Ironic did not start within {_START_TIMEOUT_S} s; see {lab.logs}/ironic.log"
+        )
