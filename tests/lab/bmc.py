@@ -78,7 +78,14 @@ class VirtualBmc:
         if self._process is not None:
             return
         ours, theirs = socket.socketpair()
-        words = (sys.executable, "-m", "tests.lab.bmc_process", self.address, str(self.port), self.username)
+        words = (
+            sys.executable,
+            "-m",
+            "tests.lab.bmc_process",
+            self.address,
+            str(self.port),
+            self.username,
+        )
         with theirs, self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._network.command(*words, str(theirs.fileno())),

@@ -39,7 +39,9 @@ _SESSION_SETUP_PAYLOADS = (0x00, 0x10)
 class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
     """pyghmi's BMC with the machine's answers, boot flags as the specification has them, and faults."""
 
-    def __init__(self, *, user: str, password: str, address: str, port: int, lab: socket.socket) -> None:
+    def __init__(
+        self, *, user: str, password: str, address: str, port: int, lab: socket.socket
+    ) -> None:
         self._lab = lab.makefile("rw", encoding="utf-8")
         self.faults: dict[str, Any] = {}
         super().__init__({user: password}, port=port, address=address, bmcuuid=uuid.uuid4())
@@ -145,7 +147,9 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         records = cipher_suite_records() if data[22] & 0x3F == 0 else b""
         body = bytes((myaddr, mylun | clientseq << 2, 0x54, 0, 1)) + records
         message = head + _checksum(head) + body + _checksum(body)
-        packet = _RMCP_HEADER + bytes((6, 0)) + bytes(8) + len(message).to_bytes(2, "little") + message
+        packet = (
+            _RMCP_HEADER + bytes((6, 0)) + bytes(8) + len(message).to_bytes(2, "little") + message
+        )
         self.serversocket.sendto(packet, sockaddr)
 
     def take(self, data: bytes, peer: Any) -> None:
@@ -155,7 +159,9 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
             sessions.pop(peer, None)
         if peer in sessions:
             for session in list(sessions[peer].values()):
-                session._handle_ipmi_packet(bytearray(data), sockaddr=peer, qent=(data, peer, self.serversocket))
+                session._handle_ipmi_packet(
+                    bytearray(data), sockaddr=peer, qent=(data, peer, self.serversocket)
+                )
         else:
             self.sessionless_data(data, peer)
 
@@ -206,7 +212,7 @@ def main(argv: Sequence[str]) -> int:
     serversession.ServerSession = CipherSuiteSession
     pyghmi_session.Session._assignsocket = staticmethod(_plain_socket)
     # unbuffered, or select() would not see what the buffer already holds
-    sys.stdin = os.fdopen(0, "rb", buffering=0)  # type: ignore[assignment]
+    sys.stdin = os.fdopen(0, "rb", buffering=0)
     bmc = LabBmc(
         user=user,
         password=json.loads(sys.stdin.readline())["password"],

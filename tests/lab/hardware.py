@@ -106,7 +106,10 @@ def qemu_arguments(hardware: Hardware, boot: BootDevice, *, qmp_descriptor: int)
         *("-machine", "q35,graphics=off", "-display", "none", "-vga", "none"),
         *("-accel", hardware.accelerator, "-cpu", "max", "-smp", str(hardware.cpus)),
         *("-m", f"{hardware.memory_mib}M", "-uuid", hardware.uuid, "-rtc", "base=utc"),
-        *("-smbios", f"type=1,manufacturer=Ingot,product=Lab,serial={hardware.name},uuid={hardware.uuid}"),
+        *(
+            "-smbios",
+            f"type=1,manufacturer=Ingot,product=Lab,serial={hardware.name},uuid={hardware.uuid}",
+        ),
         *("-smbios", f"type=3,manufacturer=Ingot,serial={hardware.name}"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
         *("-chardev", f"socket,id=qmp,fd={qmp_descriptor}", "-mon", "chardev=qmp,mode=control"),
@@ -130,7 +133,10 @@ def boot_order(
     """Return QEMU's ``bootindex`` of every disk and every network card; None = not to be booted from."""
     disks = len(hardware.disks)
     nics = len(hardware.nics)
-    nothing: tuple[tuple[int | None, ...], tuple[int | None, ...]] = ((None,) * disks, (None,) * nics)
+    nothing: tuple[tuple[int | None, ...], tuple[int | None, ...]] = (
+        (None,) * disks,
+        (None,) * nics,
+    )
     match boot:
         case BootDevice.PXE:
             return tuple(range(nics, nics + disks)), tuple(range(nics))
@@ -149,7 +155,9 @@ def check_disk(disk: Disk) -> None:
         LabError: A serial number that is too long, or a block size that the bus does not have.
     """
     if disk.bus is Bus.VIRTIO and len(disk.serial or "") > _VIRTIO_SERIAL_CHARACTERS:
-        raise LabError(f"serial {disk.serial!r}: a virtio disk holds {_VIRTIO_SERIAL_CHARACTERS} characters")
+        raise LabError(
+            f"serial {disk.serial!r}: a virtio disk holds {_VIRTIO_SERIAL_CHARACTERS} characters"
+        )
     if disk.bus is Bus.SATA and disk.logical_block_bytes != 512:
         raise LabError("a SATA disk of QEMU has blocks of 512 bytes; use virtio, scsi or nvme")
 
@@ -169,7 +177,9 @@ def _disk_arguments(number: int, disk: InstalledDisk, boot_index: int | None) ->
     return ("-drive", file, "-device", words + _boot_index(boot_index))
 
 
-def _nic_arguments(number: int, nic: Nic, boot_index: int | None, firmware: Firmware) -> Sequence[str]:
+def _nic_arguments(
+    number: int, nic: Nic, boot_index: int | None, firmware: Firmware
+) -> Sequence[str]:
     device = f"virtio-net-pci,netdev=nic{number},mac={nic.mac}"
     if firmware is Firmware.UEFI:
         device += ",romfile="  # OVMF has a network stack of its own, as a server's firmware has

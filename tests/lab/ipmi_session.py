@@ -45,7 +45,8 @@ _SUITES = (
 def cipher_suite_records() -> bytes:
     """Return the cipher suite records for Get Channel Cipher Suites, at most 16 bytes, as a complete list."""
     return b"".join(
-        bytes((0xC0, suite.number, suite.authentication, 0x40 | suite.integrity, 0x81)) for suite in _SUITES
+        bytes((0xC0, suite.number, suite.authentication, 0x40 | suite.integrity, 0x81))
+        for suite in _SUITES
     )
 
 
@@ -68,7 +69,10 @@ class CipherSuiteSession(ServerSession):  # type: ignore[misc]  # pyghmi has no 
                     bytearray((tag, 0, self.privlevel, 0))
                     + self.clientsessionid
                     + self.managedsessionid
-                    + b"".join(bytes((kind, 0, 0, 8, number, 0, 0, 0)) for kind, number in enumerate(chosen))
+                    + b"".join(
+                        bytes((kind, 0, 0, 8, number, 0, 0, 0))
+                        for kind, number in enumerate(chosen)
+                    )
                 )
         return bytearray((tag, _NO_MATCHING_SUITE, 0, 0)) + self.clientsessionid
 
@@ -81,37 +85,49 @@ class CipherSuiteSession(ServerSession):  # type: ignore[misc]  # pyghmi has no 
         self.uuiddata = self.uuid.bytes
         password = self.authdata.get(self.username.decode("utf-8", "replace"))
         if password is None:
-            self._send("rakp2", bytearray((data[0], _UNAUTHORIZED_NAME, 0, 0)) + self.clientsessionid)
+            self._send(
+                "rakp2", bytearray((data[0], _UNAUTHORIZED_NAME, 0, 0)) + self.clientsessionid
+            )
             return
         self.kuid = password.encode()
-        self.kg = self.kg or self.kuid
+        self.session_key = self.kg or self.kuid
         self.Rc = os.urandom(16)
         code = self._hmac(
             self.kuid,
-            self.clientsessionid + self.managedsessionid + self.Rm + self.Rc + self.uuiddata + self._role_and_name(),
+            self.clientsessionid
+            + self.managedsessionid
+            + self.Rm
+            + self.Rc
+            + self.uuiddata
+            + self._role_and_name(),
         )
         self._send(
-            "rakp2", bytearray((data[0], 0, 0, 0)) + self.clientsessionid + self.Rc + self.uuiddata + code
+            "rakp2",
+            bytearray((data[0], 0, 0, 0)) + self.clientsessionid + self.Rc + self.uuiddata + code,
         )
 
     def _got_rakp3(self, data: bytes) -> None:
         """Answer RAKP message 3 (13.22) with message 4 (13.23); from here on both sides have keys."""
         if data[1] != 0:
             return  # the client did not like our message 2, for instance because of a wrong password
-        self.sik = self._hmac(self.kg, self.Rm + self.Rc + self._role_and_name())
+        self.sik = self._hmac(self.session_key, self.Rm + self.Rc + self._role_and_name())
         self.k1 = self._hmac(self.sik, b"\x01" * 20)
         self.k2 = self._hmac(self.sik, b"\x02" * 20)
         self.aeskey = self.k2[:16]
         expected = self._hmac(self.kuid, self.Rc + self.clientsessionid + self._role_and_name())
         if not hmac.compare_digest(expected, bytes(data[8 : 8 + len(expected)])):
-            self._send("rakp4", bytearray((data[0], _INVALID_INTEGRITY_CHECK, 0, 0)) + self.clientsessionid)
+            self._send(
+                "rakp4", bytearray((data[0], _INVALID_INTEGRITY_CHECK, 0, 0)) + self.clientsessionid
+            )
             return
         self.localsid = struct.unpack("<I", self.managedsessionid)[0]
         self.ipmicallback = self.handle_client_request
         self._send_rakp4(data[0], 0)
 
     def _send_rakp4(self, tagvalue: int, statuscode: int) -> None:
-        code = self._hmac(self.sik, self.Rm + self.managedsessionid + self.uuiddata)[: self.currhashlen]
+        code = self._hmac(self.sik, self.Rm + self.managedsessionid + self.uuiddata)[
+            : self.currhashlen
+        ]
         self._send("rakp4", bytearray((tagvalue, statuscode, 0, 0)) + self.clientsessionid + code)
         self.confalgo = "aes"
         self.integrityalgo = "hmac"  # pyghmi asks only whether there is one

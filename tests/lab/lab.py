@@ -14,13 +14,16 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+from tests.lab.controller import Controller, Setting
 from tests.lab.errors import LabError
 from tests.lab.hardware import Bus, Disk, Firmware, Hardware, InstalledDisk, Nic, check_disk
+from tests.lab.http_server import HttpServer
 from tests.lab.machine import Machine, install_nvram
 from tests.lab.network import Network
 from tests.lab.program import run
@@ -94,6 +97,26 @@ class Lab:
         self.machines.append(machine)
         return machine
 
+    @cached_property
+    def http(self) -> HttpServer:
+        """A file server in the lab's network, started when first asked for."""
+        return HttpServer(self.network.listen(self.network.gateway))
+
+    def controller(self, *, settings: Mapping[str, Setting] | None = None) -> Controller:
+        """Start the controller and wait for its API; ``settings`` adds to or replaces those of the lab.
+
+        Raises:
+            LabError: It does not come up.
+        """
+        controller = Controller(
+            self.network,
+            folder=self.scratch / "controller",
+            log=self.logs / "controller.log",
+            settings=settings or {},
+        )
+        controller.start()
+        return controller
+
     def close(self) -> None:
         """Remove everything; twice is fine."""
         atexit.unregister(self.close)
@@ -104,6 +127,8 @@ class Lab:
             for machine in reversed(self.machines):
                 machine.close()
             self.machines.clear()
+            if "http" in self.__dict__:
+                self.http.close()
         finally:
             self.network.close()
             shutil.rmtree(self.scratch, ignore_errors=True)
@@ -126,7 +151,9 @@ class Lab:
             run("qemu-img", "convert", "-O", "raw", str(disk.image), str(path), timeout_s=600)
         with path.open("ab") as file:
             if file.tell() > disk.size_bytes:
-                raise LabError(f"{disk.image} has {file.tell()} bytes, the disk only {disk.size_bytes}")
+                raise LabError(
+                    f"{disk.image} has {file.tell()} bytes, the disk only {disk.size_bytes}"
+                )
             file.truncate(disk.size_bytes)
         return InstalledDisk(
             path=path,

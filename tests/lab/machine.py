@@ -65,7 +65,9 @@ class _Run:
 class Machine:
     """One virtual server; made by ``Lab.machine``. Every method may be called from any thread."""
 
-    def __init__(self, hardware: Hardware, network: Network, *, logs: Path, bmc_address: str) -> None:
+    def __init__(
+        self, hardware: Hardware, network: Network, *, logs: Path, bmc_address: str
+    ) -> None:
         self.hardware = hardware
         self.name = hardware.name
         self.console = Console(logs / f"{self.name}.console.log")
@@ -165,7 +167,9 @@ class Machine:
                         return event
                 if not self._changed.wait(max(0, deadline - time.monotonic())):
                     happened = ", ".join(f"{event.kind} {event.detail}" for event in self._events)
-                    raise LabError(f"{self.name}: no {kind!r} within {timeout_s:g} s, but: {happened}")
+                    raise LabError(
+                        f"{self.name}: no {kind!r} within {timeout_s:g} s, but: {happened}"
+                    )
 
     def qmp(self, command: str) -> object:
         """Give QEMU a control order (``query-blockstats`` ...) and return its answer.
@@ -229,7 +233,9 @@ class Machine:
                 case "guest-shutdown":
                     self._record(EventKind.GUEST_SHUTDOWN)
                 case reason:
-                    detail = f"status {run.process.returncode}, reason {reason}; see {self.qemu_log}"
+                    detail = (
+                        f"status {run.process.returncode}, reason {reason}; see {self.qemu_log}"
+                    )
                     self._record(EventKind.EXIT, detail)
 
     def _record(self, kind: EventKind, detail: str = "") -> None:

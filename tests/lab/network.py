@@ -78,7 +78,7 @@ class Network:
         """Run a program inside the namespace to its end and return what it printed."""
         return run(*self.command(*argv), timeout_s=timeout_s)
 
-    def start(
+    def program(
         self,
         name: str,
         argv: Sequence[str],
@@ -86,9 +86,14 @@ class Network:
         log: Path,
         environment: Mapping[str, str] | None = None,
     ) -> Program:
-        """Start a program inside the namespace; it is stopped with the lab at the latest."""
+        """Prepare a program that runs inside the namespace; it is stopped with the lab at the latest."""
         program = Program(name, self.command(*argv), log=log, environment=environment)
         self._programs.append(program)
+        return program
+
+    def start(self, name: str, argv: Sequence[str], *, log: Path) -> Program:
+        """Start a program inside the namespace; it is stopped with the lab at the latest."""
+        program = self.program(name, argv, log=log)
         program.start()
         return program
 
@@ -126,7 +131,19 @@ class Network:
         # the bridge's own link-local address is usable at once, for the router
         self.run("sysctl", "-q", "-w", f"net.ipv6.conf.{_BRIDGE}.accept_dad=0")
         self._ip("link", "set", _BRIDGE, "up")
-        run("ip", "link", "add", host_link, "type", "veth", "peer", "name", "outer", "netns", self.name)
+        run(
+            "ip",
+            "link",
+            "add",
+            host_link,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "outer",
+            "netns",
+            self.name,
+        )
         run("ip", "address", "add", f"172.31.{self.number}.1/24", "dev", host_link)
         run("ip", "link", "set", host_link, "up")
         self._ip("address", "add", f"{self.outer_address}/24", "dev", "outer")

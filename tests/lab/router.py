@@ -32,7 +32,9 @@ class Router:
 
     def close(self) -> None:
         """Stop answering."""
-        with suppress(OSError):  # shutdown() of a raw socket wakes the reader up and still says ENOTCONN
+        with suppress(
+            OSError
+        ):  # shutdown() of a raw socket wakes the reader up and still says ENOTCONN
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
         self._socket.close()

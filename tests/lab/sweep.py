@@ -15,7 +15,9 @@ from tests.lab.claim import sweep
 def main(argv: Sequence[str] | None = None) -> int:
     """Sweep once, now or when standard input ends."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--when-stdin-closes", action="store_true", help="wait for the end of standard input")
+    parser.add_argument(
+        "--when-stdin-closes", action="store_true", help="wait for the end of standard input"
+    )
     arguments = parser.parse_args(argv)
     if arguments.when_stdin_closes:
         sys.stdin.read()
