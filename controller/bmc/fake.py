@@ -1,0 +1,135 @@
+"""A BMC driver without BMCs, for load tests and first steps: remembers power state and boot device in memory.
+
+``driver_info`` may ask for slowness and failures, so that a controller can be tested with thousands of bad BMCs.
+"""
+
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
+from controller.errors import BmcError, BmcUnreachable, Invalid
+
+
+@dataclass(slots=True)
+class _Machine:
+    """A machine that is its power state."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    power: PowerState = PowerState.OFF
+    override: BootOverride = field(
+        default_factory=lambda: BootOverride(device=None, is_persistent=None)
+    )
+
+
+class FakeDriver:
+    """Makes fake BMCs; machines live as long as the driver."""
+
+    def __init__(self) -> None:
+        self.properties = {
+            "fake_id": "Which fake machine this is; nodes without it share one.",
+            "fake_delay_s": "Seconds that every call takes; default 0.",
+            "fake_failure_rate": "Share of calls that the BMC does not answer, 0 to 1; default 0.",
+            "fake_stays_off": "Accept power-on and stay off; default false.",
+        }
+        self._machines: dict[str, _Machine] = {}
+        self._lock = threading.Lock()
+        self._random = random.Random()  # noqa: S311 - failures for tests, not secrets
+
+    def validate(self, driver_info: dict[str, Any]) -> None:
+        """Raise ``Invalid`` naming the malformed ``driver_info`` key and an example."""
+        _number(driver_info, "fake_delay_s", highest=3600.0)
+        _number(driver_info, "fake_failure_rate", highest=1.0)
+
+    def connect(self, driver_info: dict[str, Any]) -> "FakeBmc":
+        """Return the machine of this ``fake_id``.
+
+        Raises:
+            Invalid: As :meth:`validate`.
+        """
+        self.validate(driver_info)
+        name = str(driver_info.get("fake_id", ""))
+        with self._lock:
+            machine = self._machines.setdefault(name, _Machine())
+        return FakeBmc(name, machine, driver_info, self._random)
+
+
+class FakeBmc:
+    """One fake BMC; see ``Bmc`` for what the methods promise."""
+
+    def __init__(
+        self, name: str, machine: _Machine, driver_info: dict[str, Any], chance: random.Random
+    ) -> None:
+        self._name = name
+        self._machine = machine
+        self._delay_s = _number(driver_info, "fake_delay_s", highest=3600.0)
+        self._failure_rate = _number(driver_info, "fake_failure_rate", highest=1.0)
+        self._stays_off = str(driver_info.get("fake_stays_off", "")).lower() in ("true", "1", "yes")
+        self._random = chance
+
+    def power_state(self, *, timeout_s: float) -> PowerState:
+        """Ask for the power state."""
+        self._call("get power state", timeout_s)
+        return self._machine.power
+
+    def power_on(self, *, timeout_s: float) -> None:
+        """Power on, unless ``fake_stays_off``."""
+        self._call("power on", timeout_s)
+        if not self._stays_off:
+            self._machine.power = PowerState.ON
+
+    def power_off(self, *, timeout_s: float) -> None:
+        """Power off."""
+        self._call("power off", timeout_s)
+        self._machine.power = PowerState.OFF
+
+    def soft_power_off(self, *, timeout_s: float) -> None:
+        """Power off; a fake operating system always obeys."""
+        self._call("soft power off", timeout_s)
+        self._machine.power = PowerState.OFF
+
+    def reset(self, *, timeout_s: float) -> None:
+        """Reset a machine that is on."""
+        self._call("reset", timeout_s)
+        if self._machine.power is not PowerState.ON:
+            raise BmcError(
+                f"fake BMC {self._name!r}: reset refused: the machine is off; power it on"
+            )
+
+    def boot_device(self, *, timeout_s: float) -> BootOverride:
+        """Ask for the boot device override."""
+        self._call("get boot device", timeout_s)
+        return self._machine.override
+
+    def set_boot_device(
+        self, device: BootDevice, *, mode: BootMode, persistent: bool, timeout_s: float
+    ) -> None:
+        """Set the boot device override; a fake machine has no firmware that ``mode`` could matter to."""
+        self._call(f"set boot device {device} ({mode})", timeout_s)
+        self._machine.override = BootOverride(device=device, is_persistent=persistent)
+
+    def _call(self, what: str, timeout_s: float) -> None:
+        """Take as long and fail as often as ``driver_info`` wants."""
+        with self._machine.lock:
+            time.sleep(min(self._delay_s, timeout_s))
+        if self._delay_s > timeout_s or self._random.random() < self._failure_rate:
+            message = (
+                f"fake BMC {self._name!r}: {what}: no answer within {timeout_s:.1f} s; "
+                "lower fake_delay_s or fake_failure_rate in driver_info"
+            )
+            raise BmcUnreachable(message)
+
+
+def _number(info: dict[str, Any], key: str, *, highest: float) -> float:
+    value = info.get(key) or 0
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number <= highest:
+        raise Invalid(
+            f"driver_info/{key} is {value!r}; give a number from 0 to {highest:g}, for example 0.1"
+        )
+    return number

@@ -1,0 +1,48 @@
+"""Messages between the pool (``ipmi_pool.py``) and its workers (``ipmi_worker.py``): MessagePack on a packet socket."""
+
+from enum import StrEnum
+
+import msgspec
+
+MAX_MESSAGE_BYTES = 4096
+
+
+class Outcome(StrEnum):
+    """How a request ended."""
+
+    ANSWER = "answer"
+    SILENCE = "silence"  # nothing came back
+    REFUSED = "refused"  # user name or password
+    FAILED = "failed"
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and as whom to log in."""
+
+    address: str
+    port: int
+    username: str
+    password: str
+    privilege_level: int | None
+    cipher_suite: int | None
+    kg: bytes | None
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One IPMI request; ``first_timeout_s`` is the wait before a login packet counts as lost."""
+
+    login: Login
+    netfn: int
+    command: int
+    data: tuple[int, ...]
+    timeout_s: float
+    first_timeout_s: float
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a request."""
+
+    outcome: Outcome
+    code: int = 0
+    data: bytes = b""
+    text: str = ""

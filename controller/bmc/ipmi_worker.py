@@ -1,0 +1,193 @@
+"""The program that talks IPMI with pyghmi: a host process, and one forked child per BMC.
+
+Started as ``python -m controller.bmc.ipmi_worker <fd>`` by ``ipmi_pool.py``. pyghmi keeps state for the whole process
+and cannot be interrupted: a second session to the same BMC hangs, and so do some failed logins. A process of its own
+per BMC makes every fault end: the child has the kernel kill it at the deadline (``ITIMER_REAL``, default action), and
+the pool forks another one. The host imports pyghmi once, so a child is a fork, not a start of Python.
+
+The only module that knows pyghmi. It uses pyghmi's session layer: ``Command`` would ask every BMC for its maker before
+each power command and cannot choose a cipher suite.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from pyghmi.exceptions import PyghmiException
+from pyghmi.ipmi.private import session as pyghmi_session
+
+from controller.bmc.ipmi_wire import MAX_MESSAGE_BYTES, Login, Outcome, Reply, Request
+
+_SHA1, _SHA256 = 1, 256  # as pyghmi's ``attemptedhash`` counts them
+_RAKP_HMAC_SHA1 = 1  # IPMI 2.0 table 13-17
+_OPEN_SESSION_AUTHENTICATION = 16  # offset of the chosen algorithm, table 13-10
+_SUITE_17 = 17
+_SUITE_3 = 3
+_LOG_OUT_TIMEOUT_S = 2.0
+_SLICE_S = 0.02
+_SILENCE_S = 2.5
+"""A request of an open session is given up when pyghmi's wait, growing by 1 s per repetition, exceeds this."""
+_REFUSALS = ("password", "Unauthorized", "Invalid role", "username", "integrity c", "privelege")
+"""Words of pyghmi's messages that mean user name, password, Kg or privilege level."""
+_NONSENSE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What pyghmi's parser raises on packets that are not IPMI."""
+
+
+class _Session(pyghmi_session.Session):  # type: ignore[misc]  # pyghmi has no types
+    """pyghmi's session with the cipher suite chosen and the endless login ended."""
+
+    # The process makes one session, and a failed constructor gives no object to ask: hence class attributes.
+    suite: int | None = None
+    failure: tuple[str, str | None] = ("timeout", None)
+    """What pyghmi said of the failed login, and the message of the handshake it waited for."""
+
+    def _initsession(self) -> None:
+        super()._initsession()
+        if self.suite == _SUITE_3:
+            self.attemptedhash = _SHA1
+
+    def onlogon(self, parameter: dict[str, Any]) -> None:
+        if "error" in parameter:
+            type(self).failure = (str(parameter["error"]), self.sessioncontext)
+        super().onlogon(parameter)
+
+    def _got_rmcp_response(self, data: bytes) -> Any:
+        """Follow a BMC that chooses SHA-1 although SHA-256 was proposed: pyghmi does not look."""
+        is_current = self.sessioncontext == "OPENSESSION" and data[0] == self.rmcptag
+        refused = data[1] != 0
+        chose_sha1 = not refused and data[_OPEN_SESSION_AUTHENTICATION] == _RAKP_HMAC_SHA1
+        if is_current and self.attemptedhash == _SHA256 and (refused or chose_sha1):
+            if self.suite == _SUITE_17:
+                self.onlogon({"error": "the BMC does not offer cipher suite 17"})
+                return None
+            self.attemptedhash = _SHA1
+            self._open_rmcpplus_request()  # answers to the first request no longer fit its tag
+            return None
+        return super()._got_rmcp_response(data)
+
+    def _relog(self) -> Any:
+        """End the login when its tries are used up; pyghmi counts on below zero and never ends."""
+        if self.logontries <= 0:
+            self.onlogon({"error": "timeout"})
+            return None
+        return super()._relog()
+
+
+class BmcSession:
+    """One logged-in session; made in a process that makes no other."""
+
+    def __init__(self, login: Login, *, first_timeout_s: float) -> None:
+        """Log in.
+
+        Raises:
+            PyghmiException: The login failed; ``_Session.failure`` says why.
+        """
+        pyghmi_session.initialtimeout = first_timeout_s
+        pyghmi_session._io_wait = _wait_in_slices(pyghmi_session._io_wait)  # noqa: SLF001
+        _Session.suite = login.cipher_suite
+        self._session = _Session(
+            bmc=login.address,
+            userid=login.username,
+            password=login.password,
+            port=login.port,
+            kg=login.kg,
+            privlevel=login.privilege_level,
+        )
+        self._session.maxtimeout = max(_SILENCE_S, first_timeout_s)
+        self._session.logontries = 0  # a lost session is replaced by a new process
+
+    def raw(self, netfn: int, command: int, data: Sequence[int]) -> Reply:
+        """Send one request and wait for its answer."""
+        answer = self._session.raw_command(netfn=netfn, command=command, data=bytes(data))
+        if "data" not in answer:  # pyghmi's way to say that the BMC fell silent
+            return Reply(outcome=Outcome.SILENCE)
+        return Reply(outcome=Outcome.ANSWER, code=answer["code"], data=bytes(answer["data"]))
+
+    def log_out(self) -> None:
+        """Give the BMC its session slot back; the session cannot be used afterwards."""
+        with contextlib.suppress(PyghmiException, OSError):
+            self._session.logout()
+
+
+def _wait_in_slices(wait: Callable[..., None]) -> Callable[..., None]:
+    """Let pyghmi look at its queue every 20 ms while it waits.
+
+    An answer that comes before the wait has begun does not wake it; pyghmi then sits until the repetition, half a
+    second or more. Every caller of ``_io_wait`` is a loop, so returning early is safe.
+    """
+
+    def sliced(timeout: float, *args: Any, **kwargs: Any) -> None:
+        wait(min(timeout, _SLICE_S), *args, **kwargs)
+
+    return sliced
+
+
+def main(control_fd: int) -> None:
+    """Fork a child for every socket that arrives, until the controller is gone."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the controller ends us by closing the socket
+    with socket.socket(fileno=control_fd) as control:
+        while True:
+            message, descriptors, _flags, _address = socket.recv_fds(control, 1, 1)
+            if not message:
+                return
+            if os.fork() == 0:
+                control.close()
+                with socket.socket(fileno=descriptors[0]) as channel:
+                    _serve(channel)
+                os._exit(0)
+            os.close(descriptors[0])
+
+
+def _serve(channel: socket.socket) -> None:
+    """Carry out requests for one BMC until the pool closes the channel."""
+    session: BmcSession | None = None
+    decoder, encoder = msgspec.msgpack.Decoder(Request), msgspec.msgpack.Encoder()
+    while message := channel.recv(MAX_MESSAGE_BYTES):
+        request = decoder.decode(message)
+        signal.setitimer(signal.ITIMER_REAL, max(request.timeout_s, 0.001))
+        try:
+            session = session or BmcSession(request.login, first_timeout_s=request.first_timeout_s)
+            reply = session.raw(request.netfn, request.command, request.data)
+        except (PyghmiException, OSError) as error:
+            reply = Reply(outcome=Outcome.SILENCE, text=str(error)) if session else _why(error)
+        except _NONSENSE as error:
+            text = f"the BMC's answer cannot be read ({type(error).__name__}: {error})"
+            reply = Reply(outcome=Outcome.FAILED, text=text)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        channel.send(encoder.encode(reply))
+    if session:
+        signal.setitimer(signal.ITIMER_REAL, _LOG_OUT_TIMEOUT_S)
+        session.log_out()
+
+
+def _why(error: Exception) -> Reply:
+    """Say why the login failed."""
+    if isinstance(error, OSError):
+        return Reply(outcome=Outcome.FAILED, text=str(error))
+    text, waited_for = _Session.failure
+    if text == "timeout" and waited_for in ("EXPECTINGRAKP2", "EXPECTINGRAKP4"):
+        text = "the BMC is there but does not answer this login"
+        return Reply(outcome=Outcome.REFUSED, text=text)
+    if text == "timeout":
+        return Reply(outcome=Outcome.SILENCE)
+    refused = any(mark in text for mark in _REFUSALS)
+    return Reply(outcome=Outcome.REFUSED if refused else Outcome.FAILED, text=text)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

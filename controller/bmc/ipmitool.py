@@ -1,0 +1,164 @@
+"""The second IPMI driver: the program ``ipmitool``, one process per request.
+
+For BMCs that pyghmi cannot talk to, and for IPMI 1.5. Chosen with ``power_interface`` and ``management_interface``
+``ipmitool-cli``. The password goes by environment, never as an argument.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from controller.bmc import programs
+from controller.bmc.ipmi_chassis import IpmiBmc
+from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target
+from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
+
+_COMPLETION_CODE = re.compile(r"rsp=0x([0-9a-fA-F]{1,2})")
+_REFUSALS = (
+    "unauthorized name",
+    "HMAC is invalid",
+    "Key exchange authentication code is invalid",
+    "insufficient privilege",
+    "Invalid role",
+    "requested role",
+    "Password",
+    "Activate Session error",
+)
+"""Words of ``ipmitool -v`` that mean user name, password, Kg or privilege level."""
+_NO_SUITE = "matching cipher suite"
+_RETRY_WAIT_S = 1
+_RETRIES = 4
+
+
+class IpmitoolDriver:
+    """Makes BMCs that are reached by ``ipmitool``."""
+
+    def __init__(self) -> None:
+        self.properties = {
+            **PROPERTIES,
+            "ipmi_protocol_version": "2.0 (default, lanplus) or 1.5 (lan).",
+        }
+        self._locks: dict[tuple[str, int], threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def validate(self, driver_info: dict[str, Any]) -> None:
+        """Raise ``Invalid`` naming the missing or malformed ``driver_info`` key and an example."""
+        _parse(driver_info)
+
+    def connect(self, driver_info: dict[str, Any]) -> IpmiBmc:
+        """Return the BMC that ``driver_info`` describes; starts nothing yet.
+
+        Raises:
+            Invalid: As :meth:`validate`.
+        """
+        target = _parse(driver_info)
+        with self._lock:
+            lock = self._locks.setdefault((target.address, target.port), threading.Lock())
+        return IpmiBmc(target, _ProgramTransport(target, lock))
+
+
+class _ProgramTransport:
+    """Carries requests to one BMC as ``ipmitool raw``."""
+
+    def __init__(self, target: IpmiTarget, lock: threading.Lock) -> None:
+        self._target = target
+        self._lock = lock
+
+    def raw(
+        self, netfn: int, command: int, data: Sequence[int], *, timeout_s: float, what: str
+    ) -> tuple[int, bytes]:
+        """Send one request; see ``Transport``."""
+        started = time.monotonic()
+        if not self._lock.acquire(timeout=timeout_s):
+            message = f"BMC {self._target.where}: {what} did not start within {timeout_s:.0f} s: the BMC is busy with an earlier command; try again"
+            raise BmcUnreachable(message)
+        try:
+            remaining_s = max(timeout_s - (time.monotonic() - started), 0.01)
+            done = programs.run(
+                arguments(self._target, (netfn, command, *data)),
+                environment=secrets(self._target),
+                timeout_s=remaining_s,
+            )
+        except BmcUnreachable as error:
+            raise BmcUnreachable(_silence(self._target, what, timeout_s)) from error
+        finally:
+            self._lock.release()
+        return self._read(done, what, time.monotonic() - started)
+
+    def _read(self, done: programs.Finished, what: str, waited_s: float) -> tuple[int, bytes]:
+        if done.exit_code == 0:
+            return 0, read_bytes(done.output)
+        if code := _COMPLETION_CODE.search(done.errors):
+            return int(code[1], 16), b""
+        where = self._target.where
+        if any(word in done.errors for word in _REFUSALS):
+            message = (
+                f"BMC {where}: {what}: login of user {self._target.username!r} refused; "
+                "check ipmi_username, ipmi_password and ipmi_priv_level in driver_info"
+            )
+            raise BmcAuthenticationFailed(message)
+        if _NO_SUITE in done.errors:
+            message = f"BMC {where}: {what}: the BMC does not offer the cipher suite; set or remove ipmi_cipher_suite"
+            raise BmcError(message)
+        if "Unable to establish" in done.errors or "No response" in done.errors:
+            raise BmcUnreachable(_silence(self._target, what, waited_s))
+        last_line = (done.errors.strip().splitlines() or ["no words"])[-1]
+        message = f"BMC {where}: {what}: ipmitool ended with {done.exit_code}: {last_line[:200]}"
+        raise BmcError(message)
+
+
+def arguments(target: IpmiTarget, request: Sequence[int]) -> list[str]:
+    """Return the command line for a raw request; it holds no secret."""
+    suite = ["-C", str(target.cipher_suite)] if target.cipher_suite else []
+    return [
+        "ipmitool",
+        "-v",
+        *("-I", "lan" if target.protocol_version == "1.5" else "lanplus"),
+        *("-H", target.address),
+        *("-p", str(target.port)),
+        *("-U", target.username),
+        *("-L", target.privilege),
+        *suite,
+        *("-N", str(_RETRY_WAIT_S)),
+        *("-R", str(_RETRIES)),
+        "-E",
+        *(["-K"] if target.kg else []),
+        "raw",
+        *(f"0x{byte:02x}" for byte in request),
+    ]
+
+
+def secrets(target: IpmiTarget) -> dict[str, bytes]:
+    """Return what ``-E`` and ``-K`` read from the environment."""
+    kg = {"IPMI_KGKEY": target.kg} if target.kg else {}
+    return {"IPMI_PASSWORD": target.password.encode(), **kg}
+
+
+def read_bytes(output: str) -> bytes:
+    """Return the bytes that ``ipmitool raw`` printed; with ``-v`` a line of words comes first.
+
+    Raises:
+        BmcError: There is something else.
+    """
+    lines = [line for line in output.splitlines() if re.fullmatch(r"( [0-9a-f]{2})+ ?", line)]
+    return bytes.fromhex("".join(lines))
+
+
+def _silence(target: IpmiTarget, what: str, waited_s: float) -> str:
+    return (
+        f"BMC {target.where}: {what}: no answer within {waited_s:.1f} s; check the address, the port and the firewall, "
+        "and that IPMI over LAN is enabled on the BMC"
+    )
+
+
+def _parse(driver_info: dict[str, Any]) -> IpmiTarget:
+    target = parse_target(driver_info)
+    if target.kg and b"\0" in target.kg:
+        message = (
+            "driver_info/ipmi_hex_kg_key has a zero byte, which ipmitool cannot take without showing the key "
+            "to every user of this machine; use the power_interface pyghmi"
+        )
+        raise Invalid(message)
+    return target
