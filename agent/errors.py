@@ -85,6 +85,24 @@ class EraseError(AgentError):
     """A disk was not erased as asked."""
 
 
+class SettingError(AgentError):
+    """A kernel argument, a line of the settings file or a flag has a value that cannot be used."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class ControllerUnreachable(AgentError):
+    """No controller answered at any of its addresses."""
+
+
+class ControllerRefused(AgentError):
+    """The controller answered, but not with success; ``answered`` is its HTTP status."""
+
+    def __init__(self, message: str, *, answered: int) -> None:
+        super().__init__(message)
+        self.answered = answered
+
+
 class LookupFailed(AgentError):
     """The controller does not know this machine or could not be reached in time."""
 

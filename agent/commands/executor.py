@@ -1,0 +1,153 @@
+"""Runs commands, one at a time, and keeps what came of them.
+
+One of the two places that catch every exception: whatever a command raises becomes its result.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from agent.commands.command import Command, Job, Kind, Params, find_command
+from agent.commands.failures import describe_failure
+from agent.commands.results import ResultStore
+from agent.errors import AgentBusy, NotFound, VersionMismatch
+from agent.protocol.commands import CommandError, CommandResult, CommandStatus, Progress
+
+log = logging.getLogger(__name__)
+
+
+class CommandExecutor:
+    """One command at a time; asynchronous ones in a thread of their own.
+
+    ``on_finished`` is called after every asynchronous command, so that the controller hears of it at once.
+    """
+
+    def __init__(
+        self,
+        commands: Mapping[str, Command],
+        store: ResultStore,
+        on_finished: Callable[[], None],
+    ) -> None:
+        self._commands = commands
+        self._store = store
+        self._on_finished = on_finished
+        self._results = {result.id: result for result in store.load()}
+        self._results_lock = threading.Lock()
+        self._dispatch_lock = threading.Lock()
+        self._threads: dict[str, threading.Thread] = {}
+
+    def results(self) -> list[CommandResult]:
+        """Return every command of this boot, oldest first."""
+        with self._results_lock:
+            return list(self._results.values())
+
+    def result(self, command_id: str, *, wait: bool = False) -> CommandResult:
+        """Return one command, with ``wait`` after its end.
+
+        Raises:
+            NotFound: There is no such command.
+        """
+        thread = self._threads.get(command_id)
+        if wait and thread is not None:
+            thread.join()
+        with self._results_lock:
+            if command_id not in self._results:
+                raise NotFound(f"no command with the id {command_id!r} was given to this agent")
+            return self._results[command_id]
+
+    def execute(self, name: str, params: Params, *, wait: bool = False) -> CommandResult:
+        """Start a command; return its result, with ``wait`` after its end.
+
+        A synchronous command holds back the start of others until its end.
+
+        Raises:
+            InvalidRequest: The command does not exist or its parameters cannot be used.
+            NotFound: There is no such namespace.
+            AgentBusy: Another command is running.
+        """
+        command = find_command(self._commands, name)
+        with self._dispatch_lock:
+            self._refuse_if_busy()
+            job = command.prepare(params)
+            started = self._start(command)
+            if command.kind is Kind.SYNC:
+                self._carry_out(command, started.id, job)
+            else:
+                thread = threading.Thread(
+                    target=self._carry_out, args=(command, started.id, job), name=name, daemon=True
+                )
+                self._threads[started.id] = thread
+                thread.start()
+        if command.kind is Kind.SYNC or (wait and command.kind is Kind.ASYNC):
+            return self.result(started.id, wait=True)
+        return started
+
+    def _refuse_if_busy(self) -> None:
+        for result in self.results():
+            if result.command_status is CommandStatus.RUNNING:
+                # The wording is Ironic's: its conductor looks for it.
+                raise AgentBusy(f"Agent is busy: executing command {result.command_name}")
+
+    def _start(self, command: Command) -> CommandResult:
+        result = CommandResult(
+            id=str(uuid.uuid4()),
+            command_name=command.short_name,
+            command_status=CommandStatus.RUNNING,
+        )
+        self._keep(result)
+        log.info("command started", extra={"command": command.name})
+        return result
+
+    def _carry_out(self, command: Command, command_id: str, job: Job) -> None:
+        began = time.monotonic()
+
+        def report(progress: Progress) -> None:
+            with self._results_lock:
+                running = self._results[command_id]
+                self._results[command_id] = msgspec.structs.replace(running, progress=progress)
+
+        try:
+            changes: dict[str, Any] = {
+                "command_status": CommandStatus.SUCCEEDED,
+                "command_result": _as_document(job(report), command),
+            }
+        except Exception as error:  # noqa: BLE001  # whatever a command raises becomes its result
+            mismatch = isinstance(error, VersionMismatch)
+            changes = {
+                "command_status": CommandStatus.VERSION_MISMATCH
+                if mismatch
+                else CommandStatus.FAILED,
+                "command_error": describe_failure(error, command.short_name),
+            }
+        with self._results_lock:
+            ended = msgspec.structs.replace(self._results[command_id], progress=None, **changes)
+        self._keep(ended)
+        _log_end(command.name, ended, time.monotonic() - began)
+        if command.kind is not Kind.SYNC:
+            self._on_finished()
+
+    def _keep(self, result: CommandResult) -> None:
+        self._store.save(result)
+        with self._results_lock:
+            self._results[result.id] = result
+
+
+def _as_document(outcome: Any, command: Command) -> Any:
+    """Return ``outcome`` as plain JSON values; text is wrapped as Ironic's agent does it."""
+    if isinstance(outcome, str):
+        prefix = "" if command.kind is Kind.SYNC else f"{command.short_name}: "
+        return {"result": f"{prefix}{outcome}"}
+    return msgspec.to_builtins(outcome)
+
+
+def _log_end(name: str, ended: CommandResult, seconds: float) -> None:
+    data: dict[str, object] = {"command": name, "seconds": round(seconds, 3)}
+    if isinstance(ended.command_error, CommandError):
+        log.error("command failed", extra={**data, "why": ended.command_error.details})
+    else:
+        log.info("command done", extra=data)

@@ -1,0 +1,34 @@
+"""What an exception of a command becomes on the wire."""
+
+import logging
+import traceback
+from http import HTTPStatus
+
+from agent.errors import AgentError
+from agent.protocol.commands import CommandError
+
+log = logging.getLogger(__name__)
+
+
+def describe_failure(error: Exception, command: str) -> CommandError:
+    """Return ``error`` as ``command_error``; Ironic's conductor shows ``details`` to its users.
+
+    An exception that nobody raised on purpose is a bug: it is logged with its traceback and says where it happened.
+    """
+    if isinstance(error, AgentError):
+        details, code = str(error), int(error.status)
+    else:
+        log.error("a bug in the agent or a hardware manager", exc_info=error)
+        details, code = _describe_bug(error), int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    return CommandError(
+        type=type(error).__name__, code=code, message=f"{command} failed", details=details
+    )
+
+
+def _describe_bug(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return (
+        f"unexpected {type(error).__name__}: {error}{where}; this is a bug in the agent or a hardware manager; "
+        "the traceback is in the agent's log"
+    )

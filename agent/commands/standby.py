@@ -1,0 +1,105 @@
+"""Commands of the ``standby`` namespace: write the image, say what was written, end the ramdisk."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from agent.commands.command import Command, Job, Kind, Params, parse_params
+from agent.commands.identity import Identity
+from agent.commands.written_images import WrittenImages
+from agent.disks.root_device import choose_root_disk
+from agent.errors import InvalidRequest
+from agent.hardware.capabilities import ProgressSink
+from agent.hardware.registry import Hardware
+from agent.protocol.commands import Progress
+from agent.protocol.image import ImageInfo
+from agent.system.power import PowerActions
+
+_ANSWER_TRAVELS_S = 0.5
+
+
+class _PrepareImage(msgspec.Struct, frozen=True, kw_only=True):
+    image_info: ImageInfo
+    configdrive: str | None = None
+
+
+class Standby:
+    """The commands and what they need."""
+
+    def __init__(
+        self,
+        hardware: Hardware,
+        power: PowerActions,
+        written: WrittenImages,
+        identity: Identity,
+    ) -> None:
+        self._hardware = hardware
+        self._power = power
+        self._written = written
+        self._identity = identity
+
+    def commands(self) -> Iterable[Command]:
+        """Return the commands of this namespace."""
+        table: tuple[tuple[str, Kind, Callable[[Params], Job]], ...] = (
+            ("prepare_image", Kind.ASYNC, self.prepare_image),
+            ("get_partition_uuids", Kind.SYNC, self.get_partition_uuids),
+            ("run_image", Kind.LAST, lambda _: self._end(self._power.reboot)),
+            ("power_off", Kind.LAST, lambda _: self._end(self._power.power_off)),
+            ("sync", Kind.SYNC, self.sync),
+        )
+        return [Command(name=f"standby.{name}", kind=kind, prepare=do) for name, kind, do in table]
+
+    def prepare_image(self, params: Params) -> Job:
+        """Write ``image_info`` and ``configdrive`` to the root disk."""
+        wanted = parse_params(params, _PrepareImage, "prepare_image")
+        image = wanted.image_info
+        _check_image(image)
+        inline = image.configdrive if isinstance(image.configdrive, str) else None
+
+        def write(progress: ProgressSink) -> str:
+            disk = choose_root_disk(self._identity.node, self._hardware.disks())
+            writer = self._hardware.image_writer()
+            written = writer.write_image(image, wanted.configdrive or inline, disk, progress)
+            self._written.remember(written)
+            return f"image ({image.id}) written to device {disk.path} root_uuid={written.root_uuid}"
+
+        return write
+
+    def get_partition_uuids(self, _params: Params) -> Job:
+        """Say by what the written image is known; ``{}`` if none was written in this boot."""
+
+        def tell(_progress: ProgressSink) -> dict[str, str]:
+            written = self._written.last()
+            if written is None:
+                return {}
+            uuids = {"root uuid": written.root_uuid}
+            if written.efi_system_partition_uuid is not None:
+                uuids["efi system partition uuid"] = written.efi_system_partition_uuid
+            return uuids
+
+        return tell
+
+    def sync(self, _params: Params) -> Job:
+        """Flush every file system and disk."""
+        return lambda _progress: os.sync()
+
+    def _end(self, action: Callable[[], None]) -> Job:
+        def end(progress: ProgressSink) -> Any:
+            progress(Progress(phase="flush"))
+            os.sync()
+            time.sleep(_ANSWER_TRAVELS_S)
+            action()
+
+        return end
+
+
+def _check_image(image: ImageInfo) -> None:
+    if not image.urls:
+        raise InvalidRequest("prepare_image: image_info.urls is empty; give at least one address")
+    if not (image.checksum or (image.os_hash_algo and image.os_hash_value)):
+        raise InvalidRequest(
+            f"prepare_image: image {image.id} has no checksum; give os_hash_algo and os_hash_value, or checksum"
+        )

@@ -1,0 +1,1 @@
+"""What the agent does from its start to its end: inspection, lookup, serving, heartbeats."""

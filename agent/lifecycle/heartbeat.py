@@ -1,0 +1,73 @@
+"""Tells the controller again and again that the agent is there; at once when there is news."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from agent.errors import ControllerRefused, ControllerUnreachable
+
+log = logging.getLogger(__name__)
+_RETRY_S = 5.0
+_QUIET_FAILURES = 12
+
+Uniform = Callable[[float, float], float]
+
+
+class Heartbeater:
+    """Beats in a thread of its own, once it is started."""
+
+    def __init__(self, uniform: Uniform) -> None:
+        self._uniform = uniform
+        self._news = threading.Event()
+        self._stopped = False
+        self._failures = 0
+
+    def start(self, beat: Callable[[], None], heartbeat_timeout_s: float) -> None:
+        """Send the first heartbeat now.
+
+        Args:
+            beat: Sends one heartbeat.
+            heartbeat_timeout_s: The controller's; it hears of us two to three times in it.
+        """
+        arguments = (beat, heartbeat_timeout_s)
+        threading.Thread(target=self._run, args=arguments, name="heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._stopped = True
+        self._news.set()
+
+    def beat_now(self) -> None:
+        """Send one at once; calls during a heartbeat that is under way make one more."""
+        self._news.set()
+
+    def _run(self, beat: Callable[[], None], heartbeat_timeout_s: float) -> None:
+        while not self._stopped:
+            self._news.clear()
+            delay_s = next_beat_in(
+                succeeded=self._try(beat),
+                heartbeat_timeout_s=heartbeat_timeout_s,
+                uniform=self._uniform,
+            )
+            self._news.wait(delay_s)
+
+    def _try(self, beat: Callable[[], None]) -> bool:
+        try:
+            beat()
+        except (ControllerRefused, ControllerUnreachable) as error:
+            self._failures += 1
+            if self._failures % _QUIET_FAILURES == 1:
+                data = {"failures": self._failures, "why": str(error)}
+                log.warning("heartbeat failed; trying again", extra=data)
+            return False
+        if self._failures:
+            log.info("heartbeat accepted again", extra={"failures": self._failures})
+        self._failures = 0
+        return True
+
+
+def next_beat_in(*, succeeded: bool, heartbeat_timeout_s: float, uniform: Uniform) -> float:
+    """Return the seconds until the next heartbeat (the factors are those of Ironic's agent)."""
+    if not succeeded:
+        return _RETRY_S * uniform(1, 2)
+    return heartbeat_timeout_s * uniform(0.3, 0.6)

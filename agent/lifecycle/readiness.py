@@ -1,0 +1,48 @@
+"""Waits until the kernel has found what the agent cannot work without."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from agent.errors import LookupFailed
+from agent.hardware.devices import NetworkInterface
+from agent.hardware.registry import Hardware
+
+log = logging.getLogger(__name__)
+_PAUSE_S = 0.5
+_LONGEST_WAIT_FOR_NICS_S = 60.0
+
+Wait = Callable[[float], bool]
+
+
+def wait_for_macs(hardware: Hardware, boot_mac: str | None, wait: Wait) -> tuple[str, ...]:
+    """Return the MAC addresses of this machine, the one it was booted from first, as soon as there is one.
+
+    Raises:
+        LookupFailed: No network interface within a minute, or ``wait`` says that the agent shall end.
+    """
+    deadline = time.monotonic() + _LONGEST_WAIT_FOR_NICS_S
+    while True:
+        macs = order_macs(hardware.nics(), boot_mac)
+        if macs:
+            return macs
+        if time.monotonic() > deadline or wait(_PAUSE_S):
+            raise LookupFailed(
+                f"no network interface after {_LONGEST_WAIT_FOR_NICS_S:g} s; "
+                "the ramdisk's kernel lacks the driver, or the firmware hides the card"
+            )
+
+
+def order_macs(nics: Sequence[NetworkInterface], boot_mac: str | None) -> tuple[str, ...]:
+    """Return the addresses of ``nics`` without repetition, ``boot_mac`` first if it is among them."""
+    macs = dict.fromkeys(nic.mac for nic in nics if nic.mac)
+    return tuple(sorted(macs, key=lambda mac: mac != boot_mac))
+
+
+def wait_for_disks(hardware: Hardware, timeout_s: float, wait: Wait) -> None:
+    """Return as soon as there is a disk, or after ``timeout_s``: a machine without disks can be inspected."""
+    deadline = time.monotonic() + timeout_s
+    while not hardware.disks():
+        if time.monotonic() >= deadline or wait(min(_PAUSE_S, timeout_s)):
+            log.warning("no disk found", extra={"waited_s": timeout_s})
+            return

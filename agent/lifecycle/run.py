@@ -1,0 +1,226 @@
+"""The agent's life: inspect if told to, look up, serve, beat, until it is told to end."""
+
+import logging
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.api.app import ApiDependencies, create_app
+from agent.api.server import ApiServer
+from agent.commands.executor import CommandExecutor
+from agent.commands.identity import Identity
+from agent.commands.registry import CommandDependencies, build_commands
+from agent.commands.results import ResultStore
+from agent.commands.system_logs import LOG_FILES, SystemLogs
+from agent.commands.written_images import WrittenImages
+from agent.errors import SettingError
+from agent.hardware.registry import Hardware
+from agent.lifecycle.addresses import callback_url, interface_address, wait_for_source_address
+from agent.lifecycle.controller_client import ConnectionOptions, ControllerClient
+from agent.lifecycle.heartbeat import Heartbeater
+from agent.lifecycle.inspection import Inspection, inspect
+from agent.lifecycle.lookup import Patience, look_up
+from agent.lifecycle.readiness import wait_for_disks, wait_for_macs
+from agent.protocol.lookup import Heartbeat, LookupConfig
+from agent.settings import Settings
+from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
+from agent.system.log_output import uptime_s
+from agent.system.power import PowerActions
+from agent.system.runner import Runner
+
+log = logging.getLogger(__name__)
+_HEALTH_INTERVAL_S = 5.0
+
+
+class Agent:
+    """One run of the agent; everything that touches the machine is given to it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        hardware: Hardware,
+        runner: Runner,
+        power: PowerActions,
+        version: str,
+    ) -> None:
+        self._settings = settings
+        self._hardware = hardware
+        self._runner = runner
+        self._version = version
+        self._state = Path(settings.state_directory)
+        self._hostname = socket.gethostname()
+        self._stop = threading.Event()
+        self._random = random.SystemRandom()
+        self._heartbeater = Heartbeater(self._random.uniform)
+        self._identity = Identity(self._state / "token", settings.agent_token)
+        own_log = (settings.log_file,) if settings.log_file else ()
+        self._system_logs = SystemLogs(
+            runner, (*LOG_FILES, *own_log), lambda: (self._identity.token, settings.agent_token)
+        )
+        commands = build_commands(
+            CommandDependencies(
+                hardware=hardware,
+                power=power,
+                identity=self._identity,
+                written=WrittenImages(self._state / "written-image.json"),
+                system_logs=self._system_logs,
+                hostname=self._hostname,
+                standalone=settings.standalone,
+                ignore_bootloader_failure=settings.ignore_bootloader_failure,
+            )
+        )
+        store = ResultStore(self._state / "commands")
+        self._executor = CommandExecutor(commands, store, self._heartbeater.beat_now)
+
+    def stop(self) -> None:
+        """Make :meth:`run` return."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until :meth:`stop`.
+
+        Raises:
+            AgentError: The settings name no controller, the machine or the network is not there, or the lookup failed.
+            OSError: The API's address cannot be used.
+        """
+        settings = self._settings
+        node_uuid = self._inspect() if settings.inspection_callback_urls else None
+        if settings.api_urls:
+            server = self._join_controller(node_uuid)
+        elif settings.standalone:
+            server = self._serve("127.0.0.1", None)[0]
+        elif settings.inspection_callback_urls:
+            log.info("inspected and without ipa-api-url: nothing more to do")
+            self._stop.wait()
+            return
+        else:
+            raise SettingError(
+                "no ipa-api-url on the kernel command line: give the controller's address"
+            )
+        while not self._stop.wait(_HEALTH_INTERVAL_S):
+            server.must_run()
+        self._heartbeater.stop()
+        server.stop()
+
+    def _join_controller(self, node_uuid: str | None) -> ApiServer:
+        """Look up, serve and start the heartbeats; what does not depend on each other is done at the same time."""
+        settings = self._settings
+        macs = wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
+        client = ControllerClient(settings.api_urls, self._connection())
+        host = self._callback_host()
+        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
+            certificate = pool.submit(self._certificate, host) if settings.tls else None
+            disks: Future[None] = pool.submit(
+                wait_for_disks,
+                self._hardware,
+                settings.disk_wait_attempts * settings.disk_wait_delay_s,
+                self._stop.wait,
+            )
+            found = look_up(client, macs, node_uuid, self._identity, self._patience())
+            self._identity.node = {
+                "uuid": found.node.uuid,
+                "properties": found.node.properties,
+                "instance_info": found.node.instance_info,
+                "driver_internal_info": found.node.driver_internal_info,
+            }
+            disks.result()
+            made = certificate.result() if certificate is not None else None
+        log.info("this machine is known", extra={"node": found.node.uuid})
+        server, url = self._serve(host, made, found.config)
+        beat = self._heartbeat_body(url, made)
+        self._heartbeater.start(
+            lambda: client.heartbeat(found.node.uuid, beat()), found.config.heartbeat_timeout
+        )
+        return server
+
+    def _serve(
+        self, host: str, certificate: Certificate | None, config: LookupConfig | None = None
+    ) -> tuple[ApiServer, str]:
+        """Start the API; return its server and the URL to call it at."""
+        settings = self._settings
+        app = create_app(
+            ApiDependencies(
+                executor=self._executor,
+                identity=self._identity,
+                version=self._version,
+                started_at=time.time(),
+                standalone=settings.standalone,
+            )
+        )
+        server = ApiServer(app, settings.listen_host, settings.listen_port)
+        if certificate is not None:
+            server.use_tls(
+                certificate,
+                min_version=(config and config.tls_min_version) or settings.tls_min_version,
+                cipher_suites=(config and config.tls_cipher_suites) or settings.tls_cipher_suites,
+            )
+        port = server.start()
+        protocol = settings.advertise_protocol or ("http" if certificate is None else "https")
+        url = callback_url(protocol, host, settings.advertise_port or port)
+        log.info("serving after %.1f s of uptime", uptime_s(), extra={"url": url})
+        return server, url
+
+    def _inspect(self) -> str | None:
+        settings = self._settings
+        urls = settings.inspection_callback_urls
+        wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
+        wait_for_source_address(urls, self._route_timeout_s(), self._stop.wait)
+        inspection = Inspection(
+            hardware=self._hardware,
+            system_logs=self._system_logs,
+            hostname=self._hostname,
+            boot_mac=settings.boot_mac,
+        )
+        return inspect(inspection, ControllerClient(urls, self._connection()), self._stop.wait)
+
+    def _connection(self) -> ConnectionOptions:
+        settings = self._settings
+        return ConnectionOptions(
+            timeout_s=settings.http_request_timeout_s,
+            verify=False if settings.insecure else settings.ca_file or True,
+            request_id=settings.global_request_id,
+        )
+
+    def _patience(self) -> Patience:
+        return Patience(
+            timeout_s=self._settings.lookup_timeout_s,
+            interval_s=self._settings.lookup_interval_s,
+            uniform=self._random.uniform,
+            wait=self._stop.wait,
+        )
+
+    def _route_timeout_s(self) -> float:
+        return self._settings.ip_lookup_attempts * self._settings.ip_lookup_timeout_s
+
+    def _callback_host(self) -> str:
+        """Return the address that the controller shall call; waits until the network is there."""
+        settings = self._settings
+        timeout_s = self._route_timeout_s()
+        source = wait_for_source_address(settings.api_urls, timeout_s, self._stop.wait)
+        if settings.advertise_host:
+            return settings.advertise_host
+        if settings.network_interface:
+            return interface_address(self._hardware.nics(), settings.network_interface)
+        return source
+
+    def _certificate(self, host: str) -> Certificate:
+        wish = CertificateWish(
+            common_name=self._hostname,
+            address=host,
+            curve=self._settings.tls_certificate_curve,
+            clock_skew_s=self._settings.tls_clock_skew_s,
+        )
+        return obtain_certificate(wish, self._state / "tls", self._runner, datetime.now(UTC))
+
+    def _heartbeat_body(self, url: str, certificate: Certificate | None) -> Callable[[], Heartbeat]:
+        return lambda: Heartbeat(
+            callback_url=url,
+            agent_token=self._identity.token,
+            agent_version=self._version,
+            agent_verify_ca=certificate.pem if certificate is not None else None,
+        )

@@ -1,0 +1,213 @@
+"""The agent's settings: one frozen dataclass, from flags, kernel arguments, a TOML file and defaults, in this order.
+
+Kernel arguments have the names that Ironic and its agent use, so that the ramdisk boots from any of them;
+``docs/reference/kernel-arguments.md`` is generated from the fields and the texts under them.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Self
+
+from agent.errors import SettingError
+from agent.system.kernel_cmdline import mac_of_bootif, parse_kernel_cmdline
+
+_TRUE = {"1", "true", "yes", "on", ""}
+_FALSE = {"0", "false", "no", "off"}
+
+
+def _setting(
+    default: Any, argument: str = "", *, choices: tuple[str, ...] = (), least: float | None = None
+) -> Any:
+    """Declare a field; ``argument`` is its kernel argument (empty: file and flags only)."""
+    metadata = {"argument": argument, "choices": choices, "least": least}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Times are seconds; empty text means "not given"."""
+
+    api_urls: tuple[str, ...] = _setting((), "ipa-api-url")
+    """Addresses of the controller, separated by commas, tried in this order."""
+    insecure: bool = _setting(default=False, argument="ipa-insecure")
+    """Do not verify the controller's TLS certificate."""
+    ca_file: str = _setting("")
+    """PEM file of the authorities that may sign the controller's certificate; empty: the ramdisk's own."""
+    global_request_id: str = _setting("", "ipa-global-request-id")
+    """Sent as ``X-OpenStack-Request-ID`` with every request, to find this boot in the controller's log."""
+    http_request_timeout_s: float = _setting(30.0, "ipa-http-request-timeout", least=0.1)
+    """Longest wait for one answer of the controller."""
+    lookup_timeout_s: float = _setting(600.0, "ipa-lookup-timeout", least=0)
+    """How long the agent goes on asking who it is before it gives up."""
+    lookup_interval_s: float = _setting(1.0, "ipa-lookup-interval", least=0)
+    """Shortest pause between two lookups; it doubles up to 60 s, with jitter."""
+    agent_token: str = _setting("", "ipa-agent-token")
+    """The token, when it comes with the boot (virtual media) instead of with the lookup."""
+    standalone: bool = _setting(default=False, argument="ipa-standalone")
+    """No controller: serve the API only; the node is told by ``poll.set_node_info``."""
+    inspection_callback_urls: tuple[str, ...] = _setting((), "ipa-inspection-callback-url")
+    """Where the inventory is posted before anything else; separated by commas."""
+
+    listen_host: str = _setting("::", "ipa-listen-host")
+    """Address the API is served on; ``::`` is every address, IPv4 too."""
+    listen_port: int = _setting(9999, "ipa-listen-port", least=0)
+    """Port of the API; 0: any free port."""
+    advertise_host: str = _setting("", "ipa-advertise-host")
+    """Address the controller shall call; empty: the source address of the route to the controller."""
+    advertise_port: int = _setting(0, "ipa-advertise-port", least=0)
+    """Port the controller shall call; 0: the port that is served."""
+    advertise_protocol: str = _setting("", "ipa-advertise-protocol", choices=("", "http", "https"))
+    """Protocol the controller shall use; empty: ``https`` with TLS, else ``http``."""
+    network_interface: str = _setting("", "ipa-network-interface")
+    """Take the callback address from this interface instead of from the route."""
+    ip_lookup_attempts: int = _setting(6, "ipa-ip-lookup-attempts", least=1)
+    """How often the callback address is looked for; times ``ip_lookup_timeout_s`` is the longest wait for a route."""
+    ip_lookup_timeout_s: float = _setting(10.0, "ipa-ip-lookup-timeout", least=0)
+    """See ``ip_lookup_attempts``."""
+    tls: bool = _setting(default=True)
+    """Serve the API over TLS with a self-signed certificate; Ironic insists on it."""
+    tls_min_version: str = _setting("1.2", "ipa-tls-min-version", choices=("1.2", "1.3"))
+    """Oldest TLS version of the API; the controller's answer to the lookup wins."""
+    tls_cipher_suites: str = _setting("", "ipa-tls-cipher-suites")
+    """OpenSSL cipher list for TLS 1.2; empty: OpenSSL's own; the controller's answer to the lookup wins."""
+    tls_certificate_curve: str = _setting(
+        "p384", "ipa-tls-certificate-curve", choices=("p256", "p384", "p521")
+    )
+    """Elliptic curve of the certificate's key."""
+    tls_clock_skew_s: int = _setting(3600, least=0)
+    """How far in the past the certificate begins, for controllers whose clock is behind."""
+
+    hardware_initialization_delay_s: float = _setting(
+        0.0, "ipa-hardware-initialization-delay", least=0
+    )
+    """Pause before the hardware is looked at, for devices that appear late."""
+    disk_wait_attempts: int = _setting(10, "ipa-disk-wait-attempts", least=0)
+    """How often a first disk is looked for; times ``disk_wait_delay_s`` is the longest wait for it."""
+    disk_wait_delay_s: float = _setting(3.0, "ipa-disk-wait-delay", least=0)
+    """See ``disk_wait_attempts``."""
+    ignore_bootloader_failure: bool = _setting(
+        default=False, argument="ipa-ignore-bootloader-failure"
+    )
+    """Call a deployment good although the firmware could not be told to boot it; the controller's word wins."""
+    boot_interface: str = _setting("", "BOOTIF")
+    """The interface this ramdisk was booted from, as the network loader wrote it."""
+
+    state_directory: str = _setting("/run/ingot")
+    """Where results, token and certificate are kept while the ramdisk runs; a restarted agent goes on from there."""
+    log_file: str = _setting("")
+    """File for the log as JSON lines, beside the console; empty: none."""
+    debug: bool = _setting(default=False, argument="ipa-debug")
+    """Log every program that is run and every request."""
+
+    @property
+    def boot_mac(self) -> str | None:
+        """MAC address of the interface this ramdisk was booted from; ``None`` = not given."""
+        return mac_of_bootif(self.boot_interface)
+
+    @classmethod
+    def from_sources(
+        cls, cmdline_text: str, file_text: str | None, overrides: Mapping[str, object]
+    ) -> Self:
+        """Build the settings from text, without touching the machine.
+
+        Args:
+            cmdline_text: The kernel command line.
+            file_text: A TOML document with the fields' names as keys; ``None`` = no file.
+            overrides: Values by field name, from flags; ``None`` values do not count.
+
+        Raises:
+            SettingError: A value is of the wrong kind or out of range, or the file has an unknown key.
+        """
+        values: dict[str, object] = _from_file(file_text) if file_text is not None else {}
+        arguments = parse_kernel_cmdline(cmdline_text)
+        for known in fields(cls):
+            name = known.metadata["argument"]
+            if name in arguments:
+                values[known.name] = _parse(known, arguments[name] or "", f"kernel argument {name}")
+        values |= {name: value for name, value in overrides.items() if value is not None}
+        return cls(**values)  # type: ignore[arg-type]  # every value was parsed by its field's type
+
+
+def unknown_arguments(cmdline_text: str) -> tuple[str, ...]:
+    """Return the names of the ``ipa-`` kernel arguments that no setting answers to, in order."""
+    known = {f.metadata["argument"] for f in fields(Settings)}
+    given = parse_kernel_cmdline(cmdline_text)
+    return tuple(name for name in given if name.startswith("ipa-") and name not in known)
+
+
+def _from_file(text: str) -> dict[str, object]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"settings file: not TOML: {error}") from error
+    known = {f.name: f for f in fields(Settings)}
+    values: dict[str, object] = {}
+    for name, value in document.items():
+        if name not in known:
+            raise SettingError(
+                f"settings file: unknown key {name!r}; known: {', '.join(sorted(known))}"
+            )
+        written = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        values[name] = _parse(known[name], written, f"settings file: {name}")
+    return values
+
+
+def _parse(known: "Field[Any]", written: str, where: str) -> object:
+    """Turn text into the field's type and check it.
+
+    Raises:
+        SettingError: It is not of that type or out of range; the message names ``where``, and not what a token was.
+    """
+    try:
+        value = _PARSERS[known.type](written)
+    except ValueError as error:
+        raise SettingError(f"{where}: {error}") from error
+    choices, least = known.metadata["choices"], known.metadata["least"]
+    if choices and value not in choices:
+        raise SettingError(
+            f"{where}: {written!r} is not one of {', '.join(c for c in choices if c)}"
+        )
+    if least is not None and isinstance(value, int | float) and value < least:
+        raise SettingError(f"{where}: {written} is less than {least:g}")
+    return value
+
+
+def _parse_bool(written: str) -> bool:
+    lower = written.strip().lower()
+    if lower in _TRUE:
+        return True
+    if lower in _FALSE:
+        return False
+    raise ValueError(f"{written!r} is neither true nor false")
+
+
+def _parse_int(written: str) -> int:
+    try:
+        return int(written)
+    except ValueError:
+        raise ValueError(f"{written!r} is not a whole number") from None
+
+
+def _parse_float(written: str) -> float:
+    try:
+        return float(written)
+    except ValueError:
+        raise ValueError(f"{written!r} is not a number") from None
+
+
+def _parse_urls(written: str) -> tuple[str, ...]:
+    urls = tuple(part.strip().rstrip("/") for part in written.split(",") if part.strip())
+    for url in urls:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"{url!r} is not an http:// or https:// address")
+    return urls
+
+
+_PARSERS: Mapping[Any, Callable[[str], object]] = {
+    bool: _parse_bool,
+    int: _parse_int,
+    float: _parse_float,
+    str: str,
+    tuple[str, ...]: _parse_urls,
+}

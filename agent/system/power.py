@@ -1,0 +1,81 @@
+"""Turning the machine off and restarting it; passed in as an object, so that an agent on somebody's host cannot do it."""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from agent.errors import CommandFailed
+from agent.system.runner import Runner
+
+log = logging.getLogger(__name__)
+_SYSRQ = Path("/proc/sysrq-trigger")
+
+
+class PowerActions(Protocol):
+    """Ends the running system."""
+
+    def power_off(self) -> None:
+        """Turn the machine off; return only if that was not done."""
+
+    def reboot(self) -> None:
+        """Restart the machine; return only if that was not done."""
+
+
+class MachinePower:
+    """Ends this very machine's running system.
+
+    ``-f`` asks the kernel directly: a ramdisk has no services to stop, and the file systems are flushed before.
+    """
+
+    def __init__(self, runner: Runner, patience_s: float = 10.0) -> None:
+        self._runner = runner
+        self._patience_s = patience_s
+
+    def power_off(self) -> None:
+        """See :meth:`PowerActions.power_off`.
+
+        Raises:
+            CommandFailed: The machine is still running after every way was tried.
+        """
+        self._end("power off", (("poweroff", "-f"), ("poweroff",)), sysrq="o")
+
+    def reboot(self) -> None:
+        """See :meth:`PowerActions.reboot`.
+
+        Raises:
+            CommandFailed: The machine is still running after every way was tried.
+        """
+        self._end("reboot", (("reboot", "-f"), ("reboot",)), sysrq="b")
+
+    def _end(self, what: str, ways: Sequence[Sequence[str]], *, sysrq: str) -> None:
+        failures = []
+        for argv in ways:
+            os.sync()
+            try:
+                self._runner.run(*argv, timeout_s=60)
+                time.sleep(self._patience_s)
+                failures.append(f"{' '.join(argv)}: no effect after {self._patience_s:g} s")
+            except CommandFailed as error:
+                failures.append(str(error))
+            log.warning("the machine still runs", extra={"wanted": what, "why": failures[-1]})
+        try:
+            _SYSRQ.write_text(sysrq)
+            time.sleep(self._patience_s)
+        except OSError as error:
+            failures.append(f"{_SYSRQ}: {error.strerror}")
+        raise CommandFailed(f"{what}: {'; '.join(failures)}; use the BMC to end this machine")
+
+
+class NoPower:
+    """Says what it was asked to do and leaves the machine alone (``--no-reboot``)."""
+
+    def power_off(self) -> None:
+        """See :meth:`PowerActions.power_off`."""
+        log.warning("told to power off; not done because of --no-reboot")
+
+    def reboot(self) -> None:
+        """See :meth:`PowerActions.reboot`."""
+        log.warning("told to reboot; not done because of --no-reboot")
