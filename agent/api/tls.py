@@ -3,14 +3,30 @@
 Cheroot's own adapter shakes hands in the thread that accepts connections, where one silent client holds everybody up.
 """
 
+import logging
 import ssl
 from pathlib import Path
 from typing import Any
 
+from cheroot.errors import FatalSSLAlert
 from cheroot.makefile import StreamReader, StreamWriter
 from cheroot.ssl import Adapter
 
+log = logging.getLogger(__name__)
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """A connection whose TLS errors end it quietly instead of being answered with an HTTP error."""
+
+    def recv_into(self, *arguments: Any, **keywords: Any) -> int:
+        try:
+            return super().recv_into(*arguments, **keywords)
+        except (ssl.SSLError, TimeoutError) as error:
+            if isinstance(error, TimeoutError) and self.version() is not None:
+                raise  # a silent client after the handshake: cheroot's affair
+            log.info("connection ended in the TLS handshake", extra={"why": str(error)})
+            raise FatalSSLAlert(*error.args) from error
 
 
 class TlsAdapter(Adapter):
@@ -21,6 +37,7 @@ class TlsAdapter(Adapter):
     ) -> None:
         super().__init__(str(certificate), str(key))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.sslsocket_class = _TlsSocket
         self.context.minimum_version = _VERSIONS[min_version]
         self.context.load_cert_chain(certificate, key)
         if cipher_suites:

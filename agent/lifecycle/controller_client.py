@@ -47,6 +47,8 @@ class ControllerClient:
         self._session.headers.update({"Accept": "application/json", "User-Agent": "ingot-agent"})
         if options.request_id:
             self._session.headers[REQUEST_ID_HEADER] = options.request_id
+        # The environment's proxies and CA bundles would silently win over the settings.
+        self._session.trust_env = False
         self._session.verify = options.verify
         self._newest: str | None = None
 

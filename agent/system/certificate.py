@@ -29,6 +29,7 @@ database = {directory}/index
 new_certs_dir = {directory}
 default_md = sha512
 policy = anything
+rand_serial = yes
 unique_subject = no
 x509_extensions = server
 [anything]
@@ -114,7 +115,7 @@ def _make(
         )  # fmt: skip
         begin, end = now - timedelta(seconds=wish.clock_skew_s), now + LIFETIME
         runner.run(
-            "openssl", "ca", "-selfsign", *config, "-rand_serial", "-notext",
+            "openssl", "ca", "-selfsign", *config, "-notext",
             "-keyfile", str(key), "-in", str(request), "-out", str(made),
             "-startdate", _openssl_time(begin), "-enddate", _openssl_time(end),
             timeout_s=_OPENSSL_TIMEOUT_S,

@@ -1,0 +1,188 @@
+"""An agent on a machine that consists of one file: `python -m tests.integration.fake_machine FOLDER CMDLINE_FILE`.
+
+The agent is the real one; only the hardware is ours, so that nothing of the host is read or written. Steps wait for files in
+the folder, so that a test decides when they end.
+"""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+from agent.errors import EraseError
+from agent.hardware.capabilities import (
+    EraseEvidence,
+    HardwareManager,
+    Phase,
+    ProgressSink,
+    Step,
+    StepContext,
+    Support,
+    WrittenImage,
+)
+from agent.hardware.devices import (
+    BlockDevice,
+    BootEnvironment,
+    MainMemory,
+    NetworkInterface,
+    Processor,
+    SystemIdentity,
+)
+from agent.hardware.registry import Hardware
+from agent.lifecycle.run import Agent
+from agent.protocol.commands import Progress
+from agent.protocol.image import ImageInfo
+from agent.protocol.steps import ArgInfo
+from agent.settings import Settings
+from agent.system.log_output import set_up_logging
+from agent.system.runner import HostRunner
+
+MAC = "52:54:00:22:00:10"
+DISK_BYTES = 1 << 30
+
+
+class FakeMachine:
+    """Everything a manager can offer, on one sparse file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._disk = folder / "disk"
+        if not self._disk.exists():
+            self._disk.touch()
+
+    def list_disks(self) -> tuple[BlockDevice, ...]:
+        return (
+            BlockDevice(
+                path=self._disk,
+                size_bytes=DISK_BYTES,
+                logical_sector_bytes=512,
+                physical_sector_bytes=512,
+                is_rotational=False,
+                serial="FAKE1",
+            ),
+        )
+
+    def list_nics(self) -> tuple[NetworkInterface, ...]:
+        return (NetworkInterface(name="lo", mac=MAC, has_carrier=True, ipv4="127.0.0.1"),)
+
+    def processor(self) -> Processor:
+        return Processor(
+            model_name="Fake", frequency_mhz="", count=2, architecture="x86_64", flags=("fpu",)
+        )
+
+    def memory(self) -> MainMemory:
+        return MainMemory(total_bytes=1 << 31, physical_mib=2048)
+
+    def identity(self) -> SystemIdentity:
+        return SystemIdentity(product_name="Fake", serial_number="1", manufacturer="Ingot")
+
+    def boot_environment(self) -> BootEnvironment:
+        return BootEnvironment(mode="uefi", pxe_mac=MAC)
+
+    def write_image(
+        self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
+    ) -> WrittenImage:
+        progress(Progress(phase="write", bytes_done=1 << 20, bytes_total=4 << 20))
+        self._wait_for("finish-write")
+        disk.path.write_bytes(f"{image.urls[0]} {configdrive}".encode())
+        return WrittenImage(disk=disk, root_uuid="0x12345678", bytes_written=4 << 20)
+
+    def erase_metadata(self, disk: BlockDevice, progress: ProgressSink) -> EraseEvidence:
+        disk.path.write_bytes(b"")
+        return EraseEvidence(disk=disk, method="truncate", detail="emptied")
+
+    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
+        (self._folder / "boot-entry").write_text(f"{disk.path} {boot_mode}")
+        return ("Fake",)
+
+    def _wait_for(self, name: str) -> None:
+        while not (self._folder / name).exists():
+            time.sleep(0.02)
+
+    def _erase(self, context: StepContext) -> dict[str, str]:
+        eraser = context.hardware.metadata_eraser()
+        done = [eraser.erase_metadata(d, context.progress) for d in context.hardware.disks()]
+        return {str(evidence.disk.path): evidence.method for evidence in done}
+
+    def _write(self, context: StepContext) -> str:
+        image = ImageInfo(id="user.img", urls=list(context.args["image_info"]["urls"]))
+        disk = context.hardware.disks()[0]
+        written = context.hardware.image_writer().write_image(image, None, disk, context.progress)
+        context.remember(written)
+        return f"written to {disk.path}"
+
+    def _fail(self, context: StepContext) -> None:
+        raise EraseError("/dev/fake: the drive answered no; replace it")
+
+    def _explode(self, context: StepContext) -> None:
+        raise ValueError("boom")
+
+    def _wait_step(self, context: StepContext) -> str:
+        context.progress(Progress(phase="waiting", message=str(context.args.get("why"))))
+        self._wait_for("finish-step")
+        return "waited"
+
+    def manager(self) -> HardwareManager:
+        on_request = {Phase.CLEAN: 0, Phase.DEPLOY: 0, Phase.SERVICE: 0}
+        return HardwareManager(
+            name="fake_manager",
+            version="1.0",
+            support=Support.GENERIC,
+            disk_lister=self,
+            nic_lister=self,
+            machine_reader=self,
+            image_writer=self,
+            metadata_eraser=self,
+            bootloader=self,
+            steps=(
+                Step(
+                    name="erase_devices_metadata",
+                    interface="deploy",
+                    priorities={Phase.CLEAN: 99, Phase.DEPLOY: 0},
+                    run=self._erase,
+                ),
+                Step(
+                    name="write_image",
+                    interface="deploy",
+                    priorities={Phase.DEPLOY: 0},
+                    run=self._write,
+                ),
+                Step(name="fail", interface="deploy", priorities=on_request, run=self._fail),
+                Step(name="explode", interface="deploy", priorities=on_request, run=self._explode),
+                Step(
+                    name="wait",
+                    interface="deploy",
+                    priorities=on_request,
+                    run=self._wait_step,
+                    args={"why": ArgInfo(description="Shown as progress.", required=True)},
+                ),
+            ),
+        )
+
+
+class PowerDiary:
+    """Writes down what was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def power_off(self) -> None:
+        (self._folder / "power").write_text("off")
+
+    def reboot(self) -> None:
+        (self._folder / "power").write_text("reboot")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    flags = {"state_directory": str(folder / "state"), "listen_host": "127.0.0.1"}
+    settings = Settings.from_sources(Path(sys.argv[2]).read_text(), None, flags)
+    set_up_logging(debug=settings.debug, log_file=settings.log_file)
+    hardware = Hardware([FakeMachine(folder).manager()])
+    agent = Agent(settings, hardware, HostRunner(), PowerDiary(folder), "0.1.0")
+    signal.signal(signal.SIGTERM, lambda *_: agent.stop())
+    agent.run()
+
+
+if __name__ == "__main__":
+    main()
