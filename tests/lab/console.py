@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,12 @@ _LINE_END = re.compile(rb"[\r\n]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleLine:
-    """One line, escape sequences removed; ``time_s`` is ``time.monotonic()`` when it was complete (or last grew)."""
+    """One line, escape sequences removed; ``time_s`` is ``time.monotonic()`` when it was complete (or last grew).
 
+    ``number`` counts lines, also empty ones: ``since=line.number + 1`` looks at what came later.
+    """
+
+    number: int
     time_s: float
     text: str
 
@@ -33,6 +38,7 @@ class Console:
         self.raw = raw
         self.on_line: Callable[[ConsoleLine], None] | None = None
         self._lines: list[ConsoleLine] = []
+        self._number = 0
         self._partial = b""
         self._partial_time_s = 0.0
         self._grown = threading.Condition()
@@ -50,9 +56,9 @@ class Console:
         return "\n".join(line.text for line in self.lines)
 
     def mark(self) -> int:
-        """Return a place in the output: ``wait_for(..., since=mark)`` looks only at what comes later."""
+        """Return a place in the output: ``wait_for(..., since=mark)`` looks only at lines that begin later."""
         with self._grown:
-            return len(self._lines)
+            return self._number + bool(self._partial.strip())
 
     def wait_for(self, pattern: str, *, timeout_s: float, since: int = 0) -> ConsoleLine:
         """Wait for a line in which the regular expression ``pattern`` is found; a prompt counts as a line.
@@ -68,7 +74,7 @@ class Console:
                 for line in self._since(looked_at):
                     if wanted.search(line.text):
                         return line
-                looked_at = max(since, len(self._lines))
+                looked_at = max(since, self._number)
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     tail = "\n".join(line.text for line in self._since(since)[-25:])
@@ -105,9 +111,12 @@ class Console:
     def _take(self, data: bytes) -> None:
         now_s = time.monotonic()
         *complete, partial = _LINE_END.split(self._partial + data)
-        fresh = [line for part in complete if (line := _line(part, now_s)).text.strip()]
+        numbered = enumerate(complete, self._number)
+        lines = [_line(number, part, now_s) for number, part in numbered]
+        fresh = [line for line in lines if line.text.strip()]
         with self._grown:
             self._lines += fresh
+            self._number += len(complete)
             self._partial = partial
             self._partial_time_s = now_s
             self._grown.notify_all()
@@ -115,15 +124,17 @@ class Console:
             for line in fresh:
                 self.on_line(line)
 
-    def _since(self, index: int) -> list[ConsoleLine]:
-        lines = self._lines[index:]
-        last = _line(self._partial, self._partial_time_s)
-        return [*lines, last] if last.text.strip() else lines
+    def _since(self, number: int) -> list[ConsoleLine]:
+        lines = self._lines[bisect_left(self._lines, number, key=lambda line: line.number) :]
+        last = _line(self._number, self._partial, self._partial_time_s)
+        return [*lines, last] if last.text.strip() and last.number >= number else lines
 
 
-def _line(data: bytes, time_s: float) -> ConsoleLine:
+def _line(number: int, data: bytes, time_s: float) -> ConsoleLine:
     text = _ESCAPES.sub("", data.decode(errors="replace"))
-    return ConsoleLine(time_s=time_s, text=_rubbed_out(text) if "\b" in text else text)
+    return ConsoleLine(
+        number=number, time_s=time_s, text=_rubbed_out(text) if "\b" in text else text
+    )
 
 
 def _rubbed_out(text: str) -> str:

@@ -101,6 +101,16 @@ class Machine:
             return self._run is not None
 
     @property
+    def qemu_pid(self) -> int:
+        """Process number of the machine's QEMU.
+
+        Raises:
+            LabError: The machine is off.
+        """
+        with self._changed:
+            return self._running().process.pid
+
+    @property
     def boot_override(self) -> BootOverride | None:
         """The boot flags as they stand; ``None`` = the firmware's own order."""
         with self._changed:
@@ -127,8 +137,7 @@ class Machine:
             LabError: The machine is off.
         """
         with self._changed:
-            if self._run is None:
-                raise LabError(f"{self.name} is off and cannot be reset; switch it on")
+            self._running()
             self._stop()
             self._record(EventKind.RESET)
             self._start()
@@ -178,9 +187,7 @@ class Machine:
             LabError: The machine is off, or QEMU refuses.
         """
         with self._changed:
-            if self._run is None:
-                raise LabError(f"{self.name} is off")
-            return self._run.qmp.execute(command)
+            return self._running().qmp.execute(command)
 
     def close(self) -> None:
         """Switch off and take the machine out of the rack; its disks are deleted, its logs stay."""
@@ -190,6 +197,11 @@ class Machine:
             self._network.remove_tap(nic.tap)
         for disk in self.disks:
             disk.path.unlink(missing_ok=True)
+
+    def _running(self) -> _Run:
+        if self._run is None:
+            raise LabError(f"{self.name} is off; switch it on")
+        return self._run
 
     def _start(self) -> None:
         boot = self._override.device if self._override else BootDevice.DEFAULT

@@ -91,9 +91,16 @@ class Network:
         self._programs.append(program)
         return program
 
-    def start(self, name: str, argv: Sequence[str], *, log: Path) -> Program:
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> Program:
         """Start a program inside the namespace; it is stopped with the lab at the latest."""
-        program = self.program(name, argv, log=log)
+        program = self.program(name, argv, log=log, environment=environment)
         program.start()
         return program
 
