@@ -32,6 +32,18 @@ class InvalidStateRequested(Invalid):
     """The verb is not possible in the node's provision state."""
 
 
+class Forbidden(ControllerError):
+    """The node is protected, or the feature is switched off."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class NodeProtected(ControllerError):
+    """The node is protected from being deleted or rebuilt."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
 class NotFound(ControllerError):
     """There is no such node, port, driver or file."""
 

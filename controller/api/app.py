@@ -1,0 +1,135 @@
+"""The Flask application: binds routes to the services, negotiates versions, asks the guard.
+
+Flask's request and ``g`` are used here and in ``errors.py`` only; handlers get a ``Call``.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import IO, Any
+
+from flask import Flask, Response, g, request
+
+from controller.api import errors, versions
+from controller.api.auth import make_guard
+from controller.api.bodies import decode, limit_bytes
+from controller.api.call import Call
+from controller.api.routes import ROUTES, Route
+from controller.errors import NotFound
+from controller.workflow.services import Services
+
+log = logging.getLogger(__name__)
+
+_UNVERSIONED = frozenset(route.path.split("/")[2] for route in ROUTES if route.path.count("/") > 1)
+_MAX_DRAIN_BYTES = 128 * 1024 * 1024
+_DRAIN_CHUNK_BYTES = 64 * 1024
+_WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def create_app(services: Services) -> Flask:
+    """Build the application that serves the REST API.
+
+    Raises:
+        SettingsError: The settings for authentication are wrong.
+    """
+    app = Flask("controller.api", static_folder=None)
+    app.url_map.strict_slashes = False
+    guard = make_guard(services.settings)
+
+    @app.before_request
+    def _begin() -> Response | None:
+        g.started = time.monotonic()
+        g.request_id = f"req-{uuid.uuid4()}"
+        request.max_content_length = limit_bytes(request.path)
+        if refusal := guard(request.path, request.headers.get("Authorization")):
+            return refusal
+        if _is_api(request.path):
+            g.minor = versions.requested_minor(request.headers)
+        return None
+
+    @app.after_request
+    def _end(reply: Response) -> Response:
+        _drain(request.environ["wsgi.input"])
+        if _is_api(request.path):
+            _put_headers(reply)
+        log.debug("request", extra=_log_data(reply))
+        return reply
+
+    errors.install(app)
+    for route in ROUTES:
+        _bind(app, services, route)
+    app.wsgi_app = _normalised(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    return app
+
+
+def _bind(app: Flask, services: Services, route: Route) -> None:
+    def handle(**parameters: str) -> Response:
+        if g.minor < route.since:
+            raise NotFound("Resource could not be found.")
+        return route.handler(_call(services), **parameters)
+
+    app.add_url_rule(
+        route.path,
+        endpoint=f"{route.method} {route.path}",
+        view_func=handle,
+        methods=[route.method],
+        provide_automatic_options=False,
+    )
+
+
+def _call(services: Services) -> Call:
+    return Call(
+        services=services,
+        minor=g.minor,
+        base_url=request.host_url.rstrip("/"),
+        path=request.path,
+        query=request.args.to_dict(),
+        read_json=lambda: decode(request.get_data(cache=False)),
+    )
+
+
+def _drain(body: IO[bytes]) -> None:
+    """Read what a refused request still sends, so that the client gets to read the reply."""
+    left = _MAX_DRAIN_BYTES
+    while left > 0 and (chunk := body.read(_DRAIN_CHUNK_BYTES)):
+        left -= len(chunk)
+
+
+def _put_headers(reply: Response) -> None:
+    reply.headers.update(versions.range_headers())
+    if "minor" in g:
+        reply.headers[versions.HEADER] = f"1.{g.minor}"
+        reply.headers[versions.STANDARD_HEADER] = f"baremetal 1.{g.minor}"
+    reply.headers["Vary"] = f"{versions.HEADER}, {versions.STANDARD_HEADER}"
+    reply.headers["Openstack-Request-Id"] = g.request_id
+    reply.headers["X-OpenStack-Request-Id"] = g.request_id
+
+
+def _log_data(reply: Response) -> dict[str, Any]:
+    return {
+        "request_id": g.request_id,
+        "method": request.method,
+        "path": request.path,
+        "status": reply.status_code,
+        "milliseconds": round((time.monotonic() - g.started) * 1000, 1),
+    }
+
+
+def _is_api(path: str) -> bool:
+    return path in ("/", "/v1", "/healthcheck") or path.startswith("/v1/")
+
+
+def _normalised(app: _WsgiApp) -> _WsgiApp:
+    """Let clients write ``/nodes`` for ``/v1/nodes`` and a slash at the end, as Ironic does."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO") or "/"
+        if path.split("/")[1] in _UNVERSIONED:
+            path = f"/v1{path}"
+        if _is_api(path):
+            path = path.rstrip("/") or "/"
+        environ["PATH_INFO"] = path
+        return app(environ, start_response)
+
+    return call

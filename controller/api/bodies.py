@@ -1,0 +1,60 @@
+"""Request bodies: how large and how deep they may be, and their JSON (limits as in Ironic)."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from controller.errors import Invalid
+
+MAX_DEPTH = 24
+_MIB = 1024 * 1024
+_DEFAULT_LIMIT_BYTES = 1 * _MIB
+_LIMITS = (
+    (re.compile(r"/v1/nodes/[^/]+/states/provision"), 64 * _MIB),
+    (re.compile(r"/v1/continue_inspection"), 16 * _MIB),
+)
+
+
+class TooDeep(Invalid):
+    """The document has more nested containers than any real one."""
+
+
+def limit_bytes(path: str) -> int:
+    """Return how large the body of a request to ``path`` may be."""
+    for pattern, limit in _LIMITS:
+        if pattern.fullmatch(path):
+            return limit
+    return _DEFAULT_LIMIT_BYTES
+
+
+def decode(body: bytes) -> Any:
+    """Decode a JSON body; an empty one is ``None``.
+
+    Raises:
+        TooDeep: More than ``MAX_DEPTH`` containers inside of each other.
+        Invalid: Not JSON.
+    """
+    if not body.strip():
+        return None
+    try:
+        document = msgspec.json.decode(body)
+    except RecursionError:
+        raise TooDeep(_too_deep()) from None
+    except msgspec.DecodeError as error:
+        raise Invalid(f"The body is not valid JSON: {error}") from error
+    if not _is_within(document, MAX_DEPTH):
+        raise TooDeep(_too_deep())
+    return document
+
+
+def _too_deep() -> str:
+    return f"Request body JSON is nested too deeply: more than {MAX_DEPTH} levels"
+
+
+def _is_within(value: object, depth: int) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and all(_is_within(item, depth - 1) for item in value.values())
+    if isinstance(value, list):
+        return depth > 0 and all(_is_within(item, depth - 1) for item in value)
+    return True

@@ -1,0 +1,71 @@
+"""Checks of single values that clients send; each returns the value as it is stored or raises ``Invalid``."""
+
+import re
+from typing import Any
+
+from controller.api.call import parse_boolean
+from controller.errors import Invalid
+from controller.store.identity import is_uuid, normal_mac
+
+_TRAIT = re.compile(r"CUSTOM_[A-Z0-9_]{1,248}|(HW|STORAGE|COMPUTE|MISC)_[A-Z0-9_]{1,250}")
+
+
+def text(value: Any, name: str) -> str | None:
+    """Take a string or null."""
+    if value is None or isinstance(value, str):
+        return value
+    raise Invalid(f"{name} must be a string or null, not {_kind(value)}")
+
+
+def object_(value: Any, name: str) -> dict[str, Any]:
+    """Take an object; null is the empty one."""
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise Invalid(f"{name} must be an object or null, not {_kind(value)}")
+
+
+def boolean(value: Any, name: str) -> bool:
+    """Take a truth value or a word for one; null is false."""
+    if value is None:
+        return False
+    if isinstance(value, bool | str):
+        return parse_boolean(value, name)
+    raise Invalid(f"{name} must be true or false, not {_kind(value)}")
+
+
+def optional_boolean(value: Any, name: str) -> bool | None:
+    """Take a truth value or null."""
+    return None if value is None else boolean(value, name)
+
+
+def uuid(value: Any, name: str) -> str | None:
+    """Take a UUID or null; stored in lower case."""
+    if value is None:
+        return None
+    if isinstance(value, str) and is_uuid(value):
+        return value.lower()
+    raise Invalid(f"Expected UUID for {name}: {value}")
+
+
+def mac(value: Any, name: str) -> str:
+    """Take a MAC address in any usual form; stored in lower case with colons."""
+    address = normal_mac(value) if isinstance(value, str) else None
+    if address is None:
+        raise Invalid(
+            f"Expected valid MAC address for {name}: {value}; write it as 52:54:00:12:34:56"
+        )
+    return address
+
+
+def trait(value: Any) -> str:
+    """Take a trait: a standard one or ``CUSTOM_`` and capitals, digits, underscores."""
+    if isinstance(value, str) and _TRAIT.fullmatch(value):
+        return value
+    raise Invalid(f"Trait {value!r} is not valid: use CUSTOM_ and capital letters, digits or _")
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "a boolean", int: "a number", float: "a number", list: "a list", str: "a string"}
+    return names.get(type(value), "an object")

@@ -1,0 +1,83 @@
+"""Errors as HTTP bodies; the only place that turns one into the other.
+
+Ironic's clients expect the fault as a JSON string inside of a JSON object (``error_message``); the
+rejections of malformed bodies are flat.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from controller.api.bodies import TooDeep
+from controller.api.replies import json_reply
+from controller.errors import ControllerError, TemporaryError
+
+log = logging.getLogger(__name__)
+
+
+def install(app: Flask) -> None:
+    """Make every error of ``app`` a reply."""
+    app.register_error_handler(TooDeep, _flat)
+    app.register_error_handler(RequestEntityTooLarge, _too_large)
+    app.register_error_handler(ControllerError, _own)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def fault_reply(message: str, status: int) -> Response:
+    """Return the doubly encoded error body."""
+    fault = _fault(message, status) | {"debuginfo": None}
+    return json_reply({"error_message": msgspec.json.encode(fault).decode()}, status)
+
+
+def _fault(message: str, status: int) -> dict[str, Any]:
+    code = "Server" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "Client"
+    return {"faultcode": code, "faultstring": message}
+
+
+def _flat(error: TooDeep) -> Response:
+    return json_reply(_fault(str(error), error.status), error.status)
+
+
+def _too_large(error: RequestEntityTooLarge) -> Response:
+    message = "Request body is too large"
+    return json_reply(_fault(message, error.code), error.code)
+
+
+def _own(error: ControllerError) -> Response:
+    reply = fault_reply(str(error), error.status)
+    if isinstance(error, TemporaryError):
+        reply.headers["Retry-After"] = str(max(1, round(error.delay_s)))
+    return reply
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None and isinstance(error.response, Response):
+        return error.response
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    reply = fault_reply(_http_message(error, status), status)
+    allowed = [value for name, value in error.get_headers() if name == "Allow"]
+    if allowed:
+        reply.headers["Allow"] = allowed[0]
+    return reply
+
+
+def _http_message(error: HTTPException, status: int) -> str:
+    if status == HTTPStatus.NOT_FOUND:
+        return f"Nothing is served at {request.path}; GET /v1 lists the resources"
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.method} is not possible at {request.path}"
+    return f"{HTTPStatus(status).phrase}. {error.description or ''}".strip()
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("request failed unexpectedly", exc_info=error)
+    message = (
+        f"Internal error ({type(error).__name__}); the controller's log has the details "
+        f"under request {g.get('request_id', 'unknown')}"
+    )
+    return fault_reply(message, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,0 +1,155 @@
+"""Changing a node by JSON patch: what may change when, and what else follows from it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from controller.api.call import Call
+from controller.api.documents import patch, values
+from controller.api.documents.patch import RESET, Operation
+from controller.api.nodes.fields import NODE_FIELDS, patchable
+from controller.api.nodes.stored import current_instance_info, put_values
+from controller.api.nodes.view import check_names
+from controller.errors import Conflict, Invalid
+from controller.states import State
+from controller.store.nodes import get_node
+from controller.store.tables import Node
+
+_UPDATE_ALLOWED = frozenset(
+    {
+        State.DEPLOY_FAILED,
+        State.INSPECTING,
+        State.INSPECT_FAILED,
+        State.INSPECT_WAIT,
+        State.CLEAN_FAILED,
+        State.ERROR,
+        State.VERIFYING,
+        State.ADOPT_FAILED,
+        State.RESCUE_FAILED,
+        State.UNRESCUE_FAILED,
+        State.SERVICE_HOLD,
+        State.SERVICE_FAILED,
+    }
+)
+_HARDWARE_MAY_CHANGE = frozenset(
+    {State.ENROLL, State.INSPECTING, State.INSPECT_WAIT, State.MANAGEABLE, State.AVAILABLE}
+)
+_INSPECTING_LOCKED_SINCE = 39
+
+
+def patch_node(call: Call, session: Session, ident: str, document: Any) -> Node:
+    """Apply a JSON patch to the node.
+
+    Raises:
+        Invalid: A malformed patch, an illegal value.
+        NotAcceptable: A field that the microversion does not have.
+        Conflict: The node's state forbids the change, or a name is taken.
+    """
+    operations = patch.parse(document, patchable())
+    check_names(call, [operation.attribute for operation in operations])
+    node = get_node(session, ident, for_update=True)
+    _refuse_in_transition(node, operations, call.minor)
+    changed = _new_values(node, operations)
+    _refuse_by_state(node, changed)
+    _refuse_reasons(node, changed)
+    if "driver" in changed and call.flag("reset_interfaces"):
+        node.interfaces = {}
+    put_values(session, node, changed | _consequences(changed))
+    node.updated_at = call.services.clock()
+    return node
+
+
+def _new_values(node: Node, operations: Sequence[Operation]) -> dict[str, Any]:
+    names = {operation.attribute for operation in operations}
+    current = {name: _current(node, name) for name in names}
+    return {
+        name: _default(name) if value is RESET else _checked(name, value)
+        for name, value in patch.apply(operations, current).items()
+    }
+
+
+def _current(node: Node, name: str) -> Any:
+    if name == "instance_info":
+        return current_instance_info(node)
+    if name.endswith("_interface"):
+        return (node.interfaces or {}).get(name.removesuffix("_interface"))
+    return getattr(node, name)
+
+
+def _checked(name: str, value: Any) -> Any:
+    check = NODE_FIELDS[name].check
+    if name == "driver" and not value:
+        raise Invalid("driver cannot be empty; GET /v1/drivers lists the valid ones")
+    return value if check is None else check(value, name)
+
+
+def _default(name: str) -> Any:
+    if name == "driver":
+        raise Invalid("driver cannot be removed; replace it")
+    match NODE_FIELDS[name].check:
+        case values.object_:
+            return {}
+        case values.boolean:
+            return False
+        case _:
+            return None
+
+
+def _refuse_in_transition(node: Node, operations: Sequence[Operation], minor: int) -> None:
+    only = [(operation.op, operation.path) for operation in operations]
+    if node.maintenance and only == [("remove", ("instance_uuid",))]:
+        return
+    if node.target_provision_state and node.provision_state not in _UPDATE_ALLOWED:
+        raise Conflict(
+            f"Node {node.uuid} can not be updated while a state transition is in progress: "
+            f"it is {node.provision_state!r} on the way to {node.target_provision_state!r}"
+        )
+    if node.provision_state == State.INSPECTING and minor >= _INSPECTING_LOCKED_SINCE:
+        raise Conflict(f'Cannot update node "{node.uuid}" while it is in state "inspecting"')
+
+
+def _refuse_by_state(node: Node, changed: Mapping[str, Any]) -> None:
+    state = node.provision_state
+    is_open = state in _HARDWARE_MAY_CHANGE
+    for name, value in changed.items():
+        if name.endswith("_interface") and not (is_open or node.maintenance):
+            raise Conflict(_only_in(node, name, _HARDWARE_MAY_CHANGE, " or in maintenance mode"))
+        if name == "resource_class" and node.resource_class not in (None, value) and not is_open:
+            raise Conflict(_only_in(node, name, _HARDWARE_MAY_CHANGE))
+        if name == "protected" and value and state not in (State.ACTIVE, State.RESCUE):
+            raise Conflict(_only_in(node, "protected", {State.ACTIVE, State.RESCUE}))
+        if name == "retired" and value and state == State.AVAILABLE:
+            raise Conflict(
+                f"Node {node.uuid} is available and cannot be retired; move it to manageable first"
+            )
+        if name == "instance_uuid" and value and node.instance_uuid not in (None, value):
+            raise Conflict(
+                f"Node {node.uuid} is associated with instance {node.instance_uuid}; "
+                "remove instance_uuid before setting another"
+            )
+
+
+def _refuse_reasons(node: Node, changed: Mapping[str, Any]) -> None:
+    for flag in ("protected", "retired"):
+        is_set = changed.get(flag, getattr(node, flag))
+        if changed.get(f"{flag}_reason") and not is_set:
+            raise Invalid(f"The {flag}_reason field can only be set when {flag} is true")
+
+
+def _consequences(changed: Mapping[str, Any]) -> dict[str, Any]:
+    also: dict[str, Any] = {}
+    if changed.get("maintenance") is False:
+        also |= {"maintenance_reason": None, "fault": None}
+    for flag in ("protected", "retired"):
+        if changed.get(flag) is False:
+            also[f"{flag}_reason"] = None
+    return also
+
+
+def _only_in(node: Node, name: str, states: Collection[State], also: str = "") -> str:
+    allowed = ", ".join(sorted(states))
+    return (
+        f"Node {node.uuid} can not have {name} updated unless it is in one of these states: "
+        f"{allowed}{also}; its state is {node.provision_state}"
+    )

@@ -1,0 +1,72 @@
+"""``/v1/nodes/<ident>/history`` and ``/inventory``: what happened to a node, and what was found in it.
+
+The wire has no microsecond order and no kinds: ``event`` is the sentence, ``event_type`` our kind.
+"""
+
+from typing import Any
+
+from flask import Response
+
+from controller.api.call import Call
+from controller.api.lists import PAGE_ARGUMENTS, listing, page_of
+from controller.api.replies import iso_date, json_reply, links
+from controller.errors import NotFound
+from controller.store.history import list_events, read_event
+from controller.store.node_lists import read_node
+
+_PROJECT_SINCE = 113
+_DURATION_SINCE = 115
+
+
+def index(call: Call, ident: str) -> Response:
+    """``GET .../history``: oldest first."""
+    call.expect(*PAGE_ARGUMENTS, "detail")
+    page = page_of(call, ())
+    is_detailed = bool(call.flag("detail"))
+    with call.services.store.read() as session:
+        node = read_node(session, ident, ("id", "uuid"))
+        rows = list_events(session, node.id, page)
+    items = [_document(call, node.uuid, row, is_detailed=is_detailed) for row in rows]
+    return json_reply(listing(call, "history", items, page, rows[-1].uuid if rows else ""))
+
+
+def show(call: Call, ident: str, event: str) -> Response:
+    """``GET .../history/<event>``."""
+    with call.services.store.read() as session:
+        node = read_node(session, ident, ("id", "uuid"))
+        row = read_event(session, node.id, event)
+    return json_reply(_document(call, node.uuid, row, is_detailed=True))
+
+
+def inventory(call: Call, ident: str) -> Response:
+    """``GET .../inventory``."""
+    with call.services.store.read() as session:
+        row = read_node(session, ident, ("inventory",))
+    if not row.inventory:
+        raise NotFound(
+            f"Node inventory record for node {ident} could not be found: inspect it first"
+        )
+    return json_reply({"inventory": {}, "plugin_data": {}} | row.inventory)
+
+
+def _document(call: Call, node_uuid: str, row: Any, *, is_detailed: bool) -> dict[str, Any]:
+    document = {
+        "uuid": row.uuid,
+        "created_at": iso_date(row.at),
+        "severity": row.severity,
+        "event": row.message,
+        "links": links(call.base_url, f"nodes/{node_uuid}/history/{row.uuid}"),
+    }
+    if not is_detailed:
+        return document
+    data = row.data or {}
+    document |= {"event_type": row.kind, "conductor": call.services.hostname, "user": None}
+    if call.minor >= _PROJECT_SINCE:
+        document["project"] = None
+    if call.minor >= _DURATION_SINCE:
+        document |= {
+            "state": data.get("to"),
+            "target_provision_state": data.get("target"),
+            "duration_seconds": data.get("seconds"),
+        }
+    return document

@@ -1,0 +1,68 @@
+"""A node's maintenance, validation and boot device."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response
+
+from controller.api.call import Call
+from controller.api.documents import values
+from controller.api.replies import empty_reply, json_reply
+from controller.errors import Invalid
+from controller.store.events import record_event
+from controller.store.nodes import get_node
+from controller.workflow import verbs
+
+
+def validate(call: Call, ident: str) -> Response:
+    """``GET .../validate``."""
+    return json_reply(verbs.validate(call.services, ident))
+
+
+def set_maintenance(call: Call, ident: str) -> Response:
+    """``PUT .../maintenance``."""
+    reason = values.text(call.body_object().get("reason"), "reason")
+    _maintain(call, ident, is_on=True, reason=reason)
+    return empty_reply(HTTPStatus.ACCEPTED)
+
+
+def unset_maintenance(call: Call, ident: str) -> Response:
+    """``DELETE .../maintenance``."""
+    _maintain(call, ident, is_on=False, reason=None)
+    return empty_reply(HTTPStatus.ACCEPTED)
+
+
+def boot_device(call: Call, ident: str) -> Response:
+    """``GET .../management/boot_device``."""
+    return json_reply(verbs.boot_device(call.services, ident))
+
+
+def set_boot_device(call: Call, ident: str) -> Response:
+    """``PUT .../management/boot_device``."""
+    body: dict[str, Any] = dict(call.query) | call.body_object()
+    device = body.get("boot_device")
+    if not isinstance(device, str):
+        raise Invalid("Missing mandatory parameter: boot_device")
+    persistent = values.boolean(body.get("persistent"), "persistent")
+    verbs.set_boot_device(call.services, ident, device, persistent)
+    return empty_reply()
+
+
+def supported_boot_devices(call: Call, ident: str) -> Response:
+    """``GET .../management/boot_device/supported``."""
+    devices = verbs.supported_boot_devices(call.services, ident)
+    return json_reply({"supported_boot_devices": devices})
+
+
+def _maintain(call: Call, ident: str, *, is_on: bool, reason: str | None) -> None:
+    with call.services.store.edit() as session:
+        node = get_node(session, ident, for_update=True)
+        if node.maintenance != is_on:
+            what = f"Maintenance switched {'on' if is_on else 'off'}"
+            record_event(session, node, "request", f"{what}: {reason}" if reason else what)
+        node.maintenance = is_on
+        node.maintenance_reason = reason
+        if not is_on:
+            node.fault = None
+        node.updated_at = call.services.clock()
+    call.services.wake()

@@ -1,0 +1,112 @@
+"""Parts of a node that clients ask for and that nothing provides yet: truthful empty lists and refusals."""
+
+from typing import Any
+
+from flask import Response
+
+from controller.api.call import Call
+from controller.api.replies import empty_reply, json_reply, links
+from controller.errors import Invalid, NotFound
+from controller.store.node_lists import NodeFilters, list_nodes, read_node
+from controller.store.paging import Page
+
+
+def vifs(call: Call, ident: str) -> Response:
+    """``GET .../vifs``: the network interfaces that are served attach nothing."""
+    return _empty(call, ident, "vifs")
+
+
+def attach_vif(call: Call, ident: str) -> Response:
+    """``POST .../vifs``: taken and ignored, as Ironic's ``noop`` network interface does."""
+    _uuid_of(call, ident)
+    if not isinstance(call.body_object().get("id"), str):
+        raise Invalid("Missing mandatory parameter: id")
+    return empty_reply()
+
+
+def detach_vif(call: Call, ident: str, vif: str) -> Response:
+    """``DELETE .../vifs/<vif>``."""
+    _uuid_of(call, ident)
+    raise NotFound(
+        f"VIF {vif} is not attached to node {ident}: the network interface attaches none"
+    )
+
+
+def bios(call: Call, ident: str) -> Response:
+    """``GET .../bios``."""
+    return _empty(call, ident, "bios")
+
+
+def firmware(call: Call, ident: str) -> Response:
+    """``GET .../firmware``."""
+    return _empty(call, ident, "firmware")
+
+
+def portgroups(call: Call, ident: str) -> Response:
+    """``GET .../portgroups``."""
+    return _empty(call, ident, "portgroups")
+
+
+def connectors(call: Call, ident: str) -> Response:
+    """``GET .../volume/connectors``."""
+    return _empty(call, ident, "connectors")
+
+
+def targets(call: Call, ident: str) -> Response:
+    """``GET .../volume/targets``."""
+    return _empty(call, ident, "targets")
+
+
+def volume(call: Call, ident: str) -> Response:
+    """``GET .../volume``."""
+    path = f"nodes/{_uuid_of(call, ident)}/volume"
+    document: dict[str, Any] = {"links": links(call.base_url, f"{path}/")}
+    for name in ("connectors", "targets"):
+        document[name] = links(call.base_url, f"{path}/{name}")
+    return json_reply(document)
+
+
+def children(call: Call, ident: str) -> Response:
+    """``GET .../children``."""
+    with call.services.store.read() as session:
+        uuid = read_node(session, ident, ("uuid",)).uuid
+        filters = NodeFilters(equal=(("parent_node", uuid),))
+        rows = list_nodes(session, ("uuid",), filters, Page(limit=1000))
+    link = {"href": f"{call.base_url}/v1/nodes?parent_node={uuid}", "rel": "children"}
+    return json_reply({"children": [row.uuid for row in rows], "links": link})
+
+
+def allocation(call: Call, ident: str) -> Response:
+    """``GET .../allocation``."""
+    uuid = _uuid_of(call, ident)
+    raise NotFound(f"Allocation for node {uuid} was not found: allocations are not served")
+
+
+def console(call: Call, ident: str) -> Response:
+    """``GET .../states/console``."""
+    _uuid_of(call, ident)
+    return json_reply({"console_enabled": False, "console_info": None})
+
+
+def passthru_methods(call: Call, ident: str) -> Response:
+    """``GET .../vendor_passthru/methods``."""
+    _uuid_of(call, ident)
+    return json_reply({})
+
+
+def not_served(call: Call, ident: str, **_rest: str) -> Response:
+    """Refuse what no interface of the node offers."""
+    _uuid_of(call, ident)
+    what = call.path.partition(f"/{ident}/")[2] or call.path
+    raise Invalid(f"{what} is not served yet by the interfaces of node {ident}")
+
+
+def _empty(call: Call, ident: str, name: str) -> Response:
+    _uuid_of(call, ident)
+    return json_reply({name: []})
+
+
+def _uuid_of(call: Call, ident: str) -> str:
+    with call.services.store.read() as session:
+        uuid: str = read_node(session, ident, ("uuid",)).uuid
+    return uuid

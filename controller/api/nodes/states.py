@@ -1,0 +1,111 @@
+"""``/v1/nodes/<ident>/states``: what a node is, and the verbs that change it; done by the workflow."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from controller.api.call import Call
+from controller.api.nodes.fields import NODE_FIELDS, STATES_FIELDS
+from controller.api.nodes.view import make_view
+from controller.api.replies import empty_reply, json_reply
+from controller.errors import Invalid
+from controller.store.node_lists import read_node
+from controller.workflow import verbs
+
+_VERB_SINCE = {
+    "manage": 4,
+    "provide": 4,
+    "inspect": 6,
+    "abort": 13,
+    "clean": 15,
+    "adopt": 17,
+    "rescue": 38,
+    "unrescue": 38,
+    "deploy": 73,
+    "undeploy": 73,
+    "unhold": 85,
+    "service": 87,
+}
+_ARGUMENT_SINCE = {
+    "clean_steps": 15,
+    "rescue_password": 38,
+    "deploy_steps": 69,
+    "disable_ramdisk": 70,
+    "service_steps": 87,
+    "runbook": 92,
+}
+_SOFT_POWER_SINCE = 27
+_CONFIG_DRIVE_OBJECT_SINCE = 56
+
+
+def show(call: Call, ident: str) -> Response:
+    """``GET .../states``."""
+    names = [name for name in STATES_FIELDS if NODE_FIELDS[name].since <= call.minor]
+    view = make_view(call, names)
+    with call.services.store.read() as session:
+        row = read_node(session, ident, view.columns)
+    return json_reply(view.render(row))
+
+
+def provision(call: Call, ident: str) -> Response:
+    """``PUT .../states/provision``."""
+    body = call.body_object()
+    target = _target(body)
+    call.require(_VERB_SINCE.get(target, 1), f"The target {target!r}")
+    for name in set(body) & set(_ARGUMENT_SINCE):
+        call.require(_ARGUMENT_SINCE[name], f"The argument {name}")
+    if isinstance(body.get("configdrive"), dict):
+        call.require(_CONFIG_DRIVE_OBJECT_SINCE, "A config drive as an object")
+    verbs.provision(call.services, ident, _provision_request(body))
+    return _accepted(call, ident)
+
+
+def power(call: Call, ident: str) -> Response:
+    """``PUT .../states/power``."""
+    body = call.body_object()
+    target = _target(body)
+    if target.startswith("soft ") or body.get("timeout") is not None:
+        call.require(_SOFT_POWER_SINCE, "Soft power and timeout")
+    verbs.set_power(call.services, ident, target, _timeout_s(body.get("timeout")))
+    return _accepted(call, ident)
+
+
+def not_served(call: Call, ident: str) -> Response:
+    """Answer the state requests that nothing carries out yet."""
+    with call.services.store.read() as session:
+        read_node(session, ident, ("id",))
+    what = call.path.rpartition("/")[2]
+    raise Invalid(f"Changing {what} is not served yet; node {ident} is unchanged")
+
+
+def _target(body: dict[str, Any]) -> str:
+    target = body.get("target")
+    if not isinstance(target, str):
+        raise Invalid("Missing mandatory parameter: target")
+    return target
+
+
+def _provision_request(body: dict[str, Any]) -> verbs.ProvisionRequest:
+    unknown = sorted(set(body) - set(verbs.ProvisionRequest.__struct_fields__))
+    if unknown:
+        valid = ", ".join(verbs.ProvisionRequest.__struct_fields__)
+        raise Invalid(f"Unexpected arguments: {', '.join(unknown)}; valid: {valid}")
+    try:
+        return msgspec.convert(body, verbs.ProvisionRequest)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"The provision request is malformed: {error}") from error
+
+
+def _timeout_s(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise Invalid(f"timeout must be a number of seconds above 0, not {value!r}")
+    return float(value)
+
+
+def _accepted(call: Call, ident: str) -> Response:
+    location = f"{call.base_url}/v1/nodes/{ident}/states"
+    return empty_reply(HTTPStatus.ACCEPTED, location)

@@ -1,0 +1,139 @@
+"""Client values into a node's row: names, interfaces, secrets that were masked, uniqueness."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from controller.api.documents.masking import MASK, unmasked
+from controller.api.nodes.driver_info import checked_driver_info
+from controller.bmc.hardware_types import HARDWARE_TYPES, INTERFACE_KINDS
+from controller.errors import Conflict, Invalid, NotFound
+from controller.store.identity import is_legal_name
+from controller.store.nodes import get_node
+from controller.store.tables import Node
+
+_GROUP = re.compile(r"[a-z0-9._-]*")
+_SUFFIX = "_interface"
+
+
+def put_values(session: Session, node: Node, values: Mapping[str, Any]) -> None:
+    """Write checked values by field name into the row.
+
+    Raises:
+        Invalid: An illegal name, an unknown driver, interface or parent, a mask without a secret.
+        Conflict: The name, UUID or instance UUID belongs to another node.
+    """
+    _refuse_taken(session, node, values)
+    interfaces = dict(node.interfaces or {})
+    for name, value in values.items():
+        if name.endswith(_SUFFIX):
+            interfaces.pop(name.removesuffix(_SUFFIX), None)
+            if value is not None:
+                interfaces[name.removesuffix(_SUFFIX)] = value
+        else:
+            _put_one(session, node, name, value)
+    check_driver(node.driver, interfaces)
+    if interfaces != node.interfaces:
+        node.interfaces = interfaces
+
+
+def check_driver(driver: str, interfaces: Mapping[str, str]) -> None:
+    """Refuse an unknown hardware type, or an interface that it does not have; lists the valid ones."""
+    hardware_type = HARDWARE_TYPES.get(driver)
+    if hardware_type is None:
+        valid = ", ".join(sorted(HARDWARE_TYPES))
+        raise Invalid(f"driver {driver!r} is not served here; valid drivers: {valid}")
+    for kind in INTERFACE_KINDS:
+        chosen, valid_names = interfaces.get(kind), hardware_type.interfaces[kind]
+        if chosen is not None and chosen not in valid_names:
+            raise Invalid(
+                f"{kind}_interface {chosen!r} does not exist for driver {driver!r}; "
+                f"valid: {', '.join(valid_names)}"
+            )
+
+
+def current_instance_info(node: Node) -> dict[str, Any]:
+    """Return the instance_info a patch starts from: a stored config drive is there as its mask."""
+    shown = dict(node.instance_info or {})
+    if node.config_drive:
+        shown["configdrive"] = MASK
+    return shown
+
+
+def _put_one(session: Session, node: Node, name: str, value: Any) -> None:
+    match name:
+        case "name":
+            _refuse_illegal_name(value)
+            node.name = value
+        case "driver_info":
+            node.driver_info = checked_driver_info(unmasked(value, node.driver_info, "driver_info"))
+        case "instance_info":
+            _put_instance_info(node, value)
+        case "conductor_group":
+            node.conductor_group = _group(value)
+        case "parent_node":
+            node.parent_node = _parent(session, node, value)
+        case "chassis_uuid" if value is not None:
+            raise Invalid(f"Chassis {value} could not be found: chassis are not served")
+        case _:
+            setattr(node, name, value)
+
+
+def _put_instance_info(node: Node, value: dict[str, Any]) -> None:
+    info = dict(value)
+    drive = info.pop("configdrive", None)
+    if drive is not None and not isinstance(drive, str):
+        raise Invalid(
+            "instance_info/configdrive must be a string (gzip and base64, or a URL); "
+            "a config drive as an object goes into PUT states/provision"
+        )
+    if drive != MASK:
+        node.config_drive = drive or None
+    node.instance_info = unmasked(info, node.instance_info, "instance_info")
+
+
+def _refuse_illegal_name(name: str | None) -> None:
+    if name is not None and not is_legal_name(name):
+        raise Invalid(
+            f"Invalid name {name!r}: use up to 255 letters, digits or - . _ ~, and no UUID"
+        )
+
+
+def _group(value: str | None) -> str:
+    group = (value or "").lower()
+    if not _GROUP.fullmatch(group):
+        raise Invalid(f"conductor_group {value!r} may only have letters, digits, - . and _")
+    return group
+
+
+def _parent(session: Session, node: Node, ident: str | None) -> str | None:
+    if ident is None:
+        return None
+    try:
+        parent = get_node(session, ident)
+    except NotFound as error:
+        raise Invalid(f"parent_node: {error}") from error
+    if parent.uuid == node.uuid:
+        raise Invalid(f"parent_node: node {ident} cannot be its own parent")
+    return parent.uuid
+
+
+def _refuse_taken(session: Session, node: Node, values: Mapping[str, Any]) -> None:
+    unique = {
+        "uuid": (Node.uuid, "A node with UUID {} already exists"),
+        "name": (Node.name, "A node with name {} already exists"),
+        "instance_uuid": (Node.instance_uuid, "Instance {} is already associated with a node"),
+    }
+    for name, (column, message) in unique.items():
+        value = values.get(name)
+        if value is not None and _exists(session, node, column == value):
+            raise Conflict(message.format(value))
+
+
+def _exists(session: Session, node: Node, condition: ColumnElement[bool]) -> bool:
+    with session.no_autoflush:
+        found = session.scalar(select(Node.id).where(condition))
+    return found is not None and found != node.id

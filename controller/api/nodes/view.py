@@ -1,0 +1,120 @@
+"""Node rows as documents: which columns a document needs, and how each field is made of them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from controller.api.call import Call
+from controller.api.documents.masking import MASK, masked
+from controller.api.nodes.fields import LIST_FIELDS, NODE_FIELDS, NodeField
+from controller.api.replies import iso_date, links
+from controller.bmc.hardware_types import HARDWARE_TYPES
+from controller.errors import Invalid, NotAcceptable
+
+Getter = Callable[[Any], Any]
+_MIN_FIELDS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """A choice of fields, ready to be read from the database and rendered."""
+
+    columns: tuple[str, ...]
+    getters: tuple[tuple[str, Getter], ...]
+
+    def render(self, row: Any) -> dict[str, Any]:
+        """Return the document of one row that has at least ``columns`` as attributes."""
+        return {name: get(row) for name, get in self.getters}
+
+
+def full_view(call: Call) -> NodeView:
+    """Return the view of everything that the request's microversion knows."""
+    return make_view(
+        call, [name for name, field in NODE_FIELDS.items() if field.since <= call.minor]
+    )
+
+
+def list_view(call: Call) -> NodeView:
+    """Return the view of a list without a choice of fields."""
+    known = [name for name in LIST_FIELDS if NODE_FIELDS[name].since <= call.minor]
+    return make_view(call, [*known, "links"])
+
+
+def chosen_view(call: Call, text: str) -> NodeView:
+    """Return the view of a client's ``fields`` (names with commas); links come with it.
+
+    Raises:
+        NotAcceptable: The microversion has no such argument, or not yet such a field.
+        Invalid: There is no such field; the message lists all.
+    """
+    call.require(_MIN_FIELDS, "?fields=")
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    check_names(call, names)
+    ordered = [name for name in NODE_FIELDS if name in set(names)]
+    return make_view(call, ordered if "links" in names else [*ordered, "links"])
+
+
+def check_names(call: Call, names: Iterable[str]) -> None:
+    """Refuse names that are no fields, or none yet at the request's microversion."""
+    for name in names:
+        field = NODE_FIELDS.get(name)
+        if field is None:
+            valid = ", ".join(sorted(n for n, f in NODE_FIELDS.items() if f.since <= call.minor))
+            raise Invalid(f"Field {name} is not a valid field of a node; valid: {valid}")
+        if field.since > call.minor:
+            raise NotAcceptable(
+                f"Field {name} needs API version 1.{field.since}, the request has 1.{call.minor}"
+            )
+
+
+def make_view(call: Call, names: Sequence[str]) -> NodeView:
+    """Return the view of exactly these fields."""
+    fields = [NODE_FIELDS[name] for name in names]
+    columns = dict.fromkeys(("id", "uuid", *(c for field in fields for c in field.columns)))
+    return NodeView(
+        columns=tuple(columns),
+        getters=tuple((field.name, _getter(field, call)) for field in fields),
+    )
+
+
+def _getter(field: NodeField, call: Call) -> Getter:  # noqa: PLR0911  # one line per shape
+    name = field.name
+    match field.shape:
+        case "date":
+            return lambda row: iso_date(getattr(row, name))
+        case "masked":
+            return lambda row: masked(getattr(row, name) or {})
+        case "instance_info":
+            return _instance_info
+        case "interface":
+            kind = name.removesuffix("_interface")
+            return lambda row: chosen_interface(row.driver, row.interfaces, kind)
+        case "links":
+            return lambda row: links(call.base_url, f"nodes/{row.uuid}")
+        case "sub_links":
+            return lambda row: links(call.base_url, f"nodes/{row.uuid}/{name}")
+        case "reservation":
+            now = call.services.clock()
+            return lambda row: row.claim_owner if (row.claim_expires_at or 0) > now else None
+        case "conductor":
+            return lambda _row: call.services.hostname
+        case "null":
+            return lambda _row: None
+        case _:
+            return lambda row: getattr(row, name)
+
+
+def chosen_interface(driver: str, chosen: dict[str, Any] | None, kind: str) -> str | None:
+    """Return the interface of a kind: the node's choice or the driver's default."""
+    choice = (chosen or {}).get(kind)
+    if choice is not None:
+        return str(choice)
+    hardware_type = HARDWARE_TYPES.get(driver)
+    return hardware_type.default_interface(kind) if hardware_type else None
+
+
+def _instance_info(row: Any) -> dict[str, Any]:
+    shown = masked(row.instance_info or {})
+    if row.config_drive:
+        shown["configdrive"] = MASK
+    return shown

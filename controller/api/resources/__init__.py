@@ -1,0 +1,1 @@
+"""The other resources of the API, one file each."""

@@ -1,0 +1,81 @@
+"""``/v1/drivers``: the hardware types, their interfaces and the ``driver_info`` keys they know."""
+
+from typing import Any
+
+from flask import Response
+
+from controller.api.call import Call
+from controller.api.nodes.fields import NODE_FIELDS
+from controller.api.replies import json_reply, links
+from controller.bmc.hardware_types import HARDWARE_TYPES, HardwareType
+from controller.errors import Invalid, NotFound
+
+_TYPES_SINCE = 30
+_PROPERTIES_SINCE = 14
+_COMMON_PROPERTIES = {
+    "deploy_kernel": "Path or URL of the deploy ramdisk's kernel; the setting's by default.",
+    "deploy_ramdisk": "Path or URL of the deploy ramdisk's initramfs; the setting's by default.",
+    "kernel_append_params": "Kernel arguments of the ramdisk; %default% stands for the setting's.",
+}
+
+
+def index(call: Call) -> Response:
+    """``GET /v1/drivers``."""
+    call.expect("type", "detail", "fields")
+    kind = call.query.get("type")
+    if kind not in (None, "dynamic", "classic"):
+        raise Invalid(f'Driver type must be "dynamic" or "classic", not {kind!r}')
+    served = HARDWARE_TYPES.values() if kind != "classic" else ()
+    is_detailed = bool(call.flag("detail"))
+    return json_reply(
+        {"drivers": [_document(call, one, is_detailed=is_detailed) for one in served]}
+    )
+
+
+def show(call: Call, name: str) -> Response:
+    """``GET /v1/drivers/<name>``."""
+    return json_reply(_document(call, _hardware_type(name), is_detailed=True))
+
+
+def properties(call: Call, name: str) -> Response:
+    """``GET /v1/drivers/<name>/properties``."""
+    driver = call.services.drivers.get(_hardware_type(name).bmc_driver())
+    known = dict(driver.properties) if driver is not None else {}
+    return json_reply(known | _COMMON_PROPERTIES)
+
+
+def methods(_call: Call, name: str) -> Response:
+    """``GET /v1/drivers/<name>/vendor_passthru/methods``."""
+    _hardware_type(name)
+    return json_reply({})
+
+
+def _hardware_type(name: str) -> HardwareType:
+    try:
+        return HARDWARE_TYPES[name]
+    except KeyError:
+        valid = ", ".join(sorted(HARDWARE_TYPES))
+        message = (
+            f"Could not find the following driver(s) or hardware type(s): {name}; valid: {valid}"
+        )
+        raise NotFound(message) from None
+
+
+def _document(call: Call, one: HardwareType, *, is_detailed: bool) -> dict[str, Any]:
+    path = f"drivers/{one.name}"
+    document: dict[str, Any] = {
+        "name": one.name,
+        "hosts": [call.services.hostname],
+        "links": links(call.base_url, path),
+    }
+    if call.minor >= _PROPERTIES_SINCE:
+        document["properties"] = links(call.base_url, f"{path}/properties")
+    if call.minor < _TYPES_SINCE:
+        return document
+    document["type"] = "dynamic"
+    if is_detailed:
+        for kind, names in one.interfaces.items():
+            if max(NODE_FIELDS[f"{kind}_interface"].since, _TYPES_SINCE) <= call.minor + 1:
+                document[f"default_{kind}_interface"] = names[0]
+                document[f"enabled_{kind}_interfaces"] = list(names)
+    return document

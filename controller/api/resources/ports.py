@@ -1,0 +1,120 @@
+"""``/v1/ports`` and the ports of a node."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from flask import Response
+
+from controller.api.call import Call
+from controller.api.documents import values
+from controller.api.lists import PAGE_ARGUMENTS, listing, page_of
+from controller.api.replies import empty_reply, json_reply
+from controller.api.resources.port_changes import create_port, patch_port
+from controller.api.resources.port_fields import (
+    LIST_FIELDS,
+    SORTABLE,
+    columns_of,
+    known_names,
+    render,
+    wanted_names,
+)
+from controller.errors import Invalid
+from controller.store.node_lists import read_node
+from controller.store.ports import PortFilters, get_port, list_ports, read_port
+
+_DETAIL_SINCE = 43
+_FILTERS = ("address", "node", "node_uuid", "portgroup", "shard", "conductor_groups")
+
+
+def index(call: Call) -> Response:
+    """``GET /v1/ports``."""
+    call.expect(*PAGE_ARGUMENTS, *_FILTERS, "fields", "detail")
+    return _page(call, _list_names(call), _node_argument(call))
+
+
+def detail(call: Call) -> Response:
+    """``GET /v1/ports/detail``."""
+    call.expect(*PAGE_ARGUMENTS, *_FILTERS)
+    return _page(call, known_names(call), _node_argument(call))
+
+
+def of_node(call: Call, ident: str) -> Response:
+    """``GET /v1/nodes/<ident>/ports``."""
+    call.expect(*PAGE_ARGUMENTS, "fields", "detail")
+    return _page(call, _list_names(call), ident)
+
+
+def of_node_in_detail(call: Call, ident: str) -> Response:
+    """``GET /v1/nodes/<ident>/ports/detail``."""
+    call.expect(*PAGE_ARGUMENTS)
+    return _page(call, known_names(call), ident)
+
+
+def create(call: Call) -> Response:
+    """``POST /v1/ports``."""
+    with call.services.store.edit() as session:
+        uuid = create_port(call, session, call.body_object()).uuid
+    return _document(call, uuid, HTTPStatus.CREATED, f"{call.base_url}/v1/ports/{uuid}")
+
+
+def show(call: Call, ident: str) -> Response:
+    """``GET /v1/ports/<ident>``."""
+    call.expect("fields")
+    names = wanted_names(call, known_names(call))
+    with call.services.store.read() as session:
+        row = read_port(session, ident, columns_of(names))
+    return json_reply(render(call, row, names))
+
+
+def patch(call: Call, ident: str) -> Response:
+    """``PATCH /v1/ports/<ident>``."""
+    with call.services.store.edit() as session:
+        uuid = patch_port(call, session, ident, call.read_json()).uuid
+    return _document(call, uuid)
+
+
+def delete(call: Call, ident: str) -> Response:
+    """``DELETE /v1/ports/<ident>``."""
+    with call.services.store.edit() as session:
+        session.delete(get_port(session, ident))
+    return empty_reply()
+
+
+def _list_names(call: Call) -> list[str]:
+    is_detailed = call.flag("detail")
+    if is_detailed is not None and call.minor < _DETAIL_SINCE:
+        raise Invalid(f"?detail= needs API version 1.{_DETAIL_SINCE}; use /v1/ports/detail")
+    if is_detailed and "fields" in call.query:
+        raise Invalid("Can not specify ?detail=True and fields in the same request.")
+    return known_names(call) if is_detailed else wanted_names(call, LIST_FIELDS)
+
+
+def _node_argument(call: Call) -> str | None:
+    return call.query.get("node_uuid") or call.query.get("node")
+
+
+def _page(call: Call, names: Sequence[str], node: str | None) -> Response:
+    page = page_of(call, SORTABLE)
+    address = call.query.get("address")
+    groups, shards = call.query.get("conductor_groups"), call.query.get("shard")
+    if call.query.get("portgroup"):
+        raise Invalid("The filter portgroup is not served: there are no port groups")
+    with call.services.store.read() as session:
+        filters = PortFilters(
+            node_uuid=None if node is None else read_node(session, node, ("uuid",)).uuid,
+            address=None if address is None else values.mac(address, "address"),
+            conductor_groups=None if groups is None else tuple(groups.lower().split(",")),
+            shards=None if shards is None else tuple(shards.split(",")),
+        )
+        rows = list_ports(session, columns_of(names), filters, page)
+    items = [render(call, row, names) for row in rows]
+    return json_reply(listing(call, "ports", items, page, rows[-1].uuid if rows else ""))
+
+
+def _document(
+    call: Call, uuid: str, status: int = HTTPStatus.OK, location: str | None = None
+) -> Response:
+    names = known_names(call)
+    with call.services.store.read() as session:
+        row = read_port(session, uuid, columns_of(names))
+    return json_reply(render(call, row, names), status, location)

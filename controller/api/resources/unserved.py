@@ -1,0 +1,53 @@
+"""Collections that clients list while they enrol and deploy, and that are truthfully empty here."""
+
+from http import HTTPStatus
+
+from flask import Response
+from sqlalchemy import func, select
+
+from controller.api.call import Call
+from controller.api.replies import json_reply, links
+from controller.errors import Invalid, NotFound
+from controller.store.tables import Node
+
+
+def empty_list(call: Call) -> Response:
+    """Return the empty list of a collection; it is named like the last part of the path."""
+    return json_reply({call.path.rstrip("/").rpartition("/")[2]: []})
+
+
+def not_found(call: Call, ident: str) -> Response:
+    """Answer the request for one item of an empty collection."""
+    raise NotFound(f"{ident} could not be found: {_collection(call)} are not served")
+
+
+def not_created(call: Call) -> Response:
+    """Refuse to create an item of a collection that is not served."""
+    raise Invalid(f"{call.path.rpartition('/')[2]} are not served yet; nothing was created")
+
+
+def volume(call: Call) -> Response:
+    """``GET /v1/volume``."""
+    document = {"links": links(call.base_url, "volume/")}
+    for name in ("connectors", "targets"):
+        document[name] = links(call.base_url, f"volume/{name}")
+    return json_reply(document)
+
+
+def shards(call: Call) -> Response:
+    """``GET /v1/shards``: how many nodes each shard has."""
+    with call.services.store.read() as session:
+        query = select(Node.shard, func.count()).group_by(Node.shard).order_by(Node.shard)
+        rows = session.execute(query).all()
+    return json_reply({"shards": [{"name": str(name), "count": count} for name, count in rows]})
+
+
+def healthcheck(call: Call) -> Response:
+    """``GET /healthcheck``: whether the database answers."""
+    with call.services.store.read() as session:
+        session.execute(select(1))
+    return Response("OK", HTTPStatus.OK, content_type="text/plain")
+
+
+def _collection(call: Call) -> str:
+    return call.path.rpartition("/")[0].rpartition("/")[2]

@@ -1,0 +1,139 @@
+"""Every route of the API on one page: method, path below ``/v1``, handler, first microversion.
+
+An older request gets 404, as if the route were not there.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flask import Response
+
+from controller.api.nodes import (
+    collection,
+    history,
+    management,
+    parts,
+    states,
+    traits,
+)
+from controller.api.resources import conductors, drivers, ports, ramdisk, root, unserved
+
+_NODE = "/v1/nodes/<ident>"
+
+
+class Route(NamedTuple):
+    """One method of one path; the handler takes a ``Call`` and the path's parameters by name."""
+
+    method: str
+    path: str
+    handler: Callable[..., Response]
+    since: int = 1
+
+
+_ROOT = (
+    Route("GET", "/", root.versions),
+    Route("GET", "/v1", root.version_1),
+    Route("GET", "/healthcheck", unserved.healthcheck),
+)
+
+_NODES = (
+    Route("GET", "/v1/nodes", collection.index),
+    Route("POST", "/v1/nodes", collection.create),
+    Route("GET", "/v1/nodes/detail", collection.detail),
+    Route("GET", _NODE, collection.show),
+    Route("PATCH", _NODE, collection.patch),
+    Route("DELETE", _NODE, collection.delete),
+    Route("GET", f"{_NODE}/states", states.show),
+    Route("PUT", f"{_NODE}/states/provision", states.provision),
+    Route("PUT", f"{_NODE}/states/power", states.power),
+    Route("PUT", f"{_NODE}/states/raid", states.not_served, 12),
+    Route("PUT", f"{_NODE}/states/boot_mode", states.not_served, 76),
+    Route("PUT", f"{_NODE}/states/secure_boot", states.not_served, 76),
+    Route("GET", f"{_NODE}/states/console", parts.console),
+    Route("PUT", f"{_NODE}/states/console", states.not_served),
+    Route("GET", f"{_NODE}/validate", management.validate),
+    Route("PUT", f"{_NODE}/maintenance", management.set_maintenance),
+    Route("DELETE", f"{_NODE}/maintenance", management.unset_maintenance),
+    Route("GET", f"{_NODE}/management/boot_device", management.boot_device),
+    Route("PUT", f"{_NODE}/management/boot_device", management.set_boot_device),
+    Route("GET", f"{_NODE}/management/boot_device/supported", management.supported_boot_devices),
+    Route("PUT", f"{_NODE}/management/inject_nmi", parts.not_served, 29),
+    Route("GET", f"{_NODE}/management/indicators", parts.not_served, 63),
+)
+
+_NODE_PARTS = (
+    Route("GET", f"{_NODE}/traits", traits.index, 37),
+    Route("PUT", f"{_NODE}/traits", traits.replace, 37),
+    Route("DELETE", f"{_NODE}/traits", traits.clear, 37),
+    Route("PUT", f"{_NODE}/traits/<trait>", traits.add, 37),
+    Route("DELETE", f"{_NODE}/traits/<trait>", traits.remove, 37),
+    Route("GET", f"{_NODE}/vifs", parts.vifs, 28),
+    Route("POST", f"{_NODE}/vifs", parts.attach_vif, 28),
+    Route("DELETE", f"{_NODE}/vifs/<vif>", parts.detach_vif, 28),
+    Route("GET", f"{_NODE}/history", history.index, 78),
+    Route("GET", f"{_NODE}/history/<event>", history.show, 78),
+    Route("GET", f"{_NODE}/inventory", history.inventory, 81),
+    Route("GET", f"{_NODE}/children", parts.children, 83),
+    Route("GET", f"{_NODE}/bios", parts.bios, 40),
+    Route("GET", f"{_NODE}/firmware", parts.firmware, 86),
+    Route("GET", f"{_NODE}/ports", ports.of_node),
+    Route("GET", f"{_NODE}/ports/detail", ports.of_node_in_detail),
+    Route("GET", f"{_NODE}/portgroups", parts.portgroups, 24),
+    Route("GET", f"{_NODE}/volume", parts.volume, 32),
+    Route("GET", f"{_NODE}/volume/connectors", parts.connectors, 32),
+    Route("GET", f"{_NODE}/volume/targets", parts.targets, 32),
+    Route("GET", f"{_NODE}/allocation", parts.allocation, 52),
+    Route("GET", f"{_NODE}/vmedia", parts.not_served, 93),
+    Route("POST", f"{_NODE}/vmedia", parts.not_served, 89),
+    Route("DELETE", f"{_NODE}/vmedia", parts.not_served, 89),
+    Route("GET", f"{_NODE}/vendor_passthru/methods", parts.passthru_methods),
+    *(
+        Route(m, f"{_NODE}/vendor_passthru", parts.not_served)
+        for m in ("GET", "POST", "PUT", "DELETE")
+    ),
+)
+
+_OTHERS = (
+    Route("GET", "/v1/ports", ports.index),
+    Route("POST", "/v1/ports", ports.create),
+    Route("GET", "/v1/ports/detail", ports.detail),
+    Route("GET", "/v1/ports/<ident>", ports.show),
+    Route("PATCH", "/v1/ports/<ident>", ports.patch),
+    Route("DELETE", "/v1/ports/<ident>", ports.delete),
+    Route("GET", "/v1/drivers", drivers.index),
+    Route("GET", "/v1/drivers/<name>", drivers.show),
+    Route("GET", "/v1/drivers/<name>/properties", drivers.properties),
+    Route("GET", "/v1/drivers/<name>/vendor_passthru/methods", drivers.methods),
+    Route("GET", "/v1/conductors", conductors.index, 49),
+    Route("GET", "/v1/conductors/<hostname>", conductors.show, 49),
+    Route("GET", "/v1/lookup", ramdisk.lookup),
+    Route("POST", "/v1/heartbeat/<ident>", ramdisk.heartbeat),
+    Route("POST", "/v1/continue_inspection", ramdisk.continue_inspection),
+    Route("GET", "/v1/shards", unserved.shards, 82),
+    Route("GET", "/v1/volume", unserved.volume, 32),
+)
+
+_EMPTY = {
+    "chassis": 1,
+    "portgroups": 23,
+    "volume/connectors": 32,
+    "volume/targets": 32,
+    "allocations": 52,
+    "deploy_templates": 55,
+    "runbooks": 92,
+    "inspection_rules": 96,
+}
+
+ROUTES = (
+    *_ROOT,
+    *_NODES,
+    *_NODE_PARTS,
+    *_OTHERS,
+    *(Route("GET", f"/v1/{name}", unserved.empty_list, since) for name, since in _EMPTY.items()),
+    *(Route("POST", f"/v1/{name}", unserved.not_created, since) for name, since in _EMPTY.items()),
+    *(
+        Route("GET", f"/v1/{name}/<ident>", unserved.not_found, since)
+        for name, since in _EMPTY.items()
+    ),
+)
+"""All routes."""

@@ -1,0 +1,58 @@
+"""Pages of rows in a stable order: sorted by one column, then by ``id``; null sorts as the smallest value."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from controller.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Which part of a list is wanted."""
+
+    limit: int
+    """Most rows to return, at least 1."""
+    marker: str | None = None
+    """UUID of the last row of the page before; ``None`` = from the start."""
+    sort_key: str = "id"
+    """Name of a column."""
+    is_descending: bool = False
+
+
+def fetch_page(session: Session, table: Any, query: Select[Any], page: Page) -> list[Row[Any]]:
+    """Return the rows of ``query`` (a choice of columns of ``table``) that belong to ``page``.
+
+    Raises:
+        Invalid: The marker names no row.
+    """
+    column = getattr(table, page.sort_key)
+    if page.marker is not None:
+        query = query.where(_is_past_marker(session, table, column, page))
+    return list(session.execute(query.order_by(*_order(table, column, page)).limit(page.limit)))
+
+
+def _order(table: Any, column: InstrumentedAttribute[Any], page: Page) -> list[Any]:
+    by = [table.id] if page.sort_key == "id" else [column.is_not(None), column, table.id]
+    return [item.desc() for item in by] if page.is_descending else by
+
+
+def _is_past_marker(
+    session: Session, table: Any, column: InstrumentedAttribute[Any], page: Page
+) -> ColumnElement[bool]:
+    marker = session.execute(select(table.id, column).where(table.uuid == page.marker)).first()
+    if marker is None:
+        raise Invalid(f"marker {page.marker} names nothing in this list; start again without it")
+    row_id, value = marker
+    past_id: ColumnElement[bool] = table.id < row_id if page.is_descending else table.id > row_id
+    if page.sort_key == "id":
+        return past_id
+    if value is None:
+        same = and_(column.is_(None), past_id)
+        return same if page.is_descending else or_(column.is_not(None), same)
+    same = and_(column == value, past_id)
+    if page.is_descending:
+        return or_(column < value, column.is_(None), same)
+    return or_(column > value, same)
