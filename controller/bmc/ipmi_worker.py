@@ -72,7 +72,7 @@ class _Session(pyghmi_session.Session):  # type: ignore[misc]  # pyghmi has no t
         chose_sha1 = not refused and data[_OPEN_SESSION_AUTHENTICATION] == _RAKP_HMAC_SHA1
         if is_current and self.attemptedhash == _SHA256 and (refused or chose_sha1):
             if self.suite == _SUITE_17:
-                self.onlogon({"error": "the BMC does not offer cipher suite 17"})
+                self.onlogon({"error": "the BMC does not offer cipher suite 17; remove ipmi_cipher_suite or set 3"})
                 return None
             self.attemptedhash = _SHA1
             self._open_rmcpplus_request()  # answers to the first request no longer fit its tag
@@ -178,7 +178,8 @@ def _serve(channel: socket.socket) -> None:
 def _why(error: Exception) -> Reply:
     """Say why the login failed."""
     if isinstance(error, OSError):
-        return Reply(outcome=Outcome.FAILED, text=str(error))
+        text = f"{error.strerror or error}; check ipmi_address and ipmi_port"
+        return Reply(outcome=Outcome.FAILED, text=text)
     text, waited_for = _Session.failure
     if text == "timeout" and waited_for in ("EXPECTINGRAKP2", "EXPECTINGRAKP4"):
         text = "the BMC is there but does not answer this login"

@@ -23,11 +23,13 @@ _REFUSALS = (
     "insufficient privilege",
     "Invalid role",
     "requested role",
+    "no response from RAKP",
     "Password",
     "Activate Session error",
 )
 """Words of ``ipmitool -v`` that mean user name, password, Kg or privilege level."""
-_NO_SUITE = "matching cipher suite"
+_WRONG_SUITE = ("matching cipher suite", "is not what we requested")
+_UNKNOWN_HOST = "Address lookup for"
 _RETRY_WAIT_S = 1
 _RETRIES = 4
 
@@ -99,8 +101,11 @@ class _ProgramTransport:
                 "check ipmi_username, ipmi_password and ipmi_priv_level in driver_info"
             )
             raise BmcAuthenticationFailed(message)
-        if _NO_SUITE in done.errors:
+        if any(words in done.errors for words in _WRONG_SUITE):
             message = f"BMC {where}: {what}: the BMC does not offer the cipher suite; set or remove ipmi_cipher_suite"
+            raise BmcError(message)
+        if _UNKNOWN_HOST in done.errors:
+            message = f"BMC {where}: {what}: the host name is not known; check ipmi_address and the name server"
             raise BmcError(message)
         if "Unable to establish" in done.errors or "No response" in done.errors:
             raise BmcUnreachable(_silence(self._target, what, waited_s))
