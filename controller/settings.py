@@ -77,10 +77,14 @@ class Settings:
     """How often a running step is asked for its progress."""
     bmc_timeout_s: float = 30.0
     """Longest wait for one answer of a BMC."""
+    bmc_tries: int = 3
+    """How often a BMC is tried before an action on it counts as failed."""
     power_change_timeout_s: float = 60.0
     """Longest wait for a machine to reach the power state that its BMC accepted."""
     power_poll_interval_s: float = 0.5
     """How often the power state is asked for while it changes."""
+    power_check_interval_s: float = 10.0
+    """How often the power state is asked for while a machine boots the ramdisk."""
     soft_power_off_timeout_s: float = 30.0
     """How long an operating system may take to shut down before the power is cut."""
     callback_timeout_s: float = 1800.0
@@ -91,6 +95,8 @@ class Settings:
     """How long a step's agent may be unreachable before the step counts as failed."""
     agent_request_timeout_s: float = 30.0
     """Longest wait for one answer of an agent."""
+    agent_require_tls: bool = True
+    """Refuse agents that do not offer TLS."""
     power_sync_interval_s: float = 120.0
     """How often the power state of idle nodes is asked for; 0 = never."""
     log_level: str = "INFO"

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from controller.store.tables import Node, NodeEvent
 
 
-def record_event(  # noqa: PLR0913  # an event has this many sides
+def record_event(
     session: Session,
     node: Node,
     kind: str,
@@ -53,9 +53,11 @@ def has_event_since(session: Session, node: Node, message: str, since: float) ->
     return session.scalar(query.limit(1)) is not None
 
 
-def last_event(session: Session, node: Node, kind: str, since: float) -> NodeEvent | None:
-    """Return the newest event of a kind that is not older than ``since``."""
+def last_event(
+    session: Session, node: Node, kinds: Collection[str], since: float
+) -> NodeEvent | None:
+    """Return the newest event of these kinds that is not older than ``since``."""
     query = select(NodeEvent).where(
-        NodeEvent.node_id == node.id, NodeEvent.kind == kind, NodeEvent.at >= since
+        NodeEvent.node_id == node.id, NodeEvent.kind.in_(kinds), NodeEvent.at >= since
     )
     return session.scalars(query.order_by(NodeEvent.id.desc()).limit(1)).first()

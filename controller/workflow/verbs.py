@@ -1,10 +1,75 @@
 """What a client can ask of a node: checked against the state table, stored, done by the engine."""
 
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+from sqlalchemy.orm import Session
 
+from controller.bmc.interface import PowerAction, PowerState
+from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected
+from controller.images.config_drive import build_config_drive
+from controller.images.description import check_description
+from controller.states import Event, State
+from controller.store.claims import is_claimed
+from controller.store.events import record_event
+from controller.store.nodes import get_node
+from controller.store.tables import Node
+from controller.workflow.graph import is_busy
+from controller.workflow.machine import driver_of
+from controller.workflow.questions import (
+    boot_device,
+    set_boot_device,
+    supported_boot_devices,
+    validate,
+)
 from controller.workflow.services import Services
+from controller.workflow.transition import change_state, enter_stage
+
+__all__ = [
+    "ProvisionRequest",
+    "boot_device",
+    "provision",
+    "set_boot_device",
+    "set_power",
+    "supported_boot_devices",
+    "validate",
+]
+
+_PATIENCE_S = 5.0
+"""How long a verb waits for a worker to let the node go."""
+_LOOK_AGAIN_S = 0.02
+
+_EVENTS: Mapping[str, Event] = {
+    "manage": Event.MANAGE,
+    "provide": Event.PROVIDE,
+    "active": Event.DEPLOY,
+    "deploy": Event.DEPLOY,
+    "rebuild": Event.REBUILD,
+    "deleted": Event.DELETE,
+    "undeploy": Event.DELETE,
+    "abort": Event.ABORT,
+}
+_NOT_SERVED = frozenset({"clean", "inspect", "adopt", "rescue", "unrescue", "service", "unhold"})
+_FIRST_STAGES: Mapping[State, str] = {
+    State.VERIFYING: "verify.credentials",
+    State.CLEANING: "clean.begin",
+    State.DEPLOYING: "deploy.begin",
+    State.DELETING: "delete.power_off",
+    State.DEPLOY_FAILED: "aborted.power_off",
+    State.CLEAN_FAILED: "aborted.power_off",
+}
+"""What the engine begins with when a verb has led to this state; nothing in the others."""
+_POWER_STAGES: Mapping[PowerAction, tuple[str, PowerState]] = {
+    PowerAction.ON: ("power.on", PowerState.ON),
+    PowerAction.OFF: ("power.off", PowerState.OFF),
+    PowerAction.SOFT_OFF: ("power.soft_off", PowerState.OFF),
+    PowerAction.REBOOT: ("power.cycle_off", PowerState.ON),
+    PowerAction.SOFT_REBOOT: ("power.soft_cycle_off", PowerState.ON),
+}
+_NO_POWER_STATES = frozenset({State.CLEANING, State.CLEAN_WAIT, State.CLEAN_HOLD})
 
 
 class ProvisionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,35 +92,147 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
         NotFound: There is no such node.
         InvalidStateRequested: Not possible in the node's state.
         Invalid: The request is malformed, or the verb is not served yet.
-        NodeLocked: A worker is at the node.
+        NodeProtected: The node is protected from being deleted or rebuilt.
+        NodeLocked: A worker is at the node for longer than the request waits.
     """
-    raise NotImplementedError
+    event = _event(request.target)
+    _check_arguments(request, event)
+    with _free_node(services, ident) as (session, node):
+        if is_busy(node.stage) and str(node.stage).startswith("power."):
+            raise _locked(node)
+        before, running = node.provision_state, node.clean_step
+        now = services.clock()
+        change_state(session, node, event, now)
+        _check_node(services, node, event, before, running)
+        wishes: dict[str, Any] = {}
+        if event in {Event.DEPLOY, Event.REBUILD}:
+            _take_config_drive(node, request.configdrive)
+            wishes = {"wishes": request.deploy_steps} if request.deploy_steps else {}
+        node.last_error = "Aborted by request" if event is Event.ABORT else None
+        node.target_power_state = None
+        record_event(session, node, "request", f"{request.target} was asked for", at=now)
+        enter_stage(node, None, services.settings, now)
+        node.stage_data = wishes
+        stage = _FIRST_STAGES.get(State(node.provision_state))
+        enter_stage(node, stage, services.settings, now)
+    services.wake()
 
 
 def set_power(services: Services, ident: str, target: str, timeout_s: float | None) -> None:
     """Start a power action; ``target`` is one of ``PowerAction``.
 
+    Args:
+        services: The controller's parts.
+        ident: UUID or name of the node.
+        target: What to do.
+        timeout_s: Longest wait for the machine to get there; ``None`` = the setting.
+
     Raises:
-        Invalid: An unknown target, or the node's state does not allow it.
+        NotFound: There is no such node.
+        Invalid: An unknown target, the node's state does not allow it, or ``driver_info`` is incomplete.
+        NodeLocked: The node is at something else.
     """
-    raise NotImplementedError
+    try:
+        stage, wanted = _POWER_STAGES[PowerAction(target)]
+    except ValueError:
+        possible = ", ".join(PowerAction)
+        raise Invalid(f"power target {target!r} is unknown; possible: {possible}") from None
+    with _free_node(services, ident) as (session, node):
+        if node.provision_state in _NO_POWER_STATES:
+            raise InvalidStateRequested(
+                f'The requested action "{target}" can not be performed on node "{node.uuid}" while it '
+                f'is in state "{node.provision_state}"'
+            )
+        if is_busy(node.stage):
+            raise _locked(node)
+        driver_of(services, node).validate(dict(node.driver_info))
+        now = services.clock()
+        node.target_power_state, node.last_error = wanted, None
+        record_event(session, node, "request", f"{target} was asked for", at=now)
+        enter_stage(node, stage, services.settings, now, timeout_s=timeout_s)
+    services.wake()
 
 
-def validate(services: Services, ident: str) -> dict[str, dict[str, Any]]:
-    """Return for each interface kind ``{"result": bool | None, "reason": str}``."""
-    raise NotImplementedError
+def _event(target: str) -> Event:
+    if target in _NOT_SERVED:
+        raise Invalid(
+            f'provision verb "{target}" is not served yet by this controller; '
+            f"it serves: {', '.join(sorted(_EVENTS))}"
+        )
+    if target not in _EVENTS:
+        raise InvalidStateRequested(
+            f'The requested action "{target}" is not a provision verb; '
+            f"possible: {', '.join(sorted(_EVENTS))}"
+        )
+    return _EVENTS[target]
 
 
-def boot_device(services: Services, ident: str) -> dict[str, Any]:
-    """Return ``{"boot_device": .., "persistent": ..}`` as the BMC says."""
-    raise NotImplementedError
+def _check_arguments(request: ProvisionRequest, event: Event) -> None:
+    is_deploying = event in {Event.DEPLOY, Event.REBUILD}
+    for name in ("clean_steps", "service_steps", "rescue_password", "runbook", "disable_ramdisk"):
+        if getattr(request, name) is not None:
+            raise Invalid(f'{name} does not go with provision verb "{request.target}"')
+    for name in ("configdrive", "deploy_steps"):
+        if getattr(request, name) is not None and not is_deploying:
+            raise Invalid(f'{name} does not go with provision verb "{request.target}"')
+    for step in request.deploy_steps or ():
+        missing = {"interface", "step", "args", "priority"} - set(step)
+        if missing:
+            raise Invalid(f"a deploy step lacks {', '.join(sorted(missing))}: {sorted(step)}")
+        if not isinstance(step["priority"], int) or not isinstance(step["args"], dict):
+            raise Invalid("a deploy step's priority must be a number and its args an object")
 
 
-def set_boot_device(services: Services, ident: str, device: str, persistent: bool) -> None:
-    """Set the boot device override of the node's BMC."""
-    raise NotImplementedError
+def _check_node(
+    services: Services, node: Node, event: Event, before: str, running: Mapping[str, Any]
+) -> None:
+    is_cleaning = before == State.CLEAN_WAIT and bool(running)
+    if event is Event.ABORT and is_cleaning and not running.get("abortable"):
+        raise InvalidStateRequested(
+            f"clean step {running.get('step')} of node {node.uuid} cannot be aborted; wait for its end"
+        )
+    if event in {Event.DELETE, Event.REBUILD} and node.protected:
+        raise NodeProtected(
+            f"node {node.uuid} is protected ({node.protected_reason or 'no reason given'}); "
+            "clear protected first"
+        )
+    if event is Event.PROVIDE and node.retired:
+        raise Invalid(f"node {node.uuid} is retired; clear retired before making it available")
+    if event in {Event.DEPLOY, Event.REBUILD}:
+        if node.maintenance:
+            raise Invalid(
+                f"node {node.uuid} is in maintenance ({node.maintenance_reason or 'no reason given'}); "
+                "end the maintenance first"
+            )
+        check_description(node.instance_info)
+    if event in {Event.PROVIDE, Event.DEPLOY, Event.REBUILD}:
+        driver_of(services, node).validate(dict(node.driver_info))
 
 
-def supported_boot_devices(services: Services, ident: str) -> list[str]:
-    """Return the boot devices that can be set on the node."""
-    raise NotImplementedError
+def _take_config_drive(node: Node, requested: str | dict[str, Any] | None) -> None:
+    value = requested if requested is not None else node.instance_info.get("configdrive")
+    if value is not None:
+        node.config_drive = build_config_drive(value, node_uuid=node.uuid, node_name=node.name)
+
+
+@contextmanager
+def _free_node(services: Services, ident: str) -> Iterator[tuple[Session, Node]]:
+    """Give the node's locked row in a transaction, when no worker is at it."""
+    give_up_at = time.monotonic() + _PATIENCE_S
+    while True:
+        with services.store.edit() as session:
+            node = get_node(session, ident, for_update=True)
+            if not is_claimed(node, services.clock()):
+                yield session, node
+                return
+            locked = _locked(node)
+        if time.monotonic() > give_up_at:
+            raise locked
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _locked(node: Node) -> NodeLocked:
+    return NodeLocked(
+        f"Node {node.uuid} is locked by host {node.claim_owner or 'its own work'}, please retry after "
+        f"the current operation is completed (it is at {node.stage})"
+    )

@@ -1,0 +1,113 @@
+"""Makes config drives: what the deployed system's cloud-init reads on its first boot.
+
+Format: OpenStack's config drive, version 2 (``openstack/latest/*.json`` on an ISO 9660 file system with
+label ``config-2``), gzip-compressed and base64-encoded as the agent expects it. The only place of the
+controller that runs ``genisoimage``.
+"""
+
+import base64
+import binascii
+import gzip
+import json
+import shutil
+import subprocess  # noqa: TID251  # a narrow door: genisoimage only, words only, no shell
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from controller.errors import ControllerError, Invalid
+
+_PROGRAM = "genisoimage"
+_TIMEOUT_S = 30.0
+_MOST_BYTES = 64 * 1024 * 1024
+_FILES = {"meta_data": "meta_data.json", "network_data": "network_data.json"}
+_KEYS = frozenset({"meta_data", "network_data", "user_data", "vendor_data"})
+
+
+def is_program_installed() -> bool:
+    """Say whether config drives can be made from dictionaries here."""
+    return shutil.which(_PROGRAM) is not None
+
+
+def build_config_drive(
+    value: str | Mapping[str, Any], *, node_uuid: str, node_name: str | None
+) -> str:
+    """Return the config drive as the agent takes it: base64 of a gzip-compressed ISO, or a URL.
+
+    Args:
+        value: A URL, base64 text (both returned as they are), or a dictionary with ``meta_data``,
+            ``network_data``, ``user_data`` (text or a dictionary) and ``vendor_data``.
+        node_uuid: Default of ``meta_data.uuid``.
+        node_name: Default of ``meta_data.name``; ``None`` = the UUID.
+
+    Raises:
+        Invalid: The value is none of these.
+    """
+    if isinstance(value, str):
+        return _checked_text(value)
+    unknown = sorted(set(value) - _KEYS)
+    if unknown:
+        raise Invalid(
+            f"configdrive has unknown keys: {', '.join(unknown)}; possible: {', '.join(sorted(_KEYS))}"
+        )
+    defaults = {"uuid": node_uuid, "name": node_name or node_uuid}
+    meta_data = {**defaults, **(value.get("meta_data") or {})}
+    iso = _make_iso({**value, "meta_data": meta_data})
+    return base64.b64encode(gzip.compress(iso, 6)).decode()
+
+
+def _checked_text(value: str) -> str:
+    if "://" in value:
+        return value
+    try:
+        content = base64.b64decode(value, validate=False)
+    except binascii.Error as error:
+        raise Invalid(f"configdrive is neither a URL nor base64: {error}") from error
+    if not content:
+        raise Invalid("configdrive is empty; leave it out instead")
+    if len(content) > _MOST_BYTES:
+        raise Invalid(f"configdrive has {len(content)} bytes, more than {_MOST_BYTES}")
+    return value
+
+
+def _make_iso(parts: Mapping[str, Any]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="ingot-config-drive-") as name:
+        tree, iso = Path(name, "tree"), Path(name, "drive.iso")
+        folder = tree / "openstack" / "latest"
+        folder.mkdir(parents=True)
+        for key, file_name in _FILES.items():
+            if parts.get(key) is not None:
+                folder.joinpath(file_name).write_text(json.dumps(parts[key]))
+        if parts.get("vendor_data") is not None:
+            folder.joinpath("vendor_data.json").write_text(json.dumps(parts["vendor_data"]))
+        if parts.get("user_data") is not None:
+            user_data = parts["user_data"]
+            text = user_data if isinstance(user_data, str) else json.dumps(user_data)
+            folder.joinpath("user_data").write_text(text)
+        _run_genisoimage(tree, iso)
+        return iso.read_bytes()
+
+
+def _run_genisoimage(tree: Path, iso: Path) -> None:
+    words = [_PROGRAM, "-quiet", "-o", str(iso), "-ldots", "-allow-lowercase", "-allow-multidot"]
+    words += ["-l", "-publisher", "ingot", "-J", "-r", "-V", "config-2", str(tree)]
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+            text=True,
+            errors="replace",
+        )
+    except FileNotFoundError as error:
+        raise ControllerError(
+            f"a config drive cannot be made from a dictionary: {_PROGRAM} is not installed on the "
+            "controller; install the package genisoimage, or pass the config drive as base64"
+        ) from error
+    if done.returncode != 0:
+        raise ControllerError(
+            f"{_PROGRAM} ended with {done.returncode}: {done.stderr.strip()[-500:]}"
+        )

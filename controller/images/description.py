@@ -1,0 +1,99 @@
+"""What ``instance_info`` says about an image, checked and turned into the agent's ``image_info``. Pure.
+
+Source: Ironic's ``direct`` deploy interface; the shape is the one its conductor sends.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from controller.errors import Invalid
+
+_ALGORITHM_BY_LENGTH = {32: "md5", 64: "sha256", 128: "sha512"}
+_EXAMPLE = (
+    "image_source=http://server/image.qcow2 image_os_hash_algo=sha256 image_os_hash_value=<hex>"
+)
+
+
+def check_description(instance_info: Mapping[str, Any]) -> None:
+    """Check what can be checked without asking anybody.
+
+    Raises:
+        Invalid: Names the key of ``instance_info`` that is missing or wrong, with an example.
+    """
+    source = instance_info.get("image_source")
+    if not source:
+        raise Invalid(f"instance_info.image_source is missing; set e.g. {_EXAMPLE}")
+    if not _is_url(source):
+        raise Invalid(
+            f"instance_info.image_source {str(source)!r} is no http or https URL; put the image on a "
+            "web server (the controller serves the files of its image_directory below /images/)"
+        )
+    if instance_info.get("image_type", "whole-disk") not in {"whole-disk", "whole-disk-image"}:
+        raise Invalid(
+            f"instance_info.image_type {instance_info['image_type']!r} is not served yet; "
+            "use a whole-disk image"
+        )
+    _check_checksum(instance_info)
+
+
+def image_info(
+    instance_info: Mapping[str, Any],
+    driver_info: Mapping[str, Any],
+    node_uuid: str,
+    config_drive: str | None,
+) -> dict[str, Any]:
+    """Return the agent's ``image_info`` for an image that :func:`check_description` accepts."""
+    source = str(instance_info["image_source"])
+    info: dict[str, Any] = {
+        "id": unquote(urlsplit(source).path.rpartition("/")[2]) or "image",
+        "urls": [source],
+        "disk_format": instance_info.get("image_disk_format"),
+        "container_format": instance_info.get("image_container_format"),
+        "stream_raw_images": True,
+        "checksum": instance_info.get("image_checksum"),
+        "os_hash_algo": instance_info.get("image_os_hash_algo"),
+        "os_hash_value": instance_info.get("image_os_hash_value"),
+        "node_uuid": node_uuid,
+    }
+    if config_drive is not None:
+        info["configdrive"] = config_drive
+    proxies = {
+        scheme: driver_info[f"image_{scheme}_proxy"]
+        for scheme in ("http", "https")
+        if driver_info.get(f"image_{scheme}_proxy")
+    }
+    if proxies:
+        info["proxies"] = proxies
+        info["no_proxy"] = driver_info.get("image_no_proxy")
+    return info
+
+
+def _check_checksum(instance_info: Mapping[str, Any]) -> None:
+    checksum = instance_info.get("image_checksum")
+    algorithm = instance_info.get("image_os_hash_algo")
+    value = instance_info.get("image_os_hash_value")
+    if bool(algorithm) != bool(value):
+        raise Invalid(
+            "instance_info.image_os_hash_algo and image_os_hash_value belong together; one is missing"
+        )
+    if not checksum and not value:
+        raise Invalid(
+            "instance_info has no checksum of the image, and an image that cannot be checked is not "
+            f"written; set e.g. {_EXAMPLE} (or the URL of a checksum file as the value)"
+        )
+    for key, text in (("image_checksum", checksum), ("image_os_hash_value", value)):
+        if text and not _is_url(text) and not _is_hex(str(text)):
+            raise Invalid(
+                f"instance_info.{key} {str(text)!r} is neither a hexadecimal md5, sha256 or sha512 sum "
+                "nor an http(s) URL"
+            )
+
+
+def _is_url(value: Any) -> bool:
+    parts = urlsplit(str(value))
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) in _ALGORITHM_BY_LENGTH and not set(text.lower()) - set("0123456789abcdef")

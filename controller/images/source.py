@@ -1,0 +1,42 @@
+"""Asks an image's web server whether the image is there, before a machine is touched for it."""
+
+from urllib.parse import urlsplit
+
+import requests
+
+from controller.errors import Invalid
+
+_TIMEOUT_S = 10.0
+_TELLS_NOTHING = {
+    requests.codes.method_not_allowed,
+    requests.codes.request_timeout,
+    requests.codes.too_many_requests,
+}
+"""4xx answers to HEAD that do not say that GET will fail."""
+
+
+def check_reachable(url: str) -> str | None:
+    """Return a warning if nothing can be said from here, ``None`` if the image is there.
+
+    Args:
+        url: The image.
+
+    Raises:
+        Invalid: The server says that it will not give this image.
+    """
+    try:
+        response = requests.head(url, timeout=_TIMEOUT_S, allow_redirects=True)
+    except requests.RequestException as error:
+        return (
+            f"the image's server {urlsplit(url).netloc} cannot be reached from the controller "
+            f"({type(error).__name__}); the machine itself will try"
+        )
+    status = response.status_code
+    if status < requests.codes.bad_request:
+        return None
+    if status >= requests.codes.server_error or status in _TELLS_NOTHING:
+        return f"the image's server answers {status} to HEAD {url}; the machine itself will try"
+    raise Invalid(
+        f"the image cannot be fetched: {url} answers {status} {response.reason}; "
+        "correct instance_info.image_source or put the image there"
+    )

@@ -1,0 +1,91 @@
+"""The doors of one node's machine: its BMC and the agent that runs on it, found from the node's row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.agent_client.client import AgentClient
+from controller.bmc.hardware_types import HARDWARE_TYPES
+from controller.bmc.interface import Bmc, BmcDriver, BootMode
+from controller.errors import AgentRefused, Invalid
+from controller.settings import Settings
+from controller.store.tables import Node
+from controller.workflow.services import Services
+
+AGENT_KEYS = (
+    "agent_url",
+    "agent_version",
+    "agent_last_heartbeat",
+    "agent_verify_ca",
+    "agent_restarted_at",
+)
+"""Keys of ``driver_internal_info`` that belong to one boot of the ramdisk."""
+
+
+def forget_agent() -> dict[str, None]:
+    """Return the changes of ``driver_internal_info`` that forget the agent of the last boot."""
+    return dict.fromkeys(AGENT_KEYS)
+
+
+def driver_of(services: Services, node: Node) -> BmcDriver:
+    """Return the BMC driver that the node's hardware type and power interface stand for.
+
+    Raises:
+        Invalid: The hardware type is unknown, or its driver is not installed.
+    """
+    hardware_type = HARDWARE_TYPES.get(node.driver)
+    if hardware_type is None:
+        known = ", ".join(sorted(HARDWARE_TYPES))
+        raise Invalid(f"driver {node.driver!r} is not served; choose one of: {known}")
+    name = hardware_type.bmc_driver(node.interfaces.get("power"))
+    driver = services.drivers.get(name)
+    if driver is None:
+        raise Invalid(
+            f"driver {node.driver!r} needs the BMC driver {name!r}, which is not installed"
+        )
+    return driver
+
+
+def bmc_of(services: Services, node: Node) -> Bmc:
+    """Return the node's BMC; opens nothing yet.
+
+    Raises:
+        Invalid: ``driver_info`` lacks something, or the driver is unknown.
+    """
+    return driver_of(services, node).connect(dict(node.driver_info))
+
+
+def boot_mode_of(node: Node, settings: Settings) -> BootMode:
+    """Return the firmware mode: of the instance's or the node's capabilities, or the default."""
+    for source in (node.instance_info, node.properties):
+        mode = capabilities(source.get("capabilities")).get("boot_mode")
+        if mode in set(BootMode):
+            return BootMode(mode)
+    return BootMode(settings.default_boot_mode)
+
+
+def capabilities(value: Any) -> Mapping[str, str]:
+    """Read Ironic's ``capabilities``: a dictionary or ``"boot_mode:uefi,secure_boot:true"``."""
+    if isinstance(value, Mapping):
+        return {str(key): str(item) for key, item in value.items()}
+    if not isinstance(value, str):
+        return {}
+    pairs = (item.partition(":") for item in value.split(","))
+    return {key.strip(): item.strip() for key, colon, item in pairs if colon}
+
+
+def agent_of(node: Node, settings: Settings) -> AgentClient:
+    """Return a client for the node's agent.
+
+    Raises:
+        AgentRefused: No agent has called back since the machine was powered on.
+    """
+    info = node.driver_internal_info
+    url, token = info.get("agent_url"), node.agent_secret
+    if not url or not token:
+        raise AgentRefused(f"{node.name or node.uuid}: no agent has called back since power-on")
+    return AgentClient(
+        url,
+        token,
+        verify_ca=info.get("agent_verify_ca"),
+        timeout_s=settings.agent_request_timeout_s,
+    )

@@ -1,0 +1,78 @@
+"""What a stage function returns: where the node goes, when to look again, and what to store.
+
+A stage function stores nothing itself. Failures are exceptions (``controller/errors.py``); temporary ones
+are tried again by the engine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+DONE = "done"
+"""The usual way out of a stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """An event for the node's history."""
+
+    kind: str
+    message: str
+    severity: str = "INFO"
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The result of one run of a stage function."""
+
+    way: str | None
+    """The way out of the stage; ``None`` = the stage is not over."""
+    due_in_s: float | None = None
+    """When to look again at a stage that is not over; ``None`` = when somebody makes the node due."""
+    waiting_for: str = ""
+    """What has not happened yet, for "<waiting for> (waited 60 s); <advice>"."""
+    advice: str = ""
+    """What to do if it never happens."""
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    """Values for columns of the node."""
+    internal: Mapping[str, Any] = field(default_factory=dict)
+    """Values to merge into ``driver_internal_info``; ``None`` removes the key."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Values to merge into ``stage_data``; ``None`` removes the key."""
+    notes: tuple[Note, ...] = ()
+
+
+def leave(
+    way: str = DONE,
+    *,
+    columns: Mapping[str, Any] | None = None,
+    internal: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    notes: tuple[Note, ...] = (),
+) -> Outcome:
+    """End the stage by ``way``."""
+    return Outcome(
+        way=way, columns=columns or {}, internal=internal or {}, data=data or {}, notes=notes
+    )
+
+
+def stay(
+    due_in_s: float | None,
+    *,
+    waiting_for: str,
+    advice: str,
+    columns: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    notes: tuple[Note, ...] = (),
+) -> Outcome:
+    """Look again in ``due_in_s`` seconds, or sooner if somebody makes the node due."""
+    return Outcome(
+        way=None,
+        due_in_s=due_in_s,
+        waiting_for=waiting_for,
+        advice=advice,
+        columns=columns or {},
+        data=data or {},
+        notes=notes,
+    )

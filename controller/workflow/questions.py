@@ -1,0 +1,115 @@
+"""Questions about a node that are answered at once: is it complete, what does its BMC say."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from controller.bmc.hardware_types import HARDWARE_TYPES, INTERFACE_KINDS
+from controller.bmc.interface import BootDevice
+from controller.errors import ControllerError, Invalid, NodeLocked
+from controller.images.description import check_description
+from controller.store.nodes import get_node
+from controller.store.tables import Node, Port
+from controller.workflow.graph import is_busy
+from controller.workflow.machine import bmc_of, boot_mode_of, driver_of
+from controller.workflow.services import Services
+
+_Check = Callable[[Services, Node, bool], None]
+
+
+def validate(services: Services, ident: str) -> dict[str, dict[str, Any]]:
+    """Return for each interface kind ``{"result": bool | None, "reason": str}``; ``None`` = not supported.
+
+    Raises:
+        NotFound: There is no such node.
+    """
+    with services.store.read() as session:
+        node = get_node(session, ident)
+        query = select(Port.id).where(Port.node_id == node.id, Port.pxe_enabled)
+        has_port = session.scalar(query.limit(1)) is not None
+    return {kind: _answer(services, node, kind, has_port) for kind in INTERFACE_KINDS}
+
+
+def boot_device(services: Services, ident: str) -> dict[str, Any]:
+    """Return ``{"boot_device": .., "persistent": ..}`` as the BMC says; ``None`` = it does not say."""
+    node = _read(services, ident)
+    override = bmc_of(services, node).boot_device(timeout_s=services.settings.bmc_timeout_s)
+    return {"boot_device": override.device, "persistent": override.is_persistent}
+
+
+def set_boot_device(services: Services, ident: str, device: str, persistent: bool) -> None:
+    """Set the boot device override of the node's BMC.
+
+    Raises:
+        NotFound: There is no such node.
+        Invalid: No such boot device.
+        NodeLocked: The engine is at the node and sets the device itself.
+    """
+    node = _read(services, ident)
+    if device not in set(BootDevice):
+        raise Invalid(f"boot device {device!r} is unknown; possible: {', '.join(BootDevice)}")
+    if is_busy(node.stage):
+        raise NodeLocked(
+            f"Node {node.uuid} is locked by host {services.hostname}, please retry after the current "
+            f"operation is completed (it is at {node.stage})"
+        )
+    bmc_of(services, node).set_boot_device(
+        BootDevice(device),
+        mode=boot_mode_of(node, services.settings),
+        persistent=persistent,
+        timeout_s=services.settings.bmc_timeout_s,
+    )
+
+
+def supported_boot_devices(services: Services, ident: str) -> list[str]:
+    """Return the boot devices that can be set on the node."""
+    _read(services, ident)
+    return [str(device) for device in BootDevice]
+
+
+def _read(services: Services, ident: str) -> Node:
+    with services.store.read() as session:
+        return get_node(session, ident)
+
+
+def _answer(services: Services, node: Node, kind: str, has_port: bool) -> dict[str, Any]:
+    hardware_type = HARDWARE_TYPES.get(node.driver)
+    name = node.interfaces.get(kind) or (hardware_type and hardware_type.default_interface(kind))
+    if str(name).startswith("no-"):
+        return {"result": None, "reason": "not supported"}
+    try:
+        if kind in _CHECKS:
+            _CHECKS[kind](services, node, has_port)
+    except ControllerError as error:
+        return {"result": False, "reason": str(error)}
+    return {"result": True}
+
+
+def _check_bmc(services: Services, node: Node, _has_port: bool) -> None:
+    driver_of(services, node).validate(dict(node.driver_info))
+
+
+def _check_boot(services: Services, node: Node, has_port: bool) -> None:
+    for key in ("deploy_kernel", "deploy_ramdisk"):
+        if not node.driver_info.get(key) and not getattr(services.settings, key):
+            raise Invalid(
+                f"driver_info.{key} is missing and the controller has no default; set it to a path or URL"
+            )
+    if not has_port:
+        raise Invalid(
+            f"node {node.uuid} has no port with pxe_enabled; create one with the MAC address that it "
+            "boots from"
+        )
+
+
+def _check_deploy(_services: Services, node: Node, _has_port: bool) -> None:
+    check_description(node.instance_info)
+
+
+_CHECKS: Mapping[str, _Check] = {
+    "power": _check_bmc,
+    "management": _check_bmc,
+    "boot": _check_boot,
+    "deploy": _check_deploy,
+}

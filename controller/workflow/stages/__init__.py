@@ -1,0 +1,1 @@
+"""The stage functions, one file per workflow."""

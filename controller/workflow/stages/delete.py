@@ -1,0 +1,35 @@
+"""Tear-down of an instance: from ``deleting`` to ``cleaning``."""
+
+from collections.abc import Mapping
+
+from controller.states import Event
+from controller.workflow.machine import forget_agent
+from controller.workflow.outcome import Outcome, leave
+from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stages import power
+
+
+def forget_instance(_context: Context) -> Outcome:
+    """Wipe what belongs to the instance; the machine is off."""
+    return leave(
+        columns={
+            "instance_info": {},
+            "instance_uuid": None,
+            "config_drive": None,
+            "agent_secret": None,
+        },
+        internal={**forget_agent(), "boot_target": None, "root_uuid_or_disk_id": None},
+    )
+
+
+STAGES: Mapping[str, Stage] = {
+    "delete.power_off": Stage(
+        run=power.power_off,
+        ways={"done": To(stage="delete.forget_instance")},
+        timeout_s=lambda settings: settings.power_change_timeout_s,
+    ),
+    "delete.forget_instance": Stage(
+        run=forget_instance, ways={"done": To(stage="clean.begin", event=Event.CLEAN)}
+    ),
+}
+WORKFLOWS: Mapping[str, Workflow] = {"delete": Workflow(title="tear-down")}

@@ -1,0 +1,182 @@
+"""Deployment of a whole-disk image: from ``deploying`` to ``active``.
+
+The core steps (Ironic's ``direct`` interface): ``deploy`` checks and boots the ramdisk, ``write_image`` is
+the agent's, ``prepare_instance_boot`` makes the disk bootable, ``tear_down_agent`` switches the machine
+off, ``boot_instance`` on again. A running command on the agent is never given twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from controller.bmc.interface import BootDevice, BootMode
+from controller.errors import AgentRefused, AgentUnreachable, StepFailed
+from controller.images.description import check_description, image_info
+from controller.images.source import check_reachable
+from controller.states import Event
+from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
+from controller.workflow.outcome import Note, Outcome, leave
+from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
+from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stages import power
+from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.orders import ask, new_order, order_stages
+from controller.workflow.stages.steps import make_plan, next_step, step_params
+
+
+def begin(context: Context) -> Outcome:
+    """Check the image before the machine is touched."""
+    node = context.node
+    check_description(node.instance_info)
+    warning = check_reachable(str(node.instance_info["image_source"]))
+    notes = [Note(kind="step", message="deploy step deploy begins")]
+    if warning:
+        notes.append(Note(kind="step", message=warning, severity="WARNING"))
+    return leave(
+        columns={"deploy_step": DEPLOY.shown()},
+        data={"step_started_at": context.now},
+        notes=tuple(notes),
+    )
+
+
+def partition_uuids(context: Context) -> Outcome:
+    """Ask the agent for what the boot loader needs to know."""
+    result = ask(context, "standby.get_partition_uuids", {})
+    uuids = result if isinstance(result, Mapping) else {}
+    is_uefi = boot_mode_of(context.node, context.settings) == BootMode.UEFI
+    return leave(
+        "uefi" if is_uefi else "bios",
+        data={"uuids": dict(uuids)},
+        internal={"root_uuid_or_disk_id": uuids.get("root uuid")},
+    )
+
+
+def announce_boot_loader(context: Context) -> Outcome:
+    """Prepare the order to make the firmware boot the disk."""
+    return leave(
+        data={"order": new_order(context, "image.install_bootloader", "install_bootloader")}
+    )
+
+
+def boot_from_disk(context: Context) -> Outcome:
+    """Have the machine boot its disk from now on."""
+    node, settings = context.node, context.settings
+    bmc_of(context.services, node).set_boot_device(
+        BootDevice.DISK,
+        mode=boot_mode_of(node, settings),
+        persistent=str(node.driver_info.get("force_persistent_boot_device")) != "Never",
+        timeout_s=settings.bmc_timeout_s,
+    )
+    return leave(internal={"boot_target": "disk"})
+
+
+def sync(context: Context) -> Outcome:
+    """Have the agent write everything to the disks."""
+    ask(context, "standby.sync", {})
+    return leave()
+
+
+def agent_power_off(context: Context) -> Outcome:
+    """Have the agent switch the machine off; if it does not hear, the next stages see to it."""
+    try:
+        agent_of(context.node, context.settings).execute("standby.power_off", {})
+    except (AgentRefused, AgentUnreachable) as error:  # it may be on its way down already
+        return leave(notes=(Note(kind="power", message=f"power off by the agent: {error}"),))
+    return leave()
+
+
+def finish(_context: Context) -> Outcome:
+    """Forget the agent: the machine belongs to the instance now."""
+    return leave(columns={"agent_secret": None}, internal=forget_agent())
+
+
+def _plan(context: Context, offered: Sequence[PlannedStep]) -> Sequence[PlannedStep]:
+    return plan_deployment(offered, context.node.stage_data.get("wishes") or ())
+
+
+def _arguments(context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
+    if step.step != "write_image":
+        return step.args
+    node = context.node
+    if not node.instance_info.get("image_source"):
+        raise StepFailed(f"{context.label}: instance_info.image_source has vanished; set it again")
+    info = image_info(node.instance_info, node.driver_info, node.uuid, node.config_drive)
+    return {"image_info": info, "configdrive": node.config_drive}
+
+
+def _boot_loader_params(context: Context) -> Mapping[str, Any]:
+    uuids = context.node.stage_data["uuids"]
+    return {
+        "root_uuid": uuids.get("root uuid"),
+        "efi_system_part_uuid": uuids.get("efi system partition uuid"),
+        "prep_boot_part_uuid": uuids.get("PReP Boot partition uuid"),
+        "target_boot_mode": str(boot_mode_of(context.node, context.settings)),
+    }
+
+
+_NEXT = To(stage="deploy.next")
+_RESUME_NEXT = To(stage="deploy.next", event=Event.RESUME)
+
+STAGES: Mapping[str, Stage] = {
+    "deploy.begin": Stage(run=begin, ways={"done": To(stage="deploy.power_off")}),
+    **boot_ramdisk("deploy", then=To(stage="deploy.plan", event=Event.RESUME)),
+    "deploy.plan": Stage(
+        run=partial(make_plan, kind="deploy", planner=_plan, steps_done=1), ways={"done": _NEXT}
+    ),
+    "deploy.next": Stage(
+        run=partial(next_step, kind="deploy"),
+        ways={
+            "agent": To(stage="deploy.step.send"),
+            "prepare_instance_boot": To(stage="deploy.partition_uuids"),
+            "tear_down_agent": To(stage="deploy.sync"),
+            "boot_instance": To(stage="deploy.boot_instance"),
+            "finished": To(stage="deploy.finish"),
+        },
+    ),
+    **order_stages(
+        "deploy.step",
+        partial(step_params, kind="deploy", arguments=_arguments),
+        {
+            "done": _RESUME_NEXT,
+            "reboot": To(stage="deploy.reboot.power_off", event=Event.RESUME),
+            "changed": To(stage="deploy.plan", event=Event.RESUME),
+        },
+    ),
+    **boot_ramdisk("deploy.reboot", then=_RESUME_NEXT),
+    "deploy.partition_uuids": Stage(
+        run=partition_uuids,
+        ways={"uefi": To(stage="deploy.boot_loader"), "bios": To(stage="deploy.boot_from_disk")},
+    ),
+    "deploy.boot_loader": Stage(
+        run=announce_boot_loader, ways={"done": To(stage="deploy.boot_loader.send")}
+    ),
+    **order_stages(
+        "deploy.boot_loader",
+        _boot_loader_params,
+        {"done": To(stage="deploy.boot_from_disk", event=Event.RESUME)},
+    ),
+    "deploy.boot_from_disk": Stage(run=boot_from_disk, ways={"done": _NEXT}),
+    "deploy.sync": Stage(run=sync, ways={"done": To(stage="deploy.agent_power_off")}),
+    "deploy.agent_power_off": Stage(
+        run=agent_power_off, ways={"done": To(stage="deploy.wait_for_off")}
+    ),
+    "deploy.wait_for_off": Stage(
+        run=power.wait_for_off,
+        ways={"done": _NEXT, "late": To(stage="deploy.cut_power")},
+        timeout_s=lambda settings: settings.soft_power_off_timeout_s,
+    ),
+    "deploy.cut_power": Stage(
+        run=power.power_off,
+        ways={"done": _NEXT},
+        timeout_s=lambda settings: settings.power_change_timeout_s,
+    ),
+    "deploy.boot_instance": Stage(
+        run=power.power_on,
+        ways={"done": _NEXT},
+        timeout_s=lambda settings: settings.power_change_timeout_s,
+    ),
+    "deploy.finish": Stage(run=finish, ways={"done": To(stage=None, event=Event.DONE)}),
+}
+WORKFLOWS: Mapping[str, Workflow] = {
+    "deploy": Workflow(title="deployment", after_failure="deploy_failed.logs"),
+}

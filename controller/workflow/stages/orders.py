@@ -1,0 +1,153 @@
+"""Orders to the agent that take long: given once, watched until they end, adopted after a restart.
+
+An order goes through three stages. ``announce`` (or the workflow's own stage) stores which commands the
+agent has already had; ``send`` gives the order, unless the agent shows a new command of that name: then
+an earlier run of ``send`` has given it, and it is adopted; ``watch`` looks at it until it has ended.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from agent.protocol.commands import CommandResult, CommandStatus
+from controller.errors import AgentRefused, StepFailed
+from controller.states import Event
+from controller.workflow.machine import agent_of
+from controller.workflow.outcome import Note, Outcome, leave, stay
+from controller.workflow.stage import Context, Stage, To
+
+Params = Callable[[Context], Mapping[str, Any]]
+"""The parameters of an order, made when it is given."""
+
+
+def order_stages(prefix: str, params: Params, ways: Mapping[str, To]) -> Mapping[str, Stage]:
+    """Return ``<prefix>.send`` and ``<prefix>.watch``; the latter leaves by ``ways``.
+
+    Args:
+        prefix: First part of the stages' names.
+        params: Makes the parameters.
+        ways: ``done``; optionally ``reboot`` (the step asks for one) and ``changed`` (the agent's hardware
+            managers are no longer those that the steps were planned for).
+    """
+    return {
+        f"{prefix}.send": Stage(
+            run=lambda context: send(context, params),
+            ways={"done": To(stage=f"{prefix}.watch", event=Event.WAIT)},
+        ),
+        f"{prefix}.watch": Stage(
+            run=watch, ways=ways, timeout_s=lambda settings: settings.step_timeout_s
+        ),
+    }
+
+
+def new_order(context: Context, name: str, title: str) -> dict[str, Any]:
+    """Return what to remember (``stage_data["order"]``) before an order is given."""
+    seen = [command.id for command in agent_of(context.node, context.settings).commands()]
+    return {"name": name, "title": title, "seen": seen, "id": None}
+
+
+def send(context: Context, params: Params) -> Outcome:
+    """Give the order, or adopt it if the agent has it already."""
+    order = context.node.stage_data["order"]
+    agent = agent_of(context.node, context.settings)
+    command = _adopted(agent.commands(), order)
+    notes: tuple[Note, ...] = ()
+    if command is None:
+        command = agent.execute(order["name"], params(context))
+    else:
+        notes = (Note(kind="step", message=f"{order['title']}: found it already at the agent"),)
+    return leave(data={"order": {**order, "id": command.id, "sent_at": context.now}}, notes=notes)
+
+
+def watch(context: Context) -> Outcome:
+    """Look how far the order is."""
+    order = context.node.stage_data["order"]
+    command = _find(context, order)
+    if command.command_status == CommandStatus.RUNNING:
+        return stay(
+            context.settings.progress_poll_interval_s,
+            waiting_for=f"{context.label}: {order['title']} is still running on the agent",
+            advice="look at the machine's console, and raise step_timeout_s if it only needs longer",
+            columns={"progress": _progress(context, order, command)},
+        )
+    if command.command_status == CommandStatus.VERSION_MISMATCH:
+        return leave("changed", columns={"progress": None})
+    if command.command_status == CommandStatus.FAILED:
+        raise StepFailed(f"{order['title']} failed on the agent: {error_text(command)}")
+    way = "reboot" if order.get("reboot_requested") else "done"
+    return leave(way, columns={"progress": None}, data={"result": _small(command.command_result)})
+
+
+def ask(context: Context, name: str, params: Mapping[str, Any]) -> Any:
+    """Give a short order, wait for its end and return its result.
+
+    Raises:
+        StepFailed: It failed on the agent.
+    """
+    command = agent_of(context.node, context.settings).execute(name, params, wait=True)
+    if command.command_status != CommandStatus.SUCCEEDED:
+        raise StepFailed(f"{name} failed on the agent: {error_text(command)}")
+    return command.command_result
+
+
+def error_text(command: CommandResult) -> str:
+    """Return why a command failed, in the agent's words."""
+    error = command.command_error
+    if isinstance(error, Mapping):
+        for key in ("details", "message", "error"):
+            if error.get(key):
+                return " ".join(str(error[key]).split())
+    return "it gave no reason; collect its log for more"
+
+
+def _adopted(commands: Sequence[CommandResult], order: Mapping[str, Any]) -> CommandResult | None:
+    short_name = order["name"].partition(".")[2]
+    fresh = [
+        command
+        for command in commands
+        if command.command_name in {short_name, order["name"]} and command.id not in order["seen"]
+    ]
+    return fresh[-1] if fresh else None
+
+
+def _find(context: Context, order: Mapping[str, Any]) -> CommandResult:
+    try:
+        commands = agent_of(context.node, context.settings).commands()
+    except AgentRefused as error:
+        if not _has_restarted(context):
+            raise
+        raise StepFailed(_restarted(context, order)) from error
+    for command in commands:
+        if command.id == order["id"]:
+            return command
+    raise StepFailed(_restarted(context, order))
+
+
+def _has_restarted(context: Context) -> bool:
+    restarted_at = context.node.driver_internal_info.get("agent_restarted_at")
+    return isinstance(restarted_at, float) and restarted_at >= (
+        context.node.stage_started_at or 0.0
+    )
+
+
+def _restarted(context: Context, order: Mapping[str, Any]) -> str:
+    return (
+        f"the agent on {context.label} restarted in the middle of {order['title']} and no longer knows of it: "
+        "the machine was reset, lost power, or the agent crashed; what it was writing is incomplete; look at "
+        "the machine's console, then try again"
+    )
+
+
+def _progress(
+    context: Context, order: Mapping[str, Any], command: CommandResult
+) -> dict[str, Any] | None:
+    if command.progress is None:
+        return None
+    progress: dict[str, Any] = msgspec.to_builtins(command.progress)
+    return {"step": order["title"], **progress, "updated_at": context.now}
+
+
+def _small(result: Any) -> Any:
+    """Keep a result only if it is small; it is for the history, not for data."""
+    return result if len(str(result)) < 2000 else None  # noqa: PLR2004  # a screen of text

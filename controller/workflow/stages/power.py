@@ -1,0 +1,141 @@
+"""Power: the stages that every workflow shares, and the workflow of the power API.
+
+Each stage asks for the power state before it orders anything, so that it can be run again at any time.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from controller.bmc.interface import Bmc, PowerState
+from controller.settings import Settings
+from controller.workflow.machine import bmc_of, forget_agent
+from controller.workflow.outcome import Note, Outcome, leave, stay
+from controller.workflow.stage import Context, Stage, StageFunction, TimeLimit, To, Workflow
+
+_FIRST_LOOK_S = 0.1
+_ORDER_AGAIN_S = 15.0
+"""A BMC that has done nothing for so long is told again."""
+
+_Order = Callable[[Bmc, float], None]
+
+
+def power_off(context: Context) -> Outcome:
+    """Cut the power, unless it is off."""
+    return _reach(
+        context, PowerState.OFF, lambda bmc, timeout_s: bmc.power_off(timeout_s=timeout_s)
+    )
+
+
+def power_on(context: Context) -> Outcome:
+    """Switch the power on, unless it is on."""
+    return _reach(context, PowerState.ON, lambda bmc, timeout_s: bmc.power_on(timeout_s=timeout_s))
+
+
+def soft_power_off(context: Context) -> Outcome:
+    """Ask the operating system to shut down."""
+    return _reach(
+        context, PowerState.OFF, lambda bmc, timeout_s: bmc.soft_power_off(timeout_s=timeout_s)
+    )
+
+
+def soft_power_off_or_late(context: Context) -> Outcome:
+    """Ask the operating system to shut down; leaves by ``late`` if it does not."""
+    outcome = soft_power_off(context)
+    return leave("late") if outcome.way is None and context.is_late else outcome
+
+
+def wait_for_off(context: Context) -> Outcome:
+    """Watch the machine switch itself off; leaves by ``late`` if it does not."""
+    outcome = _reach(context, PowerState.OFF, None)
+    return leave("late") if outcome.way is None and context.is_late else outcome
+
+
+def read_power(context: Context) -> Outcome:
+    """Store the power state as the BMC says it."""
+    state = _ask(context, bmc_of(context.services, context.node))
+    return leave(columns={"power_state": state}, notes=changed_power(context, state))
+
+
+def changed_power(context: Context, state: PowerState) -> tuple[Note, ...]:
+    """Return the event of a changed power state, if it has changed."""
+    before = context.node.power_state
+    if before == state:
+        return ()
+    return (Note(kind="power", message=f"power: {before} -> {state}", data=_data(before, state)),)
+
+
+def _data(before: str | None, after: str) -> Mapping[str, Any]:
+    return {"from": before, "to": str(after)}
+
+
+def _ask(context: Context, bmc: Bmc) -> PowerState:
+    return bmc.power_state(timeout_s=context.settings.bmc_timeout_s)
+
+
+def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcome:
+    bmc = bmc_of(context.services, context.node)
+    state = _ask(context, bmc)
+    columns, notes = {"power_state": state}, changed_power(context, state)
+    if state == wanted:
+        return leave(columns=columns, notes=notes)
+    ordered_at = context.node.stage_data.get("_ordered_at")
+    due_in_s = context.settings.power_poll_interval_s
+    data = {}
+    if order and (ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S):
+        order(bmc, context.settings.bmc_timeout_s)
+        data = {"_ordered_at": context.now}
+        due_in_s = min(due_in_s, _FIRST_LOOK_S)
+    cause = f"its BMC accepted {str(wanted)!r}" if order else "its agent was told to power off"
+    return stay(
+        due_in_s,
+        waiting_for=f"{context.label}: {cause}, but the machine stays at {str(state)!r}",
+        advice="check the machine's power supply and the BMC's own log, then try again",
+        columns=columns,
+        data=data,
+        notes=notes,
+    )
+
+
+def _finish(context: Context) -> Outcome:
+    """End a power action."""
+    is_off = context.node.power_state == PowerState.OFF
+    return leave(
+        columns={"target_power_state": None, **({"agent_secret": None} if is_off else {})},
+        internal=forget_agent() if is_off else {},
+    )
+
+
+def _requested(settings: Settings, *, soft: bool = False) -> float:
+    return settings.soft_power_off_timeout_s if soft else settings.power_change_timeout_s
+
+
+_HARD_S = _requested
+_SOFT_S = partial(_requested, soft=True)
+_END = {"done": To(stage=None)}
+
+
+def _stage(run: StageFunction, then: str, timeout_s: TimeLimit = _HARD_S, late: str = "") -> Stage:
+    ways = {"done": To(stage=then)}
+    if late:
+        ways["late"] = To(stage=late)
+    return Stage(run=run, ways=ways, timeout_s=timeout_s)
+
+
+STAGES: Mapping[str, Stage] = {
+    "power.on": _stage(power_on, "power.end"),
+    "power.off": _stage(power_off, "power.end"),
+    "power.soft_off": _stage(soft_power_off, "power.end", _SOFT_S),
+    "power.cycle_off": _stage(power_off, "power.on"),
+    "power.soft_cycle_off": _stage(
+        soft_power_off_or_late, "power.on", _SOFT_S, late="power.cycle_off"
+    ),
+    "power.end": Stage(run=_finish, ways=_END),
+    "sync.power": Stage(run=read_power, ways=_END),
+}
+WORKFLOWS: Mapping[str, Workflow] = {
+    "power": Workflow(title="power action", fails_with=None),
+    "sync": Workflow(
+        title="power state check", fails_with=None, is_background=True, sets_error=False
+    ),
+}

@@ -1,0 +1,21 @@
+"""Verification: from ``enroll`` by ``verifying`` to ``manageable``."""
+
+from collections.abc import Mapping
+
+from controller.states import Event
+from controller.workflow.machine import driver_of
+from controller.workflow.outcome import Outcome
+from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stages.power import read_power
+
+
+def credentials(context: Context) -> Outcome:
+    """Check that ``driver_info`` is complete and that the BMC answers to it."""
+    driver_of(context.services, context.node).validate(dict(context.node.driver_info))
+    return read_power(context)
+
+
+STAGES: Mapping[str, Stage] = {
+    "verify.credentials": Stage(run=credentials, ways={"done": To(stage=None, event=Event.DONE)}),
+}
+WORKFLOWS: Mapping[str, Workflow] = {"verify": Workflow(title="verification")}
