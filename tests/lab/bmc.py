@@ -69,6 +69,17 @@ class VirtualBmc:
         network.add_address(address)
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """Process number of the BMC.
+
+        Raises:
+            LabError: It is stopped.
+        """
+        if self._process is None:
+            raise LabError(f"the BMC of {self._machine.name} is stopped; call start() first")
+        return self._process.pid
+
     def start(self) -> None:
         """Start the BMC and wait until it listens; one that runs is left alone.
 

@@ -22,6 +22,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _CHUNK_BYTES = 256 * 1024
+_PIECES_PER_S = 20
+"""How smooth a slow answer is."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -252,8 +254,11 @@ class _Handler(BaseHTTPRequestHandler):
             stop = min(stop, start + faults.silent_after_bytes)
         content.seek(start)
         position = start
+        piece_bytes = _CHUNK_BYTES
+        if faults.bytes_per_s:
+            piece_bytes = max(1, min(piece_bytes, faults.bytes_per_s // _PIECES_PER_S))
         while position < stop:
-            piece = content.read(min(_CHUNK_BYTES, stop - position))
+            piece = content.read(min(piece_bytes, stop - position))
             if not piece:
                 break
             self.connection.sendall(piece)
