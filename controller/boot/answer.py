@@ -1,0 +1,227 @@
+"""What a machine that boots from the network is told: facts about its node in, an iPXE script out. Pure.
+
+Kernel arguments are those of real Ironic (ironic-wire-capture.md, "Kernel command line"), so that the real agent's
+ramdisk boots from here too. Every script says on the machine's screen what it does and why, and none can strand a
+machine: whatever fails is asked for again, because the answer may have changed in the meantime.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+_MAX_NICS = 8
+_FILE_TRIES = 5
+_ASK_AGAIN_S = 30
+_LONGEST_PAUSE_S = 30
+_UNSAFE = re.compile(r"[^\x20-\x7e]+")
+
+
+class Platform(StrEnum):
+    """Firmware that iPXE runs on; the values are its ``${platform}``."""
+
+    BIOS = "pcbios"
+    UEFI = "efi"
+
+
+class Unknown(StrEnum):
+    """What a machine that no port names gets; the values of the setting ``unknown_machine``."""
+
+    EXPLAIN = "explain"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """The machine as its request describes it."""
+
+    macs: tuple[str, ...]
+    platform: Platform
+    base_url: str
+    """Base URL of this controller as the machine sees it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ramdisk:
+    """The deploy ramdisk of a node, ready to be named in a script."""
+
+    kernel_url: str
+    ramdisk_url: str
+    append_params: str
+    """Kernel arguments of the operator, ``%default%`` expanded."""
+    request_id: str
+    """``req-<uuid>``, sent back by the agent for tracing."""
+    is_inspection: bool
+    debug: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownNode:
+    """The node that one of the machine's ports belongs to."""
+
+    uuid: str
+    name: str | None
+    provision_state: str
+    ramdisk: Ramdisk | None
+    """``None`` = the machine shall boot its disk."""
+    problem: str | None = None
+    """Why the ramdisk cannot be given; shown instead of it."""
+
+    @property
+    def label(self) -> str:
+        """Return name and UUID as screens show them."""
+        return f"{self.name} ({self.uuid})" if self.name else self.uuid
+
+
+def first_script(base_url: str) -> str:
+    """Return the script that collects the machine's MAC addresses and asks again with them."""
+    more = [
+        f"isset ${{net{number}/mac}} && set macs ${{macs}},${{net{number}/mac}} ||"
+        for number in range(1, _MAX_NICS)
+    ]
+    question = "mac=${macs}&uuid=${uuid}&platform=${platform}&buildarch=${buildarch}"
+    return _lines(
+        "set pause:int32 2",
+        "set macs ${net0/mac}",
+        *more,
+        ":ask",
+        f"echo Ingot: asking {_say(base_url)} what to boot (MAC ${{macs}})",
+        f"chain --autofree --replace {base_url}/boot/ipxe/script?{question} ||",
+        "echo Ingot: no answer, asking again in ${pause} seconds",
+        "sleep ${pause}",
+        f"iseq ${{pause}} {_LONGEST_PAUSE_S} && goto ask ||",
+        f"set pause:int32 {_LONGEST_PAUSE_S}",
+        "goto ask",
+    )
+
+
+def script(asker: Asker, node: KnownNode | None, *, unknown: Unknown) -> str:
+    """Return the script for a machine.
+
+    Args:
+        asker: The machine that asks.
+        node: Its node; ``None`` = no port has one of its MAC addresses.
+        unknown: What to do with a machine without a node.
+    """
+    if node is None:
+        return _unknown_machine(asker, unknown)
+    if node.problem:
+        return _problem(asker, node, node.problem)
+    if node.ramdisk:
+        return _ramdisk(asker, node, node.ramdisk)
+    return _lines(
+        f"echo Ingot: node {_say(node.label)}",
+        f"echo Ingot: its state is {_say(node.provision_state)}: booting from the local disk",
+        *_local_boot(asker.platform),
+    )
+
+
+def kernel_arguments(ramdisk: Ramdisk, base_url: str) -> str:
+    """Return the kernel's arguments exactly as real Ironic orders them; ``${mac}`` is iPXE's own."""
+    if ramdisk.is_inspection:
+        call_back = f"ipa-inspection-callback-url={base_url}/v1/continue_inspection"
+    else:
+        call_back = f"ipa-api-url={base_url}"
+    words = (
+        "selinux=0 troubleshoot=0 text",
+        _say(ramdisk.append_params),
+        "ipa-debug=1" if ramdisk.debug else "",
+        call_back,
+        f"ipa-global-request-id={ramdisk.request_id}",
+        "BOOTIF=${mac}",
+        "initrd=deploy_ramdisk",
+    )
+    return " ".join(word for word in words if word)
+
+
+def expand_params(own: str | None, default: str) -> str:
+    """Return a node's ``kernel_append_params`` with ``%default%`` replaced; the default when it has none."""
+    return default if own is None else own.replace("%default%", default)
+
+
+def _ramdisk(asker: Asker, node: KnownNode, ramdisk: Ramdisk) -> str:
+    return _lines(
+        f"echo Ingot: node {_say(node.label)}",
+        f"echo Ingot: its state is {_say(node.provision_state)}: starting the agent",
+        "set i:int32 0",
+        ":deploy",
+        "imgfree",
+        f"kernel {ramdisk.kernel_url} {kernel_arguments(ramdisk, asker.base_url)} || goto retry",
+        f"initrd --name deploy_ramdisk {ramdisk.ramdisk_url} || goto retry",
+        "boot || goto retry",
+        ":retry",
+        "inc i",
+        f"iseq ${{i}} {_FILE_TRIES} && goto again ||",
+        "echo Ingot: that failed (the line above says why), trying again in ${i} seconds",
+        "sleep ${i}",
+        "goto deploy",
+        ":again",
+        f"echo Ingot: {_FILE_TRIES} tries failed, asking the controller again in {_ASK_AGAIN_S} seconds",
+        *_ask_again(asker),
+    )
+
+
+def _unknown_machine(asker: Asker, unknown: Unknown) -> str:
+    macs = " ".join(asker.macs) or "none given"
+    notice = (
+        "echo",
+        "echo Ingot: this machine is not known: no port has one of its MAC addresses",
+        f"echo   MAC addresses: {macs}",
+        f"echo   Firmware: {asker.platform}",
+    )
+    if unknown is Unknown.LOCAL:
+        return _lines(
+            *notice, "echo Ingot: booting from the local disk", *_local_boot(asker.platform)
+        )
+    return _lines(
+        *notice,
+        "echo   To enrol it, create a node, then a port with one of these addresses:",
+        f"echo   baremetal port create --node NODE {asker.macs[0] if asker.macs else 'MAC'}",
+        f"echo Ingot: nothing is changed on this machine; asking again every {_ASK_AGAIN_S} seconds",
+        f"prompt --key b --timeout {_ASK_AGAIN_S * 1000} Press b to boot from the local disk "
+        "&& goto local ||",
+        *_ask_again(asker, pause_s=0),
+        ":local",
+        *_local_boot(asker.platform),
+    )
+
+
+def _problem(asker: Asker, node: KnownNode, problem: str) -> str:
+    return _lines(
+        f"echo Ingot: node {_say(node.label)} in state {_say(node.provision_state)} cannot boot:",
+        f"echo   {_say(problem)}",
+        f"echo Ingot: asking again in {_ASK_AGAIN_S} seconds",
+        *_ask_again(asker),
+    )
+
+
+def _ask_again(asker: Asker, *, pause_s: int = _ASK_AGAIN_S) -> tuple[str, ...]:
+    """Pause, then start over with the first script, for as long as it takes."""
+    return (
+        "imgfree",
+        *([f"sleep {pause_s}"] if pause_s else []),
+        ":again_now",
+        f"chain --autofree --replace {asker.base_url}/boot/ipxe ||",
+        f"sleep {_ASK_AGAIN_S}",
+        "goto again_now",
+    )
+
+
+def _local_boot(platform: Platform) -> tuple[str, ...]:
+    """Hand the machine to its disk.
+
+    BIOS: the first disk, and the firmware's next boot device if it has no boot sector. UEFI: end with an error, for
+    the boot manager goes on to the next entry only then (UEFI 2.10 section 3.1.1).
+    """
+    if platform is Platform.BIOS:
+        return ("sanboot --no-describe --drive 0x80 || exit 1",)
+    return ("exit 1",)
+
+
+def _say(text: str) -> str:
+    """Return ``text`` without anything that iPXE's script language would act on."""
+    plain = _UNSAFE.sub(" ", text)
+    return plain.replace("||", "|").replace("&&", "&").replace("${", "$ {").strip()
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(("#!ipxe", *lines)) + "\n"

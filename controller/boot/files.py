@@ -1,0 +1,92 @@
+"""Which files a node boots: ``driver_info`` before the settings, files of this machine only from folders meant for it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.errors import Invalid, NotFound
+from controller.settings import Settings
+
+_URL_SCHEMES = ("http://", "https://")
+_FILE_SCHEME = "file://"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootFile:
+    """A kernel or a ramdisk: either a URL that the machine fetches itself, or a file that the controller serves."""
+
+    url: str | None
+    path: Path | None
+
+
+def find_boot_file(kind: str, driver_info: dict[str, Any], settings: Settings) -> BootFile:
+    """Find the kernel or ramdisk of a node.
+
+    Args:
+        kind: ``kernel`` or ``ramdisk``.
+        driver_info: The node's; its ``deploy_kernel``/``deploy_ramdisk`` wins over the setting of the same name.
+        settings: The controller's.
+
+    Raises:
+        Invalid: Nothing is set, or it is neither an http(s) URL nor a readable file in an allowed folder.
+    """
+    key = f"deploy_{kind}"
+    own = driver_info.get(key)
+    source = f"driver_info/{key}" if own else f"the setting {key}"
+    value = str(own or getattr(settings, key))
+    if not value:
+        raise Invalid(
+            f"no {key}: set driver_info/{key} of the node or the setting {key}, to a path or a URL"
+        )
+    if value.startswith(_URL_SCHEMES):
+        if any(character.isspace() for character in value):
+            raise Invalid(f"{source} is a URL with a space in it: {value!r}")
+        return BootFile(url=value, path=None)
+    path = _path_of(value, settings)
+    if own and not value.startswith(("/", _FILE_SCHEME)):
+        message = (
+            f"{source} is {value!r}; give an http(s) URL or a path of the controller's machine"
+        )
+        raise Invalid(message)
+    if own:
+        _refuse_foreign_folder(path, source, settings)
+    if not path.is_file():
+        raise Invalid(f"{source}: there is no file {path} on the controller's machine")
+    return BootFile(url=None, path=path)
+
+
+def find_image(name: str, settings: Settings) -> Path:
+    """Return the file behind ``/images/<name>``.
+
+    Raises:
+        NotFound: No folder is served, or it has no such file; links that lead out of it do not count.
+    """
+    if settings.image_directory:
+        folder = _path_of(settings.image_directory, settings).resolve()
+        path = (folder / name).resolve()
+        if path.is_relative_to(folder) and path.is_file():
+            return path
+    raise NotFound(f"image {name!r} could not be found in the setting image_directory")
+
+
+def _path_of(value: str, settings: Settings) -> Path:
+    """Return a setting's path; relative ones are below the state directory."""
+    return Path(settings.state_directory) / value.removeprefix(_FILE_SCHEME)
+
+
+def _refuse_foreign_folder(path: Path, source: str, settings: Settings) -> None:
+    """A user of the API may choose among boot files, not publish any file of the controller's machine."""
+    configured = (settings.deploy_kernel, settings.deploy_ramdisk)
+    folders = {
+        _path_of(value, settings).parent.resolve()
+        for value in configured
+        if value and not value.startswith(_URL_SCHEMES)
+    }
+    if settings.image_directory:
+        folders.add(_path_of(settings.image_directory, settings).resolve())
+    if not any(path.resolve().is_relative_to(folder) for folder in folders):
+        allowed = ", ".join(sorted(map(str, folders))) or "none; set image_directory"
+        message = (
+            f"{source}: {path} is outside of the folders that boot files may come from ({allowed})"
+        )
+        raise Invalid(message)

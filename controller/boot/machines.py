@@ -1,0 +1,91 @@
+"""Finds a machine's node in the store and turns it into the facts that ``answer.py`` decides on; records what it fetched."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from controller.boot.answer import KnownNode, Ramdisk, expand_params
+from controller.boot.files import BootFile, find_boot_file
+from controller.errors import Invalid
+from controller.settings import Settings
+from controller.store.database import Store
+from controller.store.events import record_event
+from controller.store.tables import Node, Port
+
+_INSPECTION_PREFIX = "inspect"
+
+
+def find_node(session: Session, macs: Sequence[str]) -> Node | None:
+    """Return the node that owns a port with one of these MAC addresses; the oldest port decides."""
+    query = select(Node).join(Port, Port.node_id == Node.id).where(Port.address.in_(macs))
+    return session.scalars(query.order_by(Port.id).limit(1)).first()
+
+
+def facts_of(node: Node, settings: Settings, base_url: str) -> KnownNode:
+    """Return what a machine of ``node`` shall boot now.
+
+    The workflow sets ``driver_internal_info.boot_target`` to ``ramdisk`` before it powers a machine on; anything else
+    means the disk.
+    """
+    ramdisk, problem = None, None
+    if node.driver_internal_info.get("boot_target") == "ramdisk":
+        try:
+            ramdisk = _ramdisk_of(node, settings, base_url)
+        except Invalid as error:
+            problem = str(error)
+    return KnownNode(
+        uuid=node.uuid,
+        name=node.name,
+        provision_state=node.provision_state,
+        ramdisk=ramdisk,
+        problem=problem,
+    )
+
+
+def record_boot_event(
+    store: Store,
+    node_uuid: str,
+    message: str,
+    *,
+    data: dict[str, Any],
+    severity: str = "INFO",
+) -> None:
+    """Add to the node's history what its machine asked for; a node deleted meanwhile has none."""
+    with store.edit() as session:
+        node = session.scalars(select(Node).where(Node.uuid == node_uuid)).one_or_none()
+        if node:
+            record_event(
+                session, node, "boot", message, severity=severity, data=data, at=store.clock()
+            )
+
+
+def record_lease(store: Store, mac: str, address: str) -> None:
+    """Add a DHCP lease to the history of the node with this port; other machines' leases are nobody's."""
+    with store.read() as session:
+        node = find_node(session, (mac,))
+    if node:
+        data = {"file": "lease", "mac": mac, "address": address}
+        record_boot_event(store, node.uuid, f"DHCP gave {address} to {mac}", data=data)
+
+
+def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
+    own_params = node.driver_info.get("kernel_append_params")
+    kernel, ramdisk = (
+        _url_of(find_boot_file(kind, node.driver_info, settings), kind, node, base_url)
+        for kind in ("kernel", "ramdisk")
+    )
+    return Ramdisk(
+        kernel_url=kernel,
+        ramdisk_url=ramdisk,
+        append_params=expand_params(own_params, settings.kernel_append_params),
+        request_id=f"req-{uuid.uuid4()}",
+        is_inspection=node.provision_state.startswith(_INSPECTION_PREFIX),
+        debug=settings.log_level == "DEBUG",
+    )
+
+
+def _url_of(file: BootFile, kind: str, node: Node, base_url: str) -> str:
+    return file.url or f"{base_url}/boot/{kind}/{node.uuid}"
