@@ -1,0 +1,46 @@
+"""Makes the kernel and udev see a new partition table. Reads /sys only."""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.disks.open_disk import OpenDisk
+from agent.disks.partition_table import Partition
+from agent.errors import ImageError
+from agent.system.runner import Runner
+
+_SETTLE_S = 10
+_WAIT_S = 5.0
+_PAUSE_S = 0.05
+
+
+def partition_numbers(disk: Path, sys: Path = Path("/sys")) -> tuple[int, ...]:
+    """Return the numbers of the partitions that the kernel has nodes for."""
+    device = disk.stat().st_rdev
+    root = sys / "dev/block" / f"{os.major(device)}:{os.minor(device)}"
+    return tuple(sorted(int(path.read_text()) for path in root.glob("*/partition")))
+
+
+def show_partitions(disk: OpenDisk, expected: Sequence[Partition], runner: Runner) -> int:
+    """Re-read the partition table and wait until every expected partition has its node.
+
+    Returns:
+        The number of partitions; those of the table if this device never has nodes (a plain loop device).
+
+    Raises:
+        ImageError: The kernel does not accept the table.
+    """
+    if not disk.reread_partitions():
+        return len(expected)
+    wanted = {part.number for part in expected}
+    deadline = time.monotonic() + _WAIT_S
+    while not wanted <= (seen := set(partition_numbers(disk.path))):
+        if time.monotonic() > deadline:
+            raise ImageError(
+                f"{disk.path}: the kernel shows the partitions {sorted(seen)} instead of"
+                f" {sorted(wanted)}; see dmesg, and check the image with sgdisk --verify"
+            )
+        time.sleep(_PAUSE_S)
+    runner.run("udevadm", "settle", f"--timeout={_SETTLE_S}", timeout_s=2 * _SETTLE_S, ok=(0, 1))
+    return len(seen)

@@ -1,0 +1,115 @@
+"""Which checksum an image must have, from ``image_info`` and checksum files. Pure; downloads nothing.
+
+Ironic's rules (``os_hash_*`` before ``checksum``, either may be a URL); the comparison ignores case.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.errors import ImageError
+from agent.protocol.image import ImageInfo
+
+_ALGORITHM_BY_DIGITS = {32: "md5", 64: "sha256", 96: "sha384", 128: "sha512"}
+_DIGITS_BY_ALGORITHM = {name: digits for digits, name in _ALGORITHM_BY_DIGITS.items()}
+_BSD_LINE = re.compile(r"^[A-Za-z0-9-]+ ?\((?P<name>.+)\) ?= ?(?P<digest>[0-9A-Fa-f]+)$")
+_GNU_LINE = re.compile(r"^\\?(?P<digest>[0-9A-Fa-f]{32,128})\s+\*?(?P<name>.+)$")
+_NAME_FIRST_LINE = re.compile(r"^(?P<name>\S+)\s+(?P<digest>[0-9A-Fa-f]{32,128})$")
+_SHOWN_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """An algorithm of :mod:`hashlib` and the digest in lower-case hexadecimal."""
+
+    algorithm: str
+    digest: str
+
+
+def expected_checksum(
+    image: ImageInfo, image_name: str, fetch: Callable[[str], str], *, allow_md5: bool
+) -> Checksum:
+    """Return the checksum that the published bytes of ``image`` must have.
+
+    Args:
+        image: What the controller sent.
+        image_name: File name in the image's URL, looked for in checksum files.
+        fetch: Returns the text of a checksum file by its URL; called at most once.
+        allow_md5: Accept MD5, which protects against accidents only.
+
+    Raises:
+        ImageError: There is no usable checksum; the message says what to set.
+    """
+    algorithm = (image.os_hash_algo or "").lower().replace("-", "")
+    known = not algorithm or algorithm in _DIGITS_BY_ALGORITHM
+    value = (image.os_hash_value if known else None) or image.checksum
+    if not value:
+        reason = (
+            f"the algorithm {image.os_hash_algo} is not supported"
+            if image.os_hash_value
+            else "it has no checksum"
+        )
+        raise ImageError(
+            f"image {image.id}: {reason}; set image_os_hash_algo to sha256 or sha512 and"
+            " image_os_hash_value, or image_checksum"
+        )
+    where = f"image {image.id}"
+    if value.startswith(("http://", "https://")):
+        where = f"checksum file of image {image.id}"
+        value = find_digest(fetch(value), image_name, where)
+    wanted = algorithm if known and image.os_hash_value else ""
+    return _checked(value.strip().lower(), wanted, where, allow_md5=allow_md5)
+
+
+def _checked(digest: str, wanted: str, where: str, *, allow_md5: bool) -> Checksum:
+    algorithm = _ALGORITHM_BY_DIGITS.get(len(digest), "")
+    if not algorithm or not re.fullmatch("[0-9a-f]+", digest):
+        raise ImageError(
+            f"{where}: {digest[:140]!r} is no checksum; wanted 64 (sha256) or 128 (sha512)"
+            " hexadecimal digits"
+        )
+    if wanted and wanted != algorithm:
+        raise ImageError(
+            f"{where}: a {wanted} has {_DIGITS_BY_ALGORITHM[wanted]} hexadecimal digits,"
+            f" not {len(digest)}"
+        )
+    if algorithm == "md5" and not allow_md5:
+        raise ImageError(f"{where}: MD5 is not accepted; publish a sha256 or sha512")
+    return Checksum(algorithm=algorithm, digest=digest)
+
+
+def find_digest(text: str, image_name: str, where: str) -> str:
+    """Return the digest of ``image_name`` in a checksum file.
+
+    Knows ``HASH  name``, ``HASH *name``, ``SHA256 (name) = HASH``, ``name HASH`` and a file that is one bare hash; names
+    are compared by their last path component.
+
+    Raises:
+        ImageError: The file does not list the image, or lists it with different digests.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("#", "-----", "Hash:"))]
+    if len(lines) == 1 and len(lines[0].split()) == 1:
+        return lines[0]
+    listed = [
+        match
+        for line in lines
+        for pattern in (_BSD_LINE, _GNU_LINE, _NAME_FIRST_LINE)
+        if (match := pattern.match(line))
+    ]
+    found = {m["digest"].lower() for m in listed if _basename(m["name"]) == image_name}
+    if len(found) == 1:
+        return found.pop()
+    if found:
+        # one file with several algorithms: the strongest one decides
+        longest = max(len(digest) for digest in found)
+        best = [digest for digest in found if len(digest) == longest]
+        if len(best) == 1:
+            return best[0]
+        raise ImageError(f"{where}: lists {image_name} with {len(best)} different checksums")
+    names = ", ".join(_basename(match["name"]) for match in listed[:_SHOWN_NAMES]) or "nothing"
+    raise ImageError(f"{where}: does not list {image_name}; it lists {names}")
+
+
+def _basename(name: str) -> str:
+    return name.strip().rsplit("/", 1)[-1]

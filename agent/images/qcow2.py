@@ -1,0 +1,311 @@
+"""A small, careful reader of qcow2 tables (QEMU ``docs/interop/qcow2.txt``, versions 2 and 3).
+
+It turns the tables into two lists of extents and does nothing else: it opens no other file, follows no backing file, and
+checks every number against the size of the file before it uses it. An image from a stranger may be malicious.
+"""
+
+import struct
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from agent.errors import ImageError
+
+MAGIC = b"QFI\xfb"
+_HEADER_BYTES = 104
+_HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQII")
+_MAX_VIRTUAL_BYTES = 1 << 46
+_MAX_L1_BYTES = 8 << 20
+_MAX_EXTENTS = 1 << 22
+_MAX_TABLES_BYTES = 256 << 20
+_READ_BYTES = 1 << 20
+_OFFSET_MASK = 0x00FF_FFFF_FFFF_FE00
+_COMPRESSED = 1 << 62
+_ZERO = 1
+_DIRTY, _CORRUPT, _DATA_FILE, _COMPRESSION, _EXTENDED_L2 = 1, 2, 4, 8, 16
+
+ReadAt = Callable[[int, int], bytes]
+"""``read(start_byte, size_bytes)`` returns exactly that many bytes of the file."""
+
+
+class Compression(IntEnum):
+    """How compressed clusters are packed; the values are those of the file format."""
+
+    ZLIB = 0
+    ZSTD = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What the header says, checked; ``file_bytes`` is the size of the whole qcow2 file."""
+
+    version: int
+    cluster_bits: int
+    virtual_bytes: int
+    l1_entries: int
+    l1_start_byte: int
+    compression: Compression
+    file_bytes: int
+
+    @property
+    def cluster_bytes(self) -> int:
+        """Size of a cluster."""
+        return 1 << self.cluster_bits
+
+    @property
+    def l1_needed(self) -> int:
+        """Number of L1 entries that cover the virtual disk; the rest is saved memory of snapshots."""
+        return -(-self.virtual_bytes // (self.cluster_bytes * self.cluster_bytes // 8))
+
+
+class Extents:
+    """Stretches of the file and where they belong, in the order of the file; packed, because there may be millions."""
+
+    def __init__(self) -> None:
+        self.file_bytes_at = array("Q")
+        self.disk_bytes_at = array("Q")
+        self.sizes = array("Q")
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return zip(self.file_bytes_at, self.disk_bytes_at, self.sizes, strict=True)
+
+    def add(self, file_byte: int, disk_byte: int, size_bytes: int, *, merge: bool) -> None:
+        """Append a stretch; with ``merge`` it may become part of the one before."""
+        if (
+            merge
+            and self.sizes
+            and self.file_bytes_at[-1] + self.sizes[-1] == file_byte
+            and self.disk_bytes_at[-1] + self.sizes[-1] == disk_byte
+        ):
+            self.sizes[-1] += size_bytes
+            return
+        if len(self.sizes) >= _MAX_EXTENTS:
+            raise ImageError(
+                f"qcow2: more than {_MAX_EXTENTS} fragments; rewrite the image with qemu-img convert"
+            )
+        self.file_bytes_at.append(file_byte)
+        self.disk_bytes_at.append(disk_byte)
+        self.sizes.append(size_bytes)
+
+    def sort(self) -> None:
+        """Bring the extents into the order of the file."""
+        keys = self.file_bytes_at
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        self.file_bytes_at = array("Q", (keys[i] for i in order))
+        self.disk_bytes_at = array("Q", (self.disk_bytes_at[i] for i in order))
+        self.sizes = array("Q", (self.sizes[i] for i in order))
+
+
+class Map:
+    """Where everything is.
+
+    ``plain`` extents do not overlap in the file; ``compressed`` ones hold one cluster each. Every byte of the virtual disk
+    that they do not cover is zero: ``gaps`` yields those stretches.
+    """
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.plain = Extents()
+        self.compressed = Extents()
+        self._gaps = array("Q")
+        self._covered_to = 0
+
+    def add(self, file_byte: int, disk_byte: int, size_bytes: int, *, is_compressed: bool) -> None:
+        """Add what belongs at ``disk_byte``; called in the order of the virtual disk."""
+        self._skip_to(disk_byte)
+        self._covered_to = min(disk_byte + self.header.cluster_bytes, self.header.virtual_bytes)
+        extents = self.compressed if is_compressed else self.plain
+        extents.add(file_byte, disk_byte, size_bytes, merge=not is_compressed)
+
+    def _skip_to(self, disk_byte: int) -> None:
+        if disk_byte > self._covered_to:
+            self._gaps.extend((self._covered_to, disk_byte))
+
+    def close(self) -> None:
+        """Order the extents by their place in the file; nothing may be added afterwards."""
+        self._skip_to(self.header.virtual_bytes)
+        self.plain.sort()
+        self.compressed.sort()
+        _require_disjoint(self.plain)
+
+    def gaps(self) -> Iterator[tuple[int, int]]:
+        """Yield (start byte, end byte) of what no extent covers, in order."""
+        return zip(self._gaps[::2], self._gaps[1::2], strict=True)
+
+
+def read_header(start: bytes, file_bytes: int) -> Header:
+    """Parse and check the header.
+
+    Args:
+        start: The first 104 bytes of the file or more.
+        file_bytes: Size of the whole file.
+
+    Raises:
+        ImageError: It is no qcow2 file, or one that must not or cannot be written to a disk; the message says why.
+    """
+    if len(start) < _HEADER_BYTES or start[:4] != MAGIC:
+        raise ImageError("not a qcow2 file, or cut off inside its header")
+    (_, version, backing, _, bits, virtual, crypt, l1_entries, l1_at, *rest) = _HEADER.unpack(
+        start[:_HEADER_BYTES]
+    )
+    if version not in (2, 3):
+        raise ImageError(f"qcow2: version {version}; only 2 and 3 exist")
+    incompatible, header_bytes = (rest[-5], rest[-1]) if version == 3 else (0, 72)  # noqa: PLR2004
+    if backing:
+        raise ImageError(
+            "qcow2: has a backing file, which could be anything; flatten it: qemu-img convert"
+        )
+    if crypt:
+        raise ImageError("qcow2: encrypted; decrypt it: qemu-img convert")
+    _check_features(incompatible)
+    compression = 0
+    if incompatible & _COMPRESSION:
+        if not _HEADER_BYTES < header_bytes <= len(start):
+            raise ImageError(f"qcow2: header of {header_bytes} bytes names no compression type")
+        compression = start[_HEADER_BYTES]
+    if compression not in list(Compression):
+        raise ImageError(f"qcow2: unknown compression type {compression}")
+    header = Header(
+        version=version,
+        cluster_bits=bits,
+        virtual_bytes=virtual,
+        l1_entries=l1_entries,
+        l1_start_byte=l1_at,
+        compression=Compression(compression),
+        file_bytes=file_bytes,
+    )
+    _check_sizes(header)
+    return header
+
+
+def _check_features(incompatible: int) -> None:
+    if incompatible & _DATA_FILE:
+        raise ImageError("qcow2: keeps its data in another file; join them: qemu-img convert")
+    if incompatible & _CORRUPT:
+        raise ImageError("qcow2: marked as corrupt; repair it: qemu-img check -r all")
+    if incompatible & _EXTENDED_L2:
+        raise ImageError("qcow2: extended L2 entries; rewrite it: qemu-img convert -O qcow2")
+    if unknown := incompatible & ~(_DIRTY | _COMPRESSION):
+        raise ImageError(f"qcow2: unknown features {unknown:#x}; rewrite it: qemu-img convert")
+
+
+def _check_sizes(header: Header) -> None:
+    if not 9 <= header.cluster_bits <= 21:  # noqa: PLR2004  # the specification's range
+        raise ImageError(f"qcow2: clusters of 2^{header.cluster_bits} bytes are not allowed")
+    if not 0 < header.virtual_bytes <= _MAX_VIRTUAL_BYTES:
+        raise ImageError(f"qcow2: a virtual disk of {header.virtual_bytes} bytes is absurd")
+    if header.l1_entries < header.l1_needed:
+        raise ImageError(
+            f"qcow2: {header.l1_entries} L1 entries, but the virtual disk needs {header.l1_needed}"
+        )
+    if header.l1_needed * 8 > _MAX_L1_BYTES:
+        raise ImageError(
+            f"qcow2: an L1 table of {header.l1_needed * 8} bytes is too large;"
+            " rewrite the image with larger clusters"
+        )
+    _require_inside(header, header.l1_start_byte, header.l1_needed * 8, "L1 table")
+
+
+def _require_inside(header: Header, start_byte: int, size_bytes: int, what: str) -> None:
+    if start_byte + size_bytes > header.file_bytes:
+        raise ImageError(
+            f"qcow2: {what} at byte {start_byte} lies beyond the file's end"
+            f" ({header.file_bytes} bytes); the file is cut off or damaged"
+        )
+
+
+def read_map(header: Header, read: ReadAt) -> Map:
+    """Read the L1 and L2 tables.
+
+    Args:
+        header: From :func:`read_header`.
+        read: Reads the file; called with stretches of at most 1 MiB or one table.
+
+    Raises:
+        ImageError: A table is damaged or points outside of the file.
+    """
+    l1 = _entries(read(header.l1_start_byte, header.l1_needed * 8))
+    tables = [(entry & _OFFSET_MASK, index) for index, entry in enumerate(l1)]
+    tables = [table for table in tables if table[0]]
+    if len(tables) * header.cluster_bytes > _MAX_TABLES_BYTES:
+        raise ImageError(
+            f"qcow2: {len(tables)} L2 tables of {header.cluster_bytes} bytes are too many;"
+            " rewrite the image with larger clusters"
+        )
+    for start_byte, _ in tables:
+        _require_inside(header, start_byte, header.cluster_bytes, "L2 table")
+        if start_byte % header.cluster_bytes:
+            raise ImageError(f"qcow2: L2 table at byte {start_byte} is not on a cluster")
+    image = Map(header)
+    disk_bytes_of_table = header.cluster_bytes * header.cluster_bytes // 8
+    for index, table in _read_tables(header, tables, read):
+        _add_table(image, index * disk_bytes_of_table, _entries(table))
+    image.close()
+    return image
+
+
+def _entries(table: bytes) -> "array[int]":
+    entries = array("Q", table)
+    if sys.byteorder == "little":
+        entries.byteswap()
+    return entries
+
+
+def _read_tables(
+    header: Header, tables: list[tuple[int, int]], read: ReadAt
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (L1 index, L2 table); neighbours in the file are fetched with one read."""
+    size = header.cluster_bytes
+    first = 0
+    while first < len(tables):
+        last = first
+        while (
+            last + 1 < len(tables)
+            and tables[last + 1][0] == tables[last][0] + size
+            and tables[last + 1][0] + size - tables[first][0] <= max(_READ_BYTES, size)
+        ):
+            last += 1
+        base = tables[first][0]
+        block = read(base, tables[last][0] + size - base)
+        for start_byte, index in tables[first : last + 1]:
+            yield index, block[start_byte - base : start_byte - base + size]
+        first = last + 1
+
+
+def _add_table(image: Map, disk_byte: int, entries: "array[int]") -> None:
+    """Add what one L2 table maps; ``disk_byte`` is where its first cluster belongs."""
+    header = image.header
+    step = header.cluster_bytes
+    shift = 62 - (header.cluster_bits - 8)
+    for entry in entries:
+        if disk_byte >= header.virtual_bytes:
+            break
+        if entry & _COMPRESSED:
+            start = entry & ((1 << shift) - 1)
+            sectors = ((entry & (_COMPRESSED - 1)) >> shift) + 1
+            _require_inside(header, start, 1, "compressed cluster")
+            size = min(sectors * 512 - start % 512, header.file_bytes - start)
+            image.add(start, disk_byte, size, is_compressed=True)
+        elif (start := entry & _OFFSET_MASK) and not entry & _ZERO:
+            if start % step:
+                raise ImageError(f"qcow2: cluster at byte {start} is not aligned")
+            size = min(step, header.virtual_bytes - disk_byte)
+            _require_inside(header, start, size, "cluster")
+            image.add(start, disk_byte, size, is_compressed=False)
+        disk_byte += step
+
+
+def _require_disjoint(plain: Extents) -> None:
+    end_byte = 0
+    for start_byte, _, size_bytes in plain:
+        if start_byte < end_byte:
+            raise ImageError(
+                f"qcow2: the cluster at byte {start_byte} is used twice;"
+                " rewrite the image with qemu-img convert"
+            )
+        end_byte = start_byte + size_bytes

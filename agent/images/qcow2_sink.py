@@ -1,0 +1,209 @@
+"""Writes a qcow2 image that comes in the order of its file: every cluster goes to its place as it passes by."""
+
+import hashlib
+import queue
+import zlib
+from dataclasses import dataclass
+from mmap import mmap
+
+from agent.errors import ImageError
+from agent.images.buffers import Buffer
+from agent.images.qcow2 import Compression, Map, ReadAt
+from agent.images.stage import Stage
+from agent.images.target import ImageTarget
+from agent.images.zstd import ZstdDecoder
+
+_INFLATERS = 2
+_ROOM_BYTES = 2 << 20
+"""The largest cluster."""
+_RAW_DEFLATE = -15
+
+
+class TableWatch:
+    """Remembers the tables that were read ahead and compares them with what the checksum later covers.
+
+    Without it, a server could show one set of tables to the reader and another to the checksum.
+    """
+
+    def __init__(self, read: ReadAt) -> None:
+        self._read = read
+        self._seen: list[tuple[int, int, bytes]] = []
+        self._active: list[tuple[int, int, bytes, hashlib._Hash]] = []
+        self._next = 0
+
+    def read(self, start_byte: int, size_bytes: int) -> bytes:
+        """Read a stretch of the file and remember it."""
+        data = self._read(start_byte, size_bytes)
+        self._seen.append((start_byte, start_byte + size_bytes, hashlib.sha256(data).digest()))
+        return data
+
+    def begin(self) -> None:
+        """Get ready for the stream; nothing may be read afterwards."""
+        self._seen.sort()
+
+    def pass_by(self, buffer: Buffer) -> None:
+        """Look at the next piece of the stream.
+
+        Raises:
+            ImageError: A table is not what was read ahead.
+        """
+        while self._next < len(self._seen) and self._seen[self._next][0] < buffer.end_byte:
+            self._active.append((*self._seen[self._next], hashlib.sha256()))
+            self._next += 1
+        waiting = []
+        for start, end, digest, seen in self._active:
+            low, high = max(start, buffer.start_byte), min(end, buffer.end_byte)
+            seen.update(buffer.view[low - buffer.start_byte : high - buffer.start_byte])
+            if end > buffer.end_byte:
+                waiting.append((start, end, digest, seen))
+            elif seen.digest() != digest:
+                raise ImageError("qcow2: the tables changed during the download; start again")
+        self._active = waiting
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Compressed clusters that end in ``buffer``; the first may begin in ``carried``, which lies before it."""
+
+    buffer: Buffer
+    carried: memoryview
+    carried_from: int
+    first: int
+    last: int
+
+    def release(self) -> None:
+        """Let go of the buffer."""
+        self.buffer.release()
+
+    def cut(self, start_byte: int, size_bytes: int) -> memoryview:
+        """Return a stretch of the file as writable memory."""
+        offset = start_byte - self.buffer.start_byte
+        if offset >= 0:
+            return self.buffer.view[offset : min(offset + size_bytes, self.buffer.used_bytes)]
+        joined = bytearray(self.carried[start_byte - self.carried_from :][:size_bytes])
+        joined += self.buffer.view[: max(0, size_bytes - len(joined))]
+        return memoryview(joined)
+
+
+class Qcow2Sink:
+    """Takes the file's buffers in order; compressed clusters are inflated by two threads."""
+
+    def __init__(self, image: Map, target: ImageTarget, watch: TableWatch) -> None:
+        self._image = image
+        self._target = target
+        self._watch = watch
+        self._next_plain = 0
+        self._next_packed = 0
+        self._carried = memoryview(bytearray())
+        self._carried_from = 0
+        self._rooms: queue.SimpleQueue[tuple[mmap, ZstdDecoder | None]] = queue.SimpleQueue()
+        self._inflaters: Stage[_Batch] | None = None
+        if len(image.compressed):
+            is_zstd = image.header.compression is Compression.ZSTD
+            for _ in range(_INFLATERS):
+                self._rooms.put((mmap(-1, _ROOM_BYTES), ZstdDecoder() if is_zstd else None))
+            self._inflaters = Stage("inflate", self._inflate, threads=_INFLATERS)
+
+    def work(self, buffer: Buffer) -> None:
+        """Write the plain clusters and hand the compressed ones to the inflaters."""
+        self._watch.pass_by(buffer)
+        self._write_plain(buffer)
+        if self._inflaters is not None:
+            self._inflaters.check()
+            self._hand_out(buffer, self._inflaters)
+
+    def finish(self) -> None:
+        """Wait for the inflaters."""
+        if self._inflaters is not None:
+            self._inflaters.finish()
+
+    def stop(self) -> None:
+        """End the threads after a failure elsewhere."""
+        if self._inflaters is not None:
+            self._inflaters.stop()
+
+    def _write_plain(self, buffer: Buffer) -> None:
+        plain = self._image.plain
+        base, end = buffer.start_byte, buffer.end_byte
+        index = self._next_plain
+        while index < len(plain) and plain.file_bytes_at[index] < end:
+            start = plain.file_bytes_at[index]
+            low, high = max(start, base), min(start + plain.sizes[index], end)
+            place = plain.disk_bytes_at[index] + low - start
+            self._target.write(buffer.view[low - base : high - base], place)
+            if start + plain.sizes[index] > end:
+                break
+            index += 1
+        self._next_plain = index
+
+    def _hand_out(self, buffer: Buffer, inflaters: Stage[_Batch]) -> None:
+        packed = self._image.compressed
+        first = last = self._next_packed
+        end = buffer.end_byte
+        while last < len(packed) and packed.file_bytes_at[last] + packed.sizes[last] <= end:
+            last += 1
+        if last > first:
+            buffer.hold()
+            inflaters.put(_Batch(buffer, self._carried, self._carried_from, first, last))
+        self._next_packed = last
+        if last < len(packed) and packed.file_bytes_at[last] < end:
+            self._carry(buffer, packed.file_bytes_at[last])
+        else:
+            self._carried = memoryview(bytearray())
+
+    def _carry(self, buffer: Buffer, start_byte: int) -> None:
+        """Keep the bytes from ``start_byte`` on for the next buffer; never more than a few MiB."""
+        used = buffer.view[: buffer.used_bytes]
+        if start_byte >= buffer.start_byte:
+            kept = bytearray(used[start_byte - buffer.start_byte :])
+        else:
+            kept = bytearray(self._carried[start_byte - self._carried_from :])
+            kept += used
+        self._carried, self._carried_from = memoryview(kept), start_byte
+
+    def _inflate(self, batch: _Batch) -> None:
+        """Inflate a batch; clusters that are neighbours on the disk are written together."""
+        packed, header = self._image.compressed, self._image.header
+        step = header.cluster_bytes
+        room, decoder = self._rooms.get()
+        try:
+            view = memoryview(room)
+            filled, begin = 0, 0
+            for index in range(batch.first, batch.last):
+                place = packed.disk_bytes_at[index]
+                if filled and (place != begin + filled or filled + step > len(view)):
+                    self._target.write(view[:filled], begin)
+                    filled = 0
+                if not filled:
+                    begin = place
+                source = batch.cut(packed.file_bytes_at[index], packed.sizes[index])
+                _inflate_cluster(source, view[filled : filled + step], decoder)
+                filled += min(step, header.virtual_bytes - place)
+            self._target.write(view[:filled], begin)
+        finally:
+            self._rooms.put((room, decoder))
+
+
+def _inflate_cluster(source: memoryview, target: memoryview, decoder: ZstdDecoder | None) -> None:
+    """Fill ``target``, one cluster; ``source`` may hold more than the cluster's data.
+
+    Raises:
+        ImageError: The cluster is damaged.
+    """
+    if decoder is None:
+        try:
+            piece = zlib.decompressobj(_RAW_DEFLATE).decompress(source, len(target))
+        except zlib.error as error:
+            raise ImageError(f"qcow2: a compressed cluster is damaged: {error}") from error
+        done = len(piece)
+        target[:done] = piece
+    else:
+        decoder.reset()
+        done = 0
+        while done < len(target):
+            consumed, produced = decoder.step(source, target[done:])
+            source, done = source[consumed:], done + produced
+            if (not consumed and not produced) or decoder.at_frame_end:
+                break
+    if done != len(target):
+        raise ImageError(f"qcow2: a compressed cluster holds {done} of {len(target)} bytes")
