@@ -3,7 +3,18 @@
 ``docs/reference/settings.md`` is generated from the fields and the texts under them.
 """
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from controller.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "INGOT_"
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_CALLS_PER_STAGE = 3
+"""No stage makes more calls to a BMC or an agent than this before it ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +112,100 @@ class Settings:
     """How often the power state of idle nodes is asked for; 0 = never."""
     log_level: str = "INFO"
     """``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``."""
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "auth_strategy": ("noauth", "http_basic"),
+    "dhcp": ("off", "range", "proxy"),
+    "unknown_machine": ("explain", "local"),
+    "default_boot_mode": ("uefi", "bios"),
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+}
+_MAY_BE_ZERO = frozenset(
+    {"erase_devices_priority", "erase_devices_metadata_priority", "power_sync_interval_s"}
+)
+
+
+def load_settings(
+    file_text: str, environment: Mapping[str, str], flags: Mapping[str, Any]
+) -> Settings:
+    """Put the settings together; flags win over the environment, that over the file, that over defaults.
+
+    Args:
+        file_text: TOML with the fields of ``Settings`` as its keys; empty = no file.
+        environment: Variables; those that begin with ``INGOT_`` are fields in upper case.
+        flags: Fields from the command line; ``None`` = not given.
+
+    Raises:
+        SettingsError: An unknown key, a value of the wrong type, or settings that contradict each other.
+    """
+    try:
+        from_file = tomllib.loads(file_text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"the settings file is no valid TOML: {error}") from error
+    values: dict[str, Any] = {}
+    for key, value in from_file.items():
+        values[_known(key, "the settings file")] = _typed(key, value)
+    for name, text in environment.items():
+        if name.startswith(ENVIRONMENT_PREFIX):
+            key = _known(name.removeprefix(ENVIRONMENT_PREFIX).lower(), f"the variable {name}")
+            values[key] = _parsed(key, text)
+    for key, value in flags.items():
+        if value is not None:
+            values[_known(key, "the command line")] = _typed(key, value)
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def setting_types() -> Mapping[str, type]:
+    """Return the type of every setting by its name: ``str``, ``int``, ``float`` or ``bool``."""
+    defaults = Settings()
+    return {field.name: type(getattr(defaults, field.name)) for field in fields(Settings)}
+
+
+def _known(key: str, where: str) -> str:
+    if key not in setting_types():
+        known = ", ".join(sorted(setting_types()))
+        raise SettingsError(f"{where} has an unknown setting {key!r}; known are: {known}")
+    return key
+
+
+def _typed(key: str, value: Any) -> Any:
+    wanted = setting_types()[key]
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not wanted:
+        raise SettingsError(f"setting {key} must be a {wanted.__name__}, not {value!r}")
+    return value
+
+
+def _parsed(key: str, text: str) -> Any:
+    wanted = setting_types()[key]
+    if wanted is bool:
+        if text.lower() in _TRUE | _FALSE:
+            return text.lower() in _TRUE
+        raise SettingsError(f"setting {key} must be true or false, not {text!r}")
+    try:
+        return wanted(text)
+    except ValueError:
+        raise SettingsError(f"setting {key} must be a {wanted.__name__}, not {text!r}") from None
+
+
+def _check(settings: Settings) -> None:
+    for key, choices in _CHOICES.items():
+        if getattr(settings, key) not in choices:
+            raise SettingsError(
+                f"setting {key} is {getattr(settings, key)!r}; possible: {', '.join(choices)}"
+            )
+    for key, kind in setting_types().items():
+        value = getattr(settings, key)
+        if kind in {int, float} and (value < 0 or (value == 0 and key not in _MAY_BE_ZERO)):
+            raise SettingsError(f"setting {key} is {value}; it must be above 0")
+    longest_s = max(settings.bmc_timeout_s, settings.agent_request_timeout_s)
+    if settings.claim_lease_s < _CALLS_PER_STAGE * longest_s:
+        raise SettingsError(
+            f"setting claim_lease_s is {settings.claim_lease_s}; a worker would lose its node while it waits "
+            f"for a BMC or an agent: set it to at least {_CALLS_PER_STAGE} times bmc_timeout_s and "
+            f"agent_request_timeout_s ({_CALLS_PER_STAGE * longest_s})"
+        )

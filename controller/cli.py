@@ -1,0 +1,138 @@
+"""``ingot-controller``: the only place that turns errors into exit codes."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.engine import make_url
+
+from controller.errors import ControllerError, SettingsError
+from controller.service import Service, open_store
+from controller.settings import ENVIRONMENT_PREFIX, Settings, load_settings, setting_types
+from controller.states import FAILED, STABLE, TRANSITIONS
+
+_CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+_LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
+
+
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--config FILE`` and one option per setting."""
+    for field in reversed(fields(Settings)):
+        kind = setting_types()[field.name]
+        option = f"--{field.name.replace('_', '-')}"
+        name = f"{option}/--no-{option[2:]}" if kind is bool else option
+        decorate = click.option(name, field.name, type=None if kind is bool else kind, default=None)
+        command = decorate(command)
+    config = click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar=_CONFIG_VARIABLE,
+        help="TOML file with settings.",
+    )
+    return config(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("ingot"), prog_name="ingot-controller")
+def cli() -> None:
+    """Turn a rack of powered-off servers into running machines, and back."""
+
+
+@cli.command()
+@_with_settings
+def serve(config: Path | None, **flags: Any) -> None:
+    """Run the controller until it is told to stop."""
+    settings = _settings(config, flags)
+    logging.basicConfig(format=_LOG_FORMAT, level=settings.log_level, stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    Service(settings).run()
+
+
+@cli.command("settings")
+@_with_settings
+def show_settings(config: Path | None, **flags: Any) -> None:
+    """Print the effective settings as TOML, without secrets."""
+    settings = _settings(config, flags)
+    for field in fields(Settings):
+        click.echo(f"{field.name} = {_toml(field.name, getattr(settings, field.name))}")
+
+
+@cli.command("migrate")
+@_with_settings
+def migrate_database(config: Path | None, **flags: Any) -> None:
+    """Bring the database to this version's tables (serve does so by itself)."""
+    open_store(_settings(config, flags)).close()
+    click.echo("The database is up to date.")
+
+
+@cli.command()
+def states() -> None:
+    """Print the provision state machine as a Mermaid diagram."""
+    click.echo(state_diagram())
+
+
+def state_diagram() -> str:
+    """Return the state table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", "    [*] --> enroll"]
+    states_in_order = list(dict.fromkeys(state for state, _event in TRANSITIONS))
+    for state in states_in_order:
+        if state.value != _identifier(state.value):
+            lines.append(f'    state "{state.value}" as {_identifier(state.value)}')
+    lines.extend(
+        f"    {_identifier(state.value)} --> {_identifier(target.value)}: {event.value}"
+        for (state, event), target in TRANSITIONS.items()
+    )
+    for title, members in (("stable", STABLE), ("failed", FAILED)):
+        names = ",".join(sorted(_identifier(state.value) for state in members))
+        colour = "#dfd" if title == "stable" else "#fdd"
+        lines += [f"    classDef {title} fill:{colour}", f"    class {names} {title}"]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status: 0, 1 (it failed) or 2 (wrong usage or settings)."""
+    try:
+        cli.main(args=argv, prog_name="ingot-controller", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    except SettingsError as error:
+        click.echo(f"ingot-controller: {error}", err=True)
+        return 2
+    except ControllerError as error:
+        click.echo(f"ingot-controller: {error}", err=True)
+        return 1
+    return 0
+
+
+def _settings(config: Path | None, flags: Mapping[str, Any]) -> Settings:
+    environment = {key: value for key, value in os.environ.items() if key != _CONFIG_VARIABLE}
+    try:
+        text = config.read_text() if config else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {config} cannot be read: {error}") from error
+    return load_settings(text, environment, flags)
+
+
+def _toml(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if name == "database_url" and value:
+        value = make_url(value).render_as_string(hide_password=True)
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _identifier(text: str) -> str:
+    return text.replace(" ", "_").replace("-", "_")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

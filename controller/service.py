@@ -1,0 +1,173 @@
+"""One controller process: database, API and boot files, workers, dnsmasq, timers; started and stopped together."""
+
+import ipaddress
+import logging
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from cheroot.wsgi import Server
+from sqlalchemy.exc import SQLAlchemyError
+
+from controller.api.app import create_app
+from controller.bmc.registry import load_drivers
+from controller.boot.dnsmasq import Dnsmasq
+from controller.boot_events import BootEvents
+from controller.errors import SettingsError
+from controller.images.config_drive import is_program_installed
+from controller.settings import Settings
+from controller.store.conductors import report_alive
+from controller.store.database import Store
+from controller.store.migrate import migrate
+from controller.workflow.engine import Engine
+from controller.workflow.power_sync import make_idle_nodes_due
+from controller.workflow.services import Services
+
+log = logging.getLogger(__name__)
+
+_REPORT_ALIVE_S = 10.0
+_STOP_S = 5.0
+_BACKLOG = 256
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the database that the settings name, brought to this version's tables."""
+    directory = Path(settings.state_directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    store = Store(settings.database_url or f"sqlite:///{(directory / 'ingot.sqlite').resolve()}")
+    migrate(store)
+    return store
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to offer an API without authentication beyond this machine.
+
+    Raises:
+        SettingsError: Says how to set authentication up, and how to do without.
+    """
+    if settings.auth_strategy != "noauth" or settings.allow_unauthenticated:
+        return
+    if not _is_loopback(settings.listen_host):
+        raise SettingsError(
+            f"listen_host is {settings.listen_host} and auth_strategy is noauth: everybody who reaches this "
+            "address could power machines off and erase their disks; set auth_strategy = "
+            '"http_basic" and htpasswd_file (made with: htpasswd -B -c FILE USER), or, on a network that '
+            "you trust, allow_unauthenticated = true"
+        )
+
+
+class Service:
+    """Everything that runs in a controller process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Put the parts together; nothing listens or works yet.
+
+        Raises:
+            SettingsError: The settings are unsafe or contradict each other.
+        """
+        check_exposure(settings)
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._engine = Engine()
+        self._store = open_store(settings)
+        self.services = Services(
+            store=self._store,
+            settings=settings,
+            drivers=load_drivers(),
+            wake=self._engine.wake,
+            clock=time.time,
+            hostname=settings.hostname or socket.gethostname(),
+        )
+        app = create_app(self.services)
+        address = (settings.listen_host, settings.listen_port)
+        self._http = Server(address, app, numthreads=settings.threads, request_queue_size=_BACKLOG)
+        self._http.shutdown_timeout = 1
+        self._http.error_log = _log_server_error
+        self._dnsmasq = (
+            Dnsmasq(settings, BootEvents(self.services)) if settings.dhcp != "off" else None
+        )
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.
+
+        Raises:
+            SettingsError: The address is taken, or dnsmasq cannot start.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        try:
+            self._start()
+            self._stopping.wait()
+        finally:
+            self._stop()
+
+    def _start(self) -> None:
+        settings, services = self._settings, self.services
+        try:
+            self._http.prepare()
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen on {settings.listen_host} port {settings.listen_port}: {error}; another "
+                "controller may be running, or set listen_port"
+            ) from error
+        report_alive(services.store, services.hostname, sorted(services.drivers), started=True)
+        if not is_program_installed():
+            log.warning(
+                "genisoimage is not installed: config drives given as dictionaries will fail"
+            )
+        if self._dnsmasq:
+            self._dnsmasq.start()
+        self._engine.start(services)
+        threading.Thread(target=self._http.serve, name="http", daemon=True).start()
+        threading.Thread(target=self._keep_time, name="timers", daemon=True).start()
+        log.info(
+            "serving on http://%s:%d as %s",
+            settings.listen_host,
+            settings.listen_port,
+            services.hostname,
+        )
+
+    def _stop(self) -> None:
+        log.info("stopping")
+        self._stopping.set()
+        if self._dnsmasq:
+            self._dnsmasq.stop()
+        self._engine.stop(timeout_s=_STOP_S)
+        self._http.stop()
+        self._store.close()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _keep_time(self) -> None:
+        """Report this controller alive, look after dnsmasq, and have idle nodes' power read."""
+        services, interval_s = self.services, self._settings.power_sync_interval_s
+        sync_at = time.monotonic() + interval_s
+        while not self._stopping.wait(_REPORT_ALIVE_S):
+            try:
+                report_alive(
+                    services.store, services.hostname, sorted(services.drivers), started=False
+                )
+                if interval_s and time.monotonic() >= sync_at:
+                    sync_at = time.monotonic() + interval_s
+                    make_idle_nodes_due(services)
+            except SQLAlchemyError:
+                log.exception("the database failed; trying again in %d s", _REPORT_ALIVE_S)
+            if self._dnsmasq:
+                self._dnsmasq.check()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _log_server_error(
+    message: str = "", level: int = logging.ERROR, traceback: bool = False
+) -> None:
+    log.log(level, "http server: %s", message, exc_info=traceback)

@@ -1,0 +1,339 @@
+"""A machine without hardware: a ramdisk's agent with the exact wire shapes, behind a power switch.
+
+The agent is a real HTTP(S) server on loopback. It looks its node up, sends heartbeats and carries commands
+out by waiting. A test decides what it offers, how long things take, and when it dies.
+"""
+
+import json
+import ssl
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+GENERIC_STEPS = {
+    "clean": [
+        {
+            "step": "erase_devices",
+            "priority": 10,
+            "interface": "deploy",
+            "reboot_requested": False,
+            "abortable": True,
+        },
+        {
+            "step": "erase_devices_metadata",
+            "priority": 99,
+            "interface": "deploy",
+            "reboot_requested": False,
+            "abortable": True,
+        },
+    ],
+    "deploy": [
+        {
+            "step": "write_image",
+            "priority": 0,
+            "interface": "deploy",
+            "reboot_requested": False,
+        },
+    ],
+}
+
+
+@dataclass(kw_only=True)
+class Behaviour:
+    """What the agent does; a test changes it at any time."""
+
+    steps: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: GENERIC_STEPS)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long a step or command takes by its name; others end at once."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """What a step or command fails with."""
+    boot_s: float = 0.0
+    calls_back: bool = True
+    versions: list[str] = field(default_factory=lambda: ["1"])
+    """Hardware manager version by boot; the last one stays."""
+    tls: tuple[str, str] | None = None
+    """Paths of certificate and key."""
+    switches_itself_off: bool = True
+
+
+class Machine:
+    """A power switch with an agent behind it; ``orders`` outlives the boots."""
+
+    def __init__(self, api_url: str, mac: str, behaviour: Behaviour | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
+        self.orders: list[tuple[str, dict[str, Any]]] = []
+        self.boots: list[str] = []
+        self.boot_device = "disk"
+        self.on_change: Callable[[str], None] = lambda _what: None
+        self._api_url, self._mac = api_url, mac
+        self._agent: Agent | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def is_on(self) -> bool:
+        with self._lock:
+            return bool(self.boots) and self.boots[-1] != "off"
+
+    @property
+    def agent(self) -> "Agent":
+        assert self._agent
+        return self._agent
+
+    def power_on(self) -> None:
+        with self._lock:
+            if self.is_on:
+                return
+            self.boots.append(self.boot_device)
+            self.on_change(f"on {self.boot_device}")
+            if self.boot_device == "pxe":
+                self._agent = Agent(self, self._api_url, self._mac, len(self.boots))
+                self._agent.start()
+                self.boot_device = "disk"  # a boot device that is set once
+
+    def power_off(self) -> None:
+        with self._lock:
+            agent, self._agent = self._agent, None
+            if self.is_on:
+                self.boots.append("off")
+                self.on_change("off")
+        if agent:
+            agent.stop()
+
+    def crash(self) -> None:
+        """Reset the machine: another boot of the ramdisk, with nothing remembered."""
+        with self._lock:
+            self.agent.stop()
+            self._agent = Agent(self, self._api_url, self._mac, len(self.boots))
+            self._agent.start()
+
+    def ordered(self, name: str) -> list[dict[str, Any]]:
+        """Return the parameters of every order of this name, steps by their own names."""
+        return [params for order, params in self.orders if order == name]
+
+
+class Agent:
+    """One boot of the ramdisk."""
+
+    def __init__(self, machine: Machine, api_url: str, mac: str, boot: int) -> None:
+        self.machine, self._api_url, self._mac = machine, api_url, mac
+        versions = machine.behaviour.versions
+        self.version = versions[min(boot, len(versions)) - 1]
+        self.token: str | None = None
+        self.node_uuid: str | None = None
+        self.commands: list[dict[str, Any]] = []
+        self.is_locked_down = False
+        self._stopped = threading.Event()
+        self._server: ThreadingHTTPServer | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def heartbeat(self, **changes: Any) -> requests.Response:
+        body = {
+            "callback_url": self.url,
+            "agent_token": self.token,
+            "agent_version": "13.0.0",
+            **changes,
+        }
+        tls = self.machine.behaviour.tls
+        if tls:
+            with open(tls[0]) as certificate:
+                body["agent_verify_ca"] = certificate.read()
+        headers = {"X-OpenStack-Ironic-API-Version": "1.68"}
+        url = f"{self._api_url}/v1/heartbeat/{self.node_uuid}"
+        return requests.post(url, json=body, headers=headers, timeout=10)
+
+    @property
+    def url(self) -> str:
+        assert self._server
+        scheme = "https" if self.machine.behaviour.tls else "http"
+        return f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
+
+    def _live(self) -> None:
+        self._stopped.wait(self.machine.behaviour.boot_s)
+        while not self._stopped.is_set() and self.machine.behaviour.calls_back:
+            if self._look_up():
+                break
+            self._stopped.wait(0.2)
+        if self._stopped.is_set() or self.is_locked_down or not self.token:
+            return
+        self._serve()
+        self._keep_beating()
+
+    def _look_up(self) -> bool:
+        headers = {"X-OpenStack-Ironic-API-Version": "1.62"}
+        url = f"{self._api_url}/v1/lookup?addresses={self._mac}"
+        try:
+            reply = requests.get(url, headers=headers, timeout=10)
+        except requests.RequestException:
+            return False
+        if reply.status_code != 200:
+            return False
+        token = reply.json()["config"]["agent_token"]
+        self.node_uuid = reply.json()["node"]["uuid"]
+        if token == "******":  # the real agent locks itself down
+            self.is_locked_down = True
+            return True
+        self.token = token
+        return True
+
+    def _serve(self) -> None:
+        agent = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                agent.answer(self, None)
+
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                agent.answer(self, json.loads(self.rfile.read(length)))
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        tls = self.machine.behaviour.tls
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def _keep_beating(self) -> None:
+        pause_s = 0.0
+        while not self._stopped.wait(pause_s):
+            try:
+                is_taken = self.heartbeat().status_code == 202
+            except requests.RequestException:
+                is_taken = False
+            pause_s = 60.0 if is_taken else 0.3
+            if is_taken:
+                return
+
+    def answer(self, request: BaseHTTPRequestHandler, body: Mapping[str, Any] | None) -> None:
+        query = parse_qs(urlsplit(request.path).query)
+        if query.get("agent_token") != [self.token]:
+            fault = {"faultcode": "Client", "faultstring": "Unauthorized: Token invalid."}
+            return _reply(request, 401, fault)
+        if body is None:
+            with self._lock:
+                return _reply(request, 200, {"commands": [_shown(c) for c in self.commands]})
+        with self._lock:
+            if any(c["command_status"] == "RUNNING" for c in self.commands):
+                text = "Agent is busy: executing command"
+                return _reply(request, 409, {"faultcode": "Client", "faultstring": text})
+            command = self._begin(body["name"], body["params"])
+        self.machine.on_change(f"order {command['name']}")
+        if command["seconds"] == 0.0 or query.get("wait") == ["true"]:
+            self._end(command)
+        else:
+            threading.Thread(target=self._run, args=(command,), daemon=True).start()
+        return _reply(request, 200, _shown(command))
+
+    def _begin(self, full_name: str, params: dict[str, Any]) -> dict[str, Any]:
+        short = full_name.partition(".")[2]
+        name = params["step"]["step"] if short.startswith("execute_") else short
+        self.machine.orders.append((name, params))
+        command = {
+            "id": str(uuid.uuid4()),
+            "command_name": short,
+            "command_status": "RUNNING",
+            "command_error": None,
+            "command_result": None,
+            "name": name,
+            "full_name": full_name,
+            "params": params,
+            "seconds": self.machine.behaviour.seconds.get(name, 0.0),
+        }
+        self.commands.append(command)
+        return command
+
+    def _run(self, command: dict[str, Any]) -> None:
+        steps = 20
+        for number in range(steps):
+            if self._stopped.wait(command["seconds"] / steps):
+                return
+            command["progress"] = {
+                "phase": "writing",
+                "bytes_done": number * 1000,
+                "bytes_total": steps * 1000,
+            }
+        self._end(command)
+        try:
+            self.heartbeat()
+        except requests.RequestException:
+            pass
+
+    def _end(self, command: dict[str, Any]) -> None:
+        name = command["name"]
+        with self._lock:
+            failure = self.machine.behaviour.failures.get(name)
+            kind = command["full_name"].partition(".")[0]
+            wanted = command["params"].get(f"{kind}_version")
+            if failure:
+                command["command_status"] = "FAILED"
+                command["command_error"] = {
+                    "type": "CleaningError",
+                    "code": 500,
+                    "message": "Error",
+                    "details": failure,
+                }
+            elif wanted is not None and wanted != self._versions():
+                command["command_status"] = "CLEAN_VERSION_MISMATCH"
+            else:
+                command["command_result"] = self._result(kind, command)
+                command["command_status"] = "SUCCEEDED"
+        if name == "power_off" and self.machine.behaviour.switches_itself_off:
+            threading.Timer(0.1, self.machine.power_off).start()
+
+    def _result(self, kind: str, command: dict[str, Any]) -> Any:
+        short = command["command_name"]
+        if short.startswith("get_") and short.endswith("_steps"):
+            steps = {"GenericHardwareManager": self.machine.behaviour.steps[kind]}
+            return {f"{kind}_steps": steps, "hardware_manager_version": self._versions()}
+        if short.startswith("execute_"):
+            return {f"{kind}_result": None, f"{kind}_step": command["params"]["step"]}
+        return {
+            "get_partition_uuids": {"root uuid": "0x00000000"},
+            "collect_system_logs": {"system_logs": "bG9ncw=="},
+        }.get(short)
+
+    def _versions(self) -> dict[str, str]:
+        return {"generic_hardware_manager": self.version}
+
+
+def _shown(command: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("id", "command_name", "command_status", "command_error", "command_result", "progress")
+    return {key: command[key] for key in keys if key in command}
+
+
+def _reply(request: BaseHTTPRequestHandler, status: int, body: Any) -> None:
+    content = json.dumps(body).encode()
+    request.send_response(status)
+    request.send_header("Content-Type", "application/json")
+    request.send_header("Content-Length", str(len(content)))
+    request.end_headers()
+    request.wfile.write(content)
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Look every 5 ms until the condition holds."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s} s"
+        time.sleep(0.005)
