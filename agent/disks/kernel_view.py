@@ -17,9 +17,21 @@ _PAUSE_S = 0.05
 
 def partition_numbers(disk: Path, sys: Path = Path("/sys")) -> tuple[int, ...]:
     """Return the numbers of the partitions that the kernel has nodes for."""
+    return tuple(sorted(int(folder.read_text()) for folder in _partition_files(disk, sys)))
+
+
+def partition_nodes(
+    disk: Path, sys: Path = Path("/sys"), dev: Path = Path("/dev")
+) -> tuple[Path, ...]:
+    """Return the device nodes of the disk's partitions, logical ones too, in the order of their names."""
+    names = (file.parent.name.replace("!", "/") for file in _partition_files(disk, sys))
+    return tuple(sorted(dev / name for name in names))
+
+
+def _partition_files(disk: Path, sys: Path) -> list[Path]:
     device = disk.stat().st_rdev
     root = sys / "dev/block" / f"{os.major(device)}:{os.minor(device)}"
-    return tuple(sorted(int(path.read_text()) for path in root.glob("*/partition")))
+    return list(root.glob("*/partition"))
 
 
 def show_partitions(disk: OpenDisk, expected: Sequence[Partition], runner: Runner) -> int:

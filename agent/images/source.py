@@ -131,20 +131,24 @@ class HttpSource:
         Raises:
             ImageDownloadError: The server failed for good, or the file changed.
         """
-        body = b""
-        while len(body) < size_bytes:
+        while True:
             try:
-                with self._get(start_byte, start_byte + size_bytes) as reply:
-                    if reply.status != _PARTIAL:
-                        raise ImageDownloadError(
-                            f"{masked(self.url)}: the server stopped answering Range requests"
-                        )
-                    body = reply.read(size_bytes)
-                if len(body) != size_bytes:
-                    raise TryAgain(f"{len(body)} instead of {size_bytes} bytes for a range")
-                self._failures = 0
+                body = self._read_once(start_byte, size_bytes)
             except TryAgain as reason:
                 self._failed(reason)
+            else:
+                self._failures = 0
+                return body
+
+    def _read_once(self, start_byte: int, size_bytes: int) -> bytes:
+        with self._get(start_byte, start_byte + size_bytes) as reply:
+            if reply.status != _PARTIAL:
+                raise ImageDownloadError(
+                    f"{masked(self.url)}: the server stopped answering Range requests"
+                )
+            body = reply.read(size_bytes)
+        if len(body) != size_bytes:
+            raise TryAgain(f"{len(body)} instead of {size_bytes} bytes for a range")
         return body
 
     def disconnect(self) -> None:

@@ -1,0 +1,159 @@
+r"""What the firmware shall boot, decided from facts: files of the ESP and the firmware's present entries. Pure.
+
+Loader order: a ``BOOT*.CSV`` (shim's description of itself, https://github.com/rhboot/shim, README.fallback), then the
+removable-media path (UEFI specification 2.10, section 3.5.1.1), then loaders by name.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LABEL = "ingot"
+"""Label of entries for loaders that do not name themselves."""
+_SUFFIX = {
+    "x86_64": "x64",
+    "aarch64": "aa64",
+    "riscv64": "riscv64",
+    "armv7l": "arm",
+    "i686": "ia32",
+}
+_BY_NAME = ("shim{a}.efi", "grub{a}.efi", "systemd-boot{a}.efi", "bootmgfw.efi", "winload.efi")
+_ENTRY = re.compile(
+    r"Boot(?P<number>[0-9A-Fa-f]{4})(?P<active>\*?) (?P<label>[^\t]*)(?:\t(?P<path>.*))?$"
+)
+_ORDER = re.compile(r"BootOrder: (?P<numbers>[0-9A-Fa-f,]*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loader:
+    """A boot loader; ``path`` is below the ESP, with backslashes, beginning with one."""
+
+    path: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootEntry:
+    """An entry of the firmware; ``number`` is four hexadecimal digits, ``path`` what efibootmgr shows of the device path."""
+
+    number: str
+    label: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareState:
+    """The firmware's entries and their order, by number."""
+
+    entries: tuple[BootEntry, ...]
+    order: tuple[str, ...]
+
+
+def parse_efibootmgr(text: str) -> FirmwareState:
+    """Parse the output of ``efibootmgr -v``, versions 14 to 18."""
+    found = [match for line in text.splitlines() if (match := _ENTRY.match(line.rstrip()))]
+    order = _ORDER.search(text)
+    numbers = order["numbers"].upper().split(",") if order else []
+    return FirmwareState(
+        entries=tuple(
+            BootEntry(
+                number=match["number"].upper(),
+                label=match["label"].strip(),
+                path=match["path"] or "",
+            )
+            for match in found
+        ),
+        order=tuple(number for number in numbers if number),
+    )
+
+
+def choose_csv(files: Sequence[str], machine: str) -> str | None:
+    """Return the CSV file that describes the loader for this machine; ``None`` = there is none.
+
+    Args:
+        files: Paths below the ESP with slashes, such as ``/EFI/debian/BOOTX64.CSV``.
+        machine: The processor's name as ``uname -m`` tells it.
+    """
+    suffix = _SUFFIX.get(machine, machine)
+    wanted = (f"boot{suffix}.csv", "boot.csv")
+    found = [path for name in wanted for path in sorted(files) if _name(path) == name]
+    return found[0] if found else None
+
+
+def loader_from_csv(csv_path: str, content: bytes, files: Sequence[str]) -> Loader | None:
+    """Return the first loader that a CSV names and that is there; ``None`` = it names none.
+
+    Args:
+        csv_path: Where the CSV lies; loaders lie beside it.
+        content: The file, UTF-16 (``file,label,options,description``) or UTF-8.
+        files: All paths below the ESP.
+    """
+    known = {path.lower(): path for path in files}
+    folder = csv_path.rpartition("/")[0]
+    for line in _decode(content).splitlines():
+        file, _, rest = line.partition(",")
+        path = known.get(f"{folder}/{file.strip()}".lower())
+        if file.strip() and path:
+            label = rest.partition(",")[0].strip() or LABEL
+            return Loader(path=_backslashes(path), label=label)
+    return None
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    encoding = "utf-16-le" if b"\0" in content[:4] else "utf-8"
+    return content.decode(encoding, "replace").lstrip("\ufeff")
+
+
+def choose_loader(files: Sequence[str], machine: str) -> Loader | None:
+    """Return the loader for this machine without a CSV: the removable path, then by name; ``None`` = none there."""
+    suffix = _SUFFIX.get(machine, machine)
+    removable = f"/efi/boot/boot{suffix}.efi"
+    for path in files:
+        if path.lower() == removable:
+            return Loader(path=_backslashes(path), label=LABEL)
+    for pattern in _BY_NAME:
+        found = [path for path in sorted(files) if _name(path) == pattern.format(a=suffix)]
+        if found:
+            return Loader(path=_backslashes(found[0]), label=LABEL)
+    return None
+
+
+def entries_to_remove(state: FirmwareState, label: str, partition_id: str) -> tuple[BootEntry, ...]:
+    """Return the entries that the new one replaces: the same label, our own, or the same partition.
+
+    Args:
+        state: What the firmware has.
+        label: Label of the new entry.
+        partition_id: GUID of the ESP, empty = not known (MBR).
+    """
+    ours = (label.lower(), LABEL)
+    return tuple(
+        entry
+        for entry in state.entries
+        if entry.label.lower() in ours
+        or (partition_id and partition_id.lower() in entry.path.lower())
+    )
+
+
+def find_created(state: FirmwareState, loader: Loader, partition_id: str) -> BootEntry | None:
+    """Return the entry that boots ``loader`` from the partition; ``None`` = it is not there."""
+    return next(
+        (
+            entry
+            for entry in state.entries
+            if entry.label == loader.label
+            and loader.path.lower() in entry.path.lower()
+            and partition_id.lower() in entry.path.lower()
+        ),
+        None,
+    )
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2].lower()
+
+
+def _backslashes(path: str) -> str:
+    return "\\" + path.strip("/").replace("/", "\\")

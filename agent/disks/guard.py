@@ -1,0 +1,63 @@
+"""Filesystems that several machines share; erasing one through the wrong machine destroys everybody's data. Pure."""
+
+import uuid
+from collections.abc import Callable
+
+from agent.disks import gpt, mbr
+from agent.errors import ImageError
+
+_SHARED_TYPES = {
+    uuid.UUID("37affc90-ef7d-4e96-91c3-2d7ae055b174"): "IBM Storage Scale (GPFS)",
+    uuid.UUID("aa31e02a-400f-11db-9590-000c2911d1b8"): "VMware VMFS",
+}
+_VMFS_MBR_TYPE = 0xFB
+_MAGICS = (
+    (0x10000, bytes.fromhex("01161970"), "GFS2"),
+    (0x100000, bytes.fromhex("0dd001c0"), "VMware VMFS"),
+)
+
+
+def shared_filesystem(
+    head: bytes, sector_bytes: int, size_bytes: int, read: Callable[[int, int], bytes]
+) -> str | None:
+    """Return which shared filesystem a disk carries; ``None`` = none.
+
+    Args:
+        head: The first MiB of the disk.
+        sector_bytes: Its logical sector size.
+        size_bytes: Its size.
+        read: Reads (start byte, size) of the disk.
+    """
+    parts = _partitions(head, sector_bytes)
+    for number, start, name in parts:
+        if name:
+            return f"{name} in partition {number} at byte {start}"
+    for start in (0, *(part[1] for part in parts)):
+        for offset, magic, name in _MAGICS:
+            at = start + offset
+            if at + len(magic) <= size_bytes and read(at, len(magic)) == magic:
+                return f"{name} at byte {start}"
+    return None
+
+
+def _partitions(head: bytes, sector_bytes: int) -> list[tuple[int, int, str]]:
+    """Return (number, start byte, name of the shared filesystem that the type announces or empty)."""
+    if gpt.has_signature(head, sector_bytes):
+        try:
+            table = gpt.parse(head, sector_bytes)
+        except ImageError:
+            return []  # a damaged table names nothing; superblocks at the disk's beginning still do
+        return [
+            (part.number, part.first_lba * sector_bytes, _SHARED_TYPES.get(part.type_id, ""))
+            for part in table.partitions()
+        ]
+    if not mbr.is_valid(head):
+        return []
+    return [
+        (
+            entry.number,
+            entry.first_lba * sector_bytes,
+            "VMware VMFS" if entry.type_id == _VMFS_MBR_TYPE else "",
+        )
+        for entry in mbr.partitions(head)
+    ]

@@ -1,0 +1,73 @@
+"""Which disk gets the operating system. Pure; a wrong disk is the most expensive mistake there is, so it explains itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agent.disks.hints import Hint, matches, parse_hints, shown_value
+from agent.errors import InvalidRequest, NoSuitableDisk
+from agent.hardware.devices import BlockDevice
+
+MIN_ROOT_BYTES = 4 << 30
+"""The smallest disk that is taken without hints (Ironic's rule)."""
+
+
+def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> BlockDevice:
+    """Return the disk that the node's hints name, else the smallest one of at least 4 GiB; ties go by name.
+
+    ``instance_info.root_device`` wins over ``properties.root_device``; disks in ``properties.skip_block_devices`` and
+    read-only ones are never taken, removable ones only if hints name them.
+
+    Args:
+        node: The controller's document of the node.
+        disks: All disks of the machine.
+
+    Raises:
+        NoSuitableDisk: None fits; the message names every disk and why not.
+        InvalidRequest: A hint is unknown or malformed.
+    """
+    hints = parse_hints(_hints_of(node))
+    skipped = _skipped(node)
+    rejected = {disk.path: _why_not(disk, hints, skipped) for disk in disks}
+    fitting = [disk for disk in disks if rejected[disk.path] is None]
+    if fitting:
+        return min(fitting, key=lambda disk: (disk.size_bytes, str(disk.path)))
+    wanted = f"matches the root device hints ({'; '.join(map(str, hints))})" if hints else "fits"
+    reasons = "; ".join(f"{path}: {reason}" for path, reason in rejected.items())
+    advice = "correct properties.root_device" if hints else "add a disk or set root device hints"
+    found = reasons or "the machine shows no disk at all; is a storage driver missing?"
+    raise NoSuitableDisk(f"no disk {wanted}: {found}; {advice}")
+
+
+def _hints_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    for place in ("instance_info", "properties"):
+        hints = (node.get(place) or {}).get("root_device")
+        if hints:
+            if not isinstance(hints, Mapping):
+                raise InvalidRequest(f"{place}.root_device is no object of hints but {hints!r}")
+            return hints
+    return {}
+
+
+def _skipped(node: Mapping[str, Any]) -> list[tuple[Hint, ...]]:
+    """Return the hints of disks that must not be touched; entries that name RAID volumes are not about whole disks."""
+    entries = (node.get("properties") or {}).get("skip_block_devices") or []
+    return [parse_hints(entry) for entry in entries if "volume_name" not in entry]
+
+
+def _why_not(
+    disk: BlockDevice, hints: Sequence[Hint], skipped: Sequence[Sequence[Hint]]
+) -> str | None:
+    """Return why ``disk`` is not taken; ``None`` = it fits."""
+    failed = [hint for hint in hints if not matches(hint, disk)]
+    reason = None
+    if disk.is_read_only:
+        reason = "is read-only"
+    elif any(entry and all(matches(hint, disk) for hint in entry) for entry in skipped):
+        reason = "is listed in properties.skip_block_devices"
+    elif failed:
+        reason = ", ".join(f"{hint.name} is {shown_value(hint, disk)}" for hint in failed)
+    elif disk.is_removable and not hints:
+        reason = "is removable"
+    elif disk.size_bytes < MIN_ROOT_BYTES and not hints:
+        reason = f"has {disk.size_bytes} bytes, less than the {MIN_ROOT_BYTES} that are needed"
+    return reason
