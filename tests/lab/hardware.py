@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from tests.lab.accelerator import TCG
 from tests.lab.errors import LabError
 
 UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -88,7 +89,7 @@ class Hardware:
     cpus: int
     disks: tuple[InstalledDisk, ...]
     nics: tuple[Nic, ...]
-    accelerator: str = "tcg,thread=multi"
+    accelerator: str = TCG
     uefi_variables: Path | None = None
     extra_arguments: tuple[str, ...] = ()
 

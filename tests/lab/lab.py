@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+from tests.lab import accelerator
 from tests.lab.controller import Controller, Setting
 from tests.lab.errors import LabError
 from tests.lab.hardware import Bus, Disk, Firmware, Hardware, InstalledDisk, Nic, check_disk
@@ -45,6 +46,7 @@ class Lab:
         self.logs = workdir or self.scratch / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.network = Network(scratch=self.scratch)
+        self._accelerator = accelerator.chosen()
         self.machines: list[Machine] = []
         self._machines_made = 0
         atexit.register(self.close)
@@ -59,7 +61,6 @@ class Lab:
         cpus: int = 2,
         disks: Sequence[Disk] = (Disk(),),
         nics: int = 1,
-        accelerator: str = "tcg,thread=multi",
         extra_arguments: Sequence[str] = (),
     ) -> Machine:
         """Put a powered-off machine into the rack.
@@ -88,7 +89,7 @@ class Lab:
                 )
                 for index in range(nics)
             ),
-            accelerator=accelerator,
+            accelerator=self._accelerator,
             uefi_variables=install_nvram(firmware, self.scratch / f"{name}.nvram"),
             extra_arguments=tuple(extra_arguments),
         )
