@@ -81,9 +81,11 @@ def state_diagram() -> str:
     """Return the state table as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", "    [*] --> enroll"]
     states_in_order = list(dict.fromkeys(state for state, _event in TRANSITIONS))
-    for state in states_in_order:
-        if state.value != _identifier(state.value):
-            lines.append(f'    state "{state.value}" as {_identifier(state.value)}')
+    lines.extend(
+        f'    state "{state.value}" as {_identifier(state.value)}'
+        for state in states_in_order
+        if state.value != _identifier(state.value)
+    )
     lines.extend(
         f"    {_identifier(state.value)} --> {_identifier(target.value)}: {event.value}"
         for (state, event), target in TRANSITIONS.items()

@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from controller.api.app import create_app
 from controller.bmc.registry import load_drivers
 from controller.boot.dnsmasq import Dnsmasq
-from controller.boot_events import BootEvents
+from controller.boot.dnsmasq_config import DhcpEvent
+from controller.boot.machines import record_lease
 from controller.errors import SettingsError
 from controller.images.config_drive import is_program_installed
 from controller.settings import Settings
@@ -86,9 +87,7 @@ class Service:
         self._http = Server(address, app, numthreads=settings.threads, request_queue_size=_BACKLOG)
         self._http.shutdown_timeout = 1
         self._http.error_log = _log_server_error
-        self._dnsmasq = (
-            Dnsmasq(settings, BootEvents(self.services)) if settings.dhcp != "off" else None
-        )
+        self._dnsmasq = Dnsmasq(settings, self._on_dhcp) if settings.dhcp != "off" else None
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -139,6 +138,12 @@ class Service:
         self._http.stop()
         self._store.close()
 
+    def _on_dhcp(self, event: DhcpEvent) -> None:
+        try:
+            record_lease(self._store, event.mac, event.ip or "an address of another server")
+        except SQLAlchemyError:  # dnsmasq's reader must go on; the lease itself is given
+            log.exception("a DHCP lease of %s could not be written into the history", event.mac)
+
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
 
@@ -156,8 +161,8 @@ class Service:
                     make_idle_nodes_due(services)
             except SQLAlchemyError:
                 log.exception("the database failed; trying again in %d s", _REPORT_ALIVE_S)
-            if self._dnsmasq:
-                self._dnsmasq.check()
+            if self._dnsmasq and not self._dnsmasq.check():
+                log.warning("dnsmasq is not running: machines cannot boot from the network")
 
 
 def _is_loopback(host: str) -> bool:
