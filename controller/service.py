@@ -84,9 +84,10 @@ class Service:
         )
         app = create_app(self.services)
         address = (settings.listen_host, settings.listen_port)
-        self._http = Server(address, app, numthreads=settings.threads, request_queue_size=_BACKLOG)
+        self._http = _HttpServer(
+            address, app, numthreads=settings.threads, request_queue_size=_BACKLOG
+        )
         self._http.shutdown_timeout = 1
-        self._http.error_log = _log_server_error
         self._dnsmasq = Dnsmasq(settings, self._on_dhcp) if settings.dhcp != "off" else None
 
     def run(self) -> None:
@@ -172,7 +173,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _log_server_error(
-    message: str = "", level: int = logging.ERROR, traceback: bool = False
-) -> None:
-    log.log(level, "http server: %s", message, exc_info=traceback)
+class _HttpServer(Server):
+    """Cheroot with its errors in our log."""
+
+    def error_log(self, msg: str = "", level: int = logging.ERROR, traceback: bool = False) -> None:
+        log.log(level, "http server: %s", msg, exc_info=traceback)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from controller.bmc.hardware_types import HARDWARE_TYPES, INTERFACE_KINDS
 from controller.bmc.interface import BootDevice
+from controller.boot.files import find_boot_file
 from controller.errors import ControllerError, Invalid, NodeLocked
 from controller.images.description import check_description
 from controller.store.nodes import get_node
@@ -91,11 +92,8 @@ def _check_bmc(services: Services, node: Node, _has_port: bool) -> None:
 
 
 def _check_boot(services: Services, node: Node, has_port: bool) -> None:
-    for key in ("deploy_kernel", "deploy_ramdisk"):
-        if not node.driver_info.get(key) and not getattr(services.settings, key):
-            raise Invalid(
-                f"driver_info.{key} is missing and the controller has no default; set it to a path or URL"
-            )
+    for file in ("kernel", "ramdisk"):
+        find_boot_file(file, node.driver_info, services.settings)
     if not has_port:
         raise Invalid(
             f"node {node.uuid} has no port with pxe_enabled; create one with the MAC address that it "

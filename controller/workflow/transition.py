@@ -3,6 +3,7 @@
 All of it happens inside one transaction of the caller, on a locked row.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from controller.store.events import record_event
 from controller.store.tables import Node
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Note
+
+log = logging.getLogger(__name__)
 
 _PRIVATE = "_"
 """Keys of ``stage_data`` that begin with this belong to one stage and go with it."""
@@ -32,6 +35,7 @@ def change_state(session: Session, node: Node, event: Event, now: float) -> None
     target = target_of(state)
     node.target_provision_state = target.value if target else None
     node.provision_updated_at = now
+    log.info("%s: %s -> %s", node.name or node.uuid, before, state)
     record_event(
         session,
         node,
@@ -83,6 +87,8 @@ def merge(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
 def record_notes(session: Session, node: Node, notes: tuple[Note, ...], now: float) -> None:
     """Write the notes of a stage into the history."""
     for note in notes:
+        level = logging.getLevelName(note.severity)
+        log.log(level, "%s: %s", node.name or node.uuid, note.message)
         record_event(
             session,
             node,

@@ -147,6 +147,7 @@ class RunningController:
                 created_at=time.time(),
                 provision_state=state,
                 driver="fake-hardware",
+                interfaces={"boot": "fake"},
                 **values,
             )
             session.add(node)

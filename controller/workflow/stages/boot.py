@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from controller.bmc.interface import BootDevice, PowerState
+from controller.boot.files import find_boot_file
 from controller.errors import BmcError, StepFailed
 from controller.states import Event
 from controller.store.events import last_event
@@ -37,8 +38,15 @@ def boot_ramdisk(prefix: str, then: To) -> Mapping[str, Stage]:
 
 
 def prepare_network_boot(context: Context) -> Outcome:
-    """Have the next power-on boot the ramdisk, and forget the agent and the token of the last boot."""
+    """Have the next power-on boot the ramdisk, and forget the agent and the token of the last boot.
+
+    Raises:
+        Invalid: There is no kernel or ramdisk to boot.
+    """
     node, settings = context.node, context.settings
+    if node.interfaces.get("boot") != "fake":
+        for kind in ("kernel", "ramdisk"):
+            find_boot_file(kind, node.driver_info, settings)
     mode = boot_mode_of(node, settings)
     bmc_of(context.services, node).set_boot_device(
         BootDevice.PXE,
