@@ -26,7 +26,7 @@ def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> B
         InvalidRequest: A hint is unknown or malformed.
     """
     hints = parse_hints(_hints_of(node))
-    skipped = _skipped(node)
+    skipped = skipped_disks(node, disks)
     rejected = {disk.path: _why_not(disk, hints, skipped) for disk in disks}
     fitting = [disk for disk in disks if rejected[disk.path] is None]
     if fitting:
@@ -48,21 +48,30 @@ def _hints_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
-def _skipped(node: Mapping[str, Any]) -> list[tuple[Hint, ...]]:
-    """Return the hints of disks that must not be touched; entries that name RAID volumes are not about whole disks."""
+def skipped_disks(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> tuple[BlockDevice, ...]:
+    """Return the disks that ``properties.skip_block_devices`` names; entries that name RAID volumes are not about whole disks.
+
+    Raises:
+        InvalidRequest: A hint is unknown or malformed.
+    """
     entries = (node.get("properties") or {}).get("skip_block_devices") or []
-    return [parse_hints(entry) for entry in entries if "volume_name" not in entry]
+    wanted = [parse_hints(entry) for entry in entries if "volume_name" not in entry]
+    return tuple(
+        disk
+        for disk in disks
+        if any(hints and all(matches(hint, disk) for hint in hints) for hints in wanted)
+    )
 
 
 def _why_not(
-    disk: BlockDevice, hints: Sequence[Hint], skipped: Sequence[Sequence[Hint]]
+    disk: BlockDevice, hints: Sequence[Hint], skipped: Sequence[BlockDevice]
 ) -> str | None:
     """Return why ``disk`` is not taken; ``None`` = it fits."""
     failed = [hint for hint in hints if not matches(hint, disk)]
     reason = None
     if disk.is_read_only:
         reason = "is read-only"
-    elif any(entry and all(matches(hint, disk) for hint in entry) for entry in skipped):
+    elif disk in skipped:
         reason = "is listed in properties.skip_block_devices"
     elif failed:
         reason = ", ".join(f"{hint.name} is {shown_value(hint, disk)}" for hint in failed)
