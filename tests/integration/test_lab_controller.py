@@ -16,6 +16,8 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]
 
+_VERSION = {"X-OpenStack-Ironic-API-Version": "1.82"}
+
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
@@ -26,7 +28,8 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 def test_the_controller_answers_inside_and_outside_and_survives_being_killed(lab: Lab) -> None:
     controller = lab.controller(settings={"log_level": "DEBUG"})
     outside = f"{controller.outer_url}/v1/nodes"
-    answer = requests.post(outside, json={"driver": "fake-hardware", "name": "one"}, timeout=10)
+    node = {"driver": "fake-hardware", "name": "one"}
+    answer = requests.post(outside, json=node, headers=_VERSION, timeout=10)
     assert answer.status_code == 201
     controller.kill()
     assert not controller.is_running
@@ -34,7 +37,7 @@ def test_the_controller_answers_inside_and_outside_and_survives_being_killed(lab
         requests.get(outside, timeout=2)
     controller.start()
     with lab.network.inside():
-        inside = requests.get(f"{controller.url}/v1/nodes", timeout=10)
+        inside = requests.get(f"{controller.url}/v1/nodes", headers=_VERSION, timeout=10)
     assert [node["name"] for node in inside.json()["nodes"]] == ["one"]
     controller.stop()
     assert not controller.is_running
