@@ -142,7 +142,7 @@ def _as_document(outcome: Any, command: Command) -> Any:
     if isinstance(outcome, str):
         prefix = "" if command.kind is Kind.SYNC else f"{command.short_name}: "
         return {"result": f"{prefix}{outcome}"}
-    return msgspec.to_builtins(outcome)
+    return msgspec.to_builtins(outcome, str_keys=True)
 
 
 def _log_end(name: str, ended: CommandResult, seconds: float) -> None:

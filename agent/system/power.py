@@ -11,7 +11,7 @@ from agent.errors import CommandFailed
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
-_SYSRQ = Path("/proc/sysrq-trigger")
+SYSRQ = Path("/proc/sysrq-trigger")
 
 
 class PowerActions(Protocol):
@@ -30,8 +30,9 @@ class MachinePower:
     ``-f`` asks the kernel directly: a ramdisk has no services to stop, and the file systems are flushed before.
     """
 
-    def __init__(self, runner: Runner, patience_s: float = 10.0) -> None:
+    def __init__(self, runner: Runner, sysrq: Path = SYSRQ, patience_s: float = 10.0) -> None:
         self._runner = runner
+        self._sysrq = sysrq
         self._patience_s = patience_s
 
     def power_off(self) -> None:
@@ -62,10 +63,10 @@ class MachinePower:
                 failures.append(str(error))
             log.warning("the machine still runs", extra={"wanted": what, "why": failures[-1]})
         try:
-            _SYSRQ.write_text(sysrq)
+            self._sysrq.write_text(sysrq)
             time.sleep(self._patience_s)
         except OSError as error:
-            failures.append(f"{_SYSRQ}: {error.strerror}")
+            failures.append(f"{self._sysrq}: {error.strerror}")
         raise CommandFailed(f"{what}: {'; '.join(failures)}; use the BMC to end this machine")
 
 

@@ -53,19 +53,18 @@ class FakeController:
         return self.wait_for("POST", "/v1/heartbeat/", count=count)
 
     def answer(self, seen: Seen) -> tuple[int, Any]:
-        if seen.path == "/":
-            return 200, {"default_version": {"id": "v1", "version": self.version}}
+        refusals = self.heartbeat_refusals if "heartbeat" in seen.path else deque()
         if seen.path == "/v1/lookup":
-            if self.lookup_refusals:
-                return refusal(*self.lookup_refusals.popleft())
-            return 200, self._node()
-        if seen.path.startswith("/v1/heartbeat/"):
-            if self.heartbeat_refusals:
-                return refusal(*self.heartbeat_refusals.popleft())
-            return 202, None
-        if seen.path == "/v1/continue_inspection":
-            return 202, {"uuid": NODE_UUID}
-        return refusal(404, "not here")
+            refusals = self.lookup_refusals
+        if refusals:
+            return refusal(*refusals.popleft())
+        answers: dict[tuple[str, str], tuple[int, Any]] = {
+            ("GET", "/"): (200, {"default_version": {"id": "v1", "version": self.version}}),
+            ("GET", "/v1/lookup"): (200, self._node()),
+            ("POST", f"/v1/heartbeat/{NODE_UUID}"): (202, None),
+            ("POST", "/v1/continue_inspection"): (202, {"uuid": NODE_UUID}),
+        }
+        return answers.get((seen.method, seen.path), refusal(404, "not here"))
 
     def _node(self) -> dict[str, Any]:
         config = {
@@ -115,7 +114,11 @@ def fake_controller() -> Iterator[FakeController]:
                 controller.seen.append(seen)
                 controller.news.notify_all()
 
-        do_GET = do_POST = _serve
+        def do_GET(self) -> None:
+            self._serve()
+
+        def do_POST(self) -> None:
+            self._serve()
 
         def log_message(self, *args: object) -> None:
             pass

@@ -38,7 +38,7 @@ from agent.system.log_output import set_up_logging
 from agent.system.runner import HostRunner
 
 MAC = "52:54:00:22:00:10"
-DISK_BYTES = 1 << 30
+DISK_BYTES = 8 << 30
 
 
 class FakeMachine:

@@ -1,0 +1,396 @@
+"""The real agent's process on loopback, against a small real controller; the hardware is a file."""
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.integration.fake_controller import NODE_UUID, TOKEN, FakeController, fake_controller
+from tests.integration.fake_machine import MAC
+
+ROOT = Path(__file__).parents[2]
+NODE = {"uuid": NODE_UUID, "properties": {}, "driver_internal_info": {}}
+
+
+class Agent:
+    """One agent process after another, on the same state."""
+
+    def __init__(self, folder: Path, controller: FakeController) -> None:
+        self.folder = folder
+        self.controller = controller
+        self.log = folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, arguments: str = "") -> None:
+        cmdline = self.folder / "cmdline"
+        fixed = f"quiet ipa-api-url={self.controller.url} ipa-listen-port=0 BOOTIF=01-{MAC}"
+        cmdline.write_text(f"{fixed} ipa-lookup-interval=0.1 {arguments}\n")
+        program = [sys.executable, "-m", "tests.integration.fake_machine"]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*program, str(self.folder), str(cmdline)], cwd=ROOT, stderr=log, stdout=log
+            )
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(20)
+
+    def wait(self) -> int:
+        assert self._process is not None
+        return self._process.wait(20)
+
+    def session(self, beat: Any) -> requests.Session:
+        """Return a session that trusts the certificate of a heartbeat and nothing else."""
+        authority = self.folder / "authority.pem"
+        authority.write_text(beat["agent_verify_ca"])
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = str(authority)
+        return session
+
+
+class Conductor:
+    """Talks to the agent as the conductor does: over TLS, trusting the certificate of the heartbeat alone."""
+
+    def __init__(self, agent: Agent, beat: Any) -> None:
+        self.url = beat["callback_url"]
+        self.session = agent.session(beat)
+
+    def order(self, name: str, params: Any = None, *, wait: bool = False) -> requests.Response:
+        query = {"wait": str(wait).lower(), "agent_token": TOKEN}
+        body = json.dumps({"name": name, "params": params or {}})
+        return self.session.post(f"{self.url}/v1/commands/", params=query, data=body, timeout=30)
+
+    def step(self, phase: str, step: str, args: Any = None, *, wait: bool = False) -> Any:
+        params = {
+            "step": {"step": step, "interface": "deploy", "args": args},
+            "node": NODE,
+            "ports": [],
+            f"{phase}_version": {"fake_manager": "1.0"},
+        }
+        return self.order(f"{phase}.execute_{phase}_step", params, wait=wait).json()
+
+    def commands(self) -> list[dict[str, Any]]:
+        query = {"agent_token": TOKEN}
+        answer = self.session.get(f"{self.url}/v1/commands/", params=query, timeout=30)
+        commands: list[dict[str, Any]] = answer.json()["commands"]
+        return commands
+
+
+@pytest.fixture
+def controller() -> Iterator[FakeController]:
+    with fake_controller() as served:
+        yield served
+
+
+@pytest.fixture
+def agent(tmp_path: Path, controller: FakeController) -> Iterator[Agent]:
+    made = Agent(tmp_path, controller)
+    yield made
+    if made._process is not None and made._process.poll() is None:
+        made.kill()
+
+
+def test_the_agent_looks_itself_up_and_says_how_to_call_it(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start("ipa-global-request-id=req-7f06 ipa-frobnicate=1")
+    beat = controller.heartbeat()
+    lookup = controller.wait_for("GET", "/v1/lookup")
+    assert lookup.query == {"addresses": [MAC]}
+    assert lookup.headers["X-OpenStack-Ironic-API-Version"] == "1.62"
+    assert lookup.headers["X-OpenStack-Request-ID"] == "req-7f06"
+    assert beat.path == f"/v1/heartbeat/{NODE_UUID}"
+    assert beat.headers["X-OpenStack-Ironic-API-Version"] == "1.68"
+    assert set(beat.body) == {"callback_url", "agent_token", "agent_version", "agent_verify_ca"}
+    assert beat.body["callback_url"].startswith("https://127.0.0.1:")
+    assert beat.body["agent_token"] == TOKEN
+    assert Conductor(agent, beat.body).commands() == []
+    assert agent.stop() == 0
+    assert "ingot-agent: serving after " in agent.log.read_text()
+
+
+def test_an_older_controller_is_spoken_to_in_its_own_version(
+    agent: Agent, controller: FakeController
+) -> None:
+    controller.version = "1.65"
+    agent.start()
+    beat = controller.heartbeat()
+    assert beat.headers["X-OpenStack-Ironic-API-Version"] == "1.65"
+
+
+def test_lookup_goes_on_until_the_controller_knows_the_machine(
+    agent: Agent, controller: FakeController
+) -> None:
+    controller.lookup_refusals.extend([(404, "no such node"), (404, "no such node")])
+    agent.start()
+    controller.heartbeat()
+    controller.wait_for("GET", "/v1/lookup", count=3)
+    log = agent.log.read_text()
+    assert "lookup: the controller answered 404 Not Found: no such node" in log
+
+
+def test_a_locked_node_is_asked_for_again(agent: Agent, controller: FakeController) -> None:
+    controller.lookup_refusals.append((409, "Node is locked by host rig"))
+    agent.start()
+    controller.heartbeat()
+    assert "409 Conflict: Node is locked by host rig" in agent.log.read_text()
+
+
+def test_an_unknown_machine_gives_up_and_says_why(agent: Agent, controller: FakeController) -> None:
+    controller.lookup_refusals.extend([(404, "no such node")] * 100)
+    agent.start("ipa-lookup-timeout=1")
+    assert agent.wait() == 1
+    assert f"lookup of {MAC}: no success in 1 s" in agent.log.read_text()
+    assert "check that a node with one of these ports exists" in agent.log.read_text()
+
+
+def test_a_token_that_went_to_somebody_else_locks_out_and_is_said_clearly(
+    agent: Agent, controller: FakeController
+) -> None:
+    controller.token = "******"
+    agent.start()
+    controller.wait_for("GET", "/v1/lookup")
+    deadline = time.monotonic() + 10
+    while "locked out:" not in agent.log.read_text():
+        assert time.monotonic() < deadline, agent.log.read_text()
+        time.sleep(0.05)
+    assert agent.stop() != 0
+
+
+def test_a_heartbeat_that_is_refused_is_tried_again(
+    agent: Agent, controller: FakeController
+) -> None:
+    controller.heartbeat_refusals.append((409, "Node is locked"))
+    agent.start()
+    controller.heartbeat(count=2)
+    assert (
+        "heartbeat: the controller answered 409 Conflict: Node is locked" in agent.log.read_text()
+    )
+
+
+def test_the_controller_hears_of_the_end_of_a_command_at_once(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start()
+    conductor = Conductor(agent, controller.heartbeat().body)
+    assert conductor.step("deploy", "wait", {"why": "test"})["command_status"] == "RUNNING"
+    (running,) = conductor.commands()
+    assert running["progress"]["phase"] == "waiting"
+    busy = conductor.order("standby.get_partition_uuids")
+    assert busy.status_code == 409
+    assert busy.json()["faultstring"] == "Agent is busy: executing command execute_deploy_step"
+    (agent.folder / "finish-step").touch()
+    began = time.monotonic()
+    controller.heartbeat(count=2)
+    assert time.monotonic() - began < 2
+    (ended,) = conductor.commands()
+    assert ended["command_status"] == "SUCCEEDED"
+    assert ended["command_result"]["deploy_result"] == "waited"
+
+
+def test_a_failed_step_says_what_and_why_and_the_next_one_is_executed(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start()
+    conductor = Conductor(agent, controller.heartbeat().body)
+    failed = conductor.step("clean", "fail", wait=True)
+    assert failed["command_status"] == "FAILED"
+    assert failed["command_error"] == {
+        "type": "EraseError",
+        "code": 500,
+        "message": "execute_clean_step failed",
+        "details": "/dev/fake: the drive answered no; replace it",
+    }
+    assert "unexpected ValueError: boom" in str(conductor.step("clean", "explode", wait=True))
+    done = conductor.step("clean", "erase_devices_metadata", wait=True)
+    assert done["command_status"] == "SUCCEEDED"
+
+
+def write_image(conductor: Conductor) -> Any:
+    image = {"id": "u", "urls": ["http://192.0.2.1/u"], "os_hash_algo": "sha256"}
+    return conductor.step("deploy", "write_image", {"image_info": image | {"os_hash_value": "1"}})
+
+
+def test_an_agent_that_is_killed_in_the_middle_of_a_write_comes_back_and_says_so(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start()
+    first = controller.heartbeat().body
+    conductor = Conductor(agent, first)
+    conductor.step("deploy", "erase_devices_metadata", wait=True)
+    killed = write_image(conductor)
+    agent.kill()
+    controller.token = "******"  # as a controller answers the second lookup of a boot
+    before = len(controller.seen)
+    agent.start()
+    deadline = time.monotonic() + 20
+    while not any("heartbeat" in s.path for s in controller.seen[before:]):
+        assert time.monotonic() < deadline, agent.log.read_text()
+        time.sleep(0.02)
+    second = controller.seen[-1].body
+    assert second["agent_token"] == TOKEN
+    assert second["agent_verify_ca"] == first["agent_verify_ca"]
+    erased, interrupted = Conductor(agent, second).commands()
+    assert erased["command_status"] == "SUCCEEDED"
+    assert interrupted["id"] == killed["id"]
+    assert interrupted["command_status"] == "FAILED"
+    assert "the agent was restarted in the middle of it" in interrupted["command_error"]["details"]
+    (agent.folder / "finish-write").touch()
+    assert write_image(Conductor(agent, second))["command_status"] == "RUNNING"
+
+
+def test_the_tail_of_a_deployment(agent: Agent, controller: FakeController) -> None:
+    (agent.folder / "finish-write").touch()
+    agent.start()
+    conductor = Conductor(agent, controller.heartbeat().body)
+    write_image(conductor)
+    controller.heartbeat(count=2)
+    uuids = conductor.order("standby.get_partition_uuids", wait=True).json()
+    assert uuids["command_result"] == {"root uuid": "0x12345678"}
+    boot = {"root_uuid": "0x12345678", "efi_system_part_uuid": None, "target_boot_mode": "uefi"}
+    installed = conductor.order("image.install_bootloader", boot, wait=True).json()
+    assert installed["command_status"] == "SUCCEEDED"
+    assert (agent.folder / "boot-entry").read_text().endswith("uefi")
+    assert conductor.order("standby.power_off", wait=True).json()["command_status"] == "RUNNING"
+    controller.heartbeat(count=4)
+    assert (agent.folder / "power").read_text() == "off"
+
+
+def test_logs_and_inventory_are_handed_out_without_the_token(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start(f"ipa-debug=1 ipa-agent-token={TOKEN}")
+    conductor = Conductor(agent, controller.heartbeat().body)
+    logs = conductor.order("log.collect_system_logs", wait=True).json()
+    assert len(logs["command_result"]["system_logs"]) > 1000
+    inventory = conductor.order("poll.get_hardware_info", wait=True).json()["command_result"]
+    assert inventory["interfaces"][0]["mac_address"] == MAC
+    assert inventory["disks"][0]["serial"] == "FAKE1"
+    requests_logged = agent.log.read_text()
+    assert "POST /v1/commands/" in requests_logged
+    assert TOKEN not in requests_logged
+
+
+def test_inspection_is_posted_first_and_its_answer_is_used_for_the_lookup(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start(f"ipa-inspection-callback-url={controller.url}/v1/continue_inspection")
+    controller.heartbeat()
+    posted = controller.wait_for("POST", "/v1/continue_inspection").body
+    assert set(posted) == {
+        "inventory",
+        "root_disk",
+        "boot_interface",
+        "configuration",
+        "logs",
+        "error",
+    }
+    assert posted["boot_interface"] == MAC
+    assert posted["root_disk"]["serial"] == "FAKE1"
+    assert posted["configuration"]["managers"] == [{"name": "fake_manager", "version": "1.0"}]
+    assert controller.wait_for("GET", "/v1/lookup").query["node_uuid"] == [NODE_UUID]
+
+
+def address_of(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
+
+
+def test_a_silent_client_holds_nobody_up(agent: Agent, controller: FakeController) -> None:
+    agent.start()
+    beat = controller.heartbeat().body
+    conductor = Conductor(agent, beat)
+    silent = [socket.create_connection(address_of(beat["callback_url"])) for _ in range(5)]
+    began = time.monotonic()
+    assert conductor.commands() == []
+    assert time.monotonic() - began < 5
+    for connection in silent:
+        connection.close()
+
+
+def test_the_controllers_oldest_tls_version_is_kept(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start()
+    beat = controller.heartbeat().body
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=beat["agent_verify_ca"])
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    address = address_of(beat["callback_url"])
+    with (
+        socket.create_connection(address) as plain,
+        pytest.raises(ssl.SSLError, match=r"(?i)protocol version"),
+    ):
+        context.wrap_socket(plain, server_hostname=address[0])
+    assert Conductor(agent, beat).commands() == []
+
+
+def test_plain_http_to_the_tls_port_is_dropped(agent: Agent, controller: FakeController) -> None:
+    agent.start()
+    beat = controller.heartbeat().body
+    plain = beat["callback_url"].replace("https://", "http://")
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{plain}/", timeout=10)
+    assert Conductor(agent, beat).commands() == []
+    assert "Traceback" not in agent.log.read_text()
+
+
+def certificate_text(pem: str, *wanted: str) -> str:
+    argv = ["openssl", "x509", "-noout", "-text", *wanted]
+    done = subprocess.run(argv, input=pem, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("curve", ["p256", "p384", "p521"])
+def test_the_certificate_is_for_this_address_and_valid_for_a_slow_clock(
+    agent: Agent, controller: FakeController, curve: str
+) -> None:
+    agent.start(f"ipa-tls-certificate-curve={curve}")
+    pem = controller.heartbeat().body["agent_verify_ca"]
+    text = certificate_text(pem)
+    assert "IP Address:127.0.0.1" in text
+    assert f"NIST CURVE: P-{curve[1:]}" in text
+    begin, end = (
+        ssl.cert_time_to_seconds(line.partition("=")[2])
+        for line in certificate_text(pem, "-dates").splitlines()
+        if line.startswith(("notBefore", "notAfter"))
+    )
+    assert begin == pytest.approx(time.time() - 3600, abs=120)
+    assert end == pytest.approx(time.time() + 30 * 86400, abs=120)
+
+
+def test_only_the_owner_can_read_what_is_kept(agent: Agent, controller: FakeController) -> None:
+    agent.start()
+    Conductor(agent, controller.heartbeat().body).order("standby.sync", wait=True)
+    kept = [p for p in (agent.folder / "state").rglob("*") if p.is_file()]
+    assert {p.suffix for p in kept} == {"", ".key", ".crt", ".json"}
+    assert [oct(p.stat().st_mode & 0o777) for p in kept] == ["0o600"] * len(kept)
+
+
+def test_a_second_address_of_the_controller_is_tried(
+    agent: Agent, controller: FakeController
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        agent.start(f"ipa-api-url={dead},{controller.url}")
+        controller.heartbeat()
+    assert f"controller found url={controller.url}" in agent.log.read_text()

@@ -1,0 +1,269 @@
+import base64
+import io
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.commands.bootloader import Bootloader
+from agent.commands.executor import CommandExecutor
+from agent.commands.identity import Identity
+from agent.commands.registry import CommandDependencies, build_commands
+from agent.commands.results import ResultStore
+from agent.commands.standby import Standby
+from agent.commands.system_logs import PROGRAMS, SystemLogs, redact
+from agent.commands.written_images import WrittenImages
+from agent.errors import BootloaderError, CommandFailed, InvalidRequest
+from agent.hardware.capabilities import HardwareManager, Phase, StepContext, WrittenImage
+from agent.hardware.registry import Hardware
+from agent.protocol.commands import CommandResult, CommandStatus
+from agent.system.power import NoPower
+from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
+
+IMAGE = {
+    "id": "user.qcow2",
+    "urls": ["http://192.0.2.1/user.qcow2"],
+    "disk_format": None,
+    "stream_raw_images": True,
+    "checksum": "7e75",
+    "os_hash_algo": "sha256",
+    "os_hash_value": "7e75",
+    "node_uuid": "75fe6cd1-cf03-4b03-86ab-565acbaafc15",
+}
+NODE: dict[str, Any] = {"uuid": "75fe6cd1-cf03-4b03-86ab-565acbaafc15", "properties": {}}
+WRITTEN = WrittenImage(disk=disk(), root_uuid="0x0000002a")
+
+
+class Desk:
+    """All commands on a machine of one imaginary disk."""
+
+    def __init__(self, folder: Path, *, standalone: bool = False) -> None:
+        self.machine = OneDisk()
+        self.folder = folder
+        self.contexts: list[StepContext] = []
+        self.identity = Identity(folder / "token")
+        self.written = WrittenImages(folder / "written-image.json")
+        deps = CommandDependencies(
+            hardware=Hardware([self._manager()]),
+            power=NoPower(),
+            identity=self.identity,
+            written=self.written,
+            system_logs=SystemLogs(FakeRunner({}), (), tuple),
+            hostname="ingot",
+            standalone=standalone,
+        )
+        self.executor = CommandExecutor(
+            build_commands(deps), ResultStore(folder / "commands"), lambda: None
+        )
+
+    def do(self, name: str, params: dict[str, Any]) -> CommandResult:
+        return self.executor.execute(name, params, wait=True)
+
+    def _manager(self) -> HardwareManager:
+        def note(context: StepContext) -> dict[str, str]:
+            self.contexts.append(context)
+            context.remember(WRITTEN)
+            return {"/dev/vda": "erased"}
+
+        return replace(
+            manager(steps=[step("erase", {Phase.CLEAN: 10, Phase.SERVICE: 0}, note)]),
+            disk_lister=self.machine,
+            image_writer=self.machine,
+            bootloader=self.machine,
+        )
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def execute(step: dict[str, Any], version: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"step": step, "node": NODE, "ports": [{"address": "x"}], "clean_version": version}
+
+
+def test_steps_are_listed_with_the_versions_of_their_managers(desk: Desk) -> None:
+    listed = desk.do("clean.get_clean_steps", {"node": NODE, "ports": []}).command_result
+    assert list(listed) == ["clean_steps", "hardware_manager_version"]
+    assert [s["step"] for s in listed["clean_steps"]["one"]] == ["erase"]
+    assert listed["hardware_manager_version"] == {"one": "1"}
+
+
+def test_a_step_gets_what_the_controller_sent_and_its_result_carries_the_step_back(
+    desk: Desk,
+) -> None:
+    sent = {"step": "erase", "interface": "deploy", "args": {"fast": True}, "requires_ramdisk": 1}
+    result = desk.do("clean.execute_clean_step", execute(sent, {"one": "1"}))
+    assert result.command_result == {"clean_result": {"/dev/vda": "erased"}, "clean_step": sent}
+    (context,) = desk.contexts
+    assert (context.node, context.args) == (NODE, {"fast": True})
+    assert desk.written.last() == WRITTEN
+
+
+def test_a_step_for_other_managers_is_not_run(desk: Desk) -> None:
+    result = desk.do("clean.execute_clean_step", execute({"step": "erase"}, {"one": "0.9"}))
+    assert result.command_status is CommandStatus.VERSION_MISMATCH
+    assert desk.contexts == []
+
+
+def test_an_unknown_step_fails_and_lists_the_known_ones(desk: Desk) -> None:
+    result = desk.do("clean.execute_clean_step", execute({"step": "polish"}))
+    assert "offered: deploy.erase" in result.command_error.details
+
+
+@pytest.mark.parametrize(
+    ("params", "complaint"),
+    [
+        ({"step": {}, "node": {}, "ports": []}, "execute_clean_step: step: .*`step`"),
+        ({"step": {"step": "erase"}, "ports": []}, "execute_clean_step: .*`node`"),
+        ({"step": "erase", "node": {}, "ports": []}, r"execute_clean_step: .*\$\.step"),
+    ],
+)
+def test_a_malformed_step_is_refused(desk: Desk, params: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidRequest, match=complaint):
+        desk.do("clean.execute_clean_step", params)
+
+
+def test_an_image_is_written_and_described_in_ironics_words(desk: Desk) -> None:
+    result = desk.do("standby.prepare_image", {"image_info": IMAGE, "configdrive": "H4sI"})
+    assert result.command_result == {
+        "result": "prepare_image: image (user.qcow2) written to device /dev/vda root_uuid=0x0000002a"
+    }
+    assert desk.machine.configdrives == ["H4sI"]
+    uuids = desk.do("standby.get_partition_uuids", {})
+    assert uuids.command_result == {"root uuid": "0x0000002a"}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"urls": []}, "image_info.urls is empty"),
+        ({"checksum": None, "os_hash_value": None}, "image user.qcow2 has no checksum"),
+        ({"id": None}, r"\$\.image_info\.id"),
+    ],
+)
+def test_an_image_that_cannot_be_written_safely_is_refused(
+    desk: Desk, change: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=complaint):
+        desk.do("standby.prepare_image", {"image_info": IMAGE | change})
+
+
+def test_before_an_image_was_written_there_are_no_partition_uuids(desk: Desk) -> None:
+    assert desk.do("standby.get_partition_uuids", {}).command_result == {}
+
+
+def test_a_restarted_agent_knows_what_was_written(desk: Desk) -> None:
+    written = replace(WRITTEN, efi_system_partition_uuid="ABCD-0123")
+    desk.written.remember(written)
+    later = Desk(desk.folder)
+    assert later.written.last() == written
+    assert later.do("standby.get_partition_uuids", {}).command_result == {
+        "root uuid": "0x0000002a",
+        "efi system partition uuid": "ABCD-0123",
+    }
+
+
+UEFI = {"root_uuid": "0x0000002a", "efi_system_part_uuid": None, "target_boot_mode": "uefi"}
+
+
+def test_boot_entries_are_made_for_the_disk_that_was_written(desk: Desk) -> None:
+    desk.written.remember(WRITTEN)
+    assert desk.do("image.install_bootloader", UEFI).command_result is None
+    assert desk.machine.booted == ["/dev/vda uefi"]
+
+
+def test_a_whole_disk_image_brings_its_own_boot_sector_on_bios(desk: Desk) -> None:
+    result = desk.do("image.install_bootloader", UEFI | {"target_boot_mode": "bios"})
+    assert result.command_status is CommandStatus.SUCCEEDED
+    assert desk.machine.booted == []
+
+
+@pytest.mark.parametrize("root_uuid", ["0x0000002b", "0x0000002a"])
+def test_without_the_image_that_is_meant_no_boot_entry_is_made(desk: Desk, root_uuid: str) -> None:
+    if root_uuid != WRITTEN.root_uuid:
+        desk.written.remember(WRITTEN)
+    result = desk.do("image.install_bootloader", UEFI | {"root_uuid": root_uuid})
+    assert result.command_error.type == "BootloaderError"
+    assert desk.machine.booted == []
+
+
+@pytest.mark.parametrize(("setting", "param"), [(True, None), (False, True)])
+def test_a_boot_loader_failure_is_ignored_when_told(
+    tmp_path: Path, setting: bool, param: bool | None
+) -> None:
+    written = WrittenImages(tmp_path / "none")
+    command = Bootloader(Hardware([manager()]), written, ignore_failure=setting)
+    job = command.install_bootloader(UEFI | {"ignore_bootloader_failure": param})
+    job(lambda _: None)
+
+
+def test_the_controllers_word_about_boot_loader_failures_wins(tmp_path: Path) -> None:
+    written = WrittenImages(tmp_path / "none")
+    command = Bootloader(Hardware([manager()]), written, ignore_failure=True)
+    with pytest.raises(BootloaderError, match="no image was written in this boot"):
+        command.install_bootloader(UEFI | {"ignore_bootloader_failure": False})(lambda _: None)
+
+
+def test_an_agent_without_a_controller_is_told_its_node(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, standalone=True)
+    info = {"node": NODE, "config": {"agent_token": "t" * 32, "heartbeat_timeout": 300}}
+    desk.do("poll.set_node_info", {"node_info": info})
+    assert (desk.identity.node, desk.identity.token) == (NODE, "t" * 32)
+
+
+def test_an_agent_with_a_controller_believes_nobody_else_about_its_node(desk: Desk) -> None:
+    with pytest.raises(InvalidRequest, match="only for an agent started with ipa-standalone=1"):
+        desk.do("poll.set_node_info", {"node_info": {"node": NODE}})
+
+
+def test_the_token_outlives_the_process(tmp_path: Path) -> None:
+    Identity(tmp_path / "token").learn_token("secret")
+    assert Identity(tmp_path / "token").token == "secret"
+    assert Identity(tmp_path / "token", "preset").token == "preset"
+    assert Identity(tmp_path / "other").token is None
+
+
+def test_power_commands_are_answered_before_the_machine_ends(desk: Desk) -> None:
+    answered = desk.do("standby.power_off", {})
+    assert answered.command_status is CommandStatus.RUNNING
+    assert desk.executor.result(answered.id, wait=True).command_status is CommandStatus.SUCCEEDED
+
+
+def test_every_command_of_the_road_is_there(desk: Desk) -> None:
+    names = [
+        c.name for c in Standby(Hardware([]), NoPower(), desk.written, desk.identity).commands()
+    ]
+    assert names == [
+        "standby.prepare_image",
+        "standby.get_partition_uuids",
+        "standby.run_image",
+        "standby.power_off",
+        "standby.sync",
+    ]
+
+
+def members_of(answer: dict[str, str]) -> dict[str, str]:
+    packed = io.BytesIO(base64.b64decode(answer["system_logs"]))
+    with tarfile.open(fileobj=packed) as archive:
+        files = {m.name: archive.extractfile(m) for m in archive.getmembers()}
+        return {name: file.read().decode() for name, file in files.items() if file is not None}
+
+
+def test_system_logs_have_every_programs_output_and_no_secret(tmp_path: Path) -> None:
+    answers: dict[str, str | CommandFailed] = {" ".join(argv): "fine" for _, argv in PROGRAMS}
+    answers["cat /proc/cmdline"] = 'ipa-agent-token=preset rootpwd="a b" quiet'
+    answers["mount"] = CommandFailed("mount: program not found")
+    (tmp_path / "agent.log").write_text("token is TOPSECRET here")
+    logs = SystemLogs(FakeRunner(answers), (f"{tmp_path}/*.log",), lambda: ("TOPSECRET", None))
+    members = members_of(logs.collect())
+    assert members["kernel_command_line"] == "ipa-agent-token=****** rootpwd=****** quiet"
+    assert members["mount"] == "mount: program not found\n"
+    assert members[f"files{tmp_path}/agent.log"] == "token is ****** here"
+    assert set(members) >= {name for name, _ in PROGRAMS}
+
+
+def test_redaction_leaves_everything_else_alone() -> None:
+    assert redact("ipa-debug=1 token", ()) == "ipa-debug=1 token"

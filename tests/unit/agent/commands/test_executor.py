@@ -1,0 +1,210 @@
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent.commands.command import Command, Job, Kind, Params, catalogue
+from agent.commands.executor import CommandExecutor
+from agent.commands.results import ResultStore
+from agent.errors import AgentBusy, DiskInUse, InvalidRequest, NotFound, VersionMismatch
+from agent.hardware.capabilities import ProgressSink
+from agent.protocol.commands import CommandStatus, Progress
+
+
+class Bench:
+    """An executor with a few commands; ``slow`` ends when ``release`` is set."""
+
+    def __init__(self, directory: Path) -> None:
+        self.release = threading.Event()
+        self.started = threading.Event()
+        self.finished: list[str] = []
+        self.directory = directory
+        self.executor = self.build()
+
+    def build(self) -> CommandExecutor:
+        def slow(progress: ProgressSink) -> str:
+            progress(Progress(phase="write", bytes_done=1, bytes_total=2))
+            self.started.set()
+            self.release.wait(10)
+            return "done"
+
+        def raises(error: Exception) -> Job:
+            def fail(_progress: ProgressSink) -> None:
+                raise error
+
+            return fail
+
+        def checked(params: Params) -> Job:
+            if "size" not in params:
+                raise InvalidRequest("size is missing")
+            return lambda _: params["size"]
+
+        table: dict[str, tuple[Kind, Callable[[Params], Job]]] = {
+            "a.slow": (Kind.ASYNC, lambda _: slow),
+            "a.last": (Kind.LAST, lambda _: slow),
+            "a.text": (Kind.SYNC, lambda _: lambda _: "hello"),
+            "a.pair": (Kind.SYNC, lambda _: lambda _: {"pair": (1, 2)}),
+            "a.nothing": (Kind.SYNC, lambda _: lambda _: None),
+            "a.checked": (Kind.SYNC, checked),
+            "a.refused": (Kind.ASYNC, lambda _: raises(DiskInUse("/dev/vda: in use; unmount it"))),
+            "a.outdated": (Kind.ASYNC, lambda _: raises(VersionMismatch("other managers"))),
+            "a.bug": (Kind.ASYNC, lambda _: raises(KeyError("serial"))),
+            "a.unspeakable": (Kind.SYNC, lambda _: lambda _: object()),
+        }
+        commands = [Command(name=n, kind=k, prepare=p) for n, (k, p) in table.items()]
+        return CommandExecutor(
+            catalogue(commands), ResultStore(self.directory), lambda: self.finished.append("x")
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.release.set()
+
+
+def test_a_synchronous_command_is_answered_with_its_result(bench: Bench) -> None:
+    result = bench.executor.execute("a.text", {})
+    assert result.command_status is CommandStatus.SUCCEEDED
+    assert (result.command_name, result.command_result) == ("text", {"result": "hello"})
+    assert bench.finished == []
+
+
+@pytest.mark.parametrize(("name", "expected"), [("a.nothing", None), ("a.pair", {"pair": [1, 2]})])
+def test_results_are_plain_json_values(bench: Bench, name: str, expected: Any) -> None:
+    result = bench.executor.execute(name, {}).command_result
+    assert msgspec.json.decode(msgspec.json.encode(result)) == expected
+
+
+def test_an_asynchronous_command_is_answered_at_once_and_shows_its_progress(bench: Bench) -> None:
+    started = bench.executor.execute("a.slow", {})
+    assert started.command_status is CommandStatus.RUNNING
+    bench.started.wait(10)
+    running = bench.executor.result(started.id)
+    assert running.progress == Progress(phase="write", bytes_done=1, bytes_total=2)
+    bench.release.set()
+    ended = bench.executor.result(started.id, wait=True)
+    assert ended.command_status is CommandStatus.SUCCEEDED
+    assert (ended.command_result, ended.progress) == ({"result": "slow: done"}, None)
+    assert bench.finished == ["x"]
+
+
+def test_waiting_for_an_asynchronous_command_returns_its_end(bench: Bench) -> None:
+    bench.release.set()
+    ended = bench.executor.execute("a.slow", {}, wait=True)
+    assert ended.command_status is CommandStatus.SUCCEEDED
+
+
+def test_the_command_that_ends_the_machine_is_never_waited_for(bench: Bench) -> None:
+    answered = bench.executor.execute("a.last", {}, wait=True)
+    assert answered.command_status is CommandStatus.RUNNING
+
+
+def test_while_a_command_runs_another_is_refused_in_ironics_words(bench: Bench) -> None:
+    bench.executor.execute("a.slow", {})
+    with pytest.raises(AgentBusy, match=r"^Agent is busy: executing command slow$"):
+        bench.executor.execute("a.text", {})
+    assert len(bench.executor.results()) == 1
+
+
+def test_parameters_are_checked_before_anything_is_recorded(bench: Bench) -> None:
+    with pytest.raises(InvalidRequest, match="size is missing"):
+        bench.executor.execute("a.checked", {})
+    assert bench.executor.results() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "complaint"),
+    [
+        ("text", InvalidRequest, "not of the form <namespace>.<command>"),
+        ("a.other", InvalidRequest, r"no command 'a\.other'; known: a\.bug"),
+        ("b.text", NotFound, "no command namespace 'b'; known: a"),
+    ],
+)
+def test_an_unknown_command_is_refused(
+    bench: Bench, name: str, error: type[Exception], complaint: str
+) -> None:
+    with pytest.raises(error, match=complaint):
+        bench.executor.execute(name, {})
+
+
+def test_an_unknown_id_is_not_found(bench: Bench) -> None:
+    with pytest.raises(NotFound, match="no command with the id 'x'"):
+        bench.executor.result("x")
+
+
+def test_a_failure_says_what_and_why(bench: Bench) -> None:
+    failed = bench.executor.execute("a.refused", {}, wait=True)
+    assert failed.command_status is CommandStatus.FAILED
+    assert failed.command_error.type == "DiskInUse"
+    assert failed.command_error.code == 500
+    assert failed.command_error.message == "refused failed"
+    assert failed.command_error.details == "/dev/vda: in use; unmount it"
+    assert bench.finished == ["x"]
+
+
+def test_other_hardware_managers_than_the_controller_knows_are_a_status_of_their_own(
+    bench: Bench,
+) -> None:
+    result = bench.executor.execute("a.outdated", {}, wait=True)
+    assert result.command_status == "CLEAN_VERSION_MISMATCH"
+    assert result.command_error.code == 409
+
+
+def test_a_bug_is_a_failure_that_says_where_it_happened(bench: Bench) -> None:
+    failed = bench.executor.execute("a.bug", {}, wait=True)
+    assert failed.command_error.type == "KeyError"
+    assert "unexpected KeyError: 'serial' at" in failed.command_error.details
+    assert "test_executor.py" in failed.command_error.details
+
+
+def test_a_result_that_is_no_json_fails_its_own_command_only(bench: Bench) -> None:
+    assert bench.executor.execute("a.unspeakable", {}).command_status is CommandStatus.FAILED
+    assert bench.executor.execute("a.text", {}).command_status is CommandStatus.SUCCEEDED
+
+
+def test_results_outlive_the_process_in_their_order(bench: Bench) -> None:
+    first = bench.executor.execute("a.text", {})
+    second = bench.executor.execute("a.refused", {}, wait=True)
+    later = bench.build()
+    assert [r.id for r in later.results()] == [first.id, second.id]
+    assert later.results()[1].command_error["details"] == "/dev/vda: in use; unmount it"
+    third = later.execute("a.nothing", {})
+    assert [r.id for r in bench.build().results()] == [first.id, second.id, third.id]
+
+
+def test_a_command_that_ran_when_the_process_ended_is_failed_and_does_not_block(
+    bench: Bench,
+) -> None:
+    running = bench.executor.execute("a.slow", {})
+    later = bench.build()
+    result = later.result(running.id, wait=True)
+    assert result.command_status is CommandStatus.FAILED
+    assert result.command_error.type == "AgentRestarted"
+    assert "restarted in the middle" in result.command_error.details
+    assert later.execute("a.text", {}).command_status is CommandStatus.SUCCEEDED
+
+
+def test_an_unreadable_result_file_is_left_out(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = bench.executor.execute("a.text", {})
+    (bench.directory / "000000.json").write_text("{")
+    assert [r.id for r in bench.build().results()] == [kept.id]
+    assert "result file unreadable" in caplog.messages
+
+
+def test_a_full_file_system_does_not_fail_a_command(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.directory.rmdir()
+    bench.directory.write_text("not a folder")
+    result = bench.executor.execute("a.text", {})
+    assert result.command_status is CommandStatus.SUCCEEDED
+    assert "result not kept" in caplog.messages
+    bench.directory.unlink()
+    bench.directory.mkdir()

@@ -1,0 +1,118 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.errors import PluginError
+from agent.hardware.capabilities import Phase, Support
+from agent.hardware.devices import BlockDevice, BmcAddresses
+from agent.hardware.registry import Hardware, load_hardware, rank
+from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
+
+
+def test_better_support_comes_first_then_the_name() -> None:
+    ranked = rank(
+        [
+            manager("b"),
+            manager("c", Support.SERVICE_PROVIDER),
+            manager("a"),
+            manager("d", Support.MAINLINE),
+        ]
+    )
+    assert [m.name for m in ranked] == ["c", "d", "a", "b"]
+
+
+def test_two_managers_of_one_name_are_an_error() -> None:
+    with pytest.raises(PluginError, match="two hardware managers are called 'a'"):
+        rank([manager("a"), manager("a", Support.MAINLINE)])
+
+
+def test_a_manager_with_two_steps_of_one_name_is_an_error() -> None:
+    twice = [step("x", {Phase.CLEAN: 1}), step("x", {Phase.DEPLOY: 1})]
+    with pytest.raises(PluginError, match=r"a has two steps deploy\.x"):
+        rank([manager("a", steps=twice)])
+
+
+def test_the_first_manager_that_offers_a_capability_is_asked() -> None:
+    class Other(OneDisk):
+        def list_disks(self) -> tuple[BlockDevice, ...]:
+            return (disk("/dev/other"),)
+
+    generic = replace(manager("generic"), disk_lister=OneDisk(), image_writer=OneDisk())
+    special = replace(manager("special", Support.MAINLINE), disk_lister=Other())
+    hardware = Hardware([generic, special])
+    assert [str(d.path) for d in hardware.disks()] == ["/dev/other"]
+    assert hardware.image_writer() is generic.image_writer
+    assert hardware.versions() == {"special": "1", "generic": "1"}
+
+
+def test_a_capability_that_nobody_offers_is_an_error_that_names_the_managers() -> None:
+    hardware = Hardware([manager("generic")])
+    for ask, does in (
+        (hardware.disks, "lists disks"),
+        (hardware.nics, "lists network interfaces"),
+        (hardware.machine_reader, "reads what the machine is made of"),
+        (hardware.image_writer, "writes images"),
+        (hardware.eraser, "erases whole disks"),
+        (hardware.metadata_eraser, "erases disk metadata"),
+        (hardware.bootloader, "makes the firmware boot a disk"),
+    ):
+        with pytest.raises(PluginError, match=rf"no hardware manager {does} \(loaded: generic 1\)"):
+            ask()
+
+
+def test_a_machine_without_a_bmc_locator_has_no_known_bmc() -> None:
+    assert Hardware([manager()]).bmc_addresses() == BmcAddresses()
+
+
+PLUGIN = """
+from agent.hardware.capabilities import HardwareManager, Support
+def good(runner): return HardwareManager(name="good", version="2", support=Support.MAINLINE)
+def elsewhere(runner): return None
+def wrong(runner): return "a manager"
+def failing(runner): raise OSError("no such device")
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Install a distribution with the given entry points below a folder of its own; return its group."""
+
+    def do(*probes: str) -> str:
+        group = f"ingot.test.{tmp_path.name}"
+        name = f"ingot_plugin_{tmp_path.name}"
+        (tmp_path / f"{name}.py").write_text(PLUGIN)
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        lines = [f"{probe} = {name}:{probe}" for probe in probes]
+        (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        return group
+
+    return do
+
+
+def test_plug_ins_are_found_by_entry_point_and_asked_for_their_hardware(
+    install: Callable[..., str],
+) -> None:
+    hardware = load_hardware(FakeRunner({}), install("good", "elsewhere"))
+    assert hardware.versions() == {"good": "2"}
+
+
+@pytest.mark.parametrize(
+    ("probe", "complaint"),
+    [
+        ("missing", r"hardware manager missing \(.*:missing\) cannot be loaded: AttributeError"),
+        ("wrong", "wrong returned a str, not a HardwareManager"),
+        ("failing", "failing failed while it looked for its hardware: OSError: no such device"),
+        ("elsewhere", "no hardware manager of group .* is for this machine"),
+    ],
+)
+def test_a_plug_in_that_cannot_be_used_stops_the_agent_with_its_name(
+    install: Callable[..., str], probe: str, complaint: str
+) -> None:
+    with pytest.raises(PluginError, match=complaint):
+        load_hardware(FakeRunner({}), install(probe))

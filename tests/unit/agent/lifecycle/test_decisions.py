@@ -1,0 +1,100 @@
+"""What the life of the agent is decided by, apart from the network."""
+
+import pytest
+
+from agent.cli import parse_bind
+from agent.errors import LookupFailed, SettingError
+from agent.hardware.devices import NetworkInterface
+from agent.lifecycle.addresses import callback_url, interface_address
+from agent.lifecycle.controller_client import older, refusal_text
+from agent.lifecycle.heartbeat import next_beat_in
+from agent.lifecycle.lookup import delay_after
+from agent.lifecycle.readiness import order_macs
+
+
+def high(_low: float, high: float) -> float:
+    return high
+
+
+def low(low: float, _high: float) -> float:
+    return low
+
+
+def test_the_pause_between_lookups_doubles_up_to_a_minute() -> None:
+    longest = [delay_after(n, 404, 1.0, high) for n in range(1, 9)]
+    assert longest == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert delay_after(8, 404, 1.0, low) == 1.0
+    assert delay_after(10_000, None, 1.0, high) == 60
+
+
+def test_a_node_that_is_being_worked_on_is_asked_for_again_soon() -> None:
+    assert [delay_after(n, 409, 1.0, high) for n in range(1, 6)] == [2, 5, 10, 30, 30]
+
+
+def test_the_controller_hears_of_us_two_to_three_times_in_its_timeout() -> None:
+    assert next_beat_in(succeeded=True, heartbeat_timeout_s=300, uniform=low) == 90
+    assert next_beat_in(succeeded=True, heartbeat_timeout_s=300, uniform=high) == 180
+    assert next_beat_in(succeeded=False, heartbeat_timeout_s=300, uniform=high) == 10
+
+
+def test_versions_are_numbers_and_not_text() -> None:
+    assert older("1.115", "1.68") == "1.68"
+    assert older("1.9", "1.68") == "1.9"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error_message": "{\\"faultcode\\": \\"Client\\", \\"faultstring\\": \\"no such node\\"}"}',
+        b'{"error_message": {"faultcode": "Client", "faultstring": "no such node"}}',
+        b'{"error_message": "no such node"}',
+        b"no such node\n",
+    ],
+)
+def test_what_the_controller_said_is_found_in_every_shape_of_error(body: bytes) -> None:
+    assert refusal_text(body) == "no such node"
+
+
+def test_an_ipv6_address_is_put_into_brackets() -> None:
+    assert callback_url("https", "fd00::1", 9999) == "https://[fd00::1]:9999"
+    assert callback_url("http", "192.0.2.1", 80) == "http://192.0.2.1:80"
+
+
+def nic(name: str, mac: str, ipv4: str | None = None) -> NetworkInterface:
+    return NetworkInterface(name=name, mac=mac, has_carrier=True, ipv4=ipv4)
+
+
+def test_the_interface_the_machine_was_booted_from_comes_first() -> None:
+    nics = [nic("a", "00:00:00:00:00:01"), nic("b", "00:00:00:00:00:02"), nic("c", "")]
+    assert order_macs(nics, "00:00:00:00:00:02") == ("00:00:00:00:00:02", "00:00:00:00:00:01")
+    assert order_macs(nics, None) == ("00:00:00:00:00:01", "00:00:00:00:00:02")
+    assert order_macs([], "00:00:00:00:00:02") == ()
+
+
+def test_the_address_of_a_named_interface_is_taken_or_the_others_are_listed() -> None:
+    nics = [nic("eth0", "x"), nic("eth1", "y", "192.0.2.7")]
+    assert interface_address(nics, "eth1") == "192.0.2.7"
+    with pytest.raises(LookupFailed, match=r"eth0 \(no address\), eth1 \(192\.0\.2\.7\)"):
+        interface_address(nics, "eth0")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1", {"listen_host": "127.0.0.1"}),
+        ("127.0.0.1:0", {"listen_host": "127.0.0.1", "listen_port": 0}),
+        ("[::1]:99", {"listen_host": "::1", "listen_port": 99}),
+        ("[::1]", {"listen_host": "::1"}),
+        ("::1", {"listen_host": "::1"}),
+        (":9999", {"listen_host": "", "listen_port": 9999}),
+    ],
+)
+def test_an_address_to_serve_on_is_a_host_with_or_without_a_port(
+    text: str, expected: dict[str, object]
+) -> None:
+    assert parse_bind(text) == expected
+
+
+def test_a_port_is_a_number() -> None:
+    with pytest.raises(SettingError, match="'http' is not a port number"):
+        parse_bind("127.0.0.1:http")
