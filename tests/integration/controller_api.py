@@ -1,0 +1,97 @@
+"""The controller's API on a real database, without an engine: what the tests of the API stand on."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from controller.api.app import create_app
+from controller.bmc.registry import load_drivers
+from controller.settings import Settings
+from controller.store.conductors import report_alive
+from controller.store.database import Store
+from controller.store.migrate import migrate
+from controller.store.nodes import get_node
+from controller.workflow.services import Services
+
+LATEST = "1.115"
+
+
+@dataclass
+class Api:
+    """A client of an application on a database of its own."""
+
+    services: Services
+    client: FlaskClient
+    woken: list[int] = field(default_factory=list)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        version: str | None = LATEST,
+        data: bytes | None = None,
+    ) -> TestResponse:
+        """Send a request; ``body`` as JSON, or ``data`` as it is."""
+        headers = {} if version is None else {"X-OpenStack-Ironic-API-Version": version}
+        sent = data if data is not None else None if body is None else json.dumps(body)
+        return self.client.open(
+            path, method=method, data=sent, headers=headers, content_type="application/json"
+        )
+
+    def ok(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """Send a request that must succeed; returns the document, ``None`` for an empty reply."""
+        reply = self.call(method, path, body, **options)
+        assert reply.status_code < 300, reply.get_data(as_text=True)
+        return reply.get_json() if reply.data else None
+
+    def error(self, status: int, method: str, path: str, body: Any = None, **options: Any) -> str:
+        """Send a request that must fail with ``status``; returns the words of the fault."""
+        reply = self.call(method, path, body, **options)
+        assert reply.status_code == status, reply.get_data(as_text=True)
+        fault = json.loads(reply.get_json()["error_message"])
+        assert fault["faultcode"] == ("Server" if status >= 500 else "Client")
+        assert fault["debuginfo"] is None
+        words = fault["faultstring"]
+        assert isinstance(words, str)
+        return words
+
+    def node(self, **values: Any) -> dict[str, Any]:
+        """Create a node of the fake driver."""
+        created = self.ok("POST", "/v1/nodes", {"driver": "fake-hardware"} | values)
+        assert isinstance(created, dict)
+        return created
+
+    def set_row(self, ident: str, **columns: Any) -> None:
+        """Write into the node's row what only the engine writes."""
+        with self.services.store.edit() as session:
+            node = get_node(session, ident)
+            for name, value in columns.items():
+                setattr(node, name, value)
+
+
+def make_services(directory: Path, woken: list[int], **settings: Any) -> Services:
+    """Return services on a fresh SQLite file; the clock stands unless the store's is used."""
+    store = Store(f"sqlite:///{directory / 'api.sqlite'}")
+    migrate(store)
+    report_alive(store, "lab-1", ["fake-hardware", "ipmi"], started=True)
+    return Services(
+        store=store,
+        settings=Settings(state_directory=str(directory), **settings),
+        drivers=load_drivers(),
+        wake=lambda: woken.append(1),
+        clock=store.clock,
+        hostname="lab-1",
+    )
+
+
+def make_api(directory: Path, **settings: Any) -> Api:
+    """Return a client of a fresh application."""
+    woken: list[int] = []
+    services = make_services(directory, woken, **settings)
+    return Api(services=services, client=create_app(services).test_client(), woken=woken)

@@ -1,0 +1,152 @@
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from tests.integration.controller_api import LATEST, Api, make_api
+
+RANGE = {
+    "X-OpenStack-Ironic-API-Minimum-Version": "1.1",
+    "X-OpenStack-Ironic-API-Maximum-Version": LATEST,
+}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    made = make_api(tmp_path)
+    yield made
+    made.services.store.close()
+
+
+def test_the_root_document_is_what_discovery_expects(api: Api) -> None:
+    root = api.ok("GET", "/", version=None)
+    (version,) = root["versions"]
+    assert version == root["default_version"]
+    assert version["id"] == "v1"
+    assert version["status"] == "CURRENT"
+    assert (version["min_version"], version["version"]) == ("1.1", LATEST)
+    assert version["links"] == [{"href": "http://localhost/v1/", "rel": "self"}]
+
+
+def test_the_version_document_lists_what_the_version_has(api: Api) -> None:
+    new = api.ok("GET", "/v1/")
+    assert new["version"]["version"] == LATEST
+    assert new["media_types"]["base"] == "application/json"
+    assert {"nodes", "ports", "lookup", "conductors", "continue_inspection"} <= set(new)
+    assert "conductors" not in api.ok("GET", "/v1", version="1.48")
+
+
+def test_every_reply_says_which_versions_there_are(api: Api) -> None:
+    for path in ("/", "/v1", "/v1/nodes", "/v1/nodes/none", "/v1/nothing"):
+        reply = api.call("GET", path)
+        assert {name: reply.headers[name] for name in RANGE} == RANGE
+        assert reply.headers["X-OpenStack-Ironic-API-Version"] == LATEST
+        assert reply.headers["Openstack-Request-Id"].startswith("req-")
+
+
+@pytest.mark.parametrize("version", ["1.116", "2.1", "abc"])
+def test_a_version_that_is_not_served_is_406_with_the_range(api: Api, version: str) -> None:
+    words = api.error(406, "GET", "/v1/nodes", version=version)
+    assert version in words
+    reply = api.call("GET", "/v1/nodes", version=version)
+    assert {name: reply.headers[name] for name in RANGE} == RANGE
+
+
+def test_the_standard_version_header_counts_too(api: Api) -> None:
+    api.node(name="one")
+    reply = api.client.get("/v1/nodes/one", headers={"OpenStack-API-Version": "baremetal 1.5"})
+    assert reply.headers["X-OpenStack-Ironic-API-Version"] == "1.5"
+    assert "name" in reply.get_json()
+    assert "clean_step" not in reply.get_json()
+
+
+def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
+    assert api.call("GET", "/v1/conductors", version="1.48").status_code == 404
+    (one,) = api.ok("GET", "/v1/conductors", version="1.49")["conductors"]
+    assert one["hostname"] == "lab-1"
+    assert one["alive"] is True
+    assert api.ok("GET", "/v1/conductors/lab-1")["drivers"] == ["fake-hardware", "ipmi"]
+    assert "nope" in api.error(404, "GET", "/v1/conductors/nope")
+
+
+def test_what_is_not_there_is_an_error_in_the_clients_form(api: Api) -> None:
+    assert "/v1/nothing" in api.error(404, "GET", "/v1/nothing")
+    assert "DELETE" in api.error(405, "DELETE", "/v1/nodes")
+    assert api.call("DELETE", "/v1/nodes").headers["Allow"]
+
+
+def test_too_deep_and_too_large_bodies_are_refused_flatly(api: Api) -> None:
+    deep = b'{"extra":' * 30 + b"1" + b"}" * 30
+    reply = api.call("POST", "/v1/nodes", data=deep)
+    assert reply.status_code == 400
+    assert set(reply.get_json()) == {"faultcode", "faultstring"}
+    reply = api.call("POST", "/v1/nodes", data=b'"' + b"x" * (1 << 20) + b'"')
+    assert reply.status_code == 413
+    assert reply.get_json()["faultcode"] == "Client"
+
+
+def test_a_large_config_drive_is_taken_where_it_belongs(api: Api) -> None:
+    node = api.node()
+    drive = base64.b64encode(b"x" * (3 << 20)).decode()
+    body = json.dumps({"target": "provide", "configdrive": drive}).encode()
+    path = f"/v1/nodes/{node['uuid']}/states/provision"
+    assert api.call("PUT", path, data=body).status_code != 413
+
+
+def test_malformed_json_is_the_clients_fault(api: Api) -> None:
+    for path in ("/v1/nodes", "/v1/ports", "/v1/continue_inspection"):
+        assert "not valid JSON" in api.error(400, "POST", path, data=b"{bad")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["chassis", "portgroups", "allocations", "deploy_templates", "runbooks", "inspection_rules"],
+)
+def test_collections_that_are_not_served_are_empty_and_refuse_more(api: Api, name: str) -> None:
+    assert api.ok("GET", f"/v1/{name}") == {name: []}
+    assert "not served yet" in api.error(400, "POST", f"/v1/{name}", {})
+    assert "not served" in api.error(404, "GET", f"/v1/{name}/one")
+
+
+def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
+    drivers = {one["name"]: one for one in api.ok("GET", "/v1/drivers")["drivers"]}
+    assert set(drivers) == {"fake-hardware", "ipmi"}
+    assert drivers["ipmi"]["hosts"] == ["lab-1"]
+    ipmi = api.ok("GET", "/v1/drivers/ipmi")
+    assert ipmi["default_boot_interface"] == "ipxe"
+    assert "direct" in ipmi["enabled_deploy_interfaces"]
+    assert "ipmi_address" in api.ok("GET", "/v1/drivers/ipmi/properties")
+    assert "valid: fake-hardware, ipmi" in api.error(404, "GET", "/v1/drivers/nope")
+    assert "default_boot_interface" not in api.ok("GET", "/v1/drivers/ipmi", version="1.29")
+
+
+def test_an_unexpected_failure_is_500_and_names_the_request(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.services.store.engine.dispose()
+    with api.services.store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE conductors")
+    words = api.error(500, "GET", "/v1/conductors")
+    assert "under request req-" in words
+    assert "SELECT" not in words
+    assert "request failed unexpectedly" in caplog.text
+
+
+def test_with_basic_authentication_only_the_ramdisk_and_discovery_are_open(tmp_path: Path) -> None:
+    path = tmp_path / "htpasswd"
+    path.write_text("ann:" + bcrypt.hashpw(b"pw", bcrypt.gensalt(4)).decode() + "\n")
+    api = make_api(tmp_path, auth_strategy="http_basic", htpasswd_file=str(path))
+    assert api.call("GET", "/").status_code == 200
+    assert api.call("GET", "/v1/").status_code == 200
+    assert api.call("GET", "/v1/lookup?addresses=52:54:00:00:00:01").status_code == 404
+    for closed in ("/v1/nodes", "/nodes/", "/v1/nodes/", "/v1/drivers", "/v1/nothing"):
+        reply = api.call("GET", closed)
+        assert reply.status_code == 401, closed
+        assert reply.headers["WWW-Authenticate"].startswith("Basic")
+        assert {name: reply.headers[name] for name in RANGE} == RANGE
+    welcome = {"Authorization": "Basic " + base64.b64encode(b"ann:pw").decode()}
+    assert api.client.get("/v1/nodes", headers=welcome).status_code == 200
+    api.services.store.close()

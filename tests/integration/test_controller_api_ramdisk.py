@@ -1,0 +1,117 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.controller_api import Api, make_api
+
+MAC = "52:54:00:aa:00:01"
+LOOKUP = f"/v1/lookup?addresses={MAC},junk"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    made = make_api(tmp_path, agent_require_tls=False)
+    yield made
+    made.services.store.close()
+
+
+@pytest.fixture
+def node(api: Api) -> str:
+    uuid = str(api.node(name="one", properties={"cpu_arch": "x86_64"})["uuid"])
+    api.ok("POST", "/v1/ports", {"node_uuid": uuid, "address": MAC})
+    return uuid
+
+
+def test_a_booted_ramdisk_finds_its_node_and_gets_its_token_once(api: Api, node: str) -> None:
+    api.set_row(node, provision_state="clean wait", target_provision_state="available")
+    found = api.ok("GET", LOOKUP, version="1.62")
+    assert found["node"]["uuid"] == node
+    assert found["node"]["properties"] == {"cpu_arch": "x86_64"}
+    assert found["node"]["links"][0]["href"].endswith(node)
+    assert found["config"]["heartbeat_timeout"] > 0
+    assert found["config"]["agent_token_required"] is True
+    assert {"metrics", "metrics_statsd", "agent_containers"} <= set(found["config"])
+    token = found["config"]["agent_token"]
+    assert len(token) > 30
+    assert api.ok("GET", LOOKUP, version="1.62")["config"]["agent_token"] == "******"
+    shown = api.call("GET", f"/v1/nodes/{node}").get_data(as_text=True)
+    assert token not in shown
+
+
+def test_a_stranger_and_an_idle_node_get_the_same_bare_answer(api: Api, node: str) -> None:
+    idle = api.call("GET", LOOKUP, version="1.62")
+    stranger = api.call("GET", "/v1/lookup?addresses=52:54:00:aa:00:99", version="1.62")
+    assert idle.status_code == stranger.status_code == 404
+    assert idle.data == stranger.data
+    history = api.ok("GET", f"/v1/nodes/{node}/history")["history"]
+    assert any("lookup refused in state enroll" in one["event"] for one in history)
+
+
+@pytest.mark.parametrize("query", ["", "?addresses=junk", "?addresses="])
+def test_a_lookup_without_any_address_is_malformed(api: Api, query: str) -> None:
+    assert "At least one of" in api.error(400, "GET", f"/v1/lookup{query}")
+
+
+def test_an_api_version_without_ramdisks_has_no_lookup(api: Api, node: str) -> None:
+    api.set_row(node, provision_state="clean wait")
+    assert api.call("GET", LOOKUP, version="1.21").status_code == 404
+    assert api.ok("GET", LOOKUP, version="1.31")["config"]["agent_token"] is None
+    assert api.call("POST", f"/v1/heartbeat/{node}", {}, version="1.21").status_code == 404
+
+
+def beat(token: str) -> dict[str, Any]:
+    return {
+        "callback_url": "http://10.0.0.5:9999",
+        "agent_token": token,
+        "agent_version": "13.0.0",
+    }
+
+
+def test_a_heartbeat_with_the_right_token_is_taken(api: Api, node: str) -> None:
+    api.set_row(node, provision_state="clean wait", target_provision_state="available")
+    token = api.ok("GET", LOOKUP, version="1.62")["config"]["agent_token"]
+    reply = api.call("POST", f"/v1/heartbeat/{node}", beat(token), version="1.68")
+    assert reply.status_code == 202
+    assert reply.data == b""
+    info = api.ok("GET", f"/v1/nodes/{node}")["driver_internal_info"]
+    assert info["agent_url"] == "http://10.0.0.5:9999"
+
+
+def test_a_heartbeat_that_is_not_right_is_refused_with_the_reason(api: Api, node: str) -> None:
+    api.set_row(node, provision_state="clean wait", target_provision_state="available")
+    token = api.ok("GET", LOOKUP, version="1.62")["config"]["agent_token"]
+    path = f"/v1/heartbeat/{node}"
+    assert "token" in api.error(400, "POST", path, beat("wrong"), version="1.68")
+    assert "callback_url" in api.error(400, "POST", path, {"agent_token": token}, version="1.68")
+    assert "agent_version" in api.error(
+        400, "POST", path, beat(token) | {"agent_version": 13}, version="1.68"
+    )
+    assert "agent_verify_ca" in api.error(
+        400, "POST", path, beat(token) | {"agent_verify_ca": "x"}, version="1.62"
+    )
+    assert "nope" in api.error(404, "POST", "/v1/heartbeat/nope", beat(token), version="1.68")
+    assert "agent_url" not in api.ok("GET", f"/v1/nodes/{node}")["driver_internal_info"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"inventory": {}},
+        {"inventory": {"interfaces": []}},
+        {"inventory": {"interfaces": [{"mac_address": 5}]}},
+        {"inventory": "x"},
+    ],
+)
+def test_an_inspection_without_interfaces_is_malformed(api: Api, body: dict[str, Any]) -> None:
+    words = api.error(400, "POST", "/v1/continue_inspection", body, version=None)
+    assert "inventory.interfaces" in words
+
+
+def test_inspection_results_are_served_at_the_oldest_and_the_newer_versions_only(api: Api) -> None:
+    body = {"inventory": {"interfaces": [{"mac_address": MAC}]}}
+    for version in (None, "1.50", "1.84"):
+        reply = api.call("POST", "/v1/continue_inspection", body, version=version)
+        assert reply.status_code == 404

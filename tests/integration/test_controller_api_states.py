@@ -1,0 +1,154 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.controller_api import Api, make_api
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    made = make_api(tmp_path)
+    yield made
+    made.services.store.close()
+
+
+@pytest.fixture
+def node(api: Api) -> str:
+    return f"/v1/nodes/{api.node(name='one')['uuid']}"
+
+
+def test_managing_a_node_makes_it_due_and_answers_where_to_look(api: Api, node: str) -> None:
+    reply = api.call("PUT", f"{node}/states/provision", {"target": "manage"})
+    assert reply.status_code == 202
+    assert reply.data == b""
+    assert reply.headers["Location"] == f"http://localhost{node}/states"
+    states = api.ok("GET", f"{node}/states")
+    assert states["provision_state"] == "verifying"
+    assert states["target_provision_state"] == "manageable"
+    assert api.woken
+
+
+def test_a_verb_that_the_state_forbids_is_refused_with_those_that_are_possible(
+    api: Api, node: str
+) -> None:
+    words = api.error(400, "PUT", f"{node}/states/provision", {"target": "provide"})
+    assert "enroll" in words
+    assert "manage" in words
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ({}, 400, "Missing mandatory parameter: target"),
+        ({"target": "fly"}, 400, "fly"),
+        ({"target": "manage", "colour": 1}, 400, "Unexpected arguments: colour"),
+        ({"target": "manage", "clean_steps": "x"}, 400, "clean_steps"),
+        ({"target": "inspect"}, 400, "not served yet"),
+        ({"target": 5}, 400, "target"),
+    ],
+)
+def test_a_malformed_provision_request_is_refused_with_the_reason(
+    api: Api, node: str, body: dict[str, Any], status: int, reason: str
+) -> None:
+    assert reason in api.error(status, "PUT", f"{node}/states/provision", body)
+
+
+@pytest.mark.parametrize(
+    ("body", "version"),
+    [
+        ({"target": "manage"}, "1.3"),
+        ({"target": "deploy"}, "1.72"),
+        ({"target": "active", "configdrive": {"meta_data": {}}}, "1.55"),
+        ({"target": "active", "deploy_steps": []}, "1.68"),
+    ],
+)
+def test_a_verb_or_argument_of_a_newer_version_is_refused(
+    api: Api, node: str, body: dict[str, Any], version: str
+) -> None:
+    words = api.error(406, "PUT", f"{node}/states/provision", body, version=version)
+    assert "needs API version" in words
+
+
+def test_power_requests_are_checked_before_they_are_taken(api: Api, node: str) -> None:
+    reply = api.call("PUT", f"{node}/states/power", {"target": "power on"})
+    assert reply.status_code == 202
+    assert reply.headers["Location"] == f"http://localhost{node}/states"
+    other = f"/v1/nodes/{api.node()['uuid']}/states/power"
+    assert "flying" in api.error(400, "PUT", other, {"target": "flying"})
+    assert "target" in api.error(400, "PUT", other, {})
+    assert "timeout" in api.error(400, "PUT", other, {"target": "power off", "timeout": -1})
+    assert api.error(406, "PUT", other, {"target": "soft power off"}, version="1.26")
+
+
+def test_validation_says_for_each_interface_what_is_missing(api: Api, node: str) -> None:
+    found = api.ok("GET", f"{node}/validate")
+    assert {"power", "management", "boot", "deploy", "network", "inspect"} <= set(found)
+    assert found["deploy"]["result"] is False
+    assert "image_source" in found["deploy"]["reason"]
+
+
+def test_the_boot_device_is_set_and_shown(api: Api, node: str) -> None:
+    path = f"{node}/management/boot_device"
+    reply = api.call("PUT", path, {"boot_device": "disk", "persistent": True})
+    assert reply.status_code == 204
+    assert api.ok("GET", path) == {"boot_device": "disk", "persistent": True}
+    assert "pxe" in api.ok("GET", f"{path}/supported")["supported_boot_devices"]
+    assert "toaster" in api.error(400, "PUT", path, {"boot_device": "toaster"})
+    assert "boot_device" in api.error(400, "PUT", path, {})
+
+
+@pytest.mark.parametrize("what", ["raid", "boot_mode", "secure_boot", "console"])
+def test_state_requests_that_nothing_carries_out_say_so(api: Api, node: str, what: str) -> None:
+    words = api.error(400, "PUT", f"{node}/states/{what}", {"target": "x"})
+    assert f"Changing {what} is not served yet" in words
+
+
+def test_the_history_begins_with_the_creation_and_has_pages(api: Api, node: str) -> None:
+    api.ok("PUT", f"{node}/maintenance", {"reason": "why"})
+    api.ok("DELETE", f"{node}/maintenance")
+    first, *_ = api.ok("GET", f"{node}/history")["history"]
+    assert first["event"] == "Node created in state enroll"
+    assert set(first) == {"uuid", "created_at", "severity", "event", "links"}
+    page = api.ok("GET", f"{node}/history?limit=2&detail=true")
+    assert [one["event_type"] for one in page["history"]] == ["request", "request"]
+    marker = page["history"][-1]["uuid"]
+    assert f"marker={marker}" in page["next"]
+    rest = api.ok("GET", f"{node}/history?marker={marker}")["history"]
+    assert [one["event"] for one in rest] == ["Maintenance switched off"]
+    one = api.ok("GET", f"{node}/history/{marker}")
+    assert one["event"] == "Maintenance switched on: why"
+    assert {"state", "duration_seconds", "project"} <= set(one)
+    assert "state" not in api.ok("GET", f"{node}/history/{marker}", version="1.114")
+
+
+def test_the_inventory_is_there_after_an_inspection(api: Api, node: str) -> None:
+    assert "inspect it first" in api.error(404, "GET", f"{node}/inventory")
+    found = {"inventory": {"hostname": "x"}, "plugin_data": {"lldp": {}}}
+    api.set_row("one", inventory=found)
+    assert api.ok("GET", f"{node}/inventory") == found
+
+
+@pytest.mark.parametrize(
+    ("part", "document"),
+    [
+        ("vifs", {"vifs": []}),
+        ("bios", {"bios": []}),
+        ("firmware", {"firmware": []}),
+        ("portgroups", {"portgroups": []}),
+        ("volume/connectors", {"connectors": []}),
+        ("volume/targets", {"targets": []}),
+        ("states/console", {"console_enabled": False, "console_info": None}),
+    ],
+)
+def test_parts_that_a_node_does_not_have_are_truthfully_empty(
+    api: Api, node: str, part: str, document: dict[str, Any]
+) -> None:
+    assert api.ok("GET", f"{node}/{part}") == document
+    assert "nope" in api.error(404, "GET", f"/v1/nodes/nope/{part}")
+
+
+def test_virtual_media_is_refused_clearly(api: Api, node: str) -> None:
+    assert "vmedia is not served yet" in api.error(400, "GET", f"{node}/vmedia")
+    assert "allocations are not served" in api.error(404, "GET", f"{node}/allocation")

@@ -1,0 +1,58 @@
+from controller.api.nodes.fields import LIST_FIELDS, NODE_FIELDS, STATES_FIELDS, patchable
+from controller.api.resources.port_fields import PORT_FIELDS
+from controller.api.versions import MAX_MINOR
+from controller.store.tables import Node, Port
+
+# The node document of Ironic at API 1.115, and what it may be patched with.
+IRONIC_FIELDS = """
+uuid created_at updated_at automated_clean bios_interface boot_interface boot_mode clean_step
+conductor_group console_enabled console_interface disable_power_off deploy_interface deploy_step
+description driver driver_info driver_internal_info extra fault firmware_interface health
+inspection_finished_at inspection_started_at inspect_interface instance_info instance_name
+instance_uuid last_error lessee maintenance maintenance_reason management_interface name
+network_data network_interface owner parent_node power_interface power_state properties protected
+protected_reason provision_state provision_updated_at raid_config raid_interface rescue_interface
+reservation resource_class retired retired_reason secure_boot service_step shard storage_interface
+target_power_state target_provision_state target_raid_config traits vendor_interface links conductor
+allocation_uuid chassis_uuid ports states portgroups volume
+"""
+IRONIC_PATCHABLE = """
+automated_clean bios_interface boot_interface chassis_uuid conductor_group console_interface
+deploy_interface description disable_power_off driver driver_info extra inspect_interface
+instance_info instance_name instance_uuid lessee maintenance management_interface name network_data
+network_interface owner power_interface properties protected protected_reason raid_interface
+rescue_interface resource_class retired retired_reason shard storage_interface vendor_interface
+parent_node firmware_interface
+"""
+OURS = {"progress", "stage", "stage_started_at", "stage_deadline_at"}
+SECRET_COLUMNS = {"agent_secret", "claim_owner", "config_drive"}
+
+
+def test_a_node_shows_what_ironic_shows_and_our_progress() -> None:
+    assert set(NODE_FIELDS) == set(IRONIC_FIELDS.split()) | OURS
+
+
+def test_a_node_can_be_patched_where_ironic_can() -> None:
+    assert set(patchable()) == set(IRONIC_PATCHABLE.split())
+
+
+def test_every_field_is_made_of_columns_that_exist() -> None:
+    columns = set(Node.__table__.columns.keys())
+    assert {c for field in NODE_FIELDS.values() for c in field.columns} <= columns
+    ports = set(Port.__table__.columns.keys())
+    fields = {name for name, field in PORT_FIELDS.items() if field.column}
+    assert fields - {"node_uuid"} <= ports
+
+
+def test_no_secret_column_is_shown_as_it_is() -> None:
+    plain = {field.name for field in NODE_FIELDS.values() if field.shape == "plain"}
+    assert not plain & SECRET_COLUMNS
+
+
+def test_every_version_is_one_that_is_served() -> None:
+    assert all(1 <= field.since <= MAX_MINOR for field in NODE_FIELDS.values())
+    assert all(1 <= field.since <= MAX_MINOR for field in PORT_FIELDS.values())
+
+
+def test_lists_and_states_show_known_fields() -> None:
+    assert set(LIST_FIELDS) | set(STATES_FIELDS) <= set(NODE_FIELDS)
