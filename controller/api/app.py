@@ -14,6 +14,7 @@ from flask import Flask, Response, g, request
 from controller.api import errors, versions
 from controller.api.auth import make_guard
 from controller.api.bodies import decode, limit_bytes
+from controller.api.boot_files import boot_blueprint
 from controller.api.call import Call
 from controller.api.routes import ROUTES, Route
 from controller.errors import NotFound
@@ -59,6 +60,7 @@ def create_app(services: Services) -> Flask:
     errors.install(app)
     for route in ROUTES:
         _bind(app, services, route)
+    app.register_blueprint(boot_blueprint(services))
     app.wsgi_app = _normalised(app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app
 

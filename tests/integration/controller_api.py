@@ -79,7 +79,7 @@ def make_services(directory: Path, woken: list[int], **settings: Any) -> Service
     """Return services on a fresh SQLite file; the clock stands unless the store's is used."""
     store = Store(f"sqlite:///{directory / 'api.sqlite'}")
     migrate(store)
-    report_alive(store, "lab-1", ["fake-hardware", "ipmi"], started=True)
+    report_alive(store, "lab-1", ["fake", "ipmi"], started=True)
     return Services(
         store=store,
         settings=Settings(state_directory=str(directory), **settings),

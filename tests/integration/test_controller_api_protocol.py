@@ -68,7 +68,7 @@ def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
     (one,) = api.ok("GET", "/v1/conductors", version="1.49")["conductors"]
     assert one["hostname"] == "lab-1"
     assert one["alive"] is True
-    assert api.ok("GET", "/v1/conductors/lab-1")["drivers"] == ["fake-hardware", "ipmi"]
+    assert api.ok("GET", "/v1/conductors/lab-1")["drivers"] == ["ipmi", "fake-hardware"]
     assert "nope" in api.error(404, "GET", "/v1/conductors/nope")
 
 
@@ -133,6 +133,13 @@ def test_an_unexpected_failure_is_500_and_names_the_request(
     assert "under request req-" in words
     assert "SELECT" not in words
     assert "request failed unexpectedly" in caplog.text
+
+
+def test_boot_files_are_served_by_the_same_application(api: Api) -> None:
+    reply = api.client.get("/boot/ipxe")
+    assert reply.status_code == 200
+    assert reply.get_data(as_text=True).startswith("#!ipxe")
+    assert api.client.get("/images/nothing").status_code == 404
 
 
 def test_with_basic_authentication_only_the_ramdisk_and_discovery_are_open(tmp_path: Path) -> None:

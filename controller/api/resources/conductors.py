@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from controller.api.call import Call
 from controller.api.replies import iso_date, json_reply, links
+from controller.bmc.hardware_types import HARDWARE_TYPES
 from controller.errors import NotFound
 from controller.store.conductors import ALIVE_S
 from controller.store.tables import Conductor
@@ -46,7 +47,9 @@ def _document(call: Call, row: Conductor, *, is_detailed: bool) -> dict[str, Any
         document |= {"created_at": iso_date(row.started_at), "updated_at": iso_date(row.seen_at)}
     document |= {"hostname": row.hostname, "conductor_group": row.conductor_group}
     if is_detailed:
-        document["drivers"] = row.drivers
+        document["drivers"] = [
+            name for name, one in HARDWARE_TYPES.items() if one.bmc_driver() in row.drivers
+        ]
     document["links"] = links(call.base_url, f"conductors/{row.hostname}")
     document["alive"] = call.services.clock() - row.seen_at < ALIVE_S
     return document
