@@ -92,6 +92,7 @@ def _range(settings: Settings) -> tuple[str, ...]:
     return (
         f"dhcp-range={','.join(words)},{settings.dhcp_lease_s}",
         "dhcp-authoritative",
+        "dhcp-option=tag:ipxe,encap:175,176,1b",  # iPXE need not wait for a proxy: some seconds less
         f"dhcp-option=option:router{router}",
         f"dhcp-option=option:dns-server{dns}",
     )
