@@ -1,95 +1,16 @@
 """The real agent's process on loopback, against a small real controller; the hardware is a file."""
 
-import json
 import socket
-import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import requests
 
+from tests.integration.agent_process import Agent, Conductor
 from tests.integration.fake_controller import NODE_UUID, TOKEN, FakeController, fake_controller
 from tests.integration.fake_machine import MAC
-
-ROOT = Path(__file__).parents[2]
-NODE = {"uuid": NODE_UUID, "properties": {}, "driver_internal_info": {}}
-
-
-class Agent:
-    """One agent process after another, on the same state."""
-
-    def __init__(self, folder: Path, controller: FakeController) -> None:
-        self.folder = folder
-        self.controller = controller
-        self.log = folder / "log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, arguments: str = "") -> None:
-        cmdline = self.folder / "cmdline"
-        fixed = f"quiet ipa-api-url={self.controller.url} ipa-listen-port=0 BOOTIF=01-{MAC}"
-        cmdline.write_text(f"{fixed} ipa-lookup-interval=0.1 {arguments}\n")
-        program = [sys.executable, "-m", "tests.integration.fake_machine"]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*program, str(self.folder), str(cmdline)], cwd=ROOT, stderr=log, stdout=log
-            )
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self) -> int:
-        assert self._process is not None
-        self._process.terminate()
-        return self._process.wait(20)
-
-    def wait(self) -> int:
-        assert self._process is not None
-        return self._process.wait(20)
-
-    def session(self, beat: Any) -> requests.Session:
-        """Return a session that trusts the certificate of a heartbeat and nothing else."""
-        authority = self.folder / "authority.pem"
-        authority.write_text(beat["agent_verify_ca"])
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = str(authority)
-        return session
-
-
-class Conductor:
-    """Talks to the agent as the conductor does: over TLS, trusting the certificate of the heartbeat alone."""
-
-    def __init__(self, agent: Agent, beat: Any) -> None:
-        self.url = beat["callback_url"]
-        self.session = agent.session(beat)
-
-    def order(self, name: str, params: Any = None, *, wait: bool = False) -> requests.Response:
-        query = {"wait": str(wait).lower(), "agent_token": TOKEN}
-        body = json.dumps({"name": name, "params": params or {}})
-        return self.session.post(f"{self.url}/v1/commands/", params=query, data=body, timeout=30)
-
-    def step(self, phase: str, step: str, args: Any = None, *, wait: bool = False) -> Any:
-        params = {
-            "step": {"step": step, "interface": "deploy", "args": args},
-            "node": NODE,
-            "ports": [],
-            f"{phase}_version": {"fake_manager": "1.0"},
-        }
-        return self.order(f"{phase}.execute_{phase}_step", params, wait=wait).json()
-
-    def commands(self) -> list[dict[str, Any]]:
-        query = {"agent_token": TOKEN}
-        answer = self.session.get(f"{self.url}/v1/commands/", params=query, timeout=30)
-        commands: list[dict[str, Any]] = answer.json()["commands"]
-        return commands
 
 
 @pytest.fixture
@@ -305,76 +226,6 @@ def test_inspection_is_posted_first_and_its_answer_is_used_for_the_lookup(
     assert posted["root_disk"]["serial"] == "FAKE1"
     assert posted["configuration"]["managers"] == [{"name": "fake_manager", "version": "1.0"}]
     assert controller.wait_for("GET", "/v1/lookup").query["node_uuid"] == [NODE_UUID]
-
-
-def address_of(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    return parts.hostname, parts.port
-
-
-def test_a_silent_client_holds_nobody_up(agent: Agent, controller: FakeController) -> None:
-    agent.start()
-    beat = controller.heartbeat().body
-    conductor = Conductor(agent, beat)
-    silent = [socket.create_connection(address_of(beat["callback_url"])) for _ in range(5)]
-    began = time.monotonic()
-    assert conductor.commands() == []
-    assert time.monotonic() - began < 5
-    for connection in silent:
-        connection.close()
-
-
-def test_the_controllers_oldest_tls_version_is_kept(
-    agent: Agent, controller: FakeController
-) -> None:
-    agent.start()
-    beat = controller.heartbeat().body
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=beat["agent_verify_ca"])
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    address = address_of(beat["callback_url"])
-    with (
-        socket.create_connection(address) as plain,
-        pytest.raises(ssl.SSLError, match=r"(?i)protocol version"),
-    ):
-        context.wrap_socket(plain, server_hostname=address[0])
-    assert Conductor(agent, beat).commands() == []
-
-
-def test_plain_http_to_the_tls_port_is_dropped(agent: Agent, controller: FakeController) -> None:
-    agent.start()
-    beat = controller.heartbeat().body
-    plain = beat["callback_url"].replace("https://", "http://")
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{plain}/", timeout=10)
-    assert Conductor(agent, beat).commands() == []
-    assert "Traceback" not in agent.log.read_text()
-
-
-def certificate_text(pem: str, *wanted: str) -> str:
-    argv = ["openssl", "x509", "-noout", "-text", *wanted]
-    done = subprocess.run(argv, input=pem, capture_output=True, text=True, check=True)
-    return done.stdout
-
-
-@pytest.mark.parametrize("curve", ["p256", "p384", "p521"])
-def test_the_certificate_is_for_this_address_and_valid_for_a_slow_clock(
-    agent: Agent, controller: FakeController, curve: str
-) -> None:
-    agent.start(f"ipa-tls-certificate-curve={curve}")
-    pem = controller.heartbeat().body["agent_verify_ca"]
-    text = certificate_text(pem)
-    assert "IP Address:127.0.0.1" in text
-    assert f"NIST CURVE: P-{curve[1:]}" in text
-    begin, end = (
-        ssl.cert_time_to_seconds(line.partition("=")[2])
-        for line in certificate_text(pem, "-dates").splitlines()
-        if line.startswith(("notBefore", "notAfter"))
-    )
-    assert begin == pytest.approx(time.time() - 3600, abs=120)
-    assert end == pytest.approx(time.time() + 30 * 86400, abs=120)
 
 
 def test_only_the_owner_can_read_what_is_kept(agent: Agent, controller: FakeController) -> None:
