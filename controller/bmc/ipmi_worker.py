@@ -72,7 +72,11 @@ class _Session(pyghmi_session.Session):  # type: ignore[misc]  # pyghmi has no t
         chose_sha1 = not refused and data[_OPEN_SESSION_AUTHENTICATION] == _RAKP_HMAC_SHA1
         if is_current and self.attemptedhash == _SHA256 and (refused or chose_sha1):
             if self.suite == _SUITE_17:
-                self.onlogon({"error": "the BMC does not offer cipher suite 17; remove ipmi_cipher_suite or set 3"})
+                self.onlogon(
+                    {
+                        "error": "the BMC does not offer cipher suite 17; remove ipmi_cipher_suite or set 3"
+                    }
+                )
                 return None
             self.attemptedhash = _SHA1
             self._open_rmcpplus_request()  # answers to the first request no longer fit its tag

@@ -87,31 +87,11 @@ class _ProgramTransport:
             raise BmcUnreachable(_silence(self._target, what, timeout_s)) from error
         finally:
             self._lock.release()
-        return self._read(done, what, time.monotonic() - started)
-
-    def _read(self, done: programs.Finished, what: str, waited_s: float) -> tuple[int, bytes]:
         if done.exit_code == 0:
             return 0, read_bytes(done.output)
         if code := _COMPLETION_CODE.search(done.errors):
             return int(code[1], 16), b""
-        where = self._target.where
-        if any(word in done.errors for word in _REFUSALS):
-            message = (
-                f"BMC {where}: {what}: login of user {self._target.username!r} refused; "
-                "check ipmi_username, ipmi_password and ipmi_priv_level in driver_info"
-            )
-            raise BmcAuthenticationFailed(message)
-        if any(words in done.errors for words in _WRONG_SUITE):
-            message = f"BMC {where}: {what}: the BMC does not offer the cipher suite; set or remove ipmi_cipher_suite"
-            raise BmcError(message)
-        if _UNKNOWN_HOST in done.errors:
-            message = f"BMC {where}: {what}: the host name is not known; check ipmi_address and the name server"
-            raise BmcError(message)
-        if "Unable to establish" in done.errors or "No response" in done.errors:
-            raise BmcUnreachable(_silence(self._target, what, waited_s))
-        last_line = (done.errors.strip().splitlines() or ["no words"])[-1]
-        message = f"BMC {where}: {what}: ipmitool ended with {done.exit_code}: {last_line[:200]}"
-        raise BmcError(message)
+        raise classify(self._target, done, what, time.monotonic() - started)
 
 
 def arguments(target: IpmiTarget, request: Sequence[int]) -> list[str]:
@@ -142,13 +122,31 @@ def secrets(target: IpmiTarget) -> dict[str, bytes]:
 
 
 def read_bytes(output: str) -> bytes:
-    """Return the bytes that ``ipmitool raw`` printed; with ``-v`` a line of words comes first.
-
-    Raises:
-        BmcError: There is something else.
-    """
+    """Return the bytes that ``ipmitool raw`` printed, 16 to a line; with ``-v`` there are lines of words too."""
     lines = [line for line in output.splitlines() if re.fullmatch(r"( [0-9a-f]{2})+ ?", line)]
     return bytes.fromhex("".join(lines))
+
+
+def classify(target: IpmiTarget, done: programs.Finished, what: str, waited_s: float) -> BmcError:
+    """Return the error that the words of ``ipmitool -v`` stand for; it ended without an answer of the BMC."""
+    words, begin = done.errors, f"BMC {target.where}: {what}"
+    if any(mark in words for mark in _REFUSALS):
+        return BmcAuthenticationFailed(
+            f"{begin}: login of user {target.username!r} refused; "
+            "check ipmi_username, ipmi_password and ipmi_priv_level in driver_info"
+        )
+    if any(mark in words for mark in _WRONG_SUITE):
+        return BmcError(
+            f"{begin}: the BMC does not offer the cipher suite; set or remove ipmi_cipher_suite"
+        )
+    if _UNKNOWN_HOST in words:
+        return BmcError(
+            f"{begin}: the host name is not known; check ipmi_address and the name server"
+        )
+    if "Unable to establish" in words or "No response" in words:
+        return BmcUnreachable(_silence(target, what, waited_s))
+    last_line = (words.strip().splitlines() or ["no words"])[-1]
+    return BmcError(f"{begin}: ipmitool ended with {done.exit_code}: {last_line[:200]}")
 
 
 def _silence(target: IpmiTarget, what: str, waited_s: float) -> str:
