@@ -200,8 +200,7 @@ class StreamingImageWriter:
                 f"{work.name}: its partition table is empty; a whole-disk image is wanted"
             )
         meter.begin("flush")
-        if table.gpt is None:
-            disk.write_bytes(target.tail, target.tail_from)
+        disk.write_bytes(target.tail, target.tail_from)
         disk.flush()
         if work.configdrive is not None:
             meter.begin("config drive", len(work.configdrive))

@@ -1,0 +1,177 @@
+"""Every image format is written byte for byte, over noise, and the disk's own tables are right afterwards."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ImageError
+from agent.images.writer import StreamingImageWriter
+from agent.protocol.commands import Progress
+from agent.protocol.image import ImageInfo
+from agent.system.runner import HostRunner
+from tests.integration.disk_images import MIB, gpt_image, mbr_image, packed, qcow2, sha256
+from tests.integration.image_server import ImageServer, image_server
+from tests.integration.loop_disk import LoopDisk, loop_disk
+
+pytestmark = pytest.mark.root
+DISK_BYTES = 128 * MIB
+
+
+@pytest.fixture
+def server() -> Iterator[ImageServer]:
+    with image_server() as running:
+        yield running
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[LoopDisk]:
+    with loop_disk(tmp_path, DISK_BYTES) as made:
+        yield made
+
+
+def write(server: ImageServer, disk: LoopDisk, content: bytes, name: str = "image") -> list[Progress]:
+    url = server.serve(name, content)
+    image = ImageInfo(id=name, urls=[url], os_hash_algo="sha256", os_hash_value=sha256(content))
+    reports: list[Progress] = []
+    written = StreamingImageWriter(HostRunner()).write_image(
+        image, None, disk.device(), reports.append
+    )
+    assert written.digest == "sha256:" + sha256(content)
+    return reports
+
+
+def assert_holds(disk: LoopDisk, raw: bytes) -> None:
+    """Compare everything but the GPT, which is adapted to the disk, and check that with sgdisk."""
+    end = len(raw) - 34 * disk.sector_bytes
+    assert disk.read(MIB, end - MIB) == raw[MIB:end]
+    assert disk.read(0, 440) == raw[:440]
+    assert "No problems found" in disk.run("sgdisk", "--verify")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("-o", "compat=0.10"),
+        ("-o", "cluster_size=512"),
+        ("-o", "cluster_size=4096"),
+        ("-o", "cluster_size=2M"),
+        ("-o", "preallocation=metadata"),
+        ("-S", "0"),
+        ("-c",),
+        ("-c", "-o", "cluster_size=4096"),
+        ("-c", "-o", "cluster_size=2M"),
+        ("-c", "-o", "compression_type=zstd"),
+        ("-c", "-o", "compression_type=zstd,cluster_size=4096"),
+    ],
+    ids=" ".join,
+)
+def test_a_qcow2_image_is_written_exactly(
+    options: tuple[str, ...], server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    raw = gpt_image(tmp_path)
+    write(server, disk, qcow2(raw, *options))
+    assert_holds(disk, raw.content)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd"])
+def test_a_compressed_raw_image_is_written_exactly(
+    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    raw = gpt_image(tmp_path)
+    write(server, disk, packed(raw.content, kind))
+    assert_holds(disk, raw.content)
+
+
+def test_a_raw_image_is_written_exactly_and_reports_progress(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    raw = gpt_image(tmp_path)
+    reports = write(server, disk, raw.content)
+    assert_holds(disk, raw.content)
+    assert list(dict.fromkeys(report.phase for report in reports)) == [
+        "connect",
+        "write",
+        "verify",
+        "flush",
+    ]
+    assert {report.bytes_total for report in reports if report.phase == "write"} == {len(raw.content)}
+
+
+def test_an_image_as_large_as_the_disk_is_written_exactly(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    raw = gpt_image(tmp_path, size_bytes=DISK_BYTES)
+    write(server, disk, raw.content)
+    assert disk.read(0, DISK_BYTES) == raw.content
+
+
+def test_an_mbr_image_keeps_its_first_sector_and_names_its_signature(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    raw = mbr_image(tmp_path)
+    url = server.serve("mbr.raw", raw.content)
+    image = ImageInfo(id="x", urls=[url], checksum=sha256(raw.content), disk_format="raw")
+    written = StreamingImageWriter(HostRunner()).write_image(
+        image, None, disk.device(), lambda _report: None
+    )
+    assert written.root_uuid == "0x12345678"
+    assert disk.read(0, len(raw.content)) == raw.content
+
+
+def test_a_disk_with_large_sectors_takes_an_image_made_for_it(
+    server: ImageServer, tmp_path: Path
+) -> None:
+    with loop_disk(tmp_path, 64 * MIB, sector_bytes=4096, noise=False) as made:
+        made.run("sgdisk", "--clear", "-n", "1:0:+20M")
+        content = made.read(0, 64 * MIB)
+    with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
+        write(server, disk, content[: 40 * MIB])
+        assert_holds(disk, content[: 40 * MIB])
+        assert disk.read(30 * MIB, MIB) == bytes(MIB)
+
+
+def test_an_image_for_other_sectors_is_refused_by_name_and_the_disk_stays_empty(
+    server: ImageServer, tmp_path: Path
+) -> None:
+    raw = gpt_image(tmp_path)
+    with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
+        with pytest.raises(ImageError, match="made for sectors of 512 bytes.*disk has 4096"):
+            write(server, disk, raw.content)
+        assert disk.read(0, MIB) == bytes(MIB)
+
+
+def test_a_filesystem_without_partitions_is_no_whole_disk_image(
+    server: ImageServer, disk: LoopDisk
+) -> None:
+    with pytest.raises(ImageError, match="no partition table"):
+        write(server, disk, bytes(2 * MIB) + b"x" * MIB)
+    assert disk.read(0, MIB) == bytes(MIB)
+
+
+def test_a_qcow2_image_inside_gzip_is_refused_by_name(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    inner = qcow2(gpt_image(tmp_path))
+    with pytest.raises(ImageError, match="qcow2 image inside gzip"):
+        write(server, disk, packed(inner, "gzip"))
+
+
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd"])
+def test_a_compressed_image_that_is_cut_off_is_refused(
+    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    content = packed(gpt_image(tmp_path).content, kind)
+    with pytest.raises(ImageError, match="cut off"):
+        write(server, disk, content[:-20])
+    assert disk.read(0, MIB) == bytes(MIB)
+
+
+def test_a_compressed_image_that_unpacks_to_more_than_the_disk_is_refused(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    raw = gpt_image(tmp_path, size_bytes=DISK_BYTES + 20 * MIB)
+    with pytest.raises(ImageError, match=f"larger than {disk.path}"):
+        write(server, disk, packed(raw.content, "zstd"))
+    assert disk.read(0, MIB) == bytes(MIB)
