@@ -1,0 +1,145 @@
+"""The config drive reaches its partition, whatever the table and however it is sent."""
+
+import base64
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ConfigDriveError
+from agent.images.writer import StreamingImageWriter
+from agent.protocol.image import ImageInfo
+from agent.system.runner import HostRunner
+from tests.integration.disk_images import MIB, RawImage, gpt_image, mbr_image, run, sha256
+from tests.integration.image_server import ImageServer, image_server
+from tests.integration.loop_disk import LoopDisk, loop_disk
+
+pytestmark = pytest.mark.root
+DISK_BYTES = 160 * MIB
+
+
+@pytest.fixture
+def server() -> Iterator[ImageServer]:
+    with image_server() as running:
+        yield running
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[LoopDisk]:
+    with loop_disk(tmp_path, DISK_BYTES) as made:
+        yield made
+
+
+@pytest.fixture
+def iso(tmp_path: Path) -> bytes:
+    folder = tmp_path / "drive"
+    (folder / "openstack/latest").mkdir(parents=True)
+    (folder / "openstack/latest/meta_data.json").write_text('{"hostname": "n1"}')
+    file = tmp_path / "drive.iso"
+    run("genisoimage", "-quiet", "-V", "config-2", "-J", "-R", "-o", str(file), str(folder))
+    return file.read_bytes()
+
+
+@pytest.fixture
+def fat(tmp_path: Path) -> bytes:
+    file = tmp_path / "drive.fat"
+    run("mkfs.vfat", "-C", "-n", "config-2", str(file), "2048")
+    return file.read_bytes()
+
+
+def as_text(content: bytes) -> str:
+    return base64.b64encode(gzip.compress(content)).decode()
+
+
+def write(server: ImageServer, disk: LoopDisk, raw: RawImage, configdrive: str) -> None:
+    url = server.serve("image", raw.content)
+    image = ImageInfo(id="i", urls=[url], checksum=sha256(raw.content))
+    StreamingImageWriter(HostRunner()).write_image(
+        image, configdrive, disk.device(), lambda _report: None
+    )
+
+
+def assert_drive_at(disk: LoopDisk, start_byte: int, content: bytes) -> None:
+    assert disk.read(start_byte, len(content)) == content
+    place = ("--offset", str(start_byte), "-o", "value", "-s", "LABEL")
+    label = run("blkid", "-p", *place, str(disk.path)).decode().strip()
+    assert label.lower() == "config-2"
+
+
+@pytest.mark.parametrize("kind", ["iso", "fat"])
+def test_a_gpt_disk_gets_a_partition_of_64_mib_at_its_end(
+    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    content: bytes = request.getfixturevalue(kind)
+    write(server, disk, gpt_image(tmp_path), as_text(content))
+    lines = disk.partition_lines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    start, end = (int(number) for number in lines[2].split()[1:3])
+    assert end - start + 1 == 64 * MIB // 512
+    assert DISK_BYTES - end * 512 < 2 * MIB
+    assert "config-2" in lines[2]
+    assert_drive_at(disk, start * 512, content)
+    assert "No problems found" in disk.run("sgdisk", "--verify")
+
+
+def test_an_mbr_disk_gets_a_primary_partition_at_its_end(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes
+) -> None:
+    write(server, disk, mbr_image(tmp_path, partitions=3), as_text(iso))
+    table = disk.run("sfdisk", "--dump")
+    (line,) = [text for text in table.splitlines() if "p4 " in text]
+    start = int(line.split("start=")[1].split(",")[0])
+    assert "type=c" in line
+    assert_drive_at(disk, start * 512, iso)
+
+
+def test_an_mbr_with_four_primaries_has_no_place(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes
+) -> None:
+    with pytest.raises(ConfigDriveError, match="four primary partitions"):
+        write(server, disk, mbr_image(tmp_path, partitions=4), as_text(iso))
+    assert disk.read(0, MIB) == bytes(MIB)
+
+
+def test_a_partition_with_the_label_is_used_again(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes, fat: bytes
+) -> None:
+    raw = gpt_image(tmp_path)
+    run("sgdisk", "-d", "2", "-n", "2:20480:+8M", str(raw.file))
+    with raw.file.open("r+b") as file:
+        file.seek(10 * MIB)
+        file.write(fat)
+    raw = RawImage(file=raw.file, content=raw.file.read_bytes())
+    write(server, disk, raw, as_text(iso))
+    assert len(disk.partition_lines()) == 2
+    assert disk.read(10 * MIB, len(iso)) == iso
+    assert disk.read(10 * MIB + len(iso), MIB) == bytes(MIB)
+
+
+def test_a_full_disk_has_no_room_and_cannot_boot(
+    server: ImageServer, tmp_path: Path, iso: bytes
+) -> None:
+    with loop_disk(tmp_path, 64 * MIB) as disk:
+        with pytest.raises(ConfigDriveError, match="bytes are free behind"):
+            write(server, disk, gpt_image(tmp_path), as_text(iso))
+        assert disk.read(0, MIB) == bytes(MIB)
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip", "base64"])
+def test_a_config_drive_comes_by_url_in_any_form(
+    form: str, server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes
+) -> None:
+    forms = {"plain": iso, "gzip": gzip.compress(iso), "base64": as_text(iso).encode()}
+    write(server, disk, gpt_image(tmp_path), server.serve("drive", forms[form]))
+    start = int(disk.partition_lines()[2].split()[1])
+    assert_drive_at(disk, start * 512, iso)
+
+
+def test_an_iso_cannot_be_used_on_large_sectors_and_nothing_is_written(
+    server: ImageServer, tmp_path: Path, iso: bytes
+) -> None:
+    with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
+        with pytest.raises(ConfigDriveError, match="sectors of 2048 bytes.*4096"):
+            write(server, disk, gpt_image(tmp_path), as_text(iso))
+        assert disk.read(0, 16) != bytes(16)
