@@ -1,0 +1,178 @@
+"""The API with programs of other projects: ``baremetal`` (python-ironicclient) and openstacksdk."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+
+from tests.integration.controller_process import controller_process
+
+ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "build/peers/client/bin"
+SESSION = Path(__file__).with_name("openstacksdk_session.py")
+
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.skipif(
+        not (CLIENT / "baremetal").exists(),
+        reason="build/peers/client has no baremetal program; make peers installs it",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Baremetal:
+    """The ``baremetal`` command line, pointed at a controller."""
+
+    environment: dict[str, str]
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [CLIENT / "baremetal", *words],
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+
+    def ok(self, *words: str) -> str:
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.ok(*words, "-f", "json"))
+
+    def refused(self, *words: str) -> str:
+        done = self.run(*words)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return kept | {"HOME": str(home), "OS_BAREMETAL_API_VERSION": "latest"} | more
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with controller_process(tmp_path_factory.mktemp("controller")) as found:
+        yield found
+
+
+@pytest.fixture
+def baremetal(url: str, tmp_path: Path) -> Baremetal:
+    return Baremetal(environment(tmp_path, OS_AUTH_TYPE="none", OS_ENDPOINT=url))
+
+
+def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: Baremetal) -> None:
+    assert {one["name"] for one in baremetal.json("driver", "list")} == {"fake-hardware", "ipmi"}
+    created = baremetal.json(
+        *("node", "create", "--driver", "fake-hardware", "--name", "cli~1"),
+        *("--driver-info", "ipmi_password=1234", "--property", "cpu_arch=x86_64"),
+        "--no-automated-clean",
+    )
+    assert created["driver_info"] == {"ipmi_password": "******"}
+    port = baremetal.json("port", "create", "52:54:00:AA:00:01", "--node", created["uuid"])
+    assert port["address"] == "52:54:00:aa:00:01"
+    assert len(baremetal.json("port", "list", "--node", "cli~1", "--long")) == 1
+    baremetal.ok("node", "manage", "cli~1", "--wait", "60")
+    baremetal.ok("node", "provide", "cli~1", "--wait", "60")
+    (listed,) = baremetal.json("node", "list", "--provision-state", "available")
+    assert listed["name"] == "cli~1"
+    baremetal.ok(
+        "node", "set", "cli~1", "--instance-info", "image_source=http://x/y", "--extra", "a=b"
+    )
+    baremetal.ok("node", "unset", "cli~1", "--extra", "a")
+    shown = baremetal.json("node", "show", "cli~1", "--fields", "instance_info", "extra")
+    assert shown == {"instance_info": {"image_source": "http://x/y"}, "extra": {}}
+    baremetal.ok("node", "maintenance", "set", "cli~1", "--reason", "fan")
+    baremetal.ok("node", "maintenance", "unset", "cli~1")
+    checks = {
+        one["Interface"]: one["Result"] for one in baremetal.json("node", "validate", "cli~1")
+    }
+    assert checks["power"] is True
+    baremetal.ok("node", "power", "on", "cli~1", "--power-timeout", "30")
+    baremetal.ok("node", "boot", "device", "set", "cli~1", "disk", "--persistent")
+    device = baremetal.json("node", "boot", "device", "show", "cli~1")
+    assert device == {"boot_device": "disk", "persistent": True}
+    baremetal.ok("node", "add", "trait", "cli~1", "CUSTOM_FAST")
+    events = [one["event"] for one in baremetal.json("node", "history", "list", "cli~1")]
+    assert events[0] == "Node created in state enroll"
+    baremetal.ok("node", "delete", "cli~1")
+    assert baremetal.json("port", "list") == []
+
+
+def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
+    baremetal.ok("node", "create", "--driver", "ipmi", "--name", "why")
+    assert "valid drivers: fake-hardware, ipmi" in baremetal.refused(
+        "node", "create", "--driver", "nope"
+    )
+    assert "Node nope could not be found" in baremetal.refused("node", "show", "nope")
+    assert "possible there: manage" in baremetal.refused("node", "provide", "why")
+    assert "inspect it first" in baremetal.refused("node", "inventory", "save", "why")
+    baremetal.ok("node", "delete", "why")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("chassis", "list"),
+        ("port", "group", "list"),
+        ("allocation", "list"),
+        ("volume", "connector", "list"),
+        ("volume", "target", "list"),
+        ("deploy", "template", "list"),
+        ("runbook", "list"),
+    ],
+)
+def test_what_is_not_served_lists_as_nothing(baremetal: Baremetal, words: tuple[str, ...]) -> None:
+    assert baremetal.json(*words) == []
+
+
+def test_the_command_line_logs_in_with_basic_authentication(tmp_path: Path) -> None:
+    htpasswd = tmp_path / "htpasswd"
+    htpasswd.write_text("ann:" + bcrypt.hashpw(b"pw", bcrypt.gensalt(4)).decode() + "\n")
+    settings = {"auth_strategy": "http_basic", "htpasswd_file": str(htpasswd)}
+    with controller_process(tmp_path, **settings) as url:
+        known = {"OS_AUTH_TYPE": "http_basic", "OS_ENDPOINT": url, "OS_USERNAME": "ann"}
+        right = Baremetal(environment(tmp_path, **known, OS_PASSWORD="pw"))
+        assert {one["hosts"] for one in right.json("driver", "list")} == {"lab-1"}
+        wrong = Baremetal(environment(tmp_path, **known, OS_PASSWORD="no"))
+        assert "401" in wrong.refused("driver", "list")
+
+
+def test_openstacksdk_takes_a_node_through_its_life(url: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [CLIENT / "python", SESSION, url],
+        env=environment(tmp_path),
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen.pop("inventory").endswith("inspect it first")
+    assert seen == {
+        "drivers": ["fake-hardware", "ipmi"],
+        "created": ["manageable", {"ipmi_password": "******"}],
+        "port": ["52:54:00:00:01:01", True],
+        "provided": "available",
+        "updated": [{"image_source": "http://x"}, {"a": 1}],
+        "power": True,
+        "maintenance": "fan",
+        "powered": "power on",
+        "boot_device": {"boot_device": "disk", "persistent": True},
+        "traits": ["CUSTOM_FAST"],
+        "listed": ["sdk~1"],
+        "empty": [[], [], [], [], []],
+        "left": [],
+    }
