@@ -2,9 +2,8 @@
 
 from agent.boot.efi import EfiBootloader
 from agent.disks.metadata import MetadataWiper
-from agent.images.writer import StreamingImageWriter
-
 from agent.hardware.capabilities import HardwareManager, Support
+from agent.images.writer import StreamingImageWriter
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.generic.bmc import IpmitoolBmcLocator

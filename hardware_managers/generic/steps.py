@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
-from agent.disks.root_device import choose_root_disk, skipped_disks
 
+from agent.disks.root_device import choose_root_disk, skipped_disks
 from agent.errors import AgentError, EraseError, InvalidRequest
 from agent.hardware.capabilities import EraseEvidence, Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
