@@ -4,6 +4,7 @@ The agent is a real HTTP(S) server on loopback. It looks its node up, sends hear
 out by waiting. A test decides what it offers, how long things take, and when it dies.
 """
 
+import contextlib
 import json
 import ssl
 import threading
@@ -12,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -151,8 +153,7 @@ class Agent:
         }
         tls = self.machine.behaviour.tls
         if tls:
-            with open(tls[0]) as certificate:
-                body["agent_verify_ca"] = certificate.read()
+            body["agent_verify_ca"] = Path(tls[0]).read_text()
         headers = {"X-OpenStack-Ironic-API-Version": "1.68"}
         url = f"{self._api_url}/v1/heartbeat/{self.node_uuid}"
         return requests.post(url, json=body, headers=headers, timeout=10)
@@ -274,10 +275,8 @@ class Agent:
                 "bytes_total": steps * 1000,
             }
         self._end(command)
-        try:
+        with contextlib.suppress(requests.RequestException):
             self.heartbeat()
-        except requests.RequestException:
-            pass
 
     def _end(self, command: dict[str, Any]) -> None:
         name = command["name"]

@@ -25,6 +25,12 @@ from controller.workflow.verbs import ProvisionRequest, provision
 from tests.integration.agent_double import Machine, wait_until
 
 SHA256 = "7e75f1b677ddcfb3c5b25fae8dffc401a77f11e2edd061ce0dcf9d04171a3a9d"
+IMAGE = {
+    "image_source": "http://127.0.0.1:9/images/user.qcow2",  # nothing listens there: a warning only
+    "image_os_hash_algo": "sha256",
+    "image_os_hash_value": SHA256,
+    "image_checksum": SHA256,
+}
 
 
 class MachineBmc:
@@ -71,7 +77,9 @@ class MachineBmc:
     def _call(self, what: str) -> None:
         self.calls.append(what)
         if not self.is_reachable:
-            raise BmcUnreachable("BMC 10.0.0.1: no answer within 1 s; check its cable", delay_s=0.05)
+            raise BmcUnreachable(
+                "BMC 10.0.0.1: no answer within 1 s; check its cable", delay_s=0.05
+            )
 
 
 class MachineDriver:
@@ -138,6 +146,7 @@ class RunningController:
         values: dict[str, Any] = {
             "driver_info": {"fake_id": name},
             "instance_info": {},
+            "interfaces": {"boot": "fake"},
             **columns,
         }
         with self.store.edit() as session:
@@ -147,12 +156,13 @@ class RunningController:
                 created_at=time.time(),
                 provision_state=state,
                 driver="fake-hardware",
-                interfaces={"boot": "fake"},
                 **values,
             )
             session.add(node)
             session.flush()
-            port = Port(uuid=str(uuid.uuid4()), node_id=node.id, address=mac, created_at=time.time())
+            port = Port(
+                uuid=str(uuid.uuid4()), node_id=node.id, address=mac, created_at=time.time()
+            )
             session.add(port)
         return bmc
 

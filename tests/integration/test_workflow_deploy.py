@@ -1,22 +1,37 @@
+import base64
+import gzip
+import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.running_controller import SHA256, RunningController, running_controller
-
-IMAGE = {
-    "image_source": "http://127.0.0.1:9/images/user.qcow2",  # nothing listens there: a warning only
-    "image_os_hash_algo": "sha256",
-    "image_os_hash_value": SHA256,
-    "image_checksum": SHA256,
-}
+from tests.integration.agent_double import wait_until
+from tests.integration.running_controller import (
+    IMAGE,
+    RunningController,
+    running_controller,
+)
 
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Iterator[RunningController]:
-    with running_controller(tmp_path) as running:
+    with running_controller(tmp_path, agent_silence_timeout_s=1.0) as running:
         yield running
+
+
+@pytest.fixture
+def web_server(tmp_path: Path) -> Iterator[str]:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 def test_a_node_goes_from_enroll_to_active(controller: RunningController) -> None:
@@ -34,7 +49,7 @@ def test_a_node_goes_from_enroll_to_active(controller: RunningController) -> Non
     ]
 
     bmc.machine.orders.clear()
-    controller.ask("m1", "active", configdrive={"meta_data": {"hostname": "web1"}})
+    controller.ask("m1", "active")
     node = controller.wait_for("m1", "active")
     assert [name for name, _params in bmc.machine.orders] == [
         "get_deploy_steps",
@@ -47,3 +62,284 @@ def test_a_node_goes_from_enroll_to_active(controller: RunningController) -> Non
     assert (node.power_state, node.last_error, node.progress) == ("power on", None, None)
     assert (node.deploy_step, node.stage_data, node.agent_secret) == ({}, {}, None)
     assert node.driver_internal_info["boot_target"] == "disk"
+
+
+def test_the_agent_gets_what_the_real_conductor_sends(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", instance_info={**IMAGE, "secret_password": "hunter2"})
+    controller.ask("m1", "active")
+    controller.wait_for("m1", "active")
+    (params,) = bmc.machine.ordered("write_image")
+    assert params["step"]["interface"] == "deploy"
+    assert params["step"]["args"] == {
+        "image_info": {
+            "id": "user.qcow2",
+            "urls": [IMAGE["image_source"]],
+            "disk_format": None,
+            "container_format": None,
+            "stream_raw_images": True,
+            "checksum": IMAGE["image_checksum"],
+            "os_hash_algo": "sha256",
+            "os_hash_value": IMAGE["image_os_hash_value"],
+            "node_uuid": controller.node("m1").uuid,
+        },
+        "configdrive": None,
+    }
+    assert params["deploy_version"] == {"generic_hardware_manager": "1"}
+    assert params["node"]["provision_state"] == "deploying"
+    assert params["ports"][0]["address"] == "52:54:00:00:00:01"
+    assert "hunter2" not in str(bmc.machine.orders)
+
+
+def test_a_config_drive_from_a_dictionary_reaches_the_agent(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    meta_data = {"hostname": "web1", "public_keys": {"me": "ssh-ed25519 AAAA"}}
+    controller.ask(
+        "m1", "active", configdrive={"meta_data": meta_data, "user_data": "#cloud-config"}
+    )
+    controller.wait_for("m1", "active")
+    (params,) = bmc.machine.ordered("write_image")
+    args = params["step"]["args"]
+    assert args["configdrive"] == args["image_info"]["configdrive"]
+    iso = gzip.decompress(base64.b64decode(args["configdrive"]))
+    assert b"config-2" in iso[32768:34816]
+    assert b'"hostname": "web1"' in iso
+    assert b"#cloud-config" in iso
+
+
+def test_uefi_machines_get_their_boot_entry(tmp_path: Path) -> None:
+    with running_controller(tmp_path, default_boot_mode="uefi") as controller:
+        bmc = controller.enrol("m1", instance_info=IMAGE)
+        bmc.machine.behaviour.seconds["install_bootloader"] = 0.2
+        controller.ask("m1", "active")
+        controller.wait_for("m1", "active")
+    (params,) = bmc.machine.ordered("install_bootloader")
+    assert params == {
+        "root_uuid": "0x00000000",
+        "efi_system_part_uuid": None,
+        "prep_boot_part_uuid": None,
+        "target_boot_mode": "uefi",
+    }
+    assert "set_boot_device disk uefi True" in bmc.calls
+
+
+def test_an_agent_with_tls_is_trusted_by_the_certificate_it_announced(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    with running_controller(tmp_path, agent_require_tls=True) as controller:
+        bmc = controller.enrol("m1", instance_info=IMAGE)
+        bmc.machine.behaviour.tls = (certificate, key)
+        controller.ask("m1", "active")
+        controller.wait_for("m1", "active")
+
+
+def make_certificate(folder: Path) -> tuple[str, str]:
+    certificate, key = folder / "agent.crt", folder / "agent.key"
+    words = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=a"
+    )
+    subprocess.run(
+        [
+            *words.split(),
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-out",
+            certificate,
+            "-keyout",
+            key,
+        ],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    return str(certificate), str(key)
+
+
+def test_progress_of_the_image_is_shown_while_it_is_written(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.machine.behaviour.seconds["write_image"] = 1.0
+    controller.ask("m1", "active")
+    wait_until(
+        lambda: bool((controller.node("m1").progress or {}).get("bytes_done")), 5, "progress"
+    )
+    node = controller.node("m1")
+    assert node.provision_state == "wait call-back"
+    assert node.deploy_step["step"] == "write_image"
+    assert node.progress
+    assert node.progress["bytes_total"] == 20000
+    assert controller.wait_for("m1", "active").progress is None
+    (step,) = [e for e in controller.events("m1", "step") if e.data.get("step") == "write_image"]
+    assert 1.0 <= step.data["seconds"] < 2.0
+
+
+def test_an_agent_that_stays_up_is_switched_off(tmp_path: Path) -> None:
+    with running_controller(tmp_path, soft_power_off_timeout_s=0.3) as controller:
+        bmc = controller.enrol("m1", instance_info=IMAGE)
+        bmc.machine.behaviour.switches_itself_off = False
+        controller.ask("m1", "active")
+        controller.wait_for("m1", "active")
+        assert bmc.machine.boots == ["pxe", "off", "disk"]
+
+
+def test_a_step_that_the_client_adds_runs_in_its_place(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    raid: dict[str, Any] = {"step": "apply_configuration", "interface": "raid", "priority": 0}
+    write = {"step": "write_image", "priority": 0, "interface": "deploy"}
+    bmc.machine.behaviour.steps = {
+        "deploy": [{**step, "reboot_requested": False} for step in (raid, write)]
+    }
+    wish = {**raid, "priority": 90, "args": {"raid_config": {}}}
+    controller.ask("m1", "active", deploy_steps=[wish])
+    controller.wait_for("m1", "active")
+    names = [name for name, _params in bmc.machine.orders]
+    assert names[:3] == ["get_deploy_steps", "apply_configuration", "write_image"]
+    assert bmc.machine.ordered("apply_configuration")[0]["step"]["args"] == {"raid_config": {}}
+
+
+def test_rebuild_and_delete(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    controller.ask("m1", "active", configdrive="aGVsbG8=")
+    controller.wait_for("m1", "active")
+    controller.ask("m1", "rebuild")
+    controller.wait_for("m1", "active")
+    first, second = bmc.machine.ordered("write_image")
+    assert first["step"]["args"]["configdrive"] == second["step"]["args"]["configdrive"]
+
+    controller.ask("m1", "deleted")
+    node = controller.wait_for("m1", "available")
+    assert (node.instance_info, node.config_drive, node.instance_uuid) == ({}, None, None)
+    assert len(bmc.machine.ordered("erase_devices_metadata")) == 1
+    assert not bmc.machine.is_on
+
+
+def test_an_image_that_is_not_there_is_noticed_before_the_machine_is_touched(
+    controller: RunningController, web_server: str
+) -> None:
+    bmc = controller.enrol("m1", instance_info={**IMAGE, "image_source": f"{web_server}/none.raw"})
+    controller.ask("m1", "active")
+    node = controller.wait_for("m1", "deploy failed")
+    assert f"{web_server}/none.raw answers 404" in str(node.last_error)
+    assert bmc.machine.boots == []
+
+
+def test_a_failed_step_carries_the_agents_words_and_keeps_its_logs(
+    controller: RunningController, tmp_path: Path
+) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.machine.behaviour.failures["write_image"] = "checksum is ab, not cd"
+    controller.ask("m1", "active")
+    node = controller.wait_for("m1", "deploy failed")
+    assert node.last_error == (
+        "deployment failed: write_image failed on the agent: checksum is ab, not cd"
+    )
+    assert node.deploy_step == {}
+    assert not bmc.machine.is_on
+    (log,) = (tmp_path / "logs" / node.uuid).iterdir()
+    assert log.read_bytes() == b"logs"
+
+    bmc.machine.behaviour.failures.clear()
+    controller.ask("m1", "active")
+    assert controller.wait_for("m1", "active").last_error is None
+
+
+def test_a_machine_that_is_reset_in_the_middle_of_a_write_fails_at_once(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.machine.behaviour.seconds["write_image"] = 60.0
+    controller.ask("m1", "active")
+    wait_until(lambda: bool(controller.node("m1").progress), 5, "progress")
+    bmc.machine.crash()
+    node = controller.wait_for("m1", "deploy failed", timeout_s=5)
+    assert "write_image" in str(node.last_error)
+    assert len(bmc.machine.ordered("write_image")) == 1
+    assert not bmc.machine.is_on
+
+
+def test_an_agent_that_falls_silent_fails_after_its_time(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.machine.behaviour.seconds["write_image"] = 60.0
+    controller.ask("m1", "active")
+    wait_until(lambda: bool(controller.node("m1").progress), 5, "progress")
+    bmc.machine.agent.stop()
+    node = controller.wait_for("m1", "deploy failed", timeout_s=8)
+    assert "did not answer" in str(node.last_error)
+    assert "console" in str(node.last_error)
+
+
+def test_a_ramdisk_that_never_calls_back_ends_the_wait(tmp_path: Path) -> None:
+    with running_controller(tmp_path, callback_timeout_s=0.5) as controller:
+        bmc = controller.enrol("m1", instance_info=IMAGE)
+        bmc.machine.behaviour.calls_back = False
+        controller.ask("m1", "active")
+        node = controller.wait_for("m1", "deploy failed")
+        assert "no agent has called back" in str(node.last_error)
+        assert "nothing on the network" in str(node.last_error)
+        assert not bmc.machine.is_on
+
+
+def test_a_bmc_that_accepts_power_on_and_stays_off_is_named(tmp_path: Path) -> None:
+    with running_controller(tmp_path, power_change_timeout_s=0.5) as controller:
+        bmc = controller.enrol("m1", instance_info=IMAGE)
+        bmc.stays_off = True
+        controller.ask("m1", "active")
+        node = controller.wait_for("m1", "deploy failed")
+        assert "accepted 'power on', but the machine stays at 'power off'" in str(node.last_error)
+
+
+def test_a_machine_that_goes_off_while_its_agent_is_awaited_is_noticed(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.machine.behaviour.calls_back = False
+    controller.ask("m1", "active")
+    wait_until(lambda: controller.node("m1").provision_state == "wait call-back", 5, "the wait")
+    bmc.machine.power_off()
+    node = controller.wait_for("m1", "deploy failed", timeout_s=5)
+    assert "the machine stays off" in str(node.last_error)
+
+
+def test_a_bmc_that_does_not_answer_fails_after_some_tries_and_can_be_tried_again(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.is_reachable = False
+    controller.ask("m1", "active")
+    node = controller.wait_for("m1", "deploy failed")
+    assert "BMC 10.0.0.1: no answer" in str(node.last_error)
+    assert "tried 3 times" in str(node.last_error)
+    bmc.is_reachable = True
+    controller.ask("m1", "deleted")
+    controller.wait_for("m1", "available")
+
+
+def test_a_deployment_can_be_aborted_while_it_waits(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.machine.behaviour.seconds["write_image"] = 60.0
+    controller.ask("m1", "active")
+    wait_until(lambda: bool(controller.node("m1").progress), 5, "progress")
+    controller.ask("m1", "abort")
+    node = controller.wait_for("m1", "deploy failed")
+    assert node.last_error == "Aborted by request"
+    assert not bmc.machine.is_on
+
+
+def test_a_waiting_deployment_can_be_deleted(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.machine.behaviour.calls_back = False
+    controller.ask("m1", "active")
+    wait_until(lambda: controller.node("m1").provision_state == "wait call-back", 5, "the wait")
+    bmc.machine.behaviour.calls_back = True
+    controller.ask("m1", "deleted")
+    controller.wait_for("m1", "available")
+
+
+def test_many_nodes_are_deployed_at_once(controller: RunningController) -> None:
+    names = [f"m{number}" for number in range(12)]
+    for name in names:
+        bmc = controller.enrol(name, instance_info=IMAGE)
+        bmc.machine.behaviour.seconds["write_image"] = 0.5
+    began = time.monotonic()
+    for name in names:
+        controller.ask(name, "active")
+    for name in names:
+        controller.wait_for(name, "active", timeout_s=60)
+    assert time.monotonic() - began < 30

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from agent.protocol.commands import CommandResult, CommandStatus
-from controller.errors import AgentRefused, StepFailed
+from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.states import Event
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
@@ -114,7 +114,7 @@ def _adopted(commands: Sequence[CommandResult], order: Mapping[str, Any]) -> Com
 def _find(context: Context, order: Mapping[str, Any]) -> CommandResult:
     try:
         commands = agent_of(context.node, context.settings).commands()
-    except AgentRefused as error:
+    except (AgentRefused, AgentUnreachable) as error:
         if not _has_restarted(context):
             raise
         raise StepFailed(_restarted(context, order)) from error

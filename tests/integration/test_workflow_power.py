@@ -1,0 +1,124 @@
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected, NotFound
+from controller.workflow.power_sync import make_idle_nodes_due
+from controller.workflow.verbs import set_power, validate
+from tests.integration.agent_double import wait_until
+from tests.integration.running_controller import IMAGE, RunningController, running_controller
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[RunningController]:
+    with running_controller(tmp_path) as running:
+        yield running
+
+
+def order(controller: RunningController, target: str, timeout_s: float | None = None) -> None:
+    set_power(controller.services, "m1", target, timeout_s)
+    wait_until(lambda: controller.node("m1").stage is None, 5, target)
+
+
+def test_every_power_action_gets_there(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", "active")
+    order(controller, "power on")
+    assert controller.node("m1").power_state == "power on"
+    order(controller, "rebooting")
+    order(controller, "soft rebooting")
+    order(controller, "soft power off")
+    node = controller.node("m1")
+    assert (node.power_state, node.target_power_state) == ("power off", None)
+    assert bmc.machine.boots == ["disk", "off", "disk", "off", "disk", "off"]
+
+
+def test_the_target_shows_while_the_machine_changes(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", "active")
+    bmc.stays_off = True
+    set_power(controller.services, "m1", "power on", 0.5)
+    assert controller.node("m1").target_power_state == "power on"
+    wait_until(lambda: controller.node("m1").stage is None, 5, "the end")
+    node = controller.node("m1")
+    assert node.target_power_state is None
+    assert "power action failed: m1: its BMC accepted 'power on'" in str(node.last_error)
+    assert node.provision_state == "active"
+
+
+def test_a_system_that_ignores_the_power_button_is_an_error(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", "active")
+    order(controller, "power on")
+    bmc.ignores_soft_off = True
+    order(controller, "soft power off", timeout_s=0.2)
+    assert "stays at 'power on'" in str(controller.node("m1").last_error)
+
+
+def test_a_verb_waits_for_nothing_but_says_that_the_node_is_busy(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.stays_off = True
+    set_power(controller.services, "m1", "power on", 5.0)
+    with pytest.raises(NodeLocked, match="retry"):
+        controller.ask("m1", "active")
+    with pytest.raises(NodeLocked, match="retry"):
+        set_power(controller.services, "m1", "power off", None)
+
+
+def test_impossible_requests_are_refused(controller: RunningController) -> None:
+    controller.enrol("m1", "available")
+    with pytest.raises(Invalid, match="unknown"):
+        set_power(controller.services, "m1", "explode", None)
+    with pytest.raises(InvalidStateRequested, match="possible there: deploy, manage"):
+        controller.ask("m1", "provide")
+    with pytest.raises(InvalidStateRequested, match="not a provision verb"):
+        controller.ask("m1", "explode")
+    with pytest.raises(Invalid, match="not served yet"):
+        controller.ask("m1", "inspect")
+    with pytest.raises(Invalid, match="image_source is missing"):
+        controller.ask("m1", "active")
+    with pytest.raises(NotFound):
+        controller.ask("m2", "active")
+    assert controller.node("m1").provision_state == "available"
+
+
+def test_protected_and_maintained_nodes_are_left_alone(controller: RunningController) -> None:
+    controller.enrol("m1", "active", protected=True, protected_reason="payroll")
+    with pytest.raises(NodeProtected, match="payroll"):
+        controller.ask("m1", "deleted")
+    controller.enrol("m2", instance_info=IMAGE, maintenance=True, maintenance_reason="fan")
+    with pytest.raises(Invalid, match=r"maintenance \(fan\)"):
+        controller.ask("m2", "active")
+
+
+def test_validate_names_what_is_missing(controller: RunningController) -> None:
+    controller.enrol("m1", interfaces={"boot": "ipxe"})
+    answer = validate(controller.services, "m1")
+    assert answer["power"] == {"result": True}
+    assert answer["boot"]["result"] is False
+    assert "deploy_kernel" in answer["boot"]["reason"]
+    assert "image_source" in answer["deploy"]["reason"]
+    assert answer["rescue"] == {"result": None, "reason": "not supported"}
+
+
+def test_the_power_state_of_idle_nodes_is_read_again(tmp_path: Path) -> None:
+    with running_controller(tmp_path, power_sync_interval_s=0.4) as controller:
+        bmc = controller.enrol("m1", "active", power_state="power on")
+        unreachable = controller.enrol("m2", "active", power_state="power on")
+        unreachable.is_reachable = False
+        assert make_idle_nodes_due(controller.services) == 2
+        wait_until(lambda: controller.node("m1").power_state == "power off", 5, "the news")
+        wait_until(lambda: controller.node("m2").stage is None, 5, "the end")
+        node = controller.node("m2")
+        assert (node.power_state, node.last_error) == ("power on", None)
+        assert bmc.calls == ["power_state"]
+
+
+def test_a_verb_takes_effect_well_within_a_tenth_of_a_second(controller: RunningController) -> None:
+    controller.enrol("m1", "enroll")
+    time.sleep(0.5)  # every worker sleeps
+    began = time.monotonic()
+    controller.ask("m1", "manage")
+    wait_until(lambda: controller.node("m1").provision_state == "manageable", 5, "manageable")
+    assert time.monotonic() - began < 0.1

@@ -1,0 +1,129 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from agent.protocol.lookup import Heartbeat
+from controller.errors import Invalid, NotFound
+from controller.workflow import ramdisk
+from tests.integration.agent_double import wait_until
+from tests.integration.running_controller import RunningController, running_controller
+
+MAC = "52:54:00:00:00:01"
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[RunningController]:
+    with running_controller(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def waiting(controller: RunningController) -> RunningController:
+    """A controller that waits for the agent of m1."""
+    bmc = controller.enrol("m1", "manageable")
+    bmc.machine.behaviour.calls_back = False
+    controller.ask("m1", "provide")
+    wait_until(lambda: controller.node("m1").provision_state == "clean wait", 5, "the wait")
+    return controller
+
+
+def look_up(controller: RunningController, mac: str, **arguments: Any) -> Any:
+    values: dict[str, Any] = {"node_uuid": None, "give_token": True, **arguments}
+    return ramdisk.lookup(controller.services, [mac], values.pop("node_uuid"), **values)
+
+
+def beat(token: str | None, url: str = "http://10.0.0.9:9999", **changes: Any) -> Heartbeat:
+    return Heartbeat(callback_url=url, agent_token=token, agent_version="13.0.0", **changes)
+
+
+def refused(controller: RunningController, ident: str, heartbeat: Heartbeat) -> str:
+    before = controller.node("m1").driver_internal_info
+    with pytest.raises(Invalid) as caught:
+        ramdisk.heartbeat(controller.services, ident, heartbeat)
+    assert controller.node("m1").driver_internal_info == before
+    return str(caught.value)
+
+
+def test_the_token_is_given_once_a_boot(waiting: RunningController) -> None:
+    first = look_up(waiting, MAC)
+    assert len(first.config.agent_token) >= 32
+    assert first.config.heartbeat_timeout == 300
+    assert first.node.uuid == waiting.node("m1").uuid
+    assert look_up(waiting, MAC).config.agent_token == "******"
+    assert look_up(waiting, MAC, give_token=False).config.agent_token is None
+    assert first.config.agent_token not in str(first.node)
+
+
+def test_an_unknown_machine_is_refused(waiting: RunningController) -> None:
+    with pytest.raises(NotFound, match=r"^Not Found$"):
+        look_up(waiting, "52:54:00:99:99:99")
+    with pytest.raises(Invalid, match="MAC address"):
+        look_up(waiting, "nonsense")
+
+
+def test_a_node_in_the_wrong_state_is_refused_with_the_same_words_and_an_event(
+    controller: RunningController,
+) -> None:
+    controller.enrol("m1", "available")
+    for _attempt in range(3):
+        with pytest.raises(NotFound, match=r"^Not Found$"):
+            look_up(controller, MAC)
+    assert controller.node("m1").agent_secret is None
+    (event,) = controller.events("m1", "agent")
+    assert "lookup refused in state available" in event.message
+
+
+def test_a_wrong_token_is_refused_and_changes_nothing(waiting: RunningController) -> None:
+    look_up(waiting, MAC)
+    assert refused(waiting, "m1", beat("wrong")) == "Invalid or missing agent token received."
+    assert refused(waiting, "m1", beat(None)) == "agent_token is required for heartbeats"
+    assert waiting.node("m1").provision_state == "clean wait"
+    texts = [event.message for event in waiting.events("m1", "agent")]
+    assert "heartbeat refused: Invalid or missing agent token received." in texts
+
+
+def test_a_heartbeat_before_any_lookup_is_refused(waiting: RunningController) -> None:
+    assert refused(waiting, "m1", beat("")) == "agent_token is required for heartbeats"
+    assert refused(waiting, "m1", beat("x")) == "Invalid or missing agent token received."
+
+
+def test_another_url_than_before_is_refused(waiting: RunningController) -> None:
+    token = look_up(waiting, MAC).config.agent_token
+    ramdisk.heartbeat(waiting.services, "m1", beat(token))
+    assert "not the one" in refused(waiting, "m1", beat(token, "http://10.0.0.66:9999"))
+
+
+def test_malformed_heartbeats_are_refused(waiting: RunningController) -> None:
+    token = look_up(waiting, MAC).config.agent_token
+    assert "no http(s) URL" in refused(waiting, "m1", beat(token, "ftp://10.0.0.9"))
+    assert "no PEM" in refused(waiting, "m1", beat(token, agent_verify_ca="garbage"))
+    assert "none of" in refused(waiting, "m1", beat(token, agent_status="odd"))
+
+
+def test_tls_is_demanded_unless_the_settings_say_otherwise(tmp_path: Path) -> None:
+    with running_controller(tmp_path, agent_require_tls=True) as controller:
+        bmc = controller.enrol("m1", "manageable")
+        bmc.machine.behaviour.calls_back = False
+        controller.ask("m1", "provide")
+        wait_until(lambda: controller.node("m1").provision_state == "clean wait", 5, "the wait")
+        token = look_up(controller, MAC).config.agent_token
+        assert "TLS is required" in refused(controller, "m1", beat(token))
+
+
+def test_the_api_answers_as_the_agent_expects(waiting: RunningController) -> None:
+    reply = requests.get(
+        f"{waiting.url}/v1/lookup?addresses={MAC}",
+        headers={"X-OpenStack-Ironic-API-Version": "1.62"},
+        timeout=5,
+    )
+    assert reply.status_code == 200
+    token = reply.json()["config"]["agent_token"]
+    body = {"callback_url": "http://10.0.0.9:9999", "agent_token": token, "agent_version": "1"}
+    url = f"{waiting.url}/v1/heartbeat/{reply.json()['node']['uuid']}"
+    headers = {"X-OpenStack-Ironic-API-Version": "1.68"}
+    assert requests.post(url, json=body, headers=headers, timeout=5).status_code == 202
+    wrong = requests.post(url, json={**body, "agent_token": "no"}, headers=headers, timeout=5)
+    assert wrong.status_code == 400

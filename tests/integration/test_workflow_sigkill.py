@@ -1,0 +1,254 @@
+"""A controller that is killed at any moment and started again finishes what it was at."""
+
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.integration.agent_double import wait_until
+from tests.integration.running_controller import IMAGE
+
+MAC = "52:54:00:00:00:01"
+HEADERS = {"X-OpenStack-Ironic-API-Version": "1.72"}
+_START_S = 60.0
+_MOST_KILLS = 40
+
+
+class Process:
+    """``ingot-controller serve`` and a machine beside it, in processes of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, self.ipmi_port = _free_port(), _free_port(socket.SOCK_DGRAM)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.machine_lines: list[str] = []
+        self._controller: subprocess.Popen[bytes] | None = None
+        for name in ("kernel", "ramdisk"):
+            (folder / name).touch()
+        settings = {
+            "state_directory": str(folder),
+            "listen_port": self.port,
+            "deploy_kernel": str(folder / "kernel"),
+            "deploy_ramdisk": str(folder / "ramdisk"),
+            "agent_require_tls": False,
+            "power_poll_interval_s": 0.1,
+            "progress_poll_interval_s": 0.2,
+            "power_check_interval_s": 5.0,
+            "bmc_timeout_s": 10.0,
+            "threads": 8,
+        }
+        lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+        (folder / "controller.toml").write_text("".join(lines))
+        arguments = [str(self.ipmi_port), "admin", "pw", self.url, MAC]
+        self._machine = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.machine_process", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read_machine, daemon=True)
+        self._reader.start()
+        wait_until(lambda: "ready" in self.machine_lines, 30, "the machine's BMC")
+
+    def start(self) -> None:
+        script = Path(sys.executable).with_name("ingot-controller")
+        with (self.folder / "controller.log").open("ab") as log:
+            self._controller = subprocess.Popen(
+                [script, "serve", "--config", self.folder / "controller.toml"],
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until(self._answers, _START_S, "the controller's start")
+
+    def kill(self) -> None:
+        assert self._controller
+        assert self._controller.poll() is None
+        self._controller.send_signal(signal.SIGKILL)
+        self._controller.wait(10)
+
+    def stop(self) -> float:
+        """End the controller as an operator does and return how long it took."""
+        assert self._controller
+        began = time.monotonic()
+        self._controller.send_signal(signal.SIGTERM)
+        assert self._controller.wait(20) == 0
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        for process in (self._controller, self._machine):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait(10)
+        self._reader.join(10)
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        reply = requests.request(
+            method, f"{self.url}/v1/{path}", json=body, headers=HEADERS, timeout=30
+        )
+        assert reply.ok, reply.text
+        return reply.json() if reply.content else None
+
+    def stage(self) -> tuple[str | None, str]:
+        database = f"file:{self.folder}/ingot.sqlite?mode=ro"
+        connection = sqlite3.connect(database, uri=True, timeout=5)
+        try:
+            row = connection.execute("SELECT stage, provision_state FROM nodes").fetchone()
+        finally:
+            connection.close()
+        return row[0], row[1]
+
+    def log(self) -> str:
+        return (self.folder / "controller.log").read_text()
+
+    def _answers(self) -> bool:
+        assert self._controller
+        assert self._controller.poll() is None, self.log()[-2000:]
+        try:
+            return requests.get(self.url, timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def _read_machine(self) -> None:
+        assert self._machine.stdout
+        with self._machine.stdout as lines:
+            for line in lines:
+                self.machine_lines.append(line.strip())
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    running = Process(tmp_path)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
+
+
+def _free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def enrol(process: Process) -> None:
+    driver_info = {
+        "ipmi_address": "127.0.0.1",
+        "ipmi_port": process.ipmi_port,
+        "ipmi_username": "admin",
+        "ipmi_password": "pw",
+    }
+    properties = {"capabilities": "boot_mode:uefi"}
+    body = {"name": "m1", "driver": "ipmi", "driver_info": driver_info, "properties": properties}
+    node = process.api("POST", "nodes", {**body, "instance_info": IMAGE})
+    process.api("POST", "ports", {"node_uuid": node["uuid"], "address": MAC})
+
+
+def ask(process: Process, target: str) -> None:
+    process.api("PUT", "nodes/m1/states/provision", {"target": target})
+
+
+def kill_at_every_stage(process: Process, goal: str, pause_s: Callable[[], float]) -> list[str]:
+    """Kill the controller at each stage that comes into sight, once each, until the goal is reached."""
+    killed: list[str] = []
+    give_up_at = time.monotonic() + 240
+    while True:
+        stage, state = process.stage()
+        assert not state.endswith("failed"), process.log()[-3000:]
+        assert time.monotonic() < give_up_at, f"stuck at {stage}, {state}\n{process.log()[-3000:]}"
+        if state == goal and stage is None:
+            return killed
+        if stage is not None and stage not in killed and len(killed) < _MOST_KILLS:
+            time.sleep(pause_s())
+            process.kill()
+            killed.append(stage)
+            process.start()
+        time.sleep(0.001)
+
+
+@pytest.mark.timeout(600)
+def test_killed_at_every_stage_it_finishes_and_writes_the_image_once(process: Process) -> None:
+    enrol(process)
+    ask(process, "manage")
+    killed = kill_at_every_stage(process, "manageable", lambda: 0.0)
+    ask(process, "provide")
+    killed += kill_at_every_stage(process, "available", lambda: 0.0)
+    orders = [line for line in process.machine_lines if line.startswith("order ")]
+    assert orders.count("order erase_devices_metadata") == 1
+    process.machine_lines.clear()
+
+    ask(process, "active")
+    killed += kill_at_every_stage(process, "active", lambda: random.uniform(0.0, 0.1))
+    must_have_been_killed = {
+        "clean.power_on",
+        "clean.wait_for_agent",
+        "clean.plan",
+        "clean.step.watch",
+        "clean.last_power_off",
+        "deploy.power_on",
+        "deploy.wait_for_agent",
+        "deploy.plan",
+        "deploy.step.watch",
+        "deploy.partition_uuids",
+        "deploy.boot_loader.watch",
+        "deploy.boot_from_disk",
+        "deploy.boot_instance",
+    }
+    assert must_have_been_killed <= set(killed)
+    orders = [line for line in process.machine_lines if line.startswith("order ")]
+    assert orders.count("order write_image") == 1
+    assert orders.count("order install_bootloader") == 1
+    boots = [line for line in process.machine_lines if not line.startswith("order ")]
+    assert boots == ["on pxe", "off", "on disk"]
+    assert "internal error" not in process.log()
+
+
+def test_it_stops_fast_when_it_is_told_to_and_goes_on_later(process: Process) -> None:
+    enrol(process)
+    ask(process, "manage")
+    wait_until(lambda: process.stage() == (None, "manageable"), 30, "manageable")
+    ask(process, "provide")
+    wait_until(lambda: process.stage()[0] == "clean.step.watch", 30, "a step")
+    assert process.stop() < 3.0
+    process.start()
+    wait_until(lambda: process.stage() == (None, "available"), 30, "available")
+
+
+def test_it_refuses_what_is_unsafe_or_unknown_and_says_why(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("ingot-controller")
+
+    def run(*arguments: str, **variables: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [script, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **variables},
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    status, text = run("serve", "--listen-host", "0.0.0.0")
+    assert (status, "allow_unauthenticated" in text) == (2, True)
+    status, text = run("settings", INGOT_LISTEN_PROT="1")
+    assert (status, "listen_prot" in text) == (2, True)
+    status, text = run("settings", "--workers", "3", INGOT_WORKERS="5", INGOT_THREADS="9")
+    assert status == 0
+    assert "workers = 3\n" in text
+    assert "threads = 9\n" in text
+    status, text = run("settings", "--database-url", "postgresql+psycopg://me:hunter2@db/ingot")
+    assert (status, "hunter2" in text) == (0, False)
+    status, text = run("states")
+    assert text.startswith("stateDiagram-v2")
