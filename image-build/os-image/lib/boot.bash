@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # build sets what is read here
 # The boot partitions' contents: GRUB's core image for BIOS, an EFI system partition with the signed loaders.
 # Reads $work and $root_uuid; leaves $work/core.img and $work/esp.img.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # build sets what is read here
 # The disk: partition table, boot sector, partitions at their places, and the two forms it is published in.
 # Reads $work, $root_uuid, $root_partuuid, $esp_mib; leaves $work/debian.raw and $work/debian.qcow2.
 # Layout in MiB: 1 BIOS boot, then the EFI system partition, then the root to the last MiB (so it can be grown).
@@ -14,6 +14,7 @@ put() {
 
 # poke FILE OFFSET_BYTES HEX: overwrites bytes.
 poke() {
+    # shellcheck disable=SC2001 # sed's & keeps the digits
     printf '%b' "$(sed 's/../\\x&/g' <<<"$3")" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
@@ -25,7 +26,7 @@ le64() {
 make_root_image() {
     local root_mib=$((disk_mib - 1 - esp_start_mib - esp_mib))
     truncate --size="${root_mib}M" "$work/root.img"
-    mke2fs -q -t ext4 -L root -U "$root_uuid" -m 0 -J size=4 -N 32768 -O ^orphan_file,^metadata_csum_seed,^resize_inode \
+    mke2fs -q -t ext4 -L root -U "$root_uuid" -m 0 -J size=4 -N 32768 -O ^orphan_file,^metadata_csum_seed \
         -E "lazy_itable_init=0,lazy_journal_init=0,hash_seed=$(uuid_for hash-seed)" -d "$work/rootfs" "$work/root.img"
 }
 
@@ -34,7 +35,7 @@ partition_disk() {
     truncate --size="${disk_mib}M" "$work/debian.raw"
     sgdisk --disk-guid="$(uuid_for disk)" \
         --new=1:${bios_start_mib}M:+1M --typecode=1:ef02 --change-name=1:bios --partition-guid=1:"$(uuid_for bios-partition)" \
-        --new=2:${esp_start_mib}M:+${esp_mib}M --typecode=2:ef00 --change-name=2:esp --partition-guid=2:"$(uuid_for esp-partition)" \
+        --new=2:"${esp_start_mib}M:+${esp_mib}M" --typecode=2:ef00 --change-name=2:esp --partition-guid=2:"$(uuid_for esp-partition)" \
         --new=3:${root_start_mib}M:+$((disk_mib - 1 - root_start_mib))M --typecode=3:8304 --change-name=3:root \
         --partition-guid=3:"$root_partuuid" "$work/debian.raw" >/dev/null
     put "$work/esp.img" $((esp_start_mib << 20))

@@ -1,6 +1,6 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # build sets what is read here
 # The root file system: packages, our files over them, the state of a machine that has never been started.
-# Reads $here, $work, $keyring, $root_uuid, $root_partuuid; leaves $work/rootfs and, unpacked, the boot loaders' packages in
+# Reads $here, $work, $keyring, $root_uuid; leaves $work/rootfs and, unpacked, the boot loaders' packages in
 # $work/loaders.
 
 # The machine's own Debian archives, in whatever form they are written down (one line or deb822), as one-line sources.
@@ -18,7 +18,7 @@ make_rootfs() {
     apt-config dump | grep -E '^Acquire::(https?::|Check-Valid-Until)' >"$work/apt.conf" || true
     local packages
     packages=$(sed 's/#.*//' "$here/packages.txt" | xargs | tr ' ' ,)
-    export here work root_uuid root_partuuid
+    export here work root_uuid
     # Hooks run on this machine with the new root as $1.
     # shellcheck disable=SC2016
     mmdebstrap --quiet --mode=root --variant=minbase --architectures=amd64 --include="$packages" --aptopt="$work/apt.conf" \
