@@ -38,6 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--bind", metavar="HOST[:PORT]", help="address to serve the API on")
     run.add_argument("--state-directory", help="where results, token and certificate are kept")
     run.add_argument(
+        "--network-ready-file", metavar="FILE", help="use the network only when FILE exists"
+    )
+    run.add_argument(
         "--no-reboot", action="store_true", help="never turn this machine off or restart it"
     )
     commands.add_parser("inventory", help="print what this machine is made of, as JSON")
@@ -72,6 +75,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     flags: dict[str, object] = {"debug": options.debug}
     if options.command == "run":
         flags["state_directory"] = options.state_directory
+        flags["network_ready_file"] = options.network_ready_file
         flags |= parse_bind(options.bind) if options.bind else {}
     file_text = config.read_text() if config is not None else None
     return Settings.from_sources(options.cmdline_file.read_text(), file_text, flags)

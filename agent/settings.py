@@ -59,6 +59,8 @@ class Settings:
     """Port the controller shall call; 0: the port that is served."""
     advertise_protocol: str = _setting("", "ipa-advertise-protocol", choices=("", "http", "https"))
     """Protocol the controller shall use; empty: ``https`` with TLS, else ``http``."""
+    network_ready_file: str = _setting("")
+    """Use the network only when this file exists, so that the agent can be started before; empty: at once."""
     network_interface: str = _setting("", "ipa-network-interface")
     """Take the callback address from this interface instead of from the route."""
     ip_lookup_attempts: int = _setting(6, "ipa-ip-lookup-attempts", least=1)

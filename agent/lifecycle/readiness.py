@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from agent.errors import LookupFailed
 from agent.hardware.devices import NetworkInterface
@@ -10,9 +11,21 @@ from agent.hardware.registry import Hardware
 
 log = logging.getLogger(__name__)
 _PAUSE_S = 0.5
+_FILE_PAUSE_S = 0.05
 _LONGEST_WAIT_FOR_NICS_S = 60.0
 
 Wait = Callable[[float], bool]
+
+
+def wait_for_file(path: Path, wait: Wait) -> None:
+    """Return as soon as ``path`` exists; there is no time limit: a cable may be plugged in later.
+
+    Raises:
+        LookupFailed: ``wait`` says that the agent shall end.
+    """
+    while not path.exists():
+        if wait(_FILE_PAUSE_S):
+            raise LookupFailed(f"told to end before the network was ready ({path} is not there)")
 
 
 def wait_for_macs(hardware: Hardware, boot_mac: str | None, wait: Wait) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from agent.lifecycle.controller_client import ConnectionOptions, ControllerClien
 from agent.lifecycle.heartbeat import Heartbeater
 from agent.lifecycle.inspection import Inspection, inspect
 from agent.lifecycle.lookup import Patience, look_up
-from agent.lifecycle.readiness import wait_for_disks, wait_for_macs
+from agent.lifecycle.readiness import wait_for_disks, wait_for_file, wait_for_macs
 from agent.protocol.lookup import Heartbeat, LookupConfig
 from agent.settings import Settings
 from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
@@ -89,6 +89,9 @@ class Agent:
             OSError: The API's address cannot be used.
         """
         settings = self._settings
+        if settings.network_ready_file:
+            log.info("waiting for the network", extra={"file": settings.network_ready_file})
+            wait_for_file(Path(settings.network_ready_file), self._stop.wait)
         node_uuid = self._inspect() if settings.inspection_callback_urls else None
         if settings.api_urls:
             server = self._join_controller(node_uuid)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,24 @@ class Agent:
         self.log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, arguments: str = "") -> None:
+    def start(self, arguments: str = "", *, network_ready_file: Path | None = None) -> None:
         cmdline = self.folder / "cmdline"
         fixed = f"quiet ipa-api-url={self.controller.url} ipa-listen-port=0 BOOTIF=01-{MAC}"
         cmdline.write_text(f"{fixed} ipa-lookup-interval=0.1 {arguments}\n")
         program = [sys.executable, "-m", "tests.integration.fake_machine"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*program, str(self.folder), str(cmdline)], cwd=ROOT, stderr=log, stdout=log
+                [*program, str(self.folder), str(cmdline), str(network_ready_file or "")],
+                cwd=ROOT,
+                stderr=log,
+                stdout=log,
             )
+
+    def wait_for_log(self, text: str, *, timeout_s: float = 20) -> None:
+        deadline = time.monotonic() + timeout_s
+        while text not in self.log.read_text():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
 
     def kill(self) -> None:
         assert self._process is not None

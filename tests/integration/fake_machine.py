@@ -1,4 +1,4 @@
-"""An agent on a machine that consists of one file: `python -m tests.integration.fake_machine FOLDER CMDLINE_FILE`.
+"""An agent on a machine that consists of one file: `python -m tests.integration.fake_machine FOLDER CMDLINE_FILE READY_FILE`.
 
 The agent is the real one; only the hardware is ours, so that nothing of the host is read or written. Steps wait for files in
 the folder, so that a test decides when they end.
@@ -175,7 +175,11 @@ class PowerDiary:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    flags = {"state_directory": str(folder / "state"), "listen_host": "127.0.0.1"}
+    flags = {
+        "state_directory": str(folder / "state"),
+        "listen_host": "127.0.0.1",
+        "network_ready_file": sys.argv[3],
+    }
     settings = Settings.from_sources(Path(sys.argv[2]).read_text(), None, flags)
     set_up_logging(debug=settings.debug, log_file=settings.log_file)
     hardware = Hardware([FakeMachine(folder).manager()])

@@ -46,6 +46,17 @@ def test_the_agent_looks_itself_up_and_says_how_to_call_it(
     assert "ingot-agent: serving after " in agent.log.read_text()
 
 
+def test_an_agent_that_is_started_early_waits_for_the_network(
+    agent: Agent, controller: FakeController
+) -> None:
+    ready = agent.folder / "online"
+    agent.start(network_ready_file=ready)
+    agent.wait_for_log("waiting for the network")
+    assert controller.seen == []
+    ready.touch()
+    controller.heartbeat()
+
+
 def test_an_older_controller_is_spoken_to_in_its_own_version(
     agent: Agent, controller: FakeController
 ) -> None:
@@ -87,10 +98,7 @@ def test_a_token_that_went_to_somebody_else_locks_out_and_is_said_clearly(
     controller.token = "******"
     agent.start()
     controller.wait_for("GET", "/v1/lookup")
-    deadline = time.monotonic() + 10
-    while "locked out:" not in agent.log.read_text():
-        assert time.monotonic() < deadline, agent.log.read_text()
-        time.sleep(0.05)
+    agent.wait_for_log("locked out:")
     assert agent.stop() != 0
 
 
