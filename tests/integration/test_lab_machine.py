@@ -94,20 +94,23 @@ def test_a_uefi_machine_told_to_boot_its_disk_does_not_touch_the_network(lab: La
     assert "DHCPDISCOVER" not in dnsmasq.log.read_text()
 
 
-def test_uefi_keeps_its_nvram_when_the_power_goes(lab: Lab) -> None:
+def test_uefi_keeps_its_boot_entries_in_an_nvram_of_its_own_when_the_power_goes(lab: Lab) -> None:
+    entry = "UEFI PXEv4".encode("utf-16-le")
     machine = lab.machine(firmware=Firmware.UEFI, memory_mib=512)
+    other = lab.machine(firmware=Firmware.UEFI, memory_mib=512)
     nvram = machine.hardware.uefi_variables
+    others = other.hardware.uefi_variables
     assert nvram is not None
-    fresh = nvram.read_bytes()
+    assert others is not None
     machine.power_on()
     machine.console.wait_for("BdsDxe|PXE", timeout_s=_FIRMWARE_S)
     machine.power_off()
-    written = nvram.read_bytes()
-    assert written != fresh
+    assert entry in nvram.read_bytes()
+    assert entry not in others.read_bytes()
     mark = machine.console.mark()
     machine.power_on()
     machine.console.wait_for("BdsDxe|PXE", timeout_s=_FIRMWARE_S, since=mark)
-    assert nvram.read_bytes() != fresh
+    assert nvram.read_bytes().count(entry) == 1
 
 
 def test_an_empty_disk_does_not_boot_and_the_firmware_says_so(lab: Lab) -> None:

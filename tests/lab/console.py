@@ -31,7 +31,8 @@ class ConsoleLine:
 class Console:
     """Everything a machine printed since it was made, across power cycles.
 
-    ``on_line`` may be set to a function that is called, from the reading thread, with each complete line.
+    ``on_line`` may be set to a function that is called with each complete line; from the reading thread, so it must not
+    wait for the machine.
     """
 
     def __init__(self, raw: Path) -> None:

@@ -12,8 +12,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -48,16 +47,19 @@ class HttpFaults:
     """Lie about the length by this many bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HttpRequest:
-    """One answered request; ``sent_bytes`` counts the body, ``time_s`` is ``time.monotonic()`` at its beginning."""
+    """One request; ``sent_bytes`` counts the body so far, ``time_s`` is ``time.monotonic()`` at its beginning.
+
+    ``status`` is 0 until the answer begins.
+    """
 
     time_s: float
     method: str
     name: str
     range: str | None
-    status: int
-    sent_bytes: int
+    status: int = 0
+    sent_bytes: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,9 +109,9 @@ class HttpServer:
 
     @property
     def requests(self) -> tuple[HttpRequest, ...]:
-        """Every request whose answer has ended, in the order of the ends."""
+        """Every request, oldest first, as it stands now."""
         with self._lock:
-            return tuple(self._requests)
+            return tuple(replace(request) for request in self._requests)
 
     def close(self) -> None:
         """Stop serving; answers under way are cut."""
@@ -174,40 +176,33 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing; ``HttpServer.requests`` has it all."""
 
     def _answer(self) -> None:
-        started_s = time.monotonic()
-        name = unquote(urlsplit(self.path).path).lstrip("/")
-        file = self.server.owner.find(name)
-        status, sent_bytes = 404, 0
+        request = HttpRequest(
+            time_s=time.monotonic(),
+            method=self.command,
+            name=unquote(urlsplit(self.path).path).lstrip("/"),
+            range=self.headers["Range"],
+        )
+        self.server.owner.note(request)
+        file = self.server.owner.find(request.name)
         try:
             if file is None or file.faults.status is not None:
-                status = 404 if file is None else file.faults.status or 404
-                self._refuse(status)
+                self._refuse(request, 404 if file is None else file.faults.status or 404)
                 return
             content, length, tag = file.open()
             with content:
                 start, end, status = self._wanted(length, tag, file.faults)
                 if status == 416:
-                    self._refuse(status)
+                    self._refuse(request, status)
                     return
+                request.status = status
                 self._send_head(status, start, end, length, tag, file.faults)
                 if self.command == "GET":
-                    for count in self._send_body(content, start, end, file.faults):
-                        sent_bytes += count
+                    self._send_body(request, content, start, end, file.faults)
         except OSError:
             self.close_connection = True
-        finally:
-            self.server.owner.note(
-                HttpRequest(
-                    time_s=started_s,
-                    method=self.command,
-                    name=name,
-                    range=self.headers["Range"],
-                    status=status,
-                    sent_bytes=sent_bytes,
-                )
-            )
 
-    def _refuse(self, status: int) -> None:
+    def _refuse(self, request: HttpRequest, status: int) -> None:
+        request.status = status
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -242,28 +237,28 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send_body(
-        self, content: BinaryIO, start: int, end: int, faults: HttpFaults
-    ) -> Iterator[int]:
-        """Send the body piece by piece, yielding the size of each; ends early where a fault says so."""
+        self, request: HttpRequest, content: BinaryIO, start: int, end: int, faults: HttpFaults
+    ) -> None:
+        """Send the body piece by piece; ends early where a fault says so."""
         owner = self.server.owner
-        cut = owner.takes_a_cut(faults)
         stop = end
-        if cut:
+        if owner.takes_a_cut(faults):
             stop = min(end, start + (faults.cut_after_bytes or 0))
         if faults.silent_after_bytes is not None:
             stop = min(stop, start + faults.silent_after_bytes)
-        content.seek(start)
-        position = start
         piece_bytes = _CHUNK_BYTES
         if faults.bytes_per_s:
             piece_bytes = max(1, min(piece_bytes, faults.bytes_per_s // _PIECES_PER_S))
+        content.seek(start)
+        position = start
         while position < stop:
             piece = content.read(min(piece_bytes, stop - position))
             if not piece:
                 break
-            self.connection.sendall(piece)
             position += len(piece)
-            yield len(piece)
+            # counted before it is sent: a client that has it all finds it all in `requests`
+            request.sent_bytes += len(piece)
+            self.connection.sendall(piece)
             if faults.bytes_per_s and not owner.wait(len(piece) / faults.bytes_per_s):
                 break
         if position < end:

@@ -180,14 +180,14 @@ class Machine:
                         f"{self.name}: no {kind!r} within {timeout_s:g} s, but: {happened}"
                     )
 
-    def qmp(self, command: str) -> object:
+    def qmp(self, command: str, **arguments: object) -> object:
         """Give QEMU a control order (``query-blockstats`` ...) and return its answer.
 
         Raises:
             LabError: The machine is off, or QEMU refuses.
         """
         with self._changed:
-            return self._running().qmp.execute(command)
+            return self._running().qmp.execute(command, **arguments)
 
     def close(self) -> None:
         """Switch off and take the machine out of the rack; its disks are deleted, its logs stay."""
