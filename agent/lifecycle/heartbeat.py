@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from agent.errors import ControllerRefused, ControllerUnreachable
+from agent.errors import AgentError, ControllerRefused, ControllerUnreachable
 
 log = logging.getLogger(__name__)
 _RETRY_S = 5.0
@@ -21,6 +21,7 @@ class Heartbeater:
         self._news = threading.Event()
         self._stopped = False
         self._failures = 0
+        self._thread: threading.Thread | None = None
 
     def start(self, beat: Callable[[], None], heartbeat_timeout_s: float) -> None:
         """Send the first heartbeat now.
@@ -30,7 +31,19 @@ class Heartbeater:
             heartbeat_timeout_s: The controller's; it hears of us two to three times in it.
         """
         arguments = (beat, heartbeat_timeout_s)
-        threading.Thread(target=self._run, args=arguments, name="heartbeat", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self._run, args=arguments, name="heartbeat", daemon=True
+        )
+        self._thread.start()
+
+    def must_run(self) -> None:
+        """Check that heartbeats are still sent, if they ever were.
+
+        Raises:
+            AgentError: They are not; the agent must be started again.
+        """
+        if self._thread is not None and not self._thread.is_alive():
+            raise AgentError("heartbeats ended by themselves; the traceback above says why")
 
     def stop(self) -> None:
         """Send no more."""

@@ -107,6 +107,7 @@ class Agent:
             )
         while not self._stop.wait(_HEALTH_INTERVAL_S):
             server.must_run()
+            self._heartbeater.must_run()
         self._heartbeater.stop()
         server.stop()
 

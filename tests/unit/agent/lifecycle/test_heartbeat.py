@@ -1,0 +1,81 @@
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from agent.errors import AgentError, ControllerUnreachable
+from agent.lifecycle.heartbeat import Heartbeater
+
+
+class Listener:
+    """Hears heartbeats; the first ``failures`` of them fail."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.beats = threading.Semaphore(0)
+
+    def beat(self) -> None:
+        self.beats.release()
+        if self.failures:
+            self.failures -= 1
+            raise ControllerUnreachable("no controller answered")
+
+    def hears_one(self, timeout_s: float = 5) -> bool:
+        return self.beats.acquire(timeout=timeout_s)
+
+
+def at_once(_low: float, _high: float) -> float:
+    return 0.001
+
+
+def factor(value: float) -> Callable[[float, float], float]:
+    return lambda _low, _high: value
+
+
+def test_the_first_heartbeat_is_sent_at_once_and_the_next_with_news() -> None:
+    listener, heartbeater = Listener(), Heartbeater(factor(1))
+    heartbeater.start(listener.beat, heartbeat_timeout_s=300)
+    assert listener.hears_one()
+    assert not listener.hears_one(timeout_s=0.1)
+    heartbeater.beat_now()
+    assert listener.hears_one()
+    heartbeater.must_run()
+    heartbeater.stop()
+
+
+def test_news_before_the_start_are_not_an_error() -> None:
+    heartbeater = Heartbeater(factor(1))
+    heartbeater.beat_now()
+    heartbeater.must_run()
+
+
+def test_failures_are_logged_now_and_then_and_the_recovery_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    listener, heartbeater = Listener(failures=13), Heartbeater(at_once)
+    heartbeater.start(listener.beat, heartbeat_timeout_s=300)
+    assert all(listener.hears_one() for _ in range(15))
+    heartbeater.stop()
+    assert caplog.messages == [
+        "heartbeat failed; trying again",
+        "heartbeat failed; trying again",
+        "heartbeat accepted again",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_that_ends_the_heartbeats_is_noticed() -> None:
+    ended = threading.Event()
+
+    def broken() -> None:
+        ended.set()
+        raise ZeroDivisionError
+
+    heartbeater = Heartbeater(factor(1))
+    heartbeater.start(broken, heartbeat_timeout_s=300)
+    assert ended.wait(5)
+    assert heartbeater._thread is not None
+    heartbeater._thread.join(5)
+    with pytest.raises(AgentError, match="heartbeats ended by themselves"):
+        heartbeater.must_run()
