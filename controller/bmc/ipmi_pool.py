@@ -98,6 +98,7 @@ class WorkerPool:
                     data=tuple(data),
                     timeout_s=remaining_s,
                     first_timeout_s=first_timeout_s,
+                    idle_s=self._idle_s + _GRACE_S,
                 )
                 reply = _exchange(slot, request)
                 if reply.outcome is Outcome.ANSWER:
@@ -106,7 +107,8 @@ class WorkerPool:
                 slot.close()
                 if reply.outcome is not Outcome.SILENCE:
                     break
-        raise _error(target, reply, what=what, waited_s=time.monotonic() - started)
+        waited_s = min(time.monotonic() - started, timeout_s)
+        raise _error(target, reply, what=what, waited_s=waited_s)
 
     def close(self) -> None:
         """End every worker and the host."""

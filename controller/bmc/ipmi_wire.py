@@ -29,7 +29,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One IPMI request; ``first_timeout_s`` is the wait before a login packet counts as lost."""
+    """One IPMI request."""
 
     login: Login
     netfn: int
@@ -37,6 +37,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[int, ...]
     timeout_s: float
     first_timeout_s: float
+    """Wait before a login packet counts as lost."""
+    idle_s: float
+    """The worker ends when no request follows for so long."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

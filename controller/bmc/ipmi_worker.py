@@ -31,6 +31,7 @@ _SUITE_17 = 17
 _SUITE_3 = 3
 _LOG_OUT_TIMEOUT_S = 2.0
 _SLICE_S = 0.02
+_PATIENCE = 3
 _SILENCE_S = 2.5
 """A request of an open session is given up when pyghmi's wait, growing by 1 s per repetition, exceeds this."""
 _REFUSALS = ("password", "Unauthorized", "Invalid role", "username", "integrity c", "privelege")
@@ -59,6 +60,10 @@ class _Session(pyghmi_session.Session):  # type: ignore[misc]  # pyghmi has no t
         super()._initsession()
         if self.suite == _SUITE_3:
             self.attemptedhash = _SHA1
+
+    def _getmaxtimeout(self) -> float:
+        """Give a slow BMC its time: pyghmi's sum is 1 s when the first wait is above its limit."""
+        return float(max(super()._getmaxtimeout(), _PATIENCE * pyghmi_session.initialtimeout))
 
     def onlogon(self, parameter: dict[str, Any]) -> None:
         if "error" in parameter:
@@ -158,10 +163,10 @@ def main(control_fd: int) -> None:
 
 
 def _serve(channel: socket.socket) -> None:
-    """Carry out requests for one BMC until the pool closes the channel."""
+    """Carry out requests for one BMC until the pool closes the channel or forgets it."""
     session: BmcSession | None = None
     decoder, encoder = msgspec.msgpack.Decoder(Request), msgspec.msgpack.Encoder()
-    while message := channel.recv(MAX_MESSAGE_BYTES):
+    while message := _receive(channel):
         request = decoder.decode(message)
         signal.setitimer(signal.ITIMER_REAL, max(request.timeout_s, 0.001))
         try:
@@ -174,9 +179,18 @@ def _serve(channel: socket.socket) -> None:
             reply = Reply(outcome=Outcome.FAILED, text=text)
         signal.setitimer(signal.ITIMER_REAL, 0)
         channel.send(encoder.encode(reply))
+        channel.settimeout(request.idle_s)
     if session:
         signal.setitimer(signal.ITIMER_REAL, _LOG_OUT_TIMEOUT_S)
         session.log_out()
+
+
+def _receive(channel: socket.socket) -> bytes:
+    """Return the next message; empty = none comes any more."""
+    try:
+        return channel.recv(MAX_MESSAGE_BYTES)
+    except (TimeoutError, ConnectionResetError):
+        return b""
 
 
 def _why(error: Exception) -> Reply:

@@ -31,7 +31,7 @@ _REFUSALS = (
 _WRONG_SUITE = ("matching cipher suite", "is not what we requested")
 _UNKNOWN_HOST = "Address lookup for"
 _RETRY_WAIT_S = 1
-_RETRIES = 4
+_RETRIES = 3
 
 
 class IpmitoolDriver:

@@ -1,0 +1,134 @@
+"""Both IPMI drivers against the laboratory's BMC: cipher suite 17, slowness, garbage, silence."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from controller.bmc.interface import BootDevice, BootMode, PowerState
+from controller.bmc.ipmi import IpmiDriver
+from controller.bmc.ipmitool import IpmitoolDriver
+from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
+from tests.integration.bmc_doubles import LabMachine, lab_machine
+from tests.lab import hardware
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
+]
+
+Driver = IpmiDriver | IpmitoolDriver
+
+
+@pytest.fixture(scope="module")
+def shared_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabMachine]:
+    with lab_machine(tmp_path_factory.mktemp("lab")) as made:
+        yield made
+
+
+@pytest.fixture
+def machine(shared_machine: LabMachine) -> Iterator[LabMachine]:
+    shared_machine.bmc.set_faults()
+    with shared_machine.network.inside():
+        yield shared_machine
+
+
+@pytest.fixture(params=["pyghmi", "ipmitool"])
+def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
+    if request.param == "ipmitool":
+        yield IpmitoolDriver()
+        return
+    made = IpmiDriver()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("suite", [None, 3, 17])
+def test_every_cipher_suite_works(driver: Driver, machine: LabMachine, suite: int | None) -> None:
+    bmc = driver.connect({**machine.info, "ipmi_cipher_suite": suite})
+    bmc.power_on(timeout_s=10)
+    assert machine.chassis.is_on
+    assert bmc.power_state(timeout_s=10) is PowerState.ON
+    bmc.power_off(timeout_s=10)
+    assert not machine.chassis.is_on
+
+
+def test_the_machine_sees_the_boot_device_the_firmware_mode_and_how_long(
+    driver: Driver, machine: LabMachine
+) -> None:
+    bmc = driver.connect(machine.info)
+    bmc.set_boot_device(BootDevice.PXE, mode=BootMode.UEFI, persistent=False, timeout_s=10)
+    assert machine.chassis.boot_override == hardware.BootOverride(
+        device=hardware.BootDevice.PXE, persistent=False, uefi=True
+    )
+    bmc.set_boot_device(BootDevice.DISK, mode=BootMode.BIOS, persistent=True, timeout_s=10)
+    assert machine.chassis.boot_override == hardware.BootOverride(
+        device=hardware.BootDevice.DISK, persistent=True, uefi=False
+    )
+
+
+def test_a_bmc_that_forgets_the_boot_device_is_found_out_by_asking(
+    driver: Driver, machine: LabMachine
+) -> None:
+    bmc = driver.connect(machine.info)
+    bmc.set_boot_device(BootDevice.DISK, mode=BootMode.BIOS, persistent=True, timeout_s=10)
+    machine.bmc.set_faults(forgets_boot_device=True)
+    bmc.set_boot_device(BootDevice.PXE, mode=BootMode.BIOS, persistent=True, timeout_s=10)
+    assert bmc.boot_device(timeout_s=10).device is BootDevice.DISK
+
+
+@pytest.mark.parametrize("slow_s", [0.7, 2.0])
+def test_a_slow_bmc_is_waited_for(machine: LabMachine, slow_s: float) -> None:
+    driver = IpmiDriver()
+    try:
+        bmc = driver.connect(machine.info)
+        machine.bmc.set_faults(slow_s=slow_s)
+        bmc.power_on(timeout_s=40)
+        assert machine.chassis.is_on
+        started = time.monotonic()
+        bmc.power_state(timeout_s=40)
+        assert time.monotonic() - started < 2 * slow_s + 1
+    finally:
+        driver.close()
+
+
+def test_garbage_is_no_answer(driver: Driver, machine: LabMachine) -> None:
+    machine.bmc.set_faults(garbage=True)
+    started = time.monotonic()
+    with pytest.raises(BmcError):
+        driver.connect(machine.info).power_state(timeout_s=6)
+    assert time.monotonic() - started < 8
+
+
+def test_garbage_in_the_middle_of_a_session_is_an_error_and_passes(
+    driver: Driver, machine: LabMachine
+) -> None:
+    bmc = driver.connect(machine.info)
+    bmc.power_state(timeout_s=10)
+    machine.bmc.set_faults(garbage=True)
+    with pytest.raises(BmcError):
+        bmc.power_state(timeout_s=4)
+    machine.bmc.set_faults()
+    assert bmc.power_state(timeout_s=20) in set(PowerState)
+
+
+def test_a_bmc_that_cannot_be_reached_is_named(driver: Driver, machine: LabMachine) -> None:
+    machine.bmc.set_faults(unreachable=True)
+    with pytest.raises(BmcUnreachable, match=f"BMC {machine.bmc.address} port 623: power on"):
+        driver.connect(machine.info).power_on(timeout_s=3)
+
+
+def test_a_wrong_password_is_said_within_a_second_or_two(
+    driver: Driver, machine: LabMachine
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(BmcAuthenticationFailed, match="user 'admin' refused"):
+        driver.connect({**machine.info, "ipmi_password": "wrong"}).power_state(timeout_s=30)
+    assert time.monotonic() - started < 3
+
+
+def test_an_unknown_user_is_said(driver: Driver, machine: LabMachine) -> None:
+    with pytest.raises(BmcAuthenticationFailed, match="user 'root' refused"):
+        driver.connect({**machine.info, "ipmi_username": "root"}).power_state(timeout_s=30)
