@@ -50,10 +50,15 @@ def main() -> None:
     seconds = {"write_image": 1.0, "erase_devices_metadata": 0.5, "install_bootloader": 0.5}
     behaviour = Behaviour(boot_s=0.3, seconds={**dict.fromkeys(quick, 0.1), **seconds})
     machine = Machine(api_url, mac, behaviour)
-    machine.on_change = lambda what: print(what, flush=True)
+    machine.on_change = _say
     server = IpmiBmc(machine, {user: password}, port=int(port), address="127.0.0.1")
-    print("ready", flush=True)
+    _say("ready")
     server.listen()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
