@@ -43,7 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             key = make_key(lab.scratch)
             screen.say("the lab is up: a private network; starting the controller")
             controller = lab.controller(
-                settings={"deploy_kernel": str(kernel), "deploy_ramdisk": str(ramdisk)}
+                settings={
+                    "deploy_kernel": str(kernel),
+                    "deploy_ramdisk": str(ramdisk),
+                    "kernel_append_params": "console=ttyS0,115200 quiet nofb vga=normal",
+                }
             )
             machines = [
                 lab.machine(

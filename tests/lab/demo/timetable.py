@@ -8,12 +8,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+DOWNLOAD = "kernel and ramdisk download"
+"""Ends when the kernel starts, which the first line of the ramdisk's init dates by its own clock."""
 _CONSOLE_MARKERS = (
     ("firmware", re.compile(r"iPXE (\d|initialising)|>>Start PXE|Start HTTP Boot")),
     ("DHCP, first boot script", re.compile(r"/boot/ipxe")),
-    ("kernel and ramdisk download", re.compile(r"^\[\s*0\.\d+\] (Linux version|Command line)")),
-    ("kernel to network", re.compile(r"ingot: network up")),
-    ("network to agent", re.compile(r"serving after [0-9.]+ s")),
+    (
+        "kernel, unpacking the ramdisk",
+        re.compile(r"ingot: init started after (?P<uptime>[0-9.]+) s"),
+    ),
+    ("network in the ramdisk", re.compile(r"ingot: network up")),
+    ("agent start", re.compile(r"serving after [0-9.]+ s")),
 )
 _OS_MARKERS = (
     ("firmware and boot loader", re.compile(r"^\[\s*0\.\d+\] |Loading Linux|INGOT-OS-")),
@@ -49,7 +54,9 @@ def boot_markers(lines: Iterable[tuple[float, str]], *, of_system: bool) -> tupl
     index = 0
     for time_s, text in lines:
         for offset, (name, pattern) in enumerate(wanted[index:]):
-            if pattern.search(text):
+            if match := pattern.search(text):
+                if uptime := match.groupdict().get("uptime"):
+                    found.append(Marker(time_s=time_s - float(uptime), name=DOWNLOAD))
                 found.append(Marker(time_s=time_s, name=name))
                 index += offset + 1
                 break
