@@ -19,19 +19,19 @@ PROGRAMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("dmesg", ("dmesg",)),
     ("lsblk", ("lsblk", "--all", "--output-all", "--json", "--bytes")),
     ("blkid", ("blkid",)),
-    ("mdstat", ("cat", "/proc/mdstat")),
     ("efibootmgr", ("efibootmgr", "-v")),
     ("ip_addr", ("ip", "-details", "address")),
     ("ip_route", ("ip", "route", "show", "table", "all")),
     ("ip_neighbours", ("ip", "neighbour")),
     ("mount", ("mount",)),
     ("df", ("df", "--all")),
-    ("memory", ("cat", "/proc/meminfo")),
     ("ps", ("ps", "-ef")),
-    ("modules", ("cat", "/proc/modules")),
-    ("kernel_command_line", ("cat", "/proc/cmdline")),
 )
 LOG_FILES: tuple[str, ...] = (
+    "/proc/cmdline",
+    "/proc/mdstat",
+    "/proc/meminfo",
+    "/proc/modules",
     "/var/log/ingot-agent.log",
     "/run/ingot/boot.log",
     "/run/ingot/sshd.log",
@@ -39,6 +39,7 @@ LOG_FILES: tuple[str, ...] = (
 )
 _PROGRAM_TIMEOUT_S = 20
 _LONGEST_LOG_BYTES = 8 << 20
+_COMPRESSION = 3  # the highest takes seconds on a slow processor and saves little
 _SECRET_ARGUMENTS = re.compile(r'((?:ipa-agent-token|rootpwd)=)("[^"]*"|\S+)')
 
 
@@ -98,7 +99,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def _archive(members: dict[str, str]) -> bytes:
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=_COMPRESSION) as archive:
         for name, text in members.items():
             content = text.encode(errors="surrogateescape")
             entry = tarfile.TarInfo(name)

@@ -68,5 +68,5 @@ def _traceback(record: logging.LogRecord) -> str:
 
 
 def _shown(value: object) -> str:
-    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    text = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
     return json.dumps(text) if any(c.isspace() for c in text) or not text else text

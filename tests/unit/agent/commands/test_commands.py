@@ -254,12 +254,12 @@ def members_of(answer: dict[str, str]) -> dict[str, str]:
 
 def test_system_logs_have_every_programs_output_and_no_secret(tmp_path: Path) -> None:
     answers: dict[str, str | CommandFailed] = {" ".join(argv): "fine" for _, argv in PROGRAMS}
-    answers["cat /proc/cmdline"] = 'ipa-agent-token=preset rootpwd="a b" quiet'
+    answers["dmesg"] = 'Command line: ipa-agent-token=preset rootpwd="a b" quiet'
     answers["mount"] = CommandFailed("mount: program not found")
     (tmp_path / "agent.log").write_text("token is TOPSECRET here")
     logs = SystemLogs(FakeRunner(answers), (f"{tmp_path}/*.log",), lambda: ("TOPSECRET", None))
     members = members_of(logs.collect())
-    assert members["kernel_command_line"] == "ipa-agent-token=****** rootpwd=****** quiet"
+    assert members["dmesg"] == "Command line: ipa-agent-token=****** rootpwd=****** quiet"
     assert members["mount"] == "mount: program not found\n"
     assert members[f"files{tmp_path}/agent.log"] == "token is ****** here"
     assert set(members) >= {name for name, _ in PROGRAMS}

@@ -28,6 +28,11 @@ def test_a_plain_line_shows_only_levels_that_matter() -> None:
     assert "ingot-agent: error: bad" in PlainFormatter().format(record("bad", logging.ERROR))
 
 
+def test_numbers_are_short_and_never_in_powers_of_ten() -> None:
+    line = PlainFormatter().format(record("done", ms=2190.12345, s=0.5, n=3.0))
+    assert line.endswith("done ms=2190.123 s=0.5 n=3")
+
+
 def test_a_json_line_has_message_and_data_apart() -> None:
     document = json.loads(JsonFormatter().format(record("image written", bytes=5)))
     assert (document["message"], document["bytes"], document["level"]) == (
