@@ -77,20 +77,32 @@ class ApiClient:
         Raises:
             LabError: The node rests in another state (its ``last_error`` is in the message), or time ran out.
         """
+        node = self.wait_for_rest(ident, timeout_s=timeout_s, on_look=on_look)
+        if node["provision_state"] != state:
+            raise LabError(
+                f"node {ident} is {node['provision_state']!r}, not {state!r}: {node['last_error']}"
+            )
+        return node
+
+    def wait_for_rest(
+        self, ident: str, *, timeout_s: float, on_look: Callable[[Document], None] = lambda _: None
+    ) -> Document:
+        """Wait until the node rests: in a stable state or in a failed one; return it.
+
+        Raises:
+            LabError: Time ran out.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             node = self.node(ident)
             on_look(node)
-            now = node["provision_state"]
-            if now == state and node["target_provision_state"] in (None, state):
+            state = node["provision_state"]
+            if state.endswith(" failed") or state == "error" or not node["target_provision_state"]:
                 return node
-            rests = now.endswith(" failed") or now == "error" or not node["target_provision_state"]
-            if rests and now != state:
-                raise LabError(f"node {ident} is {now!r}, not {state!r}: {node['last_error']}")
             if time.monotonic() > deadline:
                 raise LabError(
-                    f"node {ident} is still {now!r} after {timeout_s:g} s, not {state!r}; "
-                    f"power {node['power_state']!r}, last_error {node['last_error']!r}"
+                    f"node {ident} is still {state!r} after {timeout_s:g} s; power "
+                    f"{node['power_state']!r}, last_error {node['last_error']!r}"
                 )
             time.sleep(_POLL_S)
 

@@ -11,9 +11,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
-from tests.lab.controller import Controller
-
 from tests.lab.api_client import ApiClient
+from tests.lab.controller import Controller
 from tests.lab.demo.keys import SshKey, make_key
 from tests.lab.demo.road import Image, Journey, Road, read_checksum
 from tests.lab.demo.screen import Screen

@@ -1,0 +1,107 @@
+"""A lab machine as a node of the controller: the same few requests for every end-to-end test."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.api_client import ApiClient, Document
+from tests.lab.controller import Controller
+from tests.lab.demo.keys import SshKey
+from tests.lab.demo.road import Image, read_checksum
+from tests.lab.errors import LabError
+from tests.lab.lab import Lab
+from tests.lab.machine import Machine
+
+BUILD = Path(__file__).resolve().parents[2] / "build"
+OS_IMAGE = BUILD / "os-image/debian.qcow2"
+SERIAL_CONSOLE = "console=ttyS0,115200 quiet nofb vga=normal"
+
+
+def ramdisk_settings(name: str = "ingot") -> dict[str, str]:
+    """Return the settings that boot the ramdisk build/ramdisk/<name>.* with its messages on the serial line."""
+    return {
+        "deploy_kernel": str(BUILD / f"ramdisk/{name}.vmlinuz"),
+        "deploy_ramdisk": str(BUILD / f"ramdisk/{name}.initramfs"),
+        "kernel_append_params": SERIAL_CONSOLE,
+    }
+
+
+def publish_os_image(lab: Lab) -> Image:
+    """Serve the small Debian image and return it with its checksum."""
+    return Image(
+        url=lab.http.publish(OS_IMAGE.name, OS_IMAGE),
+        sha256=read_checksum(OS_IMAGE.with_suffix(".qcow2.sha256")),
+    )
+
+
+def enrol(api: ApiClient, machine: Machine, **more: object) -> Document:
+    """Create a node with ports for ``machine``; ``more`` adds to its fields."""
+    bmc = machine.bmc
+    document: Document = {
+        "name": machine.name,
+        "driver": "ipmi",
+        "driver_info": {
+            "ipmi_address": bmc.address,
+            "ipmi_port": bmc.port,
+            "ipmi_username": bmc.username,
+            "ipmi_password": bmc.password,
+        },
+        "properties": {
+            "capabilities": f"boot_mode:{machine.hardware.firmware.value}",
+            "cpu_arch": "x86_64",
+        },
+    }
+    for key, value in more.items():
+        if isinstance(value, dict):
+            document[key] = {**document.get(key, {}), **value}
+        else:
+            document[key] = value
+    return api.create_node(document, macs=tuple(nic.mac for nic in machine.nics))
+
+
+def make_available(api: ApiClient, ident: str, *, clean: bool, timeout_s: float = 600) -> Document:
+    """Take an enrolled node to ``available``, with or without cleaning."""
+    api.call(
+        "PATCH", f"/v1/nodes/{ident}", [{"op": "add", "path": "/automated_clean", "value": clean}]
+    )
+    api.provision(ident, "manage")
+    api.wait_for_state(ident, "manageable", timeout_s=60)
+    api.provision(ident, "provide")
+    return api.wait_for_state(ident, "available", timeout_s=timeout_s)
+
+
+def config_drive(hostname: str, key: SshKey) -> Document:
+    """Return a config drive as a dictionary, as clients send it."""
+    return {
+        "meta_data": {
+            "uuid": "8d1f2f9e-6f5c-4f0c-a3a5-1c3b4d5e6f70",
+            "hostname": hostname,
+            "name": hostname,
+            "public_keys": {"lab": key.public},
+        }
+    }
+
+
+def failure_of(api: ApiClient, ident: str, state: str, *, timeout_s: float) -> str:
+    """Wait until the node rests in the failed ``state`` and return its ``last_error``.
+
+    Raises:
+        LabError: It rests elsewhere, or explains nothing.
+    """
+    rested = api.wait_for_rest(ident, timeout_s=timeout_s)
+    if rested["provision_state"] != state:
+        raise LabError(
+            f"node {ident} is {rested['provision_state']!r}, not {state!r}: {rested['last_error']}"
+        )
+    if not rested["last_error"]:
+        raise LabError(f"node {ident} is {state!r} and says nothing of why")
+    return str(rested["last_error"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A lab with a controller and one machine as a node."""
+
+    lab: Lab
+    controller: Controller
+    machine: Machine
+    api: ApiClient
