@@ -33,7 +33,7 @@ def decode(body: bytes) -> Any:
 
     Raises:
         TooDeep: More than ``MAX_DEPTH`` containers inside of each other.
-        Invalid: Not JSON.
+        Invalid: Not JSON, or a string that no database can hold.
     """
     if not body.strip():
         return None
@@ -41,10 +41,9 @@ def decode(body: bytes) -> Any:
         document = msgspec.json.decode(body)
     except RecursionError:
         raise TooDeep(_too_deep()) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"The body is not valid JSON: {error}") from error
-    if not _is_within(document, MAX_DEPTH):
-        raise TooDeep(_too_deep())
+    _check(document, MAX_DEPTH)
     return document
 
 
@@ -52,9 +51,12 @@ def _too_deep() -> str:
     return f"Request body JSON is nested too deeply: more than {MAX_DEPTH} levels"
 
 
-def _is_within(value: object, depth: int) -> bool:
-    if isinstance(value, dict):
-        return depth > 0 and all(_is_within(item, depth - 1) for item in value.values())
-    if isinstance(value, list):
-        return depth > 0 and all(_is_within(item, depth - 1) for item in value)
-    return True
+def _check(value: object, depth: int) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Invalid("The body has a string with a NUL character, which cannot be stored")
+    elif isinstance(value, dict | list):
+        if depth == 0:
+            raise TooDeep(_too_deep())
+        for item in value.values() if isinstance(value, dict) else value:
+            _check(item, depth - 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, g, request
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from controller.api.bodies import TooDeep
@@ -25,6 +26,9 @@ def install(app: Flask) -> None:
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(ControllerError, _own)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(IntegrityError, _taken)
+    app.register_error_handler(DataError, _unstorable)
+    app.register_error_handler(OperationalError, _no_database)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -72,6 +76,22 @@ def _http_message(error: HTTPException, status: int) -> str:
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{request.method} is not possible at {request.path}"
     return f"{HTTPStatus(status).phrase}. {error.description or ''}".strip()
+
+
+def _taken(_error: IntegrityError) -> Response:
+    message = "Another request has just taken this name, UUID or address; read it again and retry"
+    return fault_reply(message, HTTPStatus.CONFLICT)
+
+
+def _unstorable(error: DataError) -> Response:
+    message = f"A value cannot be stored: {type(error.orig).__name__}; check lengths and characters"
+    return fault_reply(message, HTTPStatus.BAD_REQUEST)
+
+
+def _no_database(error: OperationalError) -> Response:
+    log.error("the database does not answer", exc_info=error)
+    message = f"The database does not answer ({type(error.orig).__name__}); retry in a few seconds"
+    return fault_reply(message, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _unexpected(error: Exception) -> Response:

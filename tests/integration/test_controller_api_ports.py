@@ -132,5 +132,8 @@ def test_a_port_is_changed_moved_and_deleted(api: Api, node: str) -> None:
     assert "cannot be removed" in api.error(
         400, "PATCH", path, [{"op": "remove", "path": "/address"}]
     )
+    for document in (replace("/node_uuid", None), [{"op": "remove", "path": "/node_uuid"}]):
+        assert "node_uuid" in api.error(400, "PATCH", path, document)
+    assert "may have 64" in api.error(400, "PATCH", path, replace("/physical_network", "x" * 65))
     assert api.call("DELETE", path).status_code == 204
     assert port["uuid"] in api.error(404, "DELETE", path)

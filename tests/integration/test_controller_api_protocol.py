@@ -126,13 +126,19 @@ def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
 def test_an_unexpected_failure_is_500_and_names_the_request(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    api.services.store.engine.dispose()
-    with api.services.store.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE conductors")
+    monkeypatch.setattr(api.services.store, "read", None)
     words = api.error(500, "GET", "/v1/conductors")
     assert "under request req-" in words
-    assert "SELECT" not in words
     assert "request failed unexpectedly" in caplog.text
+
+
+def test_a_database_that_does_not_answer_is_503(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    with api.services.store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE conductors")
+    words = api.error(503, "GET", "/v1/conductors")
+    assert "retry" in words
+    assert "SELECT" not in words
+    assert "the database does not answer" in caplog.text
 
 
 def test_boot_files_are_served_by_the_same_application(api: Api) -> None:

@@ -1,11 +1,13 @@
 """Checks of single values that clients send; each returns the value as it is stored or raises ``Invalid``."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from controller.api.call import parse_boolean
 from controller.errors import Invalid
 from controller.store.identity import is_uuid, normal_mac
+from controller.store.tables import Base
 
 _TRAIT = re.compile(r"CUSTOM_[A-Z0-9_]{1,248}|(HW|STORAGE|COMPUTE|MISC)_[A-Z0-9_]{1,250}")
 
@@ -57,6 +59,15 @@ def mac(value: Any, name: str) -> str:
             f"Expected valid MAC address for {name}: {value}; write it as 52:54:00:12:34:56"
         )
     return address
+
+
+def refuse_too_long(table: type[Base], values: Mapping[str, Any]) -> None:
+    """Refuse a string that is longer than its column."""
+    for name, value in values.items():
+        column = table.__table__.columns.get(name)
+        limit = None if column is None else getattr(column.type, "length", None)
+        if limit is not None and isinstance(value, str) and len(value) > limit:
+            raise Invalid(f"{name} may have {limit} characters, not {len(value)}")
 
 
 def trait(value: Any) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from controller.api.documents.masking import MASK, unmasked
+from controller.api.documents.values import refuse_too_long
 from controller.api.nodes.driver_info import checked_driver_info
 from controller.bmc.hardware_types import HARDWARE_TYPES, INTERFACE_KINDS
 from controller.errors import Conflict, Invalid, NotFound
@@ -26,6 +27,7 @@ def put_values(session: Session, node: Node, values: Mapping[str, Any]) -> None:
         Invalid: An illegal name, an unknown driver, interface or parent, a mask without a secret.
         Conflict: The name, UUID or instance UUID belongs to another node.
     """
+    refuse_too_long(Node, values)
     _refuse_taken(session, node, values)
     interfaces = dict(node.interfaces or {})
     for name, value in values.items():

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from controller.api.call import Call
 from controller.api.documents import patch
 from controller.api.documents.patch import RESET
+from controller.api.documents.values import refuse_too_long
 from controller.api.resources.port_fields import PORT_FIELDS, check_names
 from controller.errors import Conflict, Invalid, NotFound
 from controller.store.identity import is_legal_name, new_uuid
@@ -80,6 +81,7 @@ def patch_port(call: Call, session: Session, ident: str, document: Any) -> Port:
 
 
 def _put(session: Session, port: Port, values: Mapping[str, Any]) -> None:
+    refuse_too_long(Port, values)
     _refuse_taken(session, port, values)
     for name, value in values.items():
         if name == "node_uuid":
@@ -94,6 +96,8 @@ def _put(session: Session, port: Port, values: Mapping[str, Any]) -> None:
 def _checked(name: str, value: Any) -> Any:
     check = PORT_FIELDS[name].check
     checked = value if check is None else check(value, name)
+    if name == "node_uuid" and checked is None:
+        raise Invalid("node_uuid must be the UUID of a node, not null")
     if name == "local_link_connection":
         unknown = sorted(set(checked) - set(_LINK_KEYS))
         if unknown:

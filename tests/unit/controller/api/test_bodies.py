@@ -23,7 +23,7 @@ def test_a_deeper_document_is_refused(depth: int) -> None:
         decode(nested(depth))
 
 
-@pytest.mark.parametrize("body", [b"{bad", b"{} {}", b"\xff", b"nul"])
+@pytest.mark.parametrize("body", [b"{bad", b"{} {}", b"\xff", b"nul", b'{"a": "\xff"}'])
 def test_what_is_no_json_is_refused_with_the_place(body: bytes) -> None:
     with pytest.raises(Invalid, match="not valid JSON"):
         decode(body)
@@ -35,3 +35,8 @@ def test_only_provisioning_and_inspection_take_large_bodies() -> None:
     assert limit_bytes("/v1/nodes/a~b/states/provision") == 64 * mib
     assert limit_bytes("/v1/nodes/a/b/states/provision") == mib
     assert limit_bytes("/v1/continue_inspection") == 16 * mib
+
+
+def test_a_nul_character_is_refused_before_it_reaches_the_database() -> None:
+    with pytest.raises(Invalid, match="NUL"):
+        decode(b'{"a": ["\\u0000"]}')
