@@ -85,9 +85,16 @@ class SystemLogs:
         for pattern in self._log_files:
             path = Path(pattern).absolute()
             for found in sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))):
-                content = found.read_bytes()[-_LONGEST_LOG_BYTES:]
-                members[f"files{found}"] = content.decode(errors="replace")
+                members[f"files{found}"] = _end_of(found)
         return members
+
+
+def _end_of(path: Path) -> str:
+    """Return the last 8 MiB of a file; why not, if it cannot be read."""
+    try:
+        return path.read_bytes()[-_LONGEST_LOG_BYTES:].decode(errors="replace")
+    except OSError as error:
+        return f"{path}: {error.strerror}\n"
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

@@ -257,11 +257,13 @@ def test_system_logs_have_every_programs_output_and_no_secret(tmp_path: Path) ->
     answers["dmesg"] = 'Command line: ipa-agent-token=preset rootpwd="a b" quiet'
     answers["mount"] = CommandFailed("mount: program not found")
     (tmp_path / "agent.log").write_text("token is TOPSECRET here")
+    (tmp_path / "folder.log").mkdir()
     logs = SystemLogs(FakeRunner(answers), (f"{tmp_path}/*.log",), lambda: ("TOPSECRET", None))
     members = members_of(logs.collect())
     assert members["dmesg"] == "Command line: ipa-agent-token=****** rootpwd=****** quiet"
     assert members["mount"] == "mount: program not found\n"
     assert members[f"files{tmp_path}/agent.log"] == "token is ****** here"
+    assert members[f"files{tmp_path}/folder.log"] == f"{tmp_path}/folder.log: Is a directory\n"
     assert set(members) >= {name for name, _ in PROGRAMS}
 
 
