@@ -1,5 +1,4 @@
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,14 +7,13 @@ from tests.lab.enrol import BUILD, OS_IMAGE
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _needs() -> Iterator[None]:
+def _needs() -> None:
     """These tests need root and what ``make ramdisk os-image`` builds."""
     if os.geteuid() != 0:
         pytest.skip("needs root: network namespaces")
     missing = [f for f in (OS_IMAGE, BUILD / "ramdisk/ingot.initramfs") if not f.exists()]
     if missing:
         pytest.skip(f"make ramdisk os-image builds {', '.join(map(str, missing))}")
-    yield
 
 
 @pytest.fixture

@@ -106,6 +106,23 @@ class ApiClient:
                 )
             time.sleep(_POLL_S)
 
+    def wait_until(
+        self, ident: str, condition: Callable[[Document], bool], *, timeout_s: float
+    ) -> Document:
+        """Wait until ``condition`` holds for the node and return it.
+
+        Raises:
+            LabError: Time ran out, or the node failed before.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not condition(node := self.node(ident)):
+            if node["provision_state"].endswith(" failed") or time.monotonic() > deadline:
+                raise LabError(
+                    f"node {ident} is {node['provision_state']!r} and not as wanted: {node['last_error']}"
+                )
+            time.sleep(_POLL_S)
+        return node
+
     def history(self, ident: str) -> list[Document]:
         """Return the node's history with details, oldest first."""
         events: list[Document] = self.call("GET", f"/v1/nodes/{ident}/history?detail=true")[

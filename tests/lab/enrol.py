@@ -1,10 +1,8 @@
 """A lab machine as a node of the controller: the same few requests for every end-to-end test."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.api_client import ApiClient, Document
-from tests.lab.controller import Controller
 from tests.lab.demo.keys import SshKey
 from tests.lab.demo.road import Image, read_checksum
 from tests.lab.errors import LabError
@@ -95,13 +93,3 @@ def failure_of(api: ApiClient, ident: str, state: str, *, timeout_s: float) -> s
     if not rested["last_error"]:
         raise LabError(f"node {ident} is {state!r} and says nothing of why")
     return str(rested["last_error"])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A lab with a controller and one machine as a node."""
-
-    lab: Lab
-    controller: Controller
-    machine: Machine
-    api: ApiClient
