@@ -146,15 +146,13 @@ def _find(session: Session, macs: Sequence[str], node_uuid: str | None) -> Node 
             return get_node(session, node_uuid, for_update=True)
         except NotFound:
             return None
-    query = (
-        select(Node).join(Port, Port.node_id == Node.id).where(Port.address.in_(macs)).distinct()
-    )
-    nodes = session.scalars(query).all()
-    if len(nodes) > 1:
-        names = ", ".join(node.name or node.uuid for node in nodes)
-        log.warning("lookup refused: %s belong to several nodes: %s", ", ".join(macs), names)
+    query = select(Node.uuid).join(Port, Port.node_id == Node.id).where(Port.address.in_(macs))
+    uuids = session.scalars(query.distinct()).all()
+    if len(uuids) > 1:
+        text = "lookup refused: %s belong to several nodes: %s"
+        log.warning(text, ", ".join(macs), ", ".join(uuids))
         return None
-    return get_node(session, nodes[0].uuid, for_update=True) if nodes else None
+    return get_node(session, uuids[0], for_update=True) if uuids else None
 
 
 def _hand_out_token(services: Services, session: Session, node: Node, node_uuid: str | None) -> str:

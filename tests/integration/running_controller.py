@@ -99,7 +99,7 @@ class MachineDriver:
 class RunningController:
     """Engine and API; nodes are made and read in the database."""
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
+    def __init__(self, folder: Path, *, driver: MachineDriver | None = None, **changes: Any) -> None:
         defaults: dict[str, Any] = {
             "state_directory": str(folder),
             "agent_require_tls": False,
@@ -110,9 +110,9 @@ class RunningController:
             "workers": 4,
         }
         self.settings = Settings(**{**defaults, **changes})
-        self.store = Store(f"sqlite:///{folder}/ingot.sqlite")
+        self.store = Store(self.settings.database_url or f"sqlite:///{folder}/ingot.sqlite")
         migrate(self.store)
-        self.driver = MachineDriver()
+        self.driver = driver or MachineDriver()
         self.engine = Engine()
         self.services = Services(
             store=self.store,
@@ -120,7 +120,7 @@ class RunningController:
             drivers={"fake": self.driver},
             wake=self.engine.wake,
             clock=time.time,
-            hostname="here",
+            hostname=self.settings.hostname or "here",
         )
         self._http = Server(("127.0.0.1", 0), create_app(self.services), numthreads=8)
         self._http.shutdown_timeout = 1
