@@ -63,8 +63,34 @@ check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tes
 
 # ---------------------------------------------------------------- tests
 
+# pytest's own time limit per test keeps a wedged machine from holding the whole run.
+PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
+
+.PHONY: test test-integration test-vm test-interop
+test: check test-integration test-vm ## Everything but the peers: checks, real parts, virtual machines
+
+test-integration: setup peers ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
+	$(PYTEST) tests/integration
+
+test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-on to the login prompt
+	$(PYTEST) -m "vm and not interop" tests/e2e
+
+test-interop: setup peers ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
+	$(PYTEST) -m interop tests/e2e
+
 
 # ---------------------------------------------------------------- demonstration
+
+FIRMWARE ?= bios
+NODES ?= 1
+
+.PHONY: demo
+demo: setup ramdisk os-image ## Deploy a real system onto virtual bare metal (FIRMWARE=uefi NODES=3 KEEP=1)
+	$(BIN)/python -m tests.lab.demo --firmware $(FIRMWARE) --nodes $(NODES) $(if $(KEEP),--keep)
+
+.PHONY: docs
+docs: setup ## Write the generated pages of docs/ anew
+	$(BIN)/python docs/generate.py
 
 
 # ---------------------------------------------------------------- benchmarks
