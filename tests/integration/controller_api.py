@@ -76,8 +76,8 @@ class Api:
 
 
 def make_services(directory: Path, woken: list[int], **settings: Any) -> Services:
-    """Return services on a fresh SQLite file; the clock stands unless the store's is used."""
-    store = Store(f"sqlite:///{directory / 'api.sqlite'}")
+    """Return services on an empty database: a fresh SQLite file, or ``database_url``."""
+    store = Store(settings.get("database_url") or f"sqlite:///{directory / 'api.sqlite'}")
     migrate(store)
     report_alive(store, "lab-1", ["fake", "ipmi"], started=True)
     return Services(
