@@ -144,15 +144,17 @@ def load_settings(
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"the settings file is no valid TOML: {error}") from error
     values: dict[str, Any] = {}
-    for key, value in from_file.items():
-        values[_known(key, "the settings file")] = _typed(key, value)
+    for name, value in from_file.items():
+        key = _known(name, "the settings file")
+        values[key] = _typed(key, value)
     for name, text in environment.items():
         if name.startswith(ENVIRONMENT_PREFIX):
             key = _known(name.removeprefix(ENVIRONMENT_PREFIX).lower(), f"the variable {name}")
             values[key] = _parsed(key, text)
-    for key, value in flags.items():
+    for name, value in flags.items():
         if value is not None:
-            values[_known(key, "the command line")] = _typed(key, value)
+            key = _known(name, "the command line")
+            values[key] = _typed(key, value)
     settings = Settings(**values)
     _check(settings)
     return settings
@@ -176,7 +178,7 @@ def _typed(key: str, value: Any) -> Any:
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not wanted:
-        raise SettingsError(f"setting {key} must be a {wanted.__name__}, not {value!r}")
+        raise SettingsError(f"setting {key} must be of type {wanted.__name__}, not {value!r}")
     return value
 
 
@@ -189,7 +191,7 @@ def _parsed(key: str, text: str) -> Any:
     try:
         return wanted(text)
     except ValueError:
-        raise SettingsError(f"setting {key} must be a {wanted.__name__}, not {text!r}") from None
+        raise SettingsError(f"setting {key} must be of type {wanted.__name__}, not {text!r}") from None
 
 
 def _check(settings: Settings) -> None:

@@ -1,0 +1,58 @@
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from controller.errors import SettingsError
+from controller.settings import Settings, load_settings, setting_types
+
+
+def load(text: str = "", environment: dict[str, str] | None = None, **flags: Any) -> Settings:
+    return load_settings(text, environment or {}, flags)
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    assert load() == Settings()
+
+
+def test_flags_win_over_the_environment_over_the_file() -> None:
+    text = "workers = 1\nthreads = 1\nlisten_port = 1"
+    settings = load(text, {"INGOT_THREADS": "2", "INGOT_LISTEN_PORT": "2"}, listen_port=3)
+    assert (settings.workers, settings.threads, settings.listen_port) == (1, 2, 3)
+
+
+def test_values_get_their_types() -> None:
+    environment = {"INGOT_BMC_TIMEOUT_S": "2.5", "INGOT_AUTOMATED_CLEAN": "off", "HOME": "/x"}
+    settings = load("callback_timeout_s = 5", environment, workers=None)
+    assert (settings.callback_timeout_s, settings.bmc_timeout_s) == (5.0, 2.5)
+    assert settings.automated_clean is False
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "words"),
+    [
+        ("wrokers = 1", {}, "settings file has an unknown setting 'wrokers'"),
+        ("", {"INGOT_WROKERS": "1"}, "variable INGOT_WROKERS"),
+        ("workers = 'x'", {}, "workers must be of type int, not 'x'"),
+        ("workers = true", {}, "workers must be of type int"),
+        ("", {"INGOT_WORKERS": "x"}, "workers must be of type int"),
+        ("", {"INGOT_AUTOMATED_CLEAN": "maybe"}, "true or false"),
+        ("workers = 0", {}, "above 0"),
+        ("power_sync_interval_s = -1", {}, "above 0"),
+        ("dhcp = 'yes'", {}, "possible: off, range, proxy"),
+        ("claim_lease_s = 10", {}, "at least 3 times"),
+        ("workers =", {}, "no valid TOML"),
+    ],
+)
+def test_mistakes_are_named(text: str, environment: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        load(text, environment)
+
+
+def test_zero_switches_some_things_off() -> None:
+    assert load("power_sync_interval_s = 0\nerase_devices_priority = 0").power_sync_interval_s == 0.0
+
+
+def test_every_setting_has_a_simple_type() -> None:
+    assert set(setting_types().values()) == {str, int, float, bool}
+    assert len(setting_types()) == len(fields(Settings))

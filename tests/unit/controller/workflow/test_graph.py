@@ -1,0 +1,90 @@
+from collections import deque
+
+import pytest
+
+from controller.settings import Settings
+from controller.states import FAILED, STABLE, TRANSITIONS, Event, State, after
+from controller.workflow.graph import STAGES, WORKFLOWS, is_busy, workflow_of
+from controller.workflow.verbs import _EVENTS, _FIRST_STAGES, _NOT_SERVED
+
+ENDS = STABLE | FAILED
+
+
+def entries() -> list[tuple[str, State]]:
+    """Every stage that a verb begins with, and the state the node is in then."""
+    return [(stage, state) for state, stage in _FIRST_STAGES.items()]
+
+
+def walk(stage: str, state: State) -> set[tuple[str | None, State]]:
+    """Return everything that can be reached, following every way and every failure."""
+    seen: set[tuple[str | None, State]] = set()
+    queue: deque[tuple[str | None, State]] = deque([(stage, state)])
+    while queue:
+        here = queue.popleft()
+        if here in seen:
+            continue
+        seen.add(here)
+        name, at = here
+        if name is None:
+            continue
+        for to in STAGES[name].ways.values():
+            queue.append((to.stage, after(at, to.event) if to.event else at))
+        workflow = workflow_of(name)
+        failed = after(at, workflow.fails_with) if workflow.fails_with else at
+        queue.append((workflow.after_failure, failed))
+    return seen
+
+
+@pytest.mark.parametrize(("stage", "state"), entries())
+def test_no_way_asks_the_state_table_for_something_illegal(stage: str, state: State) -> None:
+    assert walk(stage, state)  # ``after`` raises otherwise
+
+
+@pytest.mark.parametrize(("stage", "state"), entries())
+def test_every_workflow_ends_in_a_state_that_verbs_lead_out_of(stage: str, state: State) -> None:
+    for name, at in walk(stage, state):
+        if name is None:
+            assert at in ENDS
+            assert any(before == at for before, _event in TRANSITIONS)
+
+
+def test_every_way_leads_to_a_stage_that_exists_and_every_stage_is_reached() -> None:
+    reached = {name for stage, state in entries() for name, _state in walk(stage, state)}
+    begun_elsewhere = {name for name in STAGES if name.startswith(("power.", "sync."))}
+    assert reached - {None} == set(STAGES) - begun_elsewhere
+
+
+def test_every_stage_belongs_to_a_workflow_and_fits_its_column() -> None:
+    for name in STAGES:
+        assert name.partition(".")[0] in WORKFLOWS
+        assert len(name) <= 64
+
+
+def test_every_wait_has_a_deadline() -> None:
+    waiting = [name for name in STAGES if name.rpartition(".")[2] in {"watch", "wait_for_agent"}]
+    assert len(waiting) == 7
+    for name in waiting:
+        limit = STAGES[name].timeout_s
+        assert limit
+        assert limit(Settings()) > 0
+
+
+def test_failures_of_tidying_up_leave_the_state_alone() -> None:
+    for name in ("deploy_failed.power_off", "aborted.power_off", "clean_failed.logs", "sync.power"):
+        assert workflow_of(name).fails_with is None
+        assert not is_busy(name)
+    assert is_busy("deploy.step.watch")
+    assert not is_busy(None)
+
+
+def test_every_verb_of_ironic_is_served_or_refused_by_name() -> None:
+    verbs = {"manage", "provide", "active", "rebuild", "deleted", "deploy", "undeploy", "abort"}
+    assert set(_EVENTS) == verbs
+    verbs_of_the_table = {event.value for event in Event} - {
+        "wait",
+        "resume",
+        "hold",
+        "done",
+        "fail",
+    }
+    assert verbs_of_the_table - {"delete"} <= set(_EVENTS) | _NOT_SERVED
