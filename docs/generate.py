@@ -1,4 +1,4 @@
-"""Write the generated pages of the documentation: settings, kernel arguments, the state machine.
+"""Write the generated pages of the documentation: settings, kernel arguments, the REST API, the state machine.
 
 ``python3 docs/generate.py`` writes them, ``--check`` only says whether they are current (a test calls it).
 The pages are made from the code's own dataclasses and tables, so they cannot promise something else.
@@ -17,6 +17,7 @@ sys.path.insert(0, str(_ROOT))
 
 from agent.settings import Settings as AgentSettings  # noqa: E402  # after the path is set
 from controller.states import STABLE, TRANSITIONS, State, target_of  # noqa: E402  # after the path is set
+from docs.rest_api import rest_api_page  # noqa: E402  # after the path is set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,7 @@ def pages() -> dict[Path, str]:
     return {
         docs / "reference/controller-settings.md": controller_settings_page(),
         docs / "reference/kernel-arguments.md": agent_settings_page(),
+        docs / "reference/rest-api.md": rest_api_page(),
         docs / "explanation/state-machine.md": state_machine_page(),
     }
 

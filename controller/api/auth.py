@@ -45,12 +45,17 @@ def make_guard(settings: Settings) -> Guard:
     return lambda path, header: _check(users, path, header)
 
 
+def is_public(path: str) -> bool:
+    """Say whether nobody has to log in for ``path`` (no slash at its end)."""
+    return _PUBLIC.fullmatch(path) is not None
+
+
 def _welcome(_path: str, _header: str | None) -> None:
     return None
 
 
 def _check(users: Htpasswd, path: str, header: str | None) -> Response | None:
-    if _PUBLIC.fullmatch(path):
+    if is_public(path):
         return None
     if header is None:
         return _refusal(HTTPStatus.UNAUTHORIZED, "Authorization required")

@@ -21,26 +21,26 @@ _DETAIL_SINCE = 43
 
 
 def index(call: Call) -> Response:
-    """``GET /v1/nodes``: a page of nodes."""
+    """Return a page of nodes."""
     call.expect(*PAGE_ARGUMENTS, *FILTER_ARGUMENTS, "fields", "detail")
     return _page(call, _wanted_view(call))
 
 
 def detail(call: Call) -> Response:
-    """``GET /v1/nodes/detail``: a page of nodes with all fields."""
+    """Return a page of nodes with all fields."""
     call.expect(*PAGE_ARGUMENTS, *FILTER_ARGUMENTS)
     return _page(call, full_view(call))
 
 
 def create(call: Call) -> Response:
-    """``POST /v1/nodes``."""
+    """Create a node; it is enrolled, below 1.11 available."""
     with call.services.store.edit() as session:
         uuid = create_node(call, session, call.body_object()).uuid
     return _document(call, uuid, HTTPStatus.CREATED, f"{call.base_url}/v1/nodes/{uuid}")
 
 
 def show(call: Call, ident: str) -> Response:
-    """``GET /v1/nodes/<ident>``."""
+    """Show a node, by UUID or name."""
     call.expect("fields")
     fields = call.query.get("fields")
     view = full_view(call) if fields is None else chosen_view(call, fields)
@@ -50,7 +50,7 @@ def show(call: Call, ident: str) -> Response:
 
 
 def patch(call: Call, ident: str) -> Response:
-    """``PATCH /v1/nodes/<ident>``."""
+    """Change a node by JSON patch."""
     call.expect("reset_interfaces")
     with call.services.store.edit() as session:
         uuid = patch_node(call, session, ident, call.read_json()).uuid
@@ -58,7 +58,7 @@ def patch(call: Call, ident: str) -> Response:
 
 
 def delete(call: Call, ident: str) -> Response:
-    """``DELETE /v1/nodes/<ident>``."""
+    """Forget a node with its ports and history; not while it is in use."""
     with call.services.store.edit() as session:
         delete_node(session, ident, call.services.clock())
     return empty_reply()

@@ -19,7 +19,7 @@ _DURATION_SINCE = 115
 
 
 def index(call: Call, ident: str) -> Response:
-    """``GET .../history``: oldest first."""
+    """Return a page of what happened to the node, oldest first."""
     call.expect(*PAGE_ARGUMENTS, "detail")
     page = page_of(call, ())
     is_detailed = bool(call.flag("detail"))
@@ -31,7 +31,7 @@ def index(call: Call, ident: str) -> Response:
 
 
 def show(call: Call, ident: str, event: str) -> Response:
-    """``GET .../history/<event>``."""
+    """Show one event of the history."""
     with call.services.store.read() as session:
         node = read_node(session, ident, ("id", "uuid"))
         row = read_event(session, node.id, event)
@@ -39,7 +39,7 @@ def show(call: Call, ident: str, event: str) -> Response:
 
 
 def inventory(call: Call, ident: str) -> Response:
-    """``GET .../inventory``."""
+    """Show what the last inspection found."""
     with call.services.store.read() as session:
         row = read_node(session, ident, ("inventory",))
     if not row.inventory:

@@ -15,30 +15,30 @@ from controller.workflow import verbs
 
 
 def validate(call: Call, ident: str) -> Response:
-    """``GET .../validate``."""
+    """Say for each interface whether the node is ready for it, and what is missing."""
     return json_reply(verbs.validate(call.services, ident))
 
 
 def set_maintenance(call: Call, ident: str) -> Response:
-    """``PUT .../maintenance``."""
+    """Switch maintenance on, with a ``reason``."""
     reason = values.text(call.body_object().get("reason"), "reason")
     _maintain(call, ident, is_on=True, reason=reason)
     return empty_reply(HTTPStatus.ACCEPTED)
 
 
 def unset_maintenance(call: Call, ident: str) -> Response:
-    """``DELETE .../maintenance``."""
+    """Switch maintenance off and clear the fault."""
     _maintain(call, ident, is_on=False, reason=None)
     return empty_reply(HTTPStatus.ACCEPTED)
 
 
 def boot_device(call: Call, ident: str) -> Response:
-    """``GET .../management/boot_device``."""
+    """Ask the BMC for the boot device."""
     return json_reply(verbs.boot_device(call.services, ident))
 
 
 def set_boot_device(call: Call, ident: str) -> Response:
-    """``PUT .../management/boot_device``."""
+    """Set the boot device, once or persistently."""
     body: dict[str, Any] = dict(call.query) | call.body_object()
     device = body.get("boot_device")
     if not isinstance(device, str):
@@ -49,7 +49,7 @@ def set_boot_device(call: Call, ident: str) -> Response:
 
 
 def supported_boot_devices(call: Call, ident: str) -> Response:
-    """``GET .../management/boot_device/supported``."""
+    """List the boot devices that can be set."""
     devices = verbs.supported_boot_devices(call.services, ident)
     return json_reply({"supported_boot_devices": devices})
 

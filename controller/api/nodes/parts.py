@@ -12,12 +12,12 @@ from controller.store.paging import Page
 
 
 def vifs(call: Call, ident: str) -> Response:
-    """``GET .../vifs``: the network interfaces that are served attach nothing."""
+    """Return no VIFs: the network interfaces that are served attach nothing."""
     return _empty(call, ident, "vifs")
 
 
 def attach_vif(call: Call, ident: str) -> Response:
-    """``POST .../vifs``: taken and ignored, as Ironic's ``noop`` network interface does."""
+    """Take and ignore a VIF, as Ironic's ``noop`` network interface does."""
     _uuid_of(call, ident)
     if not isinstance(call.body_object().get("id"), str):
         raise Invalid("Missing mandatory parameter: id")
@@ -25,7 +25,7 @@ def attach_vif(call: Call, ident: str) -> Response:
 
 
 def detach_vif(call: Call, ident: str, vif: str) -> Response:
-    """``DELETE .../vifs/<vif>``."""
+    """Refuse: no VIF is attached."""
     _uuid_of(call, ident)
     raise NotFound(
         f"VIF {vif} is not attached to node {ident}: the network interface attaches none"
@@ -33,32 +33,32 @@ def detach_vif(call: Call, ident: str, vif: str) -> Response:
 
 
 def bios(call: Call, ident: str) -> Response:
-    """``GET .../bios``."""
+    """Return no BIOS settings."""
     return _empty(call, ident, "bios")
 
 
 def firmware(call: Call, ident: str) -> Response:
-    """``GET .../firmware``."""
+    """Return no firmware components."""
     return _empty(call, ident, "firmware")
 
 
 def portgroups(call: Call, ident: str) -> Response:
-    """``GET .../portgroups``."""
+    """Return no port groups."""
     return _empty(call, ident, "portgroups")
 
 
 def connectors(call: Call, ident: str) -> Response:
-    """``GET .../volume/connectors``."""
+    """Return no volume connectors."""
     return _empty(call, ident, "connectors")
 
 
 def targets(call: Call, ident: str) -> Response:
-    """``GET .../volume/targets``."""
+    """Return no volume targets."""
     return _empty(call, ident, "targets")
 
 
 def volume(call: Call, ident: str) -> Response:
-    """``GET .../volume``."""
+    """Return the links of the volume resources."""
     path = f"nodes/{_uuid_of(call, ident)}/volume"
     document: dict[str, Any] = {"links": links(call.base_url, f"{path}/")}
     for name in ("connectors", "targets"):
@@ -67,7 +67,7 @@ def volume(call: Call, ident: str) -> Response:
 
 
 def children(call: Call, ident: str) -> Response:
-    """``GET .../children``."""
+    """List the UUIDs of the nodes that have this one as parent."""
     with call.services.store.read() as session:
         uuid = read_node(session, ident, ("uuid",)).uuid
         filters = NodeFilters(equal=(("parent_node", uuid),))
@@ -77,25 +77,25 @@ def children(call: Call, ident: str) -> Response:
 
 
 def allocation(call: Call, ident: str) -> Response:
-    """``GET .../allocation``."""
+    """Refuse: allocations are not served."""
     uuid = _uuid_of(call, ident)
     raise NotFound(f"Allocation for node {uuid} was not found: allocations are not served")
 
 
 def console(call: Call, ident: str) -> Response:
-    """``GET .../states/console``."""
+    """Say that there is no console."""
     _uuid_of(call, ident)
     return json_reply({"console_enabled": False, "console_info": None})
 
 
 def passthru_methods(call: Call, ident: str) -> Response:
-    """``GET .../vendor_passthru/methods``."""
+    """Return no vendor methods."""
     _uuid_of(call, ident)
     return json_reply({})
 
 
 def not_served(call: Call, ident: str, **_rest: str) -> Response:
-    """Refuse what no interface of the node offers."""
+    """Refuse: no interface of the node offers this yet."""
     _uuid_of(call, ident)
     what = call.path.partition(f"/{ident}/")[2] or call.path
     raise Invalid(f"{what} is not served yet by the interfaces of node {ident}")

@@ -41,7 +41,7 @@ _CONFIG_DRIVE_OBJECT_SINCE = 56
 
 
 def show(call: Call, ident: str) -> Response:
-    """``GET .../states``."""
+    """Show the states of a node and its progress."""
     names = [name for name in STATES_FIELDS if NODE_FIELDS[name].since <= call.minor]
     view = make_view(call, names)
     with call.services.store.read() as session:
@@ -50,7 +50,7 @@ def show(call: Call, ident: str) -> Response:
 
 
 def provision(call: Call, ident: str) -> Response:
-    """``PUT .../states/provision``."""
+    """Start a provision verb; look at the states to follow it."""
     body = call.body_object()
     target = _target(body)
     call.require(_VERB_SINCE.get(target, 1), f"The target {target!r}")
@@ -63,7 +63,7 @@ def provision(call: Call, ident: str) -> Response:
 
 
 def power(call: Call, ident: str) -> Response:
-    """``PUT .../states/power``."""
+    """Switch the power on, off, or off and on; ``soft`` asks the operating system."""
     body = call.body_object()
     target = _target(body)
     if target.startswith("soft ") or body.get("timeout") is not None:
@@ -73,7 +73,7 @@ def power(call: Call, ident: str) -> Response:
 
 
 def not_served(call: Call, ident: str) -> Response:
-    """Answer the state requests that nothing carries out yet."""
+    """Refuse: nothing carries this out yet."""
     with call.services.store.read() as session:
         read_node(session, ident, ("id",))
     what = call.path.rpartition("/")[2]

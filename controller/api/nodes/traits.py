@@ -15,14 +15,14 @@ _MAX_TRAITS = 50
 
 
 def index(call: Call, ident: str) -> Response:
-    """``GET .../traits``."""
+    """List the traits."""
     with call.services.store.read() as session:
         row = read_node(session, ident, ("traits",))
     return json_reply({"traits": row.traits or []})
 
 
 def replace(call: Call, ident: str) -> Response:
-    """``PUT .../traits``: these and no others."""
+    """Set the traits to these and no others."""
     wanted = call.body_object().get("traits")
     if not isinstance(wanted, list):
         raise Invalid("The body must be an object with the list traits")
@@ -30,7 +30,7 @@ def replace(call: Call, ident: str) -> Response:
 
 
 def add(call: Call, ident: str, trait: str) -> Response:
-    """``PUT .../traits/<trait>``."""
+    """Add a trait."""
     if call.read_json() not in (None, {}):
         raise Invalid("No body is wanted when a single trait is added")
     with call.services.store.edit() as session:
@@ -41,7 +41,7 @@ def add(call: Call, ident: str, trait: str) -> Response:
 
 
 def remove(call: Call, ident: str, trait: str) -> Response:
-    """``DELETE .../traits/<trait>``."""
+    """Remove a trait."""
     with call.services.store.edit() as session:
         node = _having(session, ident, trait)
         _put(call, node, [other for other in node.traits if other != trait])
@@ -49,7 +49,7 @@ def remove(call: Call, ident: str, trait: str) -> Response:
 
 
 def clear(call: Call, ident: str) -> Response:
-    """``DELETE .../traits``."""
+    """Remove all traits."""
     return _store(call, ident, [])
 
 

@@ -15,7 +15,7 @@ from controller.store.tables import Conductor
 
 
 def index(call: Call) -> Response:
-    """``GET /v1/conductors``."""
+    """List the controllers that share this database."""
     call.expect("detail", "fields", "limit", "marker", "sort_key", "sort_dir")
     is_detailed = bool(call.flag("detail"))
     fields = call.query.get("fields")
@@ -29,7 +29,7 @@ def index(call: Call) -> Response:
 
 
 def show(call: Call, hostname: str) -> Response:
-    """``GET /v1/conductors/<hostname>``."""
+    """Show one controller."""
     for row in _rows(call):
         if row.hostname == hostname:
             return json_reply(_document(call, row, is_detailed=True))

@@ -20,7 +20,7 @@ _COMMON_PROPERTIES = {
 
 
 def index(call: Call) -> Response:
-    """``GET /v1/drivers``."""
+    """List the hardware types."""
     call.expect("type", "detail", "fields")
     kind = call.query.get("type")
     if kind not in (None, "dynamic", "classic"):
@@ -33,19 +33,19 @@ def index(call: Call) -> Response:
 
 
 def show(call: Call, name: str) -> Response:
-    """``GET /v1/drivers/<name>``."""
+    """Show a hardware type with its interfaces."""
     return json_reply(_document(call, _hardware_type(name), is_detailed=True))
 
 
 def properties(call: Call, name: str) -> Response:
-    """``GET /v1/drivers/<name>/properties``."""
+    """Explain the ``driver_info`` keys of a hardware type."""
     driver = call.services.drivers.get(_hardware_type(name).bmc_driver())
     known = dict(driver.properties) if driver is not None else {}
     return json_reply(known | _COMMON_PROPERTIES)
 
 
 def methods(_call: Call, name: str) -> Response:
-    """``GET /v1/drivers/<name>/vendor_passthru/methods``."""
+    """Return no vendor methods."""
     _hardware_type(name)
     return json_reply({})
 

@@ -27,38 +27,38 @@ _FILTERS = ("address", "node", "node_uuid", "portgroup", "shard", "conductor_gro
 
 
 def index(call: Call) -> Response:
-    """``GET /v1/ports``."""
+    """Return a page of ports."""
     call.expect(*PAGE_ARGUMENTS, *_FILTERS, "fields", "detail")
     return _page(call, _list_names(call), _node_argument(call))
 
 
 def detail(call: Call) -> Response:
-    """``GET /v1/ports/detail``."""
+    """Return a page of ports with all fields."""
     call.expect(*PAGE_ARGUMENTS, *_FILTERS)
     return _page(call, known_names(call), _node_argument(call))
 
 
 def of_node(call: Call, ident: str) -> Response:
-    """``GET /v1/nodes/<ident>/ports``."""
+    """Return a page of the node's ports."""
     call.expect(*PAGE_ARGUMENTS, "fields", "detail")
     return _page(call, _list_names(call), ident)
 
 
 def of_node_in_detail(call: Call, ident: str) -> Response:
-    """``GET /v1/nodes/<ident>/ports/detail``."""
+    """Return a page of the node's ports with all fields."""
     call.expect(*PAGE_ARGUMENTS)
     return _page(call, known_names(call), ident)
 
 
 def create(call: Call) -> Response:
-    """``POST /v1/ports``."""
+    """Create a port (a network interface with its MAC address)."""
     with call.services.store.edit() as session:
         uuid = create_port(call, session, call.body_object()).uuid
     return _document(call, uuid, HTTPStatus.CREATED, f"{call.base_url}/v1/ports/{uuid}")
 
 
 def show(call: Call, ident: str) -> Response:
-    """``GET /v1/ports/<ident>``."""
+    """Show a port, by UUID or name."""
     call.expect("fields")
     names = wanted_names(call, known_names(call))
     with call.services.store.read() as session:
@@ -67,14 +67,14 @@ def show(call: Call, ident: str) -> Response:
 
 
 def patch(call: Call, ident: str) -> Response:
-    """``PATCH /v1/ports/<ident>``."""
+    """Change a port by JSON patch."""
     with call.services.store.edit() as session:
         uuid = patch_port(call, session, ident, call.read_json()).uuid
     return _document(call, uuid)
 
 
 def delete(call: Call, ident: str) -> Response:
-    """``DELETE /v1/ports/<ident>``."""
+    """Forget a port."""
     with call.services.store.edit() as session:
         session.delete(get_port(session, ident))
     return empty_reply()

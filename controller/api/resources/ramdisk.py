@@ -28,7 +28,7 @@ _FIELD_SINCE = {
 
 
 def lookup(call: Call) -> Response:
-    """``GET /v1/lookup``."""
+    """Tell a booted ramdisk which node it is on, and its token, once."""
     _refuse_old(call)
     call.expect("addresses", "node_uuid")
     given = call.query.get("addresses", "").split(",")
@@ -45,7 +45,7 @@ def lookup(call: Call) -> Response:
 
 
 def heartbeat(call: Call, ident: str) -> Response:
-    """``POST /v1/heartbeat/<ident>``."""
+    """Take an agent's heartbeat."""
     _refuse_old(call)
     body: dict[str, Any] = dict(call.query) | call.body_object()
     for name in sorted(set(body) & set(_FIELD_SINCE)):
@@ -62,7 +62,7 @@ def heartbeat(call: Call, ident: str) -> Response:
 
 
 def continue_inspection(call: Call) -> Response:
-    """``POST /v1/continue_inspection``; served at exactly 1.1 and from 1.84 on."""
+    """Take what the ramdisk found; served at exactly 1.1 and from 1.84 on."""
     if 1 < call.minor < _INSPECTION_SINCE:
         raise NotFound("Resource could not be found.")
     call.expect("node_uuid")

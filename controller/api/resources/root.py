@@ -29,7 +29,7 @@ _RESOURCES = {
 
 
 def versions(call: Call) -> Response:
-    """``GET /``."""
+    """Show which versions of the API there are."""
     version = _version(call)
     return json_reply(
         {
@@ -42,7 +42,7 @@ def versions(call: Call) -> Response:
 
 
 def version_1(call: Call) -> Response:
-    """``GET /v1``."""
+    """Show the resources of the API."""
     document: dict[str, Any] = {
         "id": "v1",
         "links": [_self(call)],

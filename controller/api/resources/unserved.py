@@ -12,22 +12,22 @@ from controller.store.tables import Node
 
 
 def empty_list(call: Call) -> Response:
-    """Return the empty list of a collection; it is named like the last part of the path."""
+    """Return an empty list: there are none."""
     return json_reply({call.path.rstrip("/").rpartition("/")[2]: []})
 
 
 def not_found(call: Call, ident: str) -> Response:
-    """Answer the request for one item of an empty collection."""
+    """Refuse: there are none."""
     raise NotFound(f"{ident} could not be found: {_collection(call)} are not served")
 
 
 def not_created(call: Call) -> Response:
-    """Refuse to create an item of a collection that is not served."""
+    """Refuse: this cannot be created yet."""
     raise Invalid(f"{call.path.rpartition('/')[2]} are not served yet; nothing was created")
 
 
 def volume(call: Call) -> Response:
-    """``GET /v1/volume``."""
+    """Return the links of the volume resources."""
     document = {"links": links(call.base_url, "volume/")}
     for name in ("connectors", "targets"):
         document[name] = links(call.base_url, f"volume/{name}")
@@ -35,7 +35,7 @@ def volume(call: Call) -> Response:
 
 
 def shards(call: Call) -> Response:
-    """``GET /v1/shards``: how many nodes each shard has."""
+    """Count the nodes of each shard."""
     with call.services.store.read() as session:
         query = select(Node.shard, func.count()).group_by(Node.shard).order_by(Node.shard)
         rows = session.execute(query).all()
@@ -43,7 +43,7 @@ def shards(call: Call) -> Response:
 
 
 def healthcheck(call: Call) -> Response:
-    """``GET /healthcheck``: whether the database answers."""
+    """Say whether the database answers."""
     with call.services.store.read() as session:
         session.execute(select(1))
     return Response("OK", HTTPStatus.OK, content_type="text/plain")

@@ -1,0 +1,105 @@
+# ruff: noqa: INP001  # docs is no package
+"""The page of the REST API, made from the route table and the field tables."""
+
+import re
+from collections.abc import Callable
+
+from controller.api.auth import is_public
+from controller.api.bodies import MAX_DEPTH
+from controller.api.lists import MAX_LIMIT
+from controller.api.nodes.fields import NODE_FIELDS, NodeField
+from controller.api.nodes.filters import FILTER_ARGUMENTS
+from controller.api.resources.port_fields import PORT_FIELDS
+from controller.api.routes import ROUTES
+from controller.api.versions import MAX_MINOR, MIN_MINOR
+
+_INTRODUCTION = f"""# The REST API of the controller
+
+Made by `docs/generate.py` from the route table and the field tables below `controller/api`; do not edit.
+
+The API is OpenStack Ironic's, for the clients that exist. The tests run `baremetal` (python-ironicclient) and openstacksdk
+against it; shapes and codes were compared with Ironic 39, request by request. What differs is said here.
+
+**Versions.** `X-OpenStack-Ironic-API-Version: 1.N` or `OpenStack-API-Version: baremetal 1.N` or `latest`; 1.{MIN_MINOR} to
+1.{MAX_MINOR} are served, without a header 1.{MIN_MINOR}. Fields of a newer version are hidden in replies and 406 in requests;
+routes of a newer version are 404. `/nodes` means `/v1/nodes`, and a slash at the end does not matter.
+
+**Authentication** (setting `auth_strategy`). `noauth`, or `http_basic` with an htpasswd file of bcrypt hashes
+(`htpasswd -B`), which is read again when it changes. The open routes are marked; `/boot/` and `/images/` are open too.
+
+**Errors** are `{{"error_message": "{{\\"faultcode\\": .., \\"faultstring\\": .., \\"debuginfo\\": null}}"}}`, a JSON string inside
+of a JSON object, as Ironic's clients expect. A body that nests deeper than {MAX_DEPTH} levels (400) or is too large (413: more than
+1 MiB, `states/provision` 64 MiB, `continue_inspection` 16 MiB) is refused with the flat object. 409 and 503 may be retried.
+
+**Lists** have `limit` (at most {MAX_LIMIT}), `marker`, `sort_key`, `sort_dir`, `fields` and `detail`; follow `next`.
+Null sorts as the smallest value. Nodes are chosen by {{filters}}.
+
+**Patches** are JSON patches with `add`, `replace` and `remove`. `add` of a field replaces it; `remove` of a field resets it to
+its default; `~0` and `~1` are decoded in every version.
+
+**Secrets** (passwords, tokens, keys, config drives, passwords in URLs) are shown as `******`. A patch that sends the mask
+back keeps what is stored; the mask where nothing is stored is refused.
+
+**Beyond Ironic**: nodes and their states also have `progress` (`step`, `phase`, `bytes_done`, `bytes_total`,
+`rate_bytes_per_s`, `time_left_s`, `updated_at`; null when nothing runs), `stage` (what the controller does next for the node),
+`stage_started_at` and `stage_deadline_at`. The history has every state change, step, boot file and refusal, not only errors.
+MAC addresses are taken in any usual spelling.
+"""
+
+
+def rest_api_page() -> str:
+    """Return the whole page."""
+    filters = ", ".join(f"`{name}`" for name in FILTER_ARGUMENTS)
+    parts = [
+        _INTRODUCTION.replace("{filters}", filters),
+        "## Routes\n",
+        *_table(("method", "path", "since", "open", "what"), _route_rows()),
+        "\n## Fields of a node\n",
+        *_table(("field", "since", "create", "patch", "sort"), _node_rows()),
+        "\n## Fields of a port\n",
+        *_table(("field", "since", "set"), _port_rows()),
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    lines = [head, ("---",) * len(head), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _route_rows() -> list[tuple[str, ...]]:
+    return [
+        (
+            route.method,
+            f"`{route.path}`",
+            f"1.{route.since}",
+            _mark(is_public(re.sub("<[^>]+>", "x", route.path))),
+            _sentence(route.handler),
+        )
+        for route in ROUTES
+    ]
+
+
+def _node_rows() -> list[tuple[str, ...]]:
+    return [_node_row(field) for field in NODE_FIELDS.values()]
+
+
+def _node_row(field: NodeField) -> tuple[str, ...]:
+    marks = (field.at_creation, field.by_patch, field.sortable)
+    return (f"`{field.name}`", f"1.{field.since}", *map(_mark, marks))
+
+
+def _port_rows() -> list[tuple[str, ...]]:
+    return [
+        (f"`{field.name}`", f"1.{field.since}", _mark(field.check is not None))
+        for field in PORT_FIELDS.values()
+    ]
+
+
+def _mark(is_true: bool) -> str:
+    return "yes" if is_true else ""
+
+
+def _sentence(handler: Callable[..., object]) -> str:
+    return (handler.__doc__ or "").split("\n")[0].replace("``", "`")
