@@ -42,7 +42,7 @@ back keeps what is stored; the mask where nothing is stored is refused.
 
 **Beyond Ironic**: nodes and their states also have `progress` (`step`, `phase`, `bytes_done`, `bytes_total`,
 `rate_bytes_per_s`, `time_left_s`, `updated_at`; null when nothing runs), `stage` (what the controller does next for the node),
-`stage_started_at` and `stage_deadline_at`. The history has every state change, step, boot file and refusal, not only errors.
+`stage_started_at`, `stage_deadline_at`, and `status_text` (all of it in one line for people). The history has every state change, step, boot file and refusal, not only errors.
 MAC addresses are taken in any usual spelling.
 """
 

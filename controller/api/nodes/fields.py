@@ -1,7 +1,7 @@
 """The fields of a node as one table: since which microversion, from which columns, who may change them.
 
-Source: Ironic's node document at API 1.115, field by field; ``progress``, ``stage`` and the two
-``stage_*_at`` dates are ours, and other clients ignore them.
+Source: Ironic's node document at API 1.115, field by field; ``progress``, ``stage``, the two
+``stage_*_at`` dates and ``status_text`` are ours, and other clients ignore them.
 """
 
 from collections.abc import Callable, Mapping
@@ -74,6 +74,8 @@ def _made(name: str, shape: str, since: int = 1, *columns: str) -> NodeField:
 
 _INTERFACE_SINCE = {"network": 20, "storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
 
+_STATUS_COLUMNS = ("stage", "stage_started_at", "stage_deadline_at", "progress", "last_error")
+
 _FIELDS = (
     NodeField(name="uuid", columns=("uuid",), check=values.uuid, at_creation=True, sortable=True),
     _date("created_at"),
@@ -145,6 +147,7 @@ _FIELDS = (
     _plain("stage", sortable=False),
     _date("stage_started_at"),
     _date("stage_deadline_at"),
+    _made("status_text", "status", 1, *_STATUS_COLUMNS),
 )
 
 NODE_FIELDS: Mapping[str, NodeField] = MappingProxyType({field.name: field for field in _FIELDS})
@@ -169,6 +172,7 @@ STATES_FIELDS = (
     "stage",
     "stage_started_at",
     "stage_deadline_at",
+    "status_text",
 )
 """What ``GET /v1/nodes/<ident>/states`` shows."""
 

@@ -1,12 +1,15 @@
 """Node rows as documents: which columns a document needs, and how each field is made of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from controller.api.call import Call
 from controller.api.documents.masking import MASK, masked
 from controller.api.nodes.fields import LIST_FIELDS, NODE_FIELDS, NodeField
+from controller.api.nodes.status import status_text
 from controller.api.replies import iso_date, links
 from controller.bmc.hardware_types import HARDWARE_TYPES
 from controller.errors import Invalid, NotAcceptable
@@ -77,31 +80,43 @@ def make_view(call: Call, names: Sequence[str]) -> NodeView:
     )
 
 
-def _getter(field: NodeField, call: Call) -> Getter:  # noqa: PLR0911  # one line per shape
-    name = field.name
-    match field.shape:
-        case "date":
-            return lambda row: iso_date(getattr(row, name))
-        case "masked":
-            return lambda row: masked(getattr(row, name) or {})
-        case "instance_info":
-            return _instance_info
-        case "interface":
-            kind = name.removesuffix("_interface")
-            return lambda row: chosen_interface(row.driver, row.interfaces, kind)
-        case "links":
-            return lambda row: links(call.base_url, f"nodes/{row.uuid}")
-        case "sub_links":
-            return lambda row: links(call.base_url, f"nodes/{row.uuid}/{name}")
-        case "reservation":
-            now = call.services.clock()
-            return lambda row: row.claim_owner if (row.claim_expires_at or 0) > now else None
-        case "conductor":
-            return lambda _row: call.services.hostname
-        case "null":
-            return lambda _row: None
-        case _:
-            return lambda row: getattr(row, name)
+def _getter(field: NodeField, call: Call) -> Getter:
+    make = _SHAPES.get(field.shape)
+    return attrgetter(field.name) if make is None else make(field.name, call)
+
+
+def _interface(name: str, _call: Call) -> Getter:
+    kind = name.removesuffix("_interface")
+    return lambda row: chosen_interface(row.driver, row.interfaces, kind)
+
+
+def _reservation(_name: str, call: Call) -> Getter:
+    now = call.services.clock()
+    return lambda row: row.claim_owner if (row.claim_expires_at or 0) > now else None
+
+
+def _status(_name: str, call: Call) -> Getter:
+    now = call.services.clock()
+    return lambda row: status_text(row, now)
+
+
+_SHAPES: Mapping[str, Callable[[str, Call], Getter]] = MappingProxyType(
+    {
+        "date": lambda name, _call: lambda row: iso_date(getattr(row, name)),
+        "masked": lambda name, _call: lambda row: masked(getattr(row, name) or {}),
+        "instance_info": lambda _name, _call: _instance_info,
+        "interface": _interface,
+        "links": lambda _name, call: lambda row: links(call.base_url, f"nodes/{row.uuid}"),
+        "sub_links": lambda name, call: (
+            lambda row: links(call.base_url, f"nodes/{row.uuid}/{name}")
+        ),
+        "reservation": _reservation,
+        "status": _status,
+        "conductor": lambda _name, call: lambda _row: call.services.hostname,
+        "null": lambda _name, _call: lambda _row: None,
+    }
+)
+"""How a shape is made of a row; a shape that is not here is the column as it is."""
 
 
 def chosen_interface(driver: str, chosen: dict[str, Any] | None, kind: str) -> str | None:

@@ -1,0 +1,59 @@
+"""What a node is doing now, in one line for people: the field ``status_text``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+
+
+def status_text(row: Any, now: float) -> str | None:
+    """Return what the controller does for the node, how far it is and how long it may take.
+
+    Args:
+        row: A node's ``stage``, ``stage_started_at``, ``stage_deadline_at``, ``progress``, ``last_error``.
+        now: Seconds since the epoch.
+
+    Returns:
+        A line without a stop at its end; ``None`` = nothing goes on and nothing went wrong.
+    """
+    if row.stage is None:
+        return row.last_error or None
+    workflow, _, step = row.stage.partition(".")
+    if row.progress:
+        return progress_text(row.progress)
+    words = f"{workflow}: {step}".replace("_", " ")
+    return words + _times(row.stage_started_at, row.stage_deadline_at, now)
+
+
+def progress_text(progress: Mapping[str, Any]) -> str:
+    """Return progress in words: step, phase, share, bytes, rate, time left; without what is not known."""
+    title = " ".join(str(progress[key]) for key in ("step", "phase") if progress.get(key))
+    done, total = progress.get("bytes_done"), progress.get("bytes_total")
+    parts = [title]
+    if done is not None and total:
+        parts.append(f"{100 * done // total} % ({_bytes(done)} of {_bytes(total)})")
+    elif done is not None:
+        parts.append(_bytes(done))
+    if progress.get("rate_bytes_per_s"):
+        parts.append(f"{_bytes(progress['rate_bytes_per_s'])}/s")
+    if progress.get("time_left_s") is not None:
+        parts.append(f"{_seconds(progress['time_left_s'])} left")
+    return ", ".join(part for part in parts if part)
+
+
+def _times(started_at: float | None, deadline_at: float | None, now: float) -> str:
+    since = "" if started_at is None else f" for {_seconds(now - started_at)}"
+    left = "" if deadline_at is None else f", at most {_seconds(deadline_at - now)} more"
+    return since + left
+
+
+def _bytes(count: float) -> str:
+    for unit, size in _UNITS:
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} B"
+
+
+def _seconds(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60} s"  # noqa: PLR2004
