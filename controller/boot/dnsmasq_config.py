@@ -64,7 +64,7 @@ def dnsmasq_config(settings: Settings, *, lease_file: Path, has_arm_loader: bool
         ),
         f"tag-if=set:bios,{','.join(f'tag:!{tag}' for tag in _UEFI_TAGS)}",
     )
-    mode = _proxy(settings, base_url) if settings.dhcp == "proxy" else _range(settings)
+    mode = _proxy(settings) if settings.dhcp == "proxy" else _range(settings)
     boot = _boot(base_url, has_arm_loader=has_arm_loader)
     return "\n".join((*common, *mode, *boot)) + "\n"
 
@@ -98,13 +98,14 @@ def _range(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _proxy(settings: Settings, base_url: str) -> tuple[str, ...]:
-    """Answer beside another DHCP server: boot services by architecture, numbers of RFC 4578."""
+def _proxy(settings: Settings) -> tuple[str, ...]:
+    """Answer beside another DHCP server: boot services by architecture, numbers of RFC 4578.
+
+    iPXE takes the file of ``dhcp-boot`` at once; a boot service would cost it 15 s of asking around.
+    """
     network = _address(settings.dhcp_range.partition("/")[0])
-    script = f"{base_url}{SCRIPT_PATH}"
     return (
         f"dhcp-range={network},proxy",
-        *(f"pxe-service=tag:ipxe,{number},Ingot,{script}" for number in (0, 6, 7, 9, 11)),
         f"pxe-service=tag:!ipxe,0,iPXE,{BIOS_LOADER}",
         *(f"pxe-service=tag:!ipxe,{number},iPXE,{UEFI_LOADER}" for number in (7, 9)),
     )
@@ -122,7 +123,8 @@ def _boot(base_url: str, *, has_arm_loader: bool) -> tuple[str, ...]:
         else ()
     )
     return (
-        f"dhcp-boot=tag:ipxe,{base_url}{SCRIPT_PATH}",
+        # iPXE takes the file of a proxy at once only if there is a next server too, whatever it is good for
+        f"dhcp-boot=tag:ipxe,{base_url}{SCRIPT_PATH},,{urlsplit(base_url).hostname}",
         f"dhcp-boot=tag:!ipxe,tag:bios,{BIOS_LOADER}",
         f"dhcp-boot=tag:!ipxe,tag:efi-x86_64,{UEFI_LOADER}",
         f"dhcp-boot=tag:!ipxe,tag:http-x86_64,{http_loader}/{UEFI_LOADER}",

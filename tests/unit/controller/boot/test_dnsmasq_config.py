@@ -24,7 +24,7 @@ def lines(settings: Settings, *, has_arm_loader: bool = False) -> list[str]:
 
 def test_ipxe_gets_the_script_and_everybody_else_a_loader_for_its_firmware() -> None:
     config = lines(RANGE)
-    assert "dhcp-boot=tag:ipxe,http://192.0.2.1:6385/boot/ipxe" in config
+    assert "dhcp-boot=tag:ipxe,http://192.0.2.1:6385/boot/ipxe,,192.0.2.1" in config
     assert "dhcp-boot=tag:!ipxe,tag:bios,undionly.kpxe" in config
     assert "dhcp-boot=tag:!ipxe,tag:efi-x86_64,snponly.efi" in config
 
@@ -51,7 +51,7 @@ def test_a_proxy_gives_out_no_addresses() -> None:
     config = lines(PROXY)
     assert "dhcp-range=192.0.2.0,proxy" in config
     assert "pxe-service=tag:!ipxe,0,iPXE,undionly.kpxe" in config
-    assert "pxe-service=tag:ipxe,7,Ingot,http://192.0.2.1:6385/boot/ipxe" in config
+    assert "pxe-service=tag:!ipxe,7,iPXE,snponly.efi" in config
     assert not any("199" in line for line in config)
 
 
