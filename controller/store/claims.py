@@ -12,8 +12,8 @@ writer (``Store.edit`` begins with its lock).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from controller.store.database import Store
 from controller.store.tables import Node, Port
@@ -38,9 +38,11 @@ def claim_due(store: Store, owner: str, *, lease_s: float) -> Claim | None:
         lease_s: How long the claim lasts; longer than any stage may take.
     """
     now = store.clock()
+    is_due = and_(Node.claim_owner.is_(None), Node.due_at <= now)
+    is_abandoned = Node.claim_expires_at <= now
     with store.edit() as session:
-        query = select(Node).where(_is_due(now)).order_by(Node.due_at).limit(1)
-        node = session.scalars(query.with_for_update(skip_locked=True)).first()
+        node = _first(session, is_due, Node.due_at)
+        node = node or _first(session, is_abandoned, Node.claim_expires_at)
         if node is None:
             return None
         node.claim_owner = owner
@@ -97,11 +99,12 @@ def is_claimed(node: Node, now: float) -> bool:
     return node.claim_expires_at is not None and node.claim_expires_at > now
 
 
-def _is_due(now: float) -> ColumnElement[bool]:
-    return or_(
-        and_(Node.claim_owner.is_(None), Node.due_at <= now),
-        Node.claim_expires_at <= now,
-    )
+def _first(
+    session: Session, condition: ColumnElement[bool], order: InstrumentedAttribute[float | None]
+) -> Node | None:
+    """Lock and return the first such node that nobody else locks; one index answers it."""
+    query = select(Node).where(condition).order_by(order).limit(1)
+    return session.scalars(query.with_for_update(skip_locked=True)).first()
 
 
 def _ports(session: Session, node: Node) -> tuple[Port, ...]:

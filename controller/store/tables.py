@@ -102,7 +102,10 @@ class Node(Base):
     claim_owner: Mapped[str | None] = mapped_column(String(255))
     claim_expires_at: Mapped[float | None]
 
-    __table_args__ = (Index("ix_nodes_due_at", "due_at"),)
+    __table_args__ = (
+        Index("ix_nodes_due_at", "due_at"),
+        Index("ix_nodes_claim_expires_at", "claim_expires_at"),
+    )
 
 
 class Port(Base):

@@ -90,6 +90,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_nodes_driver"), "nodes", ["driver"], unique=False)
     op.create_index("ix_nodes_due_at", "nodes", ["due_at"], unique=False)
+    op.create_index("ix_nodes_claim_expires_at", "nodes", ["claim_expires_at"], unique=False)
     op.create_index(op.f("ix_nodes_provision_state"), "nodes", ["provision_state"], unique=False)
 
     op.create_table(
@@ -148,6 +149,7 @@ def downgrade() -> None:
 
     op.drop_table("node_events")
     op.drop_index(op.f("ix_nodes_provision_state"), table_name="nodes")
+    op.drop_index("ix_nodes_claim_expires_at", table_name="nodes")
     op.drop_index("ix_nodes_due_at", table_name="nodes")
     op.drop_index(op.f("ix_nodes_driver"), table_name="nodes")
 
