@@ -1,0 +1,152 @@
+"""Erasing metadata leaves nothing to recognise, refuses what must not be touched, and proves it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.disks.metadata import MetadataWiper
+from agent.disks.open_disk import OpenDisk
+from agent.errors import DiskInUse, EraseError
+from agent.hardware.capabilities import EraseEvidence
+from agent.system.runner import HostRunner
+from tests.integration.disk_images import MIB, run
+from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
+
+pytestmark = pytest.mark.root
+DISK_BYTES = 96 * MIB
+
+
+@pytest.fixture(params=[512, 4096])
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LoopDisk]:
+    with loop_disk(tmp_path, DISK_BYTES, sector_bytes=request.param, noise=False) as made:
+        yield made
+
+
+def erase(disk: LoopDisk, **options: bool) -> EraseEvidence:
+    wiper = MetadataWiper(HostRunner(), **options)
+    return wiper.erase_metadata(disk.device(), lambda _report: None)
+
+
+def patch(disk: LoopDisk, start_byte: int, data: bytes) -> None:
+    with OpenDisk(disk.path) as handle:
+        base = start_byte - start_byte % disk.sector_bytes
+        old = bytearray(handle.read(base, 2 * disk.sector_bytes))
+        old[start_byte - base : start_byte - base + len(data)] = data
+        handle.write_bytes(old, base)
+        handle.flush()
+
+
+def assert_clean(disk: LoopDisk, *starts: int) -> None:
+    assert disk.run("wipefs", "--no-act") == ""
+    for start in (0, *starts):
+        assert disk.read(start, MIB) == bytes(MIB)
+    assert disk.read(DISK_BYTES - MIB, MIB) == bytes(MIB)
+
+
+def test_partitions_and_the_filesystems_inside_are_gone(disk: LoopDisk) -> None:
+    disk.run("sgdisk", "-n", "1:1M:+32M", "-n", "2:0:+32M")
+    starts = [MIB, 33 * MIB]
+    with OpenDisk(disk.path) as handle:
+        label = b"LABELONE" + (1).to_bytes(8, "little") + bytes(8) + b"LVM2 001"
+        handle.write_bytes(bytes(512) + label + bytes(3552), starts[0])
+        handle.write_bytes(bytes(4086) + b"SWAPSPACE2", starts[1])
+    evidence = erase(disk)
+    assert "2 partitions" in evidence.detail
+    assert evidence.method == "metadata"
+    assert_clean(disk, *starts)
+
+
+@pytest.mark.parametrize(
+    "maker", [("mkfs.ext4", "-q"), ("mkfs.vfat", "-I"), ("mkswap",)], ids=lambda maker: maker[0]
+)
+def test_a_filesystem_on_the_whole_disk_is_gone(maker: tuple[str, ...], disk: LoopDisk) -> None:
+    disk.run(*maker)
+    assert disk.run("wipefs", "--no-act") != ""
+    erase(disk)
+    assert_clean(disk)
+
+
+def test_a_raid_superblock_at_the_end_is_gone(disk: LoopDisk) -> None:
+    patch(disk, DISK_BYTES - 65536, (0xA92B4EFC).to_bytes(4, "little") + (0).to_bytes(4, "little") * 2)
+    erase(disk)
+    assert_clean(disk)
+
+
+def test_a_hidden_second_luks_header_is_gone(disk: LoopDisk) -> None:
+    disk.run("sgdisk", "-n", "1:1M:+64M")
+    patch(disk, 5 * MIB, b"SKUL\xba\xbe\x00\x02")
+    erase(disk)
+    assert disk.read(5 * MIB, 8) == bytes(8)
+
+
+def test_a_damaged_partition_table_does_not_stand_in_the_way(disk: LoopDisk) -> None:
+    disk.run("sgdisk", "-n", "1:1M:+32M")
+    patch(disk, disk.sector_bytes + 40, b"\xff\xff")
+    erase(disk)
+    assert_clean(disk)
+
+
+def test_data_between_the_edges_is_left_alone(tmp_path: Path) -> None:
+    with loop_disk(tmp_path, DISK_BYTES) as disk:
+        erase(disk)
+        assert disk.read(40 * MIB, MIB) == (NOISE * 41)[40 * MIB % len(NOISE) :][:MIB]
+
+
+def test_erasing_twice_finds_nothing_and_succeeds(disk: LoopDisk) -> None:
+    disk.run("sgdisk", "-n", "1:1M:+32M")
+    erase(disk)
+    assert "0 partitions" in erase(disk).detail
+
+
+def test_a_mounted_disk_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    with loop_disk(tmp_path, DISK_BYTES, noise=False) as disk:
+        disk.run("mkfs.ext4", "-q")
+        place = tmp_path / "mounted"
+        place.mkdir()
+        run("mount", str(disk.path), str(place))
+        try:
+            with pytest.raises(DiskInUse, match=f"mounted on {place}"):
+                erase(disk)
+        finally:
+            run("umount", str(place))
+        assert "ext4" in disk.run("wipefs", "--no-act")
+
+
+def test_swap_in_use_is_refused(tmp_path: Path) -> None:
+    with loop_disk(tmp_path, DISK_BYTES, noise=False) as disk:
+        disk.run("mkswap")
+        try:
+            disk.run("swapon")
+        except Exception as error:  # noqa: BLE001  # some kernels have no swap at all
+            pytest.skip(f"this kernel takes no swap: {error}")
+        try:
+            with pytest.raises(DiskInUse, match="is swap space"):
+                erase(disk)
+        finally:
+            disk.run("swapoff")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("-t", "1:AA31E02A-400F-11DB-9590-000C2911D1B8"), "VMFS"),
+        (("-t", "1:37AFFC90-EF7D-4E96-91C3-2D7AE055B174"), "GPFS"),
+    ],
+)
+def test_a_shared_filesystem_is_refused_unless_told_otherwise(
+    arguments: tuple[str, ...], name: str, disk: LoopDisk
+) -> None:
+    disk.run("sgdisk", "-n", "1:1M:+32M", *arguments)
+    with pytest.raises(EraseError, match=f"{name}.*wipe_special_filesystems"):
+        erase(disk)
+    assert len(disk.partition_lines()) == 1
+    erase(disk, wipe_shared_filesystems=True)
+    assert_clean(disk)
+
+
+def test_a_gfs2_superblock_in_a_partition_is_refused(disk: LoopDisk) -> None:
+    disk.run("sgdisk", "-n", "1:1M:+32M")
+    patch(disk, MIB + 0x10000, bytes.fromhex("01161970"))
+    with pytest.raises(EraseError, match="GFS2"):
+        erase(disk)
