@@ -47,7 +47,7 @@ def mbr_image(folder: Path, *, partitions: int = 1, size_bytes: int = 24 * MIB) 
 
 def _content(size_bytes: int) -> bytes:
     """Return a repeatable mixture of noise, text and zeros."""
-    source = random.Random(7)  # noqa: S311  # content of a test disk
+    source = random.Random(7)  # content of a test disk
     content = bytearray(size_bytes)
     position = MIB
     while position < size_bytes:
@@ -80,5 +80,9 @@ def packed(content: bytes, kind: str) -> bytes:
     if kind == "gzip":
         return gzip.compress(content[:half], 1) + gzip.compress(content[half:], 1)
     if kind == "xz":
-        return lzma.compress(content[:half], preset=0) + bytes(8) + lzma.compress(content[half:], preset=0)
+        return (
+            lzma.compress(content[:half], preset=0)
+            + bytes(8)
+            + lzma.compress(content[half:], preset=0)
+        )
     return run("zstd", "-q", "-c", stdin=content)

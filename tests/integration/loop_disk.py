@@ -41,7 +41,11 @@ class LoopDisk:
         return done.stdout
 
     def partition_lines(self) -> list[str]:
-        return [line for line in self.run("sgdisk", "--print").splitlines() if line[:4].strip().isdigit()]
+        return [
+            line
+            for line in self.run("sgdisk", "--print").splitlines()
+            if line[:4].strip().isdigit()
+        ]
 
 
 @contextmanager
@@ -58,9 +62,7 @@ def loop_disk(
     setup = ["losetup", "--find", "--show", "--sector-size", str(sector_bytes), str(file)]
     path = subprocess.run(setup, check=True, capture_output=True, text=True).stdout.strip()
     try:
-        yield LoopDisk(
-            path=Path(path), file=file, size_bytes=size_bytes, sector_bytes=sector_bytes
-        )
+        yield LoopDisk(path=Path(path), file=file, size_bytes=size_bytes, sector_bytes=sector_bytes)
     finally:
         subprocess.run(["losetup", "--detach", path], check=True)
         file.unlink()

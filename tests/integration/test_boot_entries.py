@@ -65,7 +65,11 @@ def esp_id(disk: LoopDisk) -> str:
 def test_the_loader_that_describes_itself_is_entered_under_its_own_name(
     disk: LoopDisk, efivars: Path, tmp_path: Path
 ) -> None:
-    files = {"EFI/debian/shimx64.efi": b"x", "EFI/debian/BOOTX64.CSV": CSV, "EFI/BOOT/BOOTX64.EFI": b"x"}
+    files = {
+        "EFI/debian/shimx64.efi": b"x",
+        "EFI/debian/BOOTX64.CSV": CSV,
+        "EFI/BOOT/BOOTX64.EFI": b"x",
+    }
     fill_esp(disk, tmp_path, files)
     assert install(disk, efivars) == ("debian",)
     shown = entries()

@@ -140,6 +140,6 @@ def test_an_iso_cannot_be_used_on_large_sectors_and_nothing_is_written(
     server: ImageServer, tmp_path: Path, iso: bytes
 ) -> None:
     with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
-        with pytest.raises(ConfigDriveError, match="sectors of 2048 bytes.*4096"):
+        with pytest.raises(ConfigDriveError, match=r"sectors of 2048 bytes.*4096"):
             write(server, disk, gpt_image(tmp_path), as_text(iso))
         assert disk.read(0, 16) != bytes(16)

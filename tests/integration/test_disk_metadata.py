@@ -68,7 +68,9 @@ def test_a_filesystem_on_the_whole_disk_is_gone(maker: tuple[str, ...], disk: Lo
 
 
 def test_a_raid_superblock_at_the_end_is_gone(disk: LoopDisk) -> None:
-    patch(disk, DISK_BYTES - 65536, (0xA92B4EFC).to_bytes(4, "little") + (0).to_bytes(4, "little") * 2)
+    patch(
+        disk, DISK_BYTES - 65536, (0xA92B4EFC).to_bytes(4, "little") + (0).to_bytes(4, "little") * 2
+    )
     erase(disk)
     assert_clean(disk)
 

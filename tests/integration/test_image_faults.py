@@ -150,9 +150,7 @@ def test_a_server_that_always_breaks_off_is_given_up_after_the_tries(
     assert_unbootable(disk)
 
 
-def test_a_busy_server_is_asked_again(
-    server: ImageServer, disk: LoopDisk, raw: RawImage
-) -> None:
+def test_a_busy_server_is_asked_again(server: ImageServer, disk: LoopDisk, raw: RawImage) -> None:
     url = server.serve("i", raw.content, statuses=[503, 429])
     write(disk.device(), described(raw.content, url))
     assert_written(disk, raw)
@@ -193,7 +191,7 @@ def test_an_image_without_a_checksum_is_refused_before_anything_is_written(
     server: ImageServer, disk: LoopDisk, raw: RawImage
 ) -> None:
     url = server.serve("i", raw.content)
-    with pytest.raises(ImageError, match="no checksum.*image_os_hash"):
+    with pytest.raises(ImageError, match=r"no checksum.*image_os_hash"):
         write(disk.device(), ImageInfo(id="image", urls=[url]))
     assert_untouched(disk)
 

@@ -30,7 +30,9 @@ def disk(tmp_path: Path) -> Iterator[LoopDisk]:
         yield made
 
 
-def write(server: ImageServer, disk: LoopDisk, content: bytes, name: str = "image") -> list[Progress]:
+def write(
+    server: ImageServer, disk: LoopDisk, content: bytes, name: str = "image"
+) -> list[Progress]:
     url = server.serve(name, content)
     image = ImageInfo(id=name, urls=[url], os_hash_algo="sha256", os_hash_value=sha256(content))
     reports: list[Progress] = []
@@ -96,7 +98,9 @@ def test_a_raw_image_is_written_exactly_and_reports_progress(
         "verify",
         "flush",
     ]
-    assert {report.bytes_total for report in reports if report.phase == "write"} == {len(raw.content)}
+    assert {report.bytes_total for report in reports if report.phase == "write"} == {
+        len(raw.content)
+    }
 
 
 def test_an_image_as_large_as_the_disk_is_written_exactly(
@@ -137,7 +141,7 @@ def test_an_image_for_other_sectors_is_refused_by_name_and_the_disk_stays_empty(
 ) -> None:
     raw = gpt_image(tmp_path)
     with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
-        with pytest.raises(ImageError, match="made for sectors of 512 bytes.*disk has 4096"):
+        with pytest.raises(ImageError, match=r"made for sectors of 512 bytes.*disk has 4096"):
             write(server, disk, raw.content)
         assert disk.read(0, MIB) == bytes(MIB)
 

@@ -1,0 +1,106 @@
+"""Boot entries are planned from the ESP's files and the firmware's entries."""
+
+import pytest
+
+from agent.boot.plan import (
+    BootEntry,
+    FirmwareState,
+    Loader,
+    choose_csv,
+    choose_loader,
+    entries_to_remove,
+    find_created,
+    loader_from_csv,
+    parse_efibootmgr,
+)
+
+ESP = "0a1b2c3d-0000-4000-8000-000000000001"
+SHOWN = (
+    "BootCurrent: 0001\nTimeout: 0 seconds\nBootOrder: 0003,0001,0000\n"
+    "Boot0000* UiApp\tFvVol(7cb8bdc9)/FvFile(462caa21)\n"
+    "Boot0001* UEFI PXEv4 (MAC:525400123456)\tPciRoot(0x0)/Pci(0x3,0x0)/MAC(525400123456,1)/IPv4(0.0.0.0)\n"
+    f"Boot0003  debian\tHD(2,GPT,{ESP},0x1000,0x18000)/File(\\EFI\\debian\\shimx64.efi)\n"
+)
+FILES = ("/EFI/BOOT/BOOTX64.EFI", "/EFI/debian/BOOTX64.CSV", "/EFI/debian/shimx64.efi")
+
+
+def test_the_output_of_efibootmgr_is_parsed() -> None:
+    state = parse_efibootmgr(SHOWN)
+    assert state.order == ("0003", "0001", "0000")
+    assert [entry.label for entry in state.entries] == [
+        "UiApp",
+        "UEFI PXEv4 (MAC:525400123456)",
+        "debian",
+    ]
+    assert ESP in state.entries[2].path
+
+
+def test_a_firmware_without_entries_is_parsed() -> None:
+    state = parse_efibootmgr("No BootOrder is set; firmware will attempt recovery\n")
+    assert state == FirmwareState(entries=(), order=())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8"])
+def test_a_csv_names_a_loader_beside_it_and_its_label(encoding: str) -> None:
+    csv = choose_csv(FILES, "x86_64")
+    assert csv == "/EFI/debian/BOOTX64.CSV"
+    content = "gone.efi,gone,,\r\nSHIMX64.EFI,debian,,This is the boot entry\r\n".encode(encoding)
+    assert loader_from_csv(csv, content, FILES) == Loader(
+        path="\\EFI\\debian\\shimx64.efi", label="debian"
+    )
+
+
+def test_a_csv_that_names_nothing_there_gives_no_loader() -> None:
+    assert loader_from_csv("/EFI/debian/BOOTX64.CSV", b"gone.efi,x,,\n", FILES) is None
+    assert loader_from_csv("/EFI/debian/BOOTX64.CSV", b"\xff\xfe\x00", FILES) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "machine", "path"),
+    [
+        (
+            ("/EFI/debian/grubx64.efi", "/efi/boot/bootx64.efi"),
+            "x86_64",
+            "\\efi\\boot\\bootx64.efi",
+        ),
+        (("/EFI/d/grubx64.efi", "/EFI/d/shimx64.efi"), "x86_64", "\\EFI\\d\\shimx64.efi"),
+        (("/EFI/Microsoft/Boot/bootmgfw.efi",), "x86_64", "\\EFI\\Microsoft\\Boot\\bootmgfw.efi"),
+        (("/EFI/BOOT/BOOTAA64.EFI",), "aarch64", "\\EFI\\BOOT\\BOOTAA64.EFI"),
+    ],
+)
+def test_without_a_csv_the_removable_path_comes_before_known_names(
+    files: tuple[str, ...], machine: str, path: str
+) -> None:
+    loader = choose_loader(files, machine)
+    assert loader is not None
+    assert loader.path == path
+    assert loader.label == "ingot"
+
+
+def test_a_loader_for_another_processor_is_none() -> None:
+    assert choose_loader(("/EFI/BOOT/BOOTAA64.EFI",), "x86_64") is None
+    assert choose_csv(("/EFI/d/BOOTAA64.CSV",), "x86_64") is None
+
+
+def test_entries_of_the_same_label_or_partition_and_our_own_are_replaced() -> None:
+    state = FirmwareState(
+        entries=(
+            BootEntry(number="0000", label="network", path="MAC(..)"),
+            BootEntry(number="0001", label="Debian", path="HD(1,GPT,other)"),
+            BootEntry(number="0002", label="ingot", path="HD(1,GPT,other)"),
+            BootEntry(number="0003", label="x", path=f"HD(2,GPT,{ESP.upper()})"),
+        ),
+        order=(),
+    )
+    assert [e.number for e in entries_to_remove(state, "debian", ESP)] == ["0001", "0002", "0003"]
+    assert [e.number for e in entries_to_remove(state, "debian", "")] == ["0001", "0002"]
+
+
+def test_a_created_entry_is_recognised_by_label_path_and_partition() -> None:
+    state = parse_efibootmgr(SHOWN)
+    loader = Loader(path="\\EFI\\debian\\shimx64.efi", label="debian")
+    found = find_created(state, loader, ESP)
+    assert found is not None
+    assert found.number == "0003"
+    assert find_created(state, loader, "other") is None
+    assert find_created(state, Loader(path="\\x.efi", label="debian"), ESP) is None

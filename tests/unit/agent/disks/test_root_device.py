@@ -1,0 +1,76 @@
+"""The root disk is chosen by hints or is the smallest that is large enough; a refusal names every disk."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agent.disks.root_device import choose_root_disk
+from agent.errors import InvalidRequest, NoSuitableDisk
+from tests.unit.fakes import disk
+
+GIB = 1 << 30
+SMALL = disk("/dev/sda", 2 * GIB)
+LARGE = disk("/dev/sdb", 100 * GIB)
+MIDDLE = disk("/dev/sdc", 20 * GIB)
+
+
+def node(**places: Any) -> dict[str, Any]:
+    return {"uuid": "x", **places}
+
+
+def test_without_hints_the_smallest_disk_of_at_least_4_gib_is_taken() -> None:
+    assert choose_root_disk(node(), (SMALL, LARGE, MIDDLE)) == MIDDLE
+    assert choose_root_disk(node(), (disk("/dev/a", 4 * GIB), MIDDLE)).path.name == "a"
+
+
+def test_ties_go_by_name() -> None:
+    twins = (disk("/dev/sdz", 20 * GIB), disk("/dev/sdy", 20 * GIB))
+    assert choose_root_disk(node(), twins).path.name == "sdy"
+
+
+def test_removable_and_read_only_disks_are_left_alone() -> None:
+    stick = replace(MIDDLE, is_removable=True)
+    locked = replace(MIDDLE, is_read_only=True)
+    assert choose_root_disk(node(), (stick, locked, LARGE)) == LARGE
+    hints = {"root_device": {"name": "/dev/sdc"}}
+    assert choose_root_disk(node(properties=hints), (stick, LARGE)) == stick
+    with pytest.raises(NoSuitableDisk, match="/dev/sdc: is read-only"):
+        choose_root_disk(node(properties=hints), (locked, LARGE))
+
+
+def test_the_hints_of_the_instance_win_over_those_of_the_node() -> None:
+    both = node(
+        properties={"root_device": {"name": "/dev/sdb"}},
+        instance_info={"root_device": {"name": "/dev/sdc"}},
+    )
+    assert choose_root_disk(both, (SMALL, LARGE, MIDDLE)) == MIDDLE
+
+
+def test_hints_may_name_a_small_disk_and_all_of_them_must_hold() -> None:
+    assert choose_root_disk(node(properties={"root_device": {"size": 2}}), (SMALL, LARGE)) == SMALL
+    wanted = {"root_device": {"size": "<= 50", "name": "<or> /dev/sdb <or> /dev/sdc"}}
+    assert choose_root_disk(node(properties=wanted), (SMALL, LARGE, MIDDLE)) == MIDDLE
+
+
+def test_disks_on_the_skip_list_are_never_taken() -> None:
+    skip = {"skip_block_devices": [{"name": "/dev/sdc"}, {"volume_name": "data"}]}
+    assert choose_root_disk(node(properties=skip), (LARGE, MIDDLE)) == LARGE
+
+
+def test_a_refusal_says_of_every_disk_why() -> None:
+    with pytest.raises(NoSuitableDisk) as caught:
+        choose_root_disk(node(properties={"root_device": {"size": ">= 500"}}), (SMALL, LARGE))
+    text = str(caught.value)
+    assert "size >= 500" in text
+    assert "/dev/sda: size is 2.00 GiB" in text
+    assert "/dev/sdb: size is 100.00 GiB" in text
+    with pytest.raises(NoSuitableDisk, match=f"/dev/sda: has {2 * GIB} bytes"):
+        choose_root_disk(node(), (SMALL,))
+    with pytest.raises(NoSuitableDisk, match="shows no disk at all"):
+        choose_root_disk(node(), ())
+
+
+def test_hints_that_are_no_object_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="root_device is no object"):
+        choose_root_disk(node(properties={"root_device": "/dev/sda"}), (LARGE,))

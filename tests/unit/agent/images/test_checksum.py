@@ -1,0 +1,110 @@
+"""The checksum of an image is found by value or in the usual files, and never guessed."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.errors import ImageError
+from agent.images.checksum import Checksum, expected_checksum, find_digest
+from agent.protocol.image import ImageInfo
+
+SHA256, SHA512, MD5 = "a1" * 32, "b2" * 64, "c3" * 16
+
+
+def choose(text: str = "", *, allow_md5: bool = False, **fields: Any) -> Checksum:
+    image = ImageInfo(id="disk.raw", urls=["http://h/disk.raw"], **fields)
+    return expected_checksum(image, "disk.raw", lambda _url: text, allow_md5=allow_md5)
+
+
+def test_the_named_algorithm_wins_over_the_plain_checksum() -> None:
+    chosen = choose(os_hash_algo="sha512", os_hash_value=SHA512, checksum=SHA256)
+    assert chosen == Checksum(algorithm="sha512", digest=SHA512)
+
+
+def test_a_plain_checksum_tells_its_algorithm_by_its_length() -> None:
+    assert choose(checksum=SHA256.upper()) == Checksum(algorithm="sha256", digest=SHA256)
+    assert choose(checksum=SHA512).algorithm == "sha512"
+
+
+def test_an_algorithm_that_is_not_supported_falls_back_to_the_plain_checksum() -> None:
+    assert choose(os_hash_algo="sha1", os_hash_value="d" * 40, checksum=SHA256).digest == SHA256
+    with pytest.raises(ImageError, match="algorithm sha1 is not supported"):
+        choose(os_hash_algo="sha1", os_hash_value="d" * 40)
+
+
+def test_md5_is_only_accepted_when_allowed() -> None:
+    with pytest.raises(ImageError, match="MD5 is not accepted"):
+        choose(checksum=MD5)
+    assert choose(checksum=MD5, allow_md5=True).algorithm == "md5"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"checksum": ""},
+        {"os_hash_algo": "sha256"},
+        {"os_hash_algo": "sha256", "os_hash_value": ""},
+    ],
+)
+def test_no_checksum_is_an_error(fields: dict[str, str]) -> None:
+    with pytest.raises(ImageError, match="no checksum; set image_os_hash_algo"):
+        choose(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"checksum": "xyz"}, "is no checksum"),
+        ({"checksum": "g" * 64}, "is no checksum"),
+        ({"os_hash_algo": "sha256", "os_hash_value": SHA512}, "a sha256 has 64"),
+    ],
+)
+def test_a_malformed_checksum_is_named(fields: dict[str, str], reason: str) -> None:
+    with pytest.raises(ImageError, match=reason):
+        choose(**fields)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{SHA256}\n",
+        f"{'0' * 64}  other.raw\n{SHA256}  disk.raw\n",
+        f"{SHA256} *disk.raw\n{'0' * 64} *disk.raw.zst\n",
+        f"# comment\n{SHA256}  ./images/disk.raw\n",
+        f"SHA256 (other.raw) = {'0' * 64}\nSHA256 (disk.raw) = {SHA256}\n",
+        f"disk.raw {SHA256}\nother.raw {'0' * 64}\n",
+        f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{SHA256}  disk.raw\n",
+        f"MD5 (disk.raw) = {MD5}\nSHA256 (disk.raw) = {SHA256}\n",
+    ],
+)
+def test_a_checksum_file_is_read_in_its_usual_forms(text: str) -> None:
+    chosen = choose(text, checksum="https://h/SUMS")
+    assert chosen == Checksum(algorithm="sha256", digest=SHA256)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            f"{SHA256}  other.raw\n{SHA256}  third.raw\n",
+            "does not list disk.raw; it lists other.raw, third",
+        ),
+        ("", "it lists nothing"),
+        ("<html>not found</html>\n<p>\n", "it lists nothing"),
+        (f"{SHA256}  a/disk.raw\n{'0' * 64}  b/disk.raw\n", "2 different checksums"),
+    ],
+)
+def test_a_file_that_does_not_list_the_image_says_what_it_lists(text: str, reason: str) -> None:
+    with pytest.raises(ImageError, match=reason):
+        choose(text, checksum="https://h/SUMS")
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        find_digest(text, "disk.raw", "file")
+    except ImageError:
+        return

@@ -1,0 +1,220 @@
+"""Formats by content, URLs in messages, credentials, identity of files, progress, buffers and stages."""
+
+import base64
+import gzip
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from agent.disks.partition_table import Partition
+from agent.errors import ConfigDriveError, ImageDownloadError, ImageError
+from agent.images import config_drive, formats, http
+from agent.images.buffers import Buffer, BufferPool
+from agent.images.formats import ImageFormat
+from agent.images.meter import Meter
+from agent.images.source import Identity, RetryPolicy
+from agent.images.spool import available_memory_bytes
+from agent.images.stage import Stage
+from agent.protocol.commands import Progress
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (b"QFI\xfb\0\0\0\3", ImageFormat.QCOW2),
+        (b"\x1f\x8b\x08\0", ImageFormat.GZIP),
+        (b"\xfd7zXZ\0", ImageFormat.XZ),
+        (b"\x28\xb5\x2f\xfd\0", ImageFormat.ZSTD),
+        (bytes(512), ImageFormat.RAW),
+    ],
+)
+def test_a_format_is_told_by_its_first_bytes(start: bytes, expected: ImageFormat) -> None:
+    assert formats.detect(start, "image") is expected
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"KDMV", "VMDK"),
+        (b"vhdxfile", "VHDX"),
+        (b"<html>", "web page"),
+        (b"PK\3\4", "zip"),
+        (b"", "empty"),
+    ],
+)
+def test_what_cannot_be_written_is_named(start: bytes, what: str) -> None:
+    with pytest.raises(ImageError, match=what):
+        formats.detect(start, "image")
+
+
+@pytest.mark.parametrize(
+    ("found", "declared", "is_fine"),
+    [
+        (ImageFormat.RAW, None, True),
+        (ImageFormat.RAW, "gpt", True),
+        (ImageFormat.ZSTD, "raw", True),
+        (ImageFormat.QCOW2, "qcow2", True),
+        (ImageFormat.QCOW2, "unknown", True),
+        (ImageFormat.QCOW2, "raw", False),
+        (ImageFormat.RAW, "qcow2", False),
+        (ImageFormat.GZIP, "vmdk", False),
+    ],
+)
+def test_the_declared_format_must_agree(
+    found: ImageFormat, declared: str | None, is_fine: bool
+) -> None:
+    if is_fine:
+        formats.check_declared(found, declared, "image")
+    else:
+        with pytest.raises(ImageError, match="disk_format"):
+            formats.check_declared(found, declared, "image")
+
+
+def test_urls_in_messages_carry_no_secret() -> None:
+    shown = http.masked("https://user:pw@host:8443/a/b.raw?sig=abc#frag")
+    assert shown == "https://host:8443/a/b.raw?***"
+    assert http.masked("http://[broken") == "(unreadable URL)"
+
+
+@pytest.mark.parametrize(
+    ("origin", "target", "may"),
+    [
+        ("http://h/a", "http://h/b", True),
+        ("http://h/a", "https://h/b", True),
+        ("https://h/a", "http://h/b", False),
+        ("https://h/a", "https://h:8443/b", False),
+        ("https://h/a", "https://evil/b", False),
+        ("https://h/a", "https://h.evil/b", False),
+        ("https://h:443/a", "https://h/b", True),
+    ],
+)
+def test_credentials_go_to_their_origin_only(origin: str, target: str, may: bool) -> None:
+    assert http._may_share(urlsplit(origin), urlsplit(target)) is may
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://h/x", "http:///x", "gopher://h"])
+def test_only_web_addresses_are_fetched(url: str) -> None:
+    with pytest.raises(ImageDownloadError, match="only http and https"):
+        http.get(url, http.Access())
+
+
+def test_secrets_do_not_appear_in_representations() -> None:
+    access = http.Access(authorization="Bearer x1y2", proxies={"http": "http://u:x1y2@p"})
+    assert "x1y2" not in repr(access)
+
+
+def test_two_versions_of_a_file_are_told_apart() -> None:
+    one = Identity(size_bytes=5, etag='"a"', last_modified=None)
+    assert one.differs_from(Identity(size_bytes=5, etag=None, last_modified="x")) is None
+    assert one.differs_from(Identity(size_bytes=6, etag='"a"', last_modified=None)) == (
+        "size was 5 and is now 6"
+    )
+    assert one.if_range() == '"a"'
+    weak = Identity(size_bytes=5, etag='W/"a"', last_modified="Mon")
+    assert weak.if_range() == "Mon"
+
+
+def test_pauses_double_up_to_their_limit() -> None:
+    policy = RetryPolicy(first_pause_s=1, longest_pause_s=5)
+    assert [policy.pause_s(n) for n in range(1, 6)] == [1, 2, 4, 5, 5]
+
+
+def test_available_memory_is_read(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemAvailable:   42 kB\n")
+    assert available_memory_bytes(tmp_path) == 42 * 1024
+
+
+def test_a_meter_reports_rate_and_time_left_and_not_too_often() -> None:
+    now = 0.0
+    reports: list[Progress] = []
+    meter = Meter(reports.append, lambda: now)
+    meter.begin("write", 1000)
+    for _ in range(100):
+        now += 0.05
+        meter.advance(5)
+    assert 15 <= len(reports) <= 21
+    last = reports[-1]
+    assert last.phase == "write"
+    assert last.rate_bytes_per_s == pytest.approx(100, rel=0.01)
+    assert last.time_left_s == pytest.approx((1000 - (last.bytes_done or 0)) / 100, rel=0.01)
+    assert reports[0].rate_bytes_per_s is None
+
+
+def test_a_meter_forgets_old_rates() -> None:
+    now = 0.0
+    reports: list[Progress] = []
+    meter = Meter(reports.append, lambda: now)
+    meter.begin("write", None)
+    for step in range(40):
+        now += 1
+        meter.advance(1000 if step < 20 else 10)
+    assert reports[-1].rate_bytes_per_s == pytest.approx(10)
+    assert reports[-1].time_left_s is None
+
+
+def test_a_buffer_is_free_when_its_last_holder_lets_go() -> None:
+    pool = BufferPool(1)
+    buffer = pool.take(0)
+    buffer.hold()
+    buffer.release()
+    buffer.release()
+    assert pool.take(7) is buffer
+    assert buffer.start_byte == 7
+
+
+def test_a_stage_that_fails_goes_on_letting_go() -> None:
+    pool = BufferPool(2)
+
+    def fail(buffer: Buffer) -> None:
+        raise ImageError(f"at {buffer.start_byte}")
+
+    stage = Stage("test", fail)
+    for number in range(10):
+        stage.put(pool.take(number))
+    with pytest.raises(ImageError, match="at 0"):
+        stage.finish()
+
+
+ISO = bytes(0x8001) + b"CD001" + bytes(1000)
+
+
+def test_a_config_drive_is_decoded_from_every_form() -> None:
+    text = base64.encodebytes(gzip.compress(ISO)).decode()
+    assert config_drive.decode(text) == ISO
+    assert config_drive.decode(gzip.compress(ISO)) == ISO
+    assert config_drive.decode(base64.b64encode(ISO)) == ISO
+    assert config_drive.decode(ISO) == ISO
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"!!!", "neither base64"),
+        (base64.b64encode(b"hello world"), "no ISO 9660 or FAT"),
+        (gzip.compress(ISO)[:-9], "cut off"),
+        (b"\x1f\x8b" + bytes(20), "damaged"),
+        (gzip.compress(bytes((64 << 20) + 1)), "more than"),
+    ],
+    ids=["no base64", "no filesystem", "cut off", "damaged", "too large"],
+)
+def test_a_config_drive_that_is_unusable_says_why(data: bytes, reason: str) -> None:
+    with pytest.raises(ConfigDriveError, match=reason):
+        config_drive.decode(data)
+
+
+def part(number: int, size_bytes: int = 1000, name: str = "") -> Partition:
+    return Partition(number=number, start_byte=0, size_bytes=size_bytes, name=name)
+
+
+def test_the_partition_with_the_label_is_chosen_whatever_its_case() -> None:
+    assert config_drive.choose_partition([part(1), part(2)], ["", "CONFIG-2"], 10) == part(2)
+    assert config_drive.choose_partition([part(1, name="config-2")], [""], 10) is not None
+    assert config_drive.choose_partition([part(1)], ["root"], 10) is None
+
+
+def test_two_labelled_partitions_or_a_small_one_are_errors() -> None:
+    with pytest.raises(ConfigDriveError, match=r"1, 2.*all labelled"):
+        config_drive.choose_partition([part(1), part(2)], ["config-2", "config-2"], 10)
+    with pytest.raises(ConfigDriveError, match="only 1000"):
+        config_drive.choose_partition([part(1)], ["config-2"], 2000)
