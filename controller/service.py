@@ -23,6 +23,7 @@ from controller.settings import Settings
 from controller.store.conductors import report_alive
 from controller.store.database import Store
 from controller.store.migrate import migrate
+from controller.web.page import web_blueprint
 from controller.workflow.engine import Engine
 from controller.workflow.power_sync import make_idle_nodes_due
 from controller.workflow.services import Services
@@ -38,7 +39,12 @@ def open_store(settings: Settings) -> Store:
     """Return the database that the settings name, brought to this version's tables."""
     directory = Path(settings.state_directory)
     directory.mkdir(parents=True, exist_ok=True)
-    store = Store(settings.database_url or f"sqlite:///{(directory / 'ingot.sqlite').resolve()}")
+    url = settings.database_url
+    if not url:
+        file = (directory / "ingot.sqlite").resolve()
+        file.touch(mode=0o600)  # it holds the BMCs' passwords
+        url = f"sqlite:///{file}"
+    store = Store(url)
     migrate(store)
     return store
 
@@ -83,6 +89,7 @@ class Service:
             hostname=settings.hostname or socket.gethostname(),
         )
         app = create_app(self.services)
+        app.register_blueprint(web_blueprint())
         address = (settings.listen_host, settings.listen_port)
         self._http = _HttpServer(
             address, app, numthreads=settings.threads, request_queue_size=_BACKLOG
@@ -136,6 +143,7 @@ class Service:
         if self._dnsmasq:
             self._dnsmasq.stop()
         self._engine.stop(timeout_s=_STOP_S)
+        self.services.agents.close()
         self._http.stop()
         self._store.close()
 

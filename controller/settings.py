@@ -191,7 +191,9 @@ def _parsed(key: str, text: str) -> Any:
     try:
         return wanted(text)
     except ValueError:
-        raise SettingsError(f"setting {key} must be of type {wanted.__name__}, not {text!r}") from None
+        raise SettingsError(
+            f"setting {key} must be of type {wanted.__name__}, not {text!r}"
+        ) from None
 
 
 def _check(settings: Settings) -> None:

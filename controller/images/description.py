@@ -26,7 +26,7 @@ def check_description(instance_info: Mapping[str, Any]) -> None:
         raise Invalid(f"instance_info.image_source is missing; set e.g. {_EXAMPLE}")
     if not _is_url(source):
         raise Invalid(
-            f"instance_info.image_source {str(source)!r} is no http or https URL; put the image on a "
+            f"instance_info.image_source {shown_url(str(source))!r} is no http or https URL; put the image on a "
             "web server (the controller serves the files of its image_directory below /images/)"
         )
     if instance_info.get("image_type", "whole-disk") not in {"whole-disk", "whole-disk-image"}:
@@ -67,6 +67,13 @@ def image_info(
         info["proxies"] = proxies
         info["no_proxy"] = driver_info.get("image_no_proxy")
     return info
+
+
+def shown_url(url: str) -> str:
+    """Return a URL for messages: without user, password and query, which may be secrets."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" if host else url
 
 
 def _check_checksum(instance_info: Mapping[str, Any]) -> None:

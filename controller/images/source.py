@@ -1,12 +1,12 @@
 """Asks an image's web server whether the image is there, before a machine is touched for it."""
 
-from urllib.parse import urlsplit
-
 import requests
 
 from controller.errors import Invalid
+from controller.images.description import shown_url
 
 _TIMEOUT_S = 10.0
+_MOST_REDIRECTS = 4
 _TELLS_NOTHING = {
     requests.codes.method_not_allowed,
     requests.codes.request_timeout,
@@ -25,18 +25,20 @@ def check_reachable(url: str) -> str | None:
         Invalid: The server says that it will not give this image.
     """
     try:
-        response = requests.head(url, timeout=_TIMEOUT_S, allow_redirects=True)
+        with requests.Session() as session:
+            session.max_redirects = _MOST_REDIRECTS
+            response = session.head(url, timeout=_TIMEOUT_S, allow_redirects=True)
     except requests.RequestException as error:
         return (
-            f"the image's server {urlsplit(url).netloc} cannot be reached from the controller "
+            f"the image at {shown_url(url)} cannot be checked from the controller "
             f"({type(error).__name__}); the machine itself will try"
         )
     status = response.status_code
     if status < requests.codes.bad_request:
         return None
     if status >= requests.codes.server_error or status in _TELLS_NOTHING:
-        return f"the image's server answers {status} to HEAD {url}; the machine itself will try"
+        return f"{shown_url(url)} answers {status} to HEAD; the machine itself will try"
     raise Invalid(
-        f"the image cannot be fetched: {url} answers {status} {response.reason}; "
+        f"the image cannot be fetched: {shown_url(url)} answers {status} {response.reason}; "
         "correct instance_info.image_source or put the image there"
     )

@@ -42,7 +42,9 @@ class Engine:
                 "going on with %d nodes that were at work when the controller ended", len(freed)
             )
         self._threads = [
-            threading.Thread(target=self._work, args=(services,), name=f"worker-{number}")
+            threading.Thread(
+                target=self._work, args=(services,), name=f"worker-{number}", daemon=True
+            )
             for number in range(services.settings.workers)
         ]
         for thread in self._threads:

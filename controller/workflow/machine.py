@@ -73,7 +73,7 @@ def capabilities(value: Any) -> Mapping[str, str]:
     return {key.strip(): item.strip() for key, colon, item in pairs if colon}
 
 
-def agent_of(node: Node, settings: Settings) -> AgentClient:
+def agent_of(services: Services, node: Node) -> AgentClient:
     """Return a client for the node's agent.
 
     Raises:
@@ -83,9 +83,6 @@ def agent_of(node: Node, settings: Settings) -> AgentClient:
     url, token = info.get("agent_url"), node.agent_secret
     if not url or not token:
         raise AgentRefused(f"{node.name or node.uuid}: no agent has called back since power-on")
-    return AgentClient(
-        url,
-        token,
-        verify_ca=info.get("agent_verify_ca"),
-        timeout_s=settings.agent_request_timeout_s,
-    )
+    timeout_s = services.settings.agent_request_timeout_s
+    verify_ca = info.get("agent_verify_ca")
+    return services.agents.client(url, token, verify_ca=verify_ca, timeout_s=timeout_s)

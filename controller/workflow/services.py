@@ -1,8 +1,9 @@
 """What the workflow and the API work with; built once by ``controller/service.py``, never global."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from controller.agent_client.pool import AgentPool
 from controller.bmc.interface import BmcDriver
 from controller.settings import Settings
 from controller.store.database import Store
@@ -22,3 +23,5 @@ class Services:
     """Seconds since the epoch."""
     hostname: str
     """Name of this controller; owner of claims and ``conductor`` of the nodes."""
+    agents: AgentPool = field(default_factory=AgentPool)
+    """Connections to agents."""

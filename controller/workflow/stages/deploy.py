@@ -79,7 +79,7 @@ def sync(context: Context) -> Outcome:
 def agent_power_off(context: Context) -> Outcome:
     """Have the agent switch the machine off; if it does not hear, the next stages see to it."""
     try:
-        agent_of(context.node, context.settings).execute("standby.power_off", {})
+        agent_of(context.services, context.node).execute("standby.power_off", {})
     except (AgentRefused, AgentUnreachable) as error:  # it may be on its way down already
         return leave(notes=(Note(kind="power", message=f"power off by the agent: {error}"),))
     return leave()

@@ -43,14 +43,14 @@ def order_stages(prefix: str, params: Params, ways: Mapping[str, To]) -> Mapping
 
 def new_order(context: Context, name: str, title: str) -> dict[str, Any]:
     """Return what to remember (``stage_data["order"]``) before an order is given."""
-    seen = [command.id for command in agent_of(context.node, context.settings).commands()]
+    seen = [command.id for command in agent_of(context.services, context.node).commands()]
     return {"name": name, "title": title, "seen": seen, "id": None}
 
 
 def send(context: Context, params: Params) -> Outcome:
     """Give the order, or adopt it if the agent has it already."""
     order = context.node.stage_data["order"]
-    agent = agent_of(context.node, context.settings)
+    agent = agent_of(context.services, context.node)
     command = _adopted(agent.commands(), order)
     notes: tuple[Note, ...] = ()
     if command is None:
@@ -85,7 +85,7 @@ def ask(context: Context, name: str, params: Mapping[str, Any]) -> Any:
     Raises:
         StepFailed: It failed on the agent.
     """
-    command = agent_of(context.node, context.settings).execute(name, params, wait=True)
+    command = agent_of(context.services, context.node).execute(name, params, wait=True)
     if command.command_status != CommandStatus.SUCCEEDED:
         raise StepFailed(f"{name} failed on the agent: {error_text(command)}")
     return command.command_result
@@ -113,7 +113,7 @@ def _adopted(commands: Sequence[CommandResult], order: Mapping[str, Any]) -> Com
 
 def _find(context: Context, order: Mapping[str, Any]) -> CommandResult:
     try:
-        commands = agent_of(context.node, context.settings).commands()
+        commands = agent_of(context.services, context.node).commands()
     except (AgentRefused, AgentUnreachable) as error:
         if not _has_restarted(context):
             raise

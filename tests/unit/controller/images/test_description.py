@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from controller.errors import Invalid
-from controller.images.description import check_description, image_info
+from controller.images.description import check_description, image_info, shown_url
 
 SHA256 = "ab" * 32
 GOOD: dict[str, Any] = {
@@ -45,6 +45,11 @@ def test_the_image_is_described_as_the_agent_expects() -> None:
     assert info["stream_raw_images"] is True
     assert "configdrive" not in info
     assert "proxies" not in info
+
+
+def test_urls_are_shown_without_what_may_be_secret() -> None:
+    assert shown_url("https://me:pw@server:8/a/b.raw?signature=x#y") == "https://server:8/a/b.raw"
+    assert shown_url("/srv/x") == "/srv/x"
 
 
 def test_proxies_and_the_config_drive_are_passed_on() -> None:
