@@ -1,0 +1,50 @@
+"""The web page: a table of nodes that refreshes itself, at ``/ui``.
+
+The page is static; it asks the REST API like any other client, so it shows what the API shows and to whom the API shows
+it. It changes nothing.
+"""
+
+from importlib import resources
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from controller.errors import NotFound
+
+_CONTENT_TYPES = {
+    "index.html": "text/html; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+}
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def web_blueprint() -> Blueprint:
+    """Return the routes of the page; a browser that asks for ``/`` is led to it."""
+    blueprint = Blueprint("web", __name__)
+
+    @blueprint.before_app_request
+    def _lead_browsers() -> BaseResponse | None:
+        accepted = request.accept_mimetypes
+        wants_page = accepted.best_match(["application/json", "text/html"]) == "text/html"
+        return redirect("/ui/") if request.path == "/" and wants_page else None
+
+    blueprint.add_url_rule("/ui/", "page", lambda: _file("index.html"))
+    blueprint.add_url_rule("/ui/<name>", "file", _file)
+    return blueprint
+
+
+def _file(name: str) -> Response:
+    content_type = _CONTENT_TYPES.get(name)
+    if content_type is None:
+        raise NotFound(f"The page has no file {name}")
+    body = (resources.files("controller.web") / "static" / name).read_bytes()
+    return Response(body, headers=_HEADERS, content_type=content_type)

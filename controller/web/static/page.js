@@ -1,0 +1,96 @@
+// Asks the REST API for all nodes every two seconds while the page is visible, and shows them.
+// Everything that comes from the API is put in as text, never as markup.
+"use strict";
+
+const REFRESH_MS = 2000;
+const FIELDS = "uuid,name,provision_state,target_provision_state,power_state,maintenance," +
+  "maintenance_reason,last_error,progress,stage,status_text";
+const VERSION = { "X-OpenStack-Ironic-API-Version": "1.95" };
+const GOOD = new Set(["active", "available", "manageable"]);
+const byId = (id) => document.getElementById(id);
+
+let nodes = [];
+
+async function fetchNodes() {
+  const found = [];
+  let url = `/v1/nodes?fields=${FIELDS}&include_children=true`;
+  while (url) {
+    const reply = await fetch(url, { headers: VERSION });
+    if (!reply.ok) throw new Error(`the API answered ${reply.status} ${reply.statusText}`);
+    const page = await reply.json();
+    found.push(...page.nodes);
+    const next = page.next && new URL(page.next);
+    url = next && next.pathname + next.search;
+  }
+  return found;
+}
+
+function cell(row, className, text) {
+  const made = row.insertCell();
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+function small(parent, text) {
+  const made = document.createElement("small");
+  made.textContent = ` ${text}`;
+  parent.append(made);
+}
+
+function colour(node) {
+  const state = node.provision_state;
+  if (state === "error" || state.endsWith(" failed") || node.maintenance) return "bad";
+  if (node.target_provision_state) return "busy";
+  return GOOD.has(state) ? "good" : "";
+}
+
+function fill(row, node) {
+  const name = cell(row, "", node.name || node.uuid);
+  name.title = node.uuid;
+  const state = cell(row, colour(node), node.provision_state);
+  if (node.target_provision_state) small(state, `to ${node.target_provision_state}`);
+  cell(row, "", node.power_state || "unknown");
+  const text = cell(row, node.stage ? "text" : "text bad", node.status_text);
+  if (node.maintenance) small(text, `in maintenance: ${node.maintenance_reason || "no reason given"}`);
+  const bar = cell(row, "");
+  if (node.progress && node.progress.bytes_total) {
+    const made = document.createElement("progress");
+    made.max = node.progress.bytes_total;
+    made.value = node.progress.bytes_done || 0;
+    bar.append(made);
+  }
+}
+
+function show() {
+  const wanted = byId("filter").value.trim().toLowerCase();
+  const rows = document.createElement("tbody");
+  rows.id = "nodes";
+  for (const node of nodes) {
+    const text = [node.name, node.uuid, node.provision_state, node.power_state, node.status_text].join(" ");
+    if (text.toLowerCase().includes(wanted)) fill(rows.insertRow(), node);
+  }
+  byId("nodes").replaceWith(rows);
+  byId("empty").hidden = nodes.length > 0;
+  const busy = nodes.filter((node) => node.target_provision_state && colour(node) === "busy").length;
+  const bad = nodes.filter((node) => colour(node) === "bad").length;
+  byId("summary").textContent = `${nodes.length} nodes, ${busy} busy, ${bad} need attention`;
+}
+
+async function refresh() {
+  if (!document.hidden) {
+    const problem = byId("problem");
+    try {
+      nodes = await fetchNodes();
+      problem.hidden = true;
+      show();
+    } catch (error) {
+      problem.textContent = `What is below may be old: ${error.message}`;
+      problem.hidden = false;
+    }
+  }
+  setTimeout(refresh, REFRESH_MS);
+}
+
+byId("filter").addEventListener("input", show);
+refresh();

@@ -1,0 +1,53 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from controller.api.app import create_app
+from controller.web.page import web_blueprint
+from tests.integration.controller_api import make_services
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[FlaskClient]:
+    services = make_services(tmp_path, [])
+    app = create_app(services)
+    app.register_blueprint(web_blueprint())
+    yield app.test_client()
+    services.store.close()
+
+
+def test_a_browser_is_led_from_the_root_to_the_page(client: FlaskClient) -> None:
+    reply = client.get("/", headers=BROWSER)
+    assert reply.status_code == 302
+    assert reply.headers["Location"] == "/ui/"
+    assert "<h1>Nodes</h1>" in client.get("/", headers=BROWSER, follow_redirects=True).text
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "", None])
+def test_a_program_still_gets_the_version_document(client: FlaskClient, accept: str | None) -> None:
+    headers = {} if accept is None else {"Accept": accept}
+    assert client.get("/", headers=headers).get_json()["versions"][0]["id"] == "v1"
+
+
+def test_the_page_loads_only_what_we_serve(client: FlaskClient) -> None:
+    for path, kind in (("/ui", "html"), ("/ui/page.js", "javascript"), ("/ui/page.css", "css")):
+        reply = client.get(path, follow_redirects=True)
+        assert reply.status_code == 200
+        assert kind in reply.content_type
+        assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+        assert "//" not in reply.text.replace("// ", "")
+    assert client.get("/ui/../page.py").status_code == 404
+
+
+def test_the_page_asks_for_fields_that_the_api_has(client: FlaskClient) -> None:
+    script = client.get("/ui/page.js").text
+    fields = "".join(script.partition("FIELDS = ")[2].partition(";")[0].split('"')[1::2])
+    reply = client.get(
+        f"/v1/nodes?fields={fields}&include_children=true",
+        headers={"X-OpenStack-Ironic-API-Version": "1.95"},
+    )
+    assert reply.status_code == 200, reply.text
