@@ -1,0 +1,98 @@
+"""The boot routes on a real web server with a real store, for tests that boot machines or fetch like them."""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cheroot.wsgi import Server
+from flask import Flask
+from sqlalchemy import select
+
+from controller.api import errors
+from controller.api.boot_files import boot_blueprint
+from controller.settings import Settings
+from controller.store.database import Store
+from controller.store.migrate import migrate
+from controller.store.tables import Node, NodeEvent, Port
+from controller.workflow.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class BootServer:
+    """A running server."""
+
+    store: Store
+    settings: Settings
+    url: str
+
+    def add_node(
+        self,
+        mac: str,
+        *,
+        state: str,
+        target: str | None = None,
+        name: str | None = None,
+        **driver_info: str,
+    ) -> str:
+        """Add a node with one port and return its UUID."""
+        identity = str(uuid.uuid4())
+        with self.store.edit() as session:
+            node = Node(
+                uuid=identity,
+                name=name,
+                created_at=0.0,
+                provision_state=state,
+                driver="fake-hardware",
+                driver_info=driver_info,
+                driver_internal_info={"boot_target": target} if target else {},
+            )
+            session.add(node)
+            session.flush()
+            session.add(Port(uuid=str(uuid.uuid4()), node_id=node.id, address=mac, created_at=0.0))
+        return identity
+
+    def events(self, node_uuid: str, *, count: int, timeout_s: float = 10) -> list[NodeEvent]:
+        """Wait until the node's history has ``count`` events, and return them."""
+        end = time.monotonic() + timeout_s
+        while True:
+            with self.store.read() as session:
+                query = select(NodeEvent).join(Node, Node.id == NodeEvent.node_id)
+                found = list(session.scalars(query.where(Node.uuid == node_uuid)))
+            if len(found) >= count or time.monotonic() > end:
+                assert len(found) == count, [event.message for event in found]
+                return found
+            time.sleep(0.02)
+
+
+@contextmanager
+def boot_server(directory: Path, settings: Settings) -> Iterator[BootServer]:
+    """Serve on the settings' address, in the network namespace of this thread; port 0 = a free one."""
+    store = Store(f"sqlite:///{directory / 'boot.sqlite'}")
+    migrate(store)
+    app = Flask("boot")
+    errors.install(app)
+    services = Services(
+        store=store,
+        settings=settings,
+        drivers={},
+        wake=lambda: None,
+        clock=time.time,
+        hostname="test",
+    )
+    app.register_blueprint(boot_blueprint(services))
+    server = Server((settings.listen_host, settings.listen_port), app, numthreads=8)
+    server.shutdown_timeout = 1
+    server.prepare()
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    try:
+        host, port = server.bind_addr
+        yield BootServer(store, settings, f"http://{host}:{port}")
+    finally:
+        server.stop()
+        thread.join()
+        store.close()
