@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from controller.api import errors, versions
 from controller.api.auth import make_guard
@@ -87,8 +88,16 @@ def _call(services: Services) -> Call:
         base_url=request.host_url.rstrip("/"),
         path=request.path,
         query=request.args.to_dict(),
-        read_json=lambda: decode(request.get_data(cache=False)),
+        read_json=lambda: decode(_body()),
     )
+
+
+def _body() -> bytes:
+    body = request.get_data(cache=False)
+    # A chunked body has no length to check before; werkzeug cuts it at the limit.
+    if request.content_length is None and len(body) == request.max_content_length:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _drain(body: IO[bytes]) -> None:

@@ -54,6 +54,24 @@ def test_the_sender_of_a_body_that_is_too_large_reads_the_refusal(server: str) -
     connection.close()
 
 
+def test_a_body_in_chunks_is_read_and_has_the_same_limit(server: str) -> None:
+    connection = http.client.HTTPConnection(server, timeout=30)
+    head, tail = b'{"driver":"fake-hardware","description":"', b'"}'
+    for size, status in ((1000, 201), (3 << 20, 413)):
+        chunks = [head, *[b"x" * 1000] * (size // 1000), tail]
+        connection.request(
+            "POST",
+            "/v1/nodes",
+            iter(chunks),
+            VERSION | {"Transfer-Encoding": "chunked"},
+            encode_chunked=True,
+        )
+        reply = connection.getresponse()
+        assert reply.status == status, reply.read()
+        reply.read()
+    connection.close()
+
+
 def test_links_lead_to_where_the_client_came_from(server: str) -> None:
     connection = http.client.HTTPConnection(server, timeout=30)
     document = json.loads(request(connection, "GET", "/")[1])
