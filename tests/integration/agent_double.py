@@ -241,6 +241,7 @@ class Agent:
             command = self._begin(body["name"], body["params"])
         self.machine.on_change(f"order {command['name']}")
         if command["seconds"] == 0.0 or query.get("wait") == ["true"]:
+            time.sleep(command["seconds"])
             self._end(command)
         else:
             threading.Thread(target=self._run, args=(command,), daemon=True).start()

@@ -11,7 +11,7 @@ from pyghmi.ipmi import bmc
 
 from tests.integration.agent_double import Behaviour, Machine
 
-BMC_ANSWER_S = 0.05
+BMC_ANSWER_S = 0.15
 """So that a stage that talks to the BMC lasts long enough to be seen."""
 _BOOT_OPTIONS_FLAGS = 5
 _PXE = 0x04
@@ -48,7 +48,7 @@ def main() -> None:
     port, user, password, api_url, mac = sys.argv[1:]
     quick = ("get_deploy_steps", "get_clean_steps", "get_partition_uuids", "sync")
     seconds = {"write_image": 1.0, "erase_devices_metadata": 0.5, "install_bootloader": 0.5}
-    behaviour = Behaviour(boot_s=0.3, seconds={**dict.fromkeys(quick, 0.1), **seconds})
+    behaviour = Behaviour(boot_s=0.3, seconds={**dict.fromkeys(quick, 0.3), **seconds})
     machine = Machine(api_url, mac, behaviour)
     machine.on_change = _say
     server = IpmiBmc(machine, {user: password}, port=int(port), address="127.0.0.1")

@@ -175,7 +175,7 @@ def kill_at_every_stage(process: Process, goal: str, pause_s: Callable[[], float
             process.kill()
             killed.append(stage)
             process.start()
-        time.sleep(0.001)
+        time.sleep(0.003)
 
 
 @pytest.mark.timeout(600)
