@@ -20,6 +20,7 @@ from controller.boot.dnsmasq_config import (
     UEFI_LOADER,
     DhcpEvent,
     dnsmasq_config,
+    is_warning,
     read_event,
 )
 from controller.errors import SettingsError
@@ -162,7 +163,8 @@ class Dnsmasq:
         with process.stderr as lines:
             for line in lines:
                 self._last_lines.append(line.strip())
-                log.debug("dnsmasq: %s", line.strip())
+                level = logging.WARNING if is_warning(line) else logging.DEBUG
+                log.log(level, "dnsmasq: %s", line.strip())
                 if ": started, version" in line:
                     self._serving.set()
                 if event := read_event(line, time.time()):

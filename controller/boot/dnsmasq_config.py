@@ -19,6 +19,14 @@ UEFI_LOADER = "snponly.efi"
 ARM_LOADER = "snponly-arm64.efi"
 _ACK = re.compile(r"DHCPACK\(\S+\) (?P<ip>[\d.]+) (?P<mac>[0-9a-f:]{17})")
 _PROXY = re.compile(r"PXE\(\S+\) (?:(?P<ip>[\d.]+) )?(?P<mac>[0-9a-f:]{17}) ")
+_WARNINGS = (
+    "no address range available",
+    "no address available",
+    "not found",
+    "failed sending",
+    "cannot access",
+    "Permission denied",
+)
 _RANGE_WORDS = (2, 3)
 _UEFI_TAGS = {"efi-x86_64": (7, 9), "efi-arm64": (11,), "http-x86_64": (16,), "http-arm64": (19,)}
 """Client system architectures by tag (RFC 4578 and IANA "Processor Architecture Types")."""
@@ -69,6 +77,11 @@ def dnsmasq_config(settings: Settings, *, lease_file: Path, has_arm_loader: bool
     return "\n".join((*common, *mode, *boot)) + "\n"
 
 
+def is_warning(line: str) -> bool:
+    """Say whether a line of dnsmasq's log means that machines get no address or no loader."""
+    return any(words in line for words in _WARNINGS)
+
+
 def read_event(line: str, at: float) -> DhcpEvent | None:
     """Return what a line of dnsmasq's log says about a machine; ``None`` for all other lines."""
     if match := _ACK.search(line):
@@ -85,8 +98,13 @@ def _range(settings: Settings) -> tuple[str, ...]:
             f"dhcp_range is {settings.dhcp_range!r}; give first,last[,netmask], for example "
             "192.0.2.100,192.0.2.199,255.255.255.0"
         )
-    for word in words:
-        _address(word)
+    first, last = (ipaddress.IPv4Address(_address(word)) for word in words[:2])
+    if first > last:
+        raise SettingsError(
+            f"dhcp_range is {settings.dhcp_range!r}; its first address comes after its last"
+        )
+    if words[2:]:
+        _address(words[2])
     router = f",{_address(settings.dhcp_router)}" if settings.dhcp_router else ""
     dns = f",{_address(settings.dhcp_dns)}" if settings.dhcp_dns else ""
     return (

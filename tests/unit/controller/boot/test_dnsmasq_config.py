@@ -68,6 +68,7 @@ def test_arm_machines_are_served_when_their_loader_is_there() -> None:
         (replace(RANGE, dhcp_interface=""), "dhcp_interface"),
         (replace(RANGE, dhcp_range=""), "for example"),
         (replace(RANGE, dhcp_range="192.0.2.100,nonsense"), "nonsense"),
+        (replace(RANGE, dhcp_range="192.0.2.9,192.0.2.1"), "first address comes after"),
         (replace(RANGE, dhcp_router="gateway"), "gateway"),
         (replace(PROXY, dhcp_range=""), "no IPv4 address"),
         (replace(RANGE, public_url=""), "set public_url"),
