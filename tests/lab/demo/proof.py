@@ -9,6 +9,7 @@ from tests.lab.machine import Machine
 
 _READY = re.compile(
     r"INGOT-OS-READY hostname=(?P<hostname>\S+) keys=(?P<keys>\d+) fingerprint=(?P<fingerprint>\S+)"
+    r" booted_from=\S+ firmware=(bios|uefi)$"  # to its end: the line arrives in pieces
 )
 
 
