@@ -65,6 +65,10 @@ class DiskInUse(AgentError):
     """The disk is mounted, protected or held by another device."""
 
 
+class DiskError(AgentError):
+    """The disk refused to be opened, read, written or flushed."""
+
+
 class ImageError(AgentError):
     """The image is unusable: wrong checksum, wrong format, truncated, too large."""
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from agent.disks.busy import uses_of
-from agent.errors import DiskInUse, NotFound
+from agent.errors import DiskError, DiskInUse, NotFound
 
 log = logging.getLogger(__name__)
 MIB = 1 << 20
@@ -64,6 +64,7 @@ class OpenDisk:
         Raises:
             NotFound: It is no whole disk.
             DiskInUse: It is mounted, swapped to or part of another device; the message says of which.
+            DiskError: It cannot be opened, such as for being write-protected.
         """
         self.path = path
         device = require_whole_disk(path)
@@ -77,7 +78,7 @@ class OpenDisk:
             self._fd = os.open(path, flags | os.O_DIRECT | os.O_CLOEXEC)
         except OSError as error:
             if error.errno != errno.EBUSY:
-                raise
+                raise _refused(error, path, "open") from error
             message = f"{path}: the kernel says that it is in use; see lsblk and /proc/mounts"
             raise DiskInUse(message) from error
         self._bounce = mmap.mmap(-1, MIB)  # for one thread at a time: read and write_bytes
@@ -106,14 +107,14 @@ class OpenDisk:
         """Write page-aligned memory of whole sectors; any thread may call this.
 
         Raises:
-            OSError: The disk refused; the message names the disk and the place.
+            DiskError: The disk refused; the message names the disk and the place.
         """
         view, done = memoryview(data), 0
         while done < len(view):
             try:
                 done += os.pwrite(self._fd, view[done:], start_byte + done)
             except OSError as error:
-                raise _at(error, self.path, "write", start_byte + done) from error
+                raise _refused(error, self.path, "write", start_byte + done) from error
 
     def write_bytes(self, data: bytes | bytearray, start_byte: int) -> None:
         """Write any memory; the last sector is filled up with zeros."""
@@ -129,7 +130,7 @@ class OpenDisk:
         """Return what the disk itself holds (not the page cache); any offset and size.
 
         Raises:
-            OSError: The disk cannot be read there, or ends before.
+            DiskError: The disk cannot be read there, or ends before.
         """
         parts = []
         position, end_byte = start_byte, start_byte + size_bytes
@@ -139,9 +140,9 @@ class OpenDisk:
             try:
                 got = os.preadv(self._fd, [memoryview(self._bounce)[:wanted]], base)
             except OSError as error:
-                raise _at(error, self.path, "read", base) from error
+                raise _refused(error, self.path, "read", base) from error
             if got <= position - base:
-                raise OSError(errno.EIO, f"{self.path}: ends before byte {end_byte}")
+                raise DiskError(f"{self.path}: ends before byte {end_byte}")
             parts.append(self._bounce[position - base : min(got, end_byte - base)])
             position = base + got
         return b"".join(parts)
@@ -166,7 +167,7 @@ class OpenDisk:
                 try:
                     fcntl.ioctl(self._fd, _BLKZEROOUT, struct.pack("QQ", position, size))
                 except OSError as error:
-                    raise _at(error, self.path, "write zeros", position) from error
+                    raise _refused(error, self.path, "write zeros", position) from error
             watch(size)
 
     def _punch(self, start_byte: int, size_bytes: int) -> bool:
@@ -182,7 +183,7 @@ class OpenDisk:
             return True
         code = ctypes.get_errno()
         if code not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV):
-            raise _at(OSError(code, os.strerror(code)), self.path, "write zeros", start_byte)
+            raise _refused(OSError(code, os.strerror(code)), self.path, "write zeros", start_byte)
         self._can_punch = False
         return False
 
@@ -191,7 +192,7 @@ class OpenDisk:
         try:
             os.fsync(self._fd)
         except OSError as error:
-            raise OSError(error.errno, f"{self.path}: flush: {error.strerror}") from error
+            raise _refused(error, self.path, "flush") from error
 
     def reread_partitions(self) -> bool:
         """Have the kernel look at the partition table again.
@@ -209,7 +210,7 @@ class OpenDisk:
                 if error.errno == errno.EINVAL:
                     return False
                 if error.errno != errno.EBUSY:
-                    raise _at(error, self.path, "re-read the partition table", 0) from error
+                    raise _refused(error, self.path, "re-read the partition table") from error
                 time.sleep(_REREAD_PAUSE_S)  # udev may be probing a partition right now
             else:
                 return True
@@ -217,5 +218,8 @@ class OpenDisk:
         raise DiskInUse(f"{message}; see lsblk")
 
 
-def _at(error: OSError, path: Path, action: str, start_byte: int) -> OSError:
-    return OSError(error.errno, f"{path}: {action} at byte {start_byte}: {error.strerror}")
+def _refused(error: OSError, path: Path, action: str, start_byte: int | None = None) -> DiskError:
+    place = "" if start_byte is None else f" at byte {start_byte}"
+    return DiskError(
+        f"{path}: {action}{place}: {error.strerror}; see dmesg, the disk may be faulty or write-protected"
+    )

@@ -29,7 +29,7 @@ _REFUSED = (
     (0, b"KDMV", "a VMDK image"),
     (0, b"# Disk DescriptorFile", "a VMDK descriptor"),
     (0, b"vhdxfile", "a VHDX image"),
-    (0, b"conectix", "a VHD image"),
+    (0, bytes.fromhex("636f6e6563746978"), "a VHD image"),
     (0, b"QED\x00", "a QED image"),
     (0x40, b"\x7f\x10\xda\xbe", "a VDI image"),
     (0, b"LUKS\xba\xbe", "a LUKS volume"),

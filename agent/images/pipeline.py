@@ -20,13 +20,17 @@ _BUFFERS = 6
 
 
 class Pipeline:
-    """One transfer. ``first`` is the beginning of the stream, read before to look at it."""
+    """One transfer.
+
+    ``first`` is the beginning of the stream, read before to look at it; ``content_bytes`` the size of what was written.
+    """
 
     def __init__(self, stream: ByteStream, algorithm: str, meter: Meter) -> None:
         self._stream = stream
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self._meter = meter
         self._pool = BufferPool(_BUFFERS)
+        self.content_bytes = 0
         self.first = self._pool.take(0)
         self.first.used_bytes = stream.read_into(self.first.view)
 
@@ -39,6 +43,7 @@ class Pipeline:
         sink = RawSink(target)
         digest = self._run(sink.work, lambda: None)
         sink.finish()
+        self.content_bytes = sink.end_byte
         return digest
 
     def run_packed(self, target: ImageTarget, found: ImageFormat, name: str) -> str:
@@ -67,12 +72,14 @@ class Pipeline:
             digest = self._run(unpacker.feed, unpacker.finish)
             writing.finish()
         sink.finish()
+        self.content_bytes = sink.end_byte
         return digest
 
     def run_qcow2(self, target: ImageTarget, image: qcow2.Map, watch: TableWatch) -> str:
         """Write a qcow2 image and return the digest of the file."""
         for start_byte, end_byte in image.gaps():
-            target.zero(start_byte, end_byte)
+            target.zero(start_byte, end_byte, lambda _size: self._meter.advance(0))
+        self.content_bytes = image.header.virtual_bytes
         watch.begin()
         sink = Qcow2Sink(image, target, watch)
         with ExitStack() as clean_up:

@@ -8,15 +8,17 @@ _ZERO_BLOCK = bytes(_BLOCK_BYTES)
 
 
 class RawSink:
-    """Takes buffers whose ``start_byte`` is their place on the disk, one after the other."""
+    """Takes buffers whose ``start_byte`` is their place on the disk, one after the other, up to ``end_byte``."""
 
     def __init__(self, target: ImageTarget) -> None:
         self._target = target
         self._zero_from = 0
         self._zero_to = 0
+        self.end_byte = 0
 
     def work(self, buffer: Buffer) -> None:
         """Write what is not zero and remember what is."""
+        self.end_byte = buffer.end_byte
         run_from = 0
         view = buffer.view
         for block in range(0, buffer.used_bytes, _BLOCK_BYTES):

@@ -101,7 +101,7 @@ class StreamingImageWriter:
             table = self._complete(work, target, meter)
             seen = show_partitions(target.disk, table.partitions(), self._runner)
         seconds = time.monotonic() - started
-        size = work.size_bytes or 0
+        size = work.pipeline.content_bytes
         log.info(
             "image written",
             extra={"disk": str(disk.path), "bytes": size, "seconds": seconds, "partitions": seen},

@@ -37,7 +37,8 @@ class CommandError(msgspec.Struct, frozen=True, kw_only=True):
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a running command is.
 
-    ``bytes_done`` and ``bytes_total`` count bytes of the resulting disk content unless ``phase`` says otherwise; ``None`` = not known.
+    ``bytes_done`` and ``bytes_total`` count bytes of what moves in ``phase`` (``write``: of the image as it is published, so
+    that rate and time left are true for every format); ``None`` = not known.
     """
 
     phase: str

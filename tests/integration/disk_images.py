@@ -1,4 +1,4 @@
-"""Small whole-disk images for tests, made by the usual tools."""
+"""Small whole-disk images for tests, made by the usual tools, and a program that writes one."""
 
 import gzip
 import hashlib
@@ -9,6 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MIB = 1 << 20
+WRITE_PROGRAM = """
+import re, sys
+from pathlib import Path
+from agent.hardware.devices import BlockDevice
+from agent.images.writer import StreamingImageWriter
+from agent.protocol.image import ImageInfo
+from agent.system.runner import HostRunner
+
+url, digest, path, size = sys.argv[1:]
+disk = BlockDevice(
+    path=Path(path), size_bytes=int(size), logical_sector_bytes=512, physical_sector_bytes=512, is_rotational=False
+)
+image = ImageInfo(id="big", urls=[url], checksum=digest)
+StreamingImageWriter(HostRunner()).write_image(image, None, disk, lambda _report: None)
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+"""Writes an image in a process of its own (URL, sha256, disk, its size) and prints the most memory it took, in KiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,32 @@
 
 import base64
 import hashlib
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent.errors import DiskInUse, ImageDownloadError, ImageError, NotFound
+from agent.errors import DiskError, DiskInUse, ImageDownloadError, ImageError, NotFound
 from agent.hardware.devices import BlockDevice
 from agent.images.source import RetryPolicy
 from agent.images.writer import StreamingImageWriter, WriterSettings
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
-from tests.integration.disk_images import MIB, RawImage, gpt_image, packed, qcow2, run, sha256
+from tests.integration.disk_images import (
+    MIB,
+    WRITE_PROGRAM,
+    RawImage,
+    gpt_image,
+    packed,
+    qcow2,
+    run,
+    sha256,
+)
 from tests.integration.image_server import ImageServer, image_server
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
 
@@ -312,3 +325,59 @@ def test_a_proxy_is_used_unless_the_host_is_exempt(
         no_proxy="127.0.0.1",
     )
     write(disk.device(), exempt)
+
+
+def test_a_write_protected_disk_is_refused_by_name(
+    server: ImageServer, raw: RawImage, tmp_path: Path
+) -> None:
+    url = server.serve("i", raw.content)
+    with loop_disk(tmp_path, DISK_BYTES) as disk:
+        disk.run("blockdev", "--setro")
+        try:
+            with pytest.raises(DiskError, match=f"{disk.path}.*write-protected"):
+                write(disk.device(), described(raw.content, url))
+        finally:
+            disk.run("blockdev", "--setrw")  # outlives the loop device otherwise
+        assert_untouched(disk)
+
+
+def test_a_disk_that_fails_in_the_middle_is_named_with_the_place(
+    server: ImageServer, raw: RawImage, tmp_path: Path
+) -> None:
+    url = server.serve("i", raw.content)
+    place = tmp_path / "small"
+    place.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place))
+    try:
+        with loop_disk(place, DISK_BYTES, noise=False) as disk:
+            with pytest.raises(
+                DiskError, match=rf"{disk.path}: \w+ at byte \d+|{disk.path}: flush"
+            ):
+                write(disk.device(), described(raw.content, url))
+            assert disk.read(0, MIB) == bytes(MIB)
+    finally:
+        run("umount", str(place))
+
+
+def test_an_agent_that_is_killed_in_the_middle_leaves_a_disk_that_cannot_boot(
+    server: ImageServer, disk: LoopDisk, raw: RawImage
+) -> None:
+    disk.run("sgdisk", "--zap-all")
+    disk.run("sgdisk", "-n", "1:1M:+8M")
+    url = server.serve("i", raw.content, stalls=[20 * MIB])
+    arguments = (url, sha256(raw.content), str(disk.path), str(disk.size_bytes))
+    child = subprocess.Popen([sys.executable, "-c", WRITE_PROGRAM, *arguments])
+    try:
+        deadline = time.monotonic() + 30
+        while disk.read(8 * MIB, MIB) != raw.content[8 * MIB : 9 * MIB]:
+            assert time.monotonic() < deadline
+            assert child.poll() is None
+            time.sleep(0.05)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    run("blockdev", "--flushbufs", str(disk.path))
+    assert_unbootable(disk)
+    server.serve("i", raw.content)
+    write(disk.device(), described(raw.content, url))
+    assert_written(disk, raw)

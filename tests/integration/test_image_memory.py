@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.disk_images import MIB, run, sha256
+from tests.integration.disk_images import MIB, WRITE_PROGRAM, run, sha256
 from tests.integration.image_server import image_server
 from tests.integration.loop_disk import loop_disk
 
@@ -14,22 +14,6 @@ pytestmark = pytest.mark.root
 IMAGE_BYTES = 3 << 30
 DATA_BYTES = 96 * MIB
 LIMIT_KIB = 60 * 1024
-PROGRAM = """
-import re, sys
-from pathlib import Path
-from agent.hardware.devices import BlockDevice
-from agent.images.writer import StreamingImageWriter
-from agent.protocol.image import ImageInfo
-from agent.system.runner import HostRunner
-
-url, digest, path, size = sys.argv[1:]
-disk = BlockDevice(
-    path=Path(path), size_bytes=int(size), logical_sector_bytes=512, physical_sector_bytes=512, is_rotational=False
-)
-image = ImageInfo(id="big", urls=[url], checksum=digest)
-StreamingImageWriter(HostRunner()).write_image(image, None, disk, lambda _report: None)
-print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
-"""
 
 
 @pytest.mark.parametrize("kind", ["qcow2", "compressed qcow2", "zstd"])
@@ -52,7 +36,7 @@ def test_a_large_image_is_written_in_less_than_60_mib(kind: str, tmp_path: Path)
         arguments = (server.serve("big", content), sha256(content), str(disk.path))
         root = Path(__file__).parents[2]
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, *arguments, str(disk.size_bytes)],
+            [sys.executable, "-c", WRITE_PROGRAM, *arguments, str(disk.size_bytes)],
             capture_output=True,
             text=True,
             cwd=root,

@@ -49,7 +49,7 @@ def test_md5_is_only_accepted_when_allowed() -> None:
         {"os_hash_algo": "sha256", "os_hash_value": ""},
     ],
 )
-def test_no_checksum_is_an_error(fields: dict[str, str]) -> None:
+def test_no_checksum_is_an_error(fields: dict[str, Any]) -> None:
     with pytest.raises(ImageError, match="no checksum; set image_os_hash_algo"):
         choose(**fields)
 
@@ -62,7 +62,7 @@ def test_no_checksum_is_an_error(fields: dict[str, str]) -> None:
         ({"os_hash_algo": "sha256", "os_hash_value": SHA512}, "a sha256 has 64"),
     ],
 )
-def test_a_malformed_checksum_is_named(fields: dict[str, str], reason: str) -> None:
+def test_a_malformed_checksum_is_named(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(ImageError, match=reason):
         choose(**fields)
 
