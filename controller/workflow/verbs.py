@@ -38,6 +38,8 @@ __all__ = [
     "validate",
 ]
 
+_HARMLESS_STAGES = frozenset({"clean_failed.logs", "deploy_failed.logs"})
+"""A worker that reads a failed machine's logs is not waited for: the verb takes its claim, and what it read is dropped."""
 _PATIENCE_S = 5.0
 """How long a verb waits for a worker to let the node go."""
 _LOOK_AGAIN_S = 0.02
@@ -222,6 +224,8 @@ def _free_node(services: Services, ident: str) -> Iterator[tuple[Session, Node]]
     while True:
         with services.store.edit() as session:
             node = get_node(session, ident, for_update=True)
+            if node.stage in _HARMLESS_STAGES:
+                node.claim_owner = node.claim_expires_at = None
             if not is_claimed(node, services.clock()):
                 yield session, node
                 return

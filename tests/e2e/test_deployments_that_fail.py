@@ -58,6 +58,9 @@ class Site:
 
     def must_not_boot(self) -> None:
         """Start the machine from its disk and see that it finds nothing to start."""
+        self.api.wait_until(
+            "m1", lambda node: node["stage"] is None, timeout_s=120, failed_too=True
+        )
         self.machine.power_off()
         self.machine.set_boot_device(BootDevice.DISK)
         mark = self.machine.console.mark()

@@ -240,6 +240,22 @@ def test_a_failed_step_carries_the_agents_words_and_keeps_its_logs(
     assert controller.wait_for("m1", "active").last_error is None
 
 
+def test_a_failed_node_takes_the_next_verb_while_its_logs_are_still_read(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    bmc.machine.behaviour.failures["write_image"] = "no"
+    bmc.machine.behaviour.seconds["collect_system_logs"] = 10.0
+    controller.ask("m1", "active")
+    controller.wait_for("m1", "deploy failed")
+    wait_until(lambda: bool(bmc.machine.ordered("collect_system_logs")), 5, "logs asked for")
+    bmc.machine.behaviour.failures.clear()
+    started = time.monotonic()
+    controller.ask("m1", "active")
+    assert time.monotonic() - started < 5
+    assert controller.wait_for("m1", "active").last_error is None
+
+
 def test_a_machine_that_is_reset_in_the_middle_of_a_write_fails_at_once(
     controller: RunningController,
 ) -> None:

@@ -107,16 +107,22 @@ class ApiClient:
             time.sleep(_POLL_S)
 
     def wait_until(
-        self, ident: str, condition: Callable[[Document], bool], *, timeout_s: float
+        self,
+        ident: str,
+        condition: Callable[[Document], bool],
+        *,
+        timeout_s: float,
+        failed_too: bool = False,
     ) -> Document:
-        """Wait until ``condition`` holds for the node and return it.
+        """Wait until ``condition`` holds for the node and return it; ``failed_too``: also for a failed one.
 
         Raises:
             LabError: Time ran out, or the node failed before.
         """
         deadline = time.monotonic() + timeout_s
         while not condition(node := self.node(ident)):
-            if node["provision_state"].endswith(" failed") or time.monotonic() > deadline:
+            has_failed = node["provision_state"].endswith(" failed") and not failed_too
+            if has_failed or time.monotonic() > deadline:
                 raise LabError(
                     f"node {ident} is {node['provision_state']!r} and not as wanted: {node['last_error']}"
                 )
