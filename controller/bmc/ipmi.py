@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.bmc.ipmi_chassis import IpmiBmc
 from controller.bmc.ipmi_pool import WorkerPool
-from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target
+from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
 from controller.errors import Invalid
 
 
@@ -20,6 +20,7 @@ class IpmiDriver:
     def validate(self, driver_info: dict[str, Any]) -> None:
         """Raise ``Invalid`` naming the missing or malformed ``driver_info`` key and an example."""
         _parse(driver_info)
+        warn_of_unknown_keys(driver_info)
 
     def connect(self, driver_info: dict[str, Any]) -> IpmiBmc:
         """Return the BMC that ``driver_info`` describes; opens nothing yet.

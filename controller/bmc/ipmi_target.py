@@ -68,7 +68,6 @@ def parse_target(driver_info: dict[str, Any]) -> IpmiTarget:
     Raises:
         Invalid: A key is missing or malformed; the message names it and gives an example.
     """
-    _warn_of_unknown_keys(driver_info)
     address = _text(driver_info, "ipmi_address")
     if not address:
         raise Invalid(
@@ -89,7 +88,8 @@ def parse_target(driver_info: dict[str, Any]) -> IpmiTarget:
     )
 
 
-def _warn_of_unknown_keys(driver_info: dict[str, Any]) -> None:
+def warn_of_unknown_keys(driver_info: dict[str, Any]) -> None:
+    """Log the IPMI keys that have no effect, which may be misspelt; their values are not shown."""
     unknown = sorted(
         key for key in driver_info if key.startswith("ipmi_") and key not in PROPERTIES
     )

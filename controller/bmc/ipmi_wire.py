@@ -23,7 +23,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     username: str
     password: str
-    privilege_level: int | None
+    privilege_level: int
     cipher_suite: int | None
     kg: bytes | None
 

@@ -34,7 +34,14 @@ _SLICE_S = 0.02
 _PATIENCE = 3
 _SILENCE_S = 2.5
 """A request of an open session is given up when pyghmi's wait, growing by 1 s per repetition, exceeds this."""
-_REFUSALS = ("password", "Unauthorized", "Invalid role", "username", "integrity c", "privelege")
+_REFUSALS = (
+    "password",
+    "Unauthorized",
+    "Invalid role",
+    "username",
+    "integrity c",
+    "requesting priv",
+)
 """Words of pyghmi's messages that mean user name, password, Kg or privilege level."""
 _NONSENSE = (
     ArithmeticError,

@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.bmc import programs
 from controller.bmc.ipmi_chassis import IpmiBmc
-from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target
+from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 
 _COMPLETION_CODE = re.compile(r"rsp=0x([0-9a-fA-F]{1,2})")
@@ -48,6 +48,7 @@ class IpmitoolDriver:
     def validate(self, driver_info: dict[str, Any]) -> None:
         """Raise ``Invalid`` naming the missing or malformed ``driver_info`` key and an example."""
         _parse(driver_info)
+        warn_of_unknown_keys(driver_info)
 
     def connect(self, driver_info: dict[str, Any]) -> IpmiBmc:
         """Return the BMC that ``driver_info`` describes; starts nothing yet.

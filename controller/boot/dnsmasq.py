@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _DHCP_PORT = 67
 _START_TIMEOUT_S = 10.0
+_LOOK_S = 0.1
 _STOP_TIMEOUT_S = 5.0
 _LONGEST_PAUSE_S = 60.0
 _SOUND_AFTER_S = 60.0
@@ -70,7 +71,10 @@ class Dnsmasq:
         self._process = self._spawn()
         self._thread = threading.Thread(target=self._supervise, name="dnsmasq", daemon=True)
         self._thread.start()
-        if not self._serving.wait(_START_TIMEOUT_S):
+        end = time.monotonic() + _START_TIMEOUT_S
+        while not self._serving.wait(_LOOK_S) and self.check() and time.monotonic() < end:
+            pass
+        if not self._serving.is_set():
             self.stop()
             words = " / ".join(self._last_lines) or "it said nothing"
             raise SettingsError(

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from controller.bmc.ipmi_target import parse_target
+from controller.bmc.ipmi_target import parse_target, warn_of_unknown_keys
 from controller.errors import Invalid
 
 GOOD = {"ipmi_address": "192.0.2.10", "ipmi_username": "admin", "ipmi_password": "s3cret"}
@@ -74,6 +74,6 @@ def test_unknown_ipmi_keys_are_warned_of_and_their_values_are_not_shown(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        parse_target({**GOOD, "ipmi_passwd": "hidden", "deploy_kernel": "x"})
+        warn_of_unknown_keys({**GOOD, "ipmi_passwd": "hidden", "deploy_kernel": "x"})
     assert [record.__dict__["keys"] for record in caplog.records] == [["ipmi_passwd"]]
     assert "hidden" not in caplog.text
