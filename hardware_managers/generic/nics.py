@@ -57,6 +57,9 @@ def netifaces_addresses(name: str) -> tuple[str | None, str | None]:
     except ValueError:  # the interface vanished
         return None, None
     ipv4 = [entry["addr"] for entry in families.get(netifaces.InterfaceType.AF_INET, [])]
-    ipv6 = [entry["addr"].partition("%")[0] for entry in families.get(netifaces.InterfaceType.AF_INET6, [])]
+    ipv6 = [
+        entry["addr"].partition("%")[0]
+        for entry in families.get(netifaces.InterfaceType.AF_INET6, [])
+    ]
     ipv6.sort(key=lambda address: address.lower().startswith("fe80:"))
     return (ipv4[0] if ipv4 else None), (ipv6[0] if ipv6 else None)

@@ -57,11 +57,11 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     return {str(path): text for path, text in (skipped | done).items()}
 
 
-def write_image(context: StepContext) -> str:
+def write_image(context: StepContext) -> dict[str, str]:
     """Write ``args.image_info`` (and ``args.configdrive``) to the root disk.
 
     Returns:
-        The sentence that Ironic's conductor expects.
+        The sentence of Ironic's agent, below ``result`` as there.
 
     Raises:
         InvalidRequest: ``image_info`` is missing or malformed; the message names the field.
@@ -77,7 +77,8 @@ def write_image(context: StepContext) -> str:
         image, configdrive, disk, context.progress
     )
     context.remember(written)
-    return f"prepare_image: image ({image.id}) written to device {disk.path} root_uuid={written.root_uuid}"
+    said = f"image ({image.id}) written to device {disk.path} root_uuid={written.root_uuid}"
+    return {"result": f"prepare_image: {said}"}
 
 
 def parse_image_info(args: Mapping[str, Any]) -> ImageInfo:

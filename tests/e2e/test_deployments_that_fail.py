@@ -130,7 +130,7 @@ def test_an_agent_that_dies_in_the_middle_of_a_write_fails_the_step_and_says_so(
     site.lab.http.faults("debian.qcow2").bytes_per_s = 4 << 20
     site.ask_for(site.image.url, site.image.sha256)
     site.api.wait_until("m1", lambda node: written_bytes(node) > 8 << 20, timeout_s=420)
-    ssh(site, "pkill -9 -f 'ingot-agent run'")
+    ssh(site, "fuser --kill -KILL 9999/tcp")
     error = site.failure()
     assert "write_image" in error
     assert "restarted" in error or "died" in error
