@@ -64,7 +64,8 @@ class EspReader:
             )
         except CommandFailed as error:
             raise BootloaderError(
-                f"{self._where}: the EFI system partition cannot be read: {error}; rebuild the image"
+                f"{self._where}: the EFI system partition cannot be read: {error};"
+                " check the image, and mtools in the ramdisk"
             ) from error
         lines = [line.strip() for line in out.stdout.splitlines()]
         return tuple("/" + line[2:].strip("/") for line in lines if line.startswith("::"))
