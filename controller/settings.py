@@ -78,6 +78,11 @@ class Settings:
     erase_devices_metadata_priority: int = 10
     """Priority of metadata erasure in automated cleaning; 0 = off."""
 
+    inspection_add_ports: str = "pxe"
+    """Ports an inspection creates: ``pxe`` (the interface it booted from), ``active`` (those with an address), ``all``, ``disabled``."""
+    history_entries_per_node: int = 1000
+    """How many entries of a node's history are kept, the newest."""
+
     workers: int = 8
     """Threads that advance nodes."""
     claim_lease_s: float = 120.0
@@ -100,6 +105,8 @@ class Settings:
     """How long an operating system may take to shut down before the power is cut."""
     callback_timeout_s: float = 1800.0
     """Longest wait from power-on to the agent's first heartbeat."""
+    agent_token_grace_s: float = 30.0
+    """How long an agent that asks for its token a second time may take to its first heartbeat; after that its machine is booted anew."""
     step_timeout_s: float = 14400.0
     """Longest time for one clean or deploy step."""
     agent_silence_timeout_s: float = 300.0
@@ -119,6 +126,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "dhcp": ("off", "range", "proxy"),
     "unknown_machine": ("explain", "local"),
     "default_boot_mode": ("uefi", "bios"),
+    "inspection_add_ports": ("pxe", "active", "all", "disabled"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
 _MAY_BE_ZERO = frozenset(

@@ -68,7 +68,10 @@ def _answer(services: Services) -> str:
     asker = _asker(services)
     with services.store.read() as session:
         row = machines.find_node(session, asker.macs)
-        node = machines.facts_of(row, settings, asker.base_url) if row else None
+        is_guess = row is None and settings.unknown_machine == Unknown.EXPLAIN
+        if is_guess:
+            row = machines.find_inspected_without_ports(session)
+        node = machines.facts_of(row, settings, asker.base_url, is_guess=is_guess) if row else None
     if node:
         _record_script(services, asker, node)
     else:
@@ -98,11 +101,13 @@ def _record_script(services: Services, asker: Asker, node: KnownNode) -> None:
     data = {
         "file": "script",
         "boots": "ramdisk" if node.ramdisk else "nothing" if node.problem else "disk",
-        "mac": asker.macs[0],
+        "mac": asker.macs[0] if asker.macs else None,
         "platform": asker.platform.value,
         "address": request.remote_addr,
     }
-    message = f"Machine asked what to boot ({firmware}, {asker.macs[0]}): {answer}"
+    machine = "A machine that no port names" if node.is_guess else "Machine"
+    mac = asker.macs[0] if asker.macs else "no MAC address"
+    message = f"{machine} asked what to boot ({firmware}, {mac}): {answer}"
     machines.record_boot_event(services.store, node.uuid, message, data=data, severity=severity)
 
 

@@ -65,6 +65,8 @@ class KnownNode:
     """``None`` = the machine shall boot its disk."""
     problem: str | None = None
     """Why the ramdisk cannot be given; shown instead of it."""
+    is_guess: bool = False
+    """No port names the machine: it is given the ramdisk of a node without ports that waits for an inspection."""
 
     @property
     def label(self) -> str:
@@ -140,8 +142,7 @@ def expand_params(own: str | None, default: str) -> str:
 
 def _ramdisk(asker: Asker, node: KnownNode, ramdisk: Ramdisk) -> str:
     return _lines(
-        f"echo Ingot: node {_say(node.label)}",
-        f"echo Ingot: its state is {_say(node.provision_state)}: starting the agent",
+        *_heading(asker, node),
         "set i:int32 0",
         ":deploy",
         "imgfree",
@@ -157,6 +158,19 @@ def _ramdisk(asker: Asker, node: KnownNode, ramdisk: Ramdisk) -> str:
         ":again",
         f"echo Ingot: {_FILE_TRIES} tries failed, asking the controller again in {_ASK_AGAIN_S} seconds",
         *_ask_again(asker),
+    )
+
+
+def _heading(asker: Asker, node: KnownNode) -> tuple[str, ...]:
+    if not node.is_guess:
+        return (
+            f"echo Ingot: node {_say(node.label)}",
+            f"echo Ingot: its state is {_say(node.provision_state)}: starting the agent",
+        )
+    return (
+        f"echo Ingot: this machine ({' '.join(asker.macs)}) is not known, but node {_say(node.label)}",
+        "echo   has no ports and waits for an inspection: looking whether this is its machine;",
+        "echo   nothing is changed on this machine",
     )
 
 

@@ -11,11 +11,13 @@ from controller.boot.answer import KnownNode, Ramdisk, expand_params
 from controller.boot.files import BootFile, find_boot_file
 from controller.errors import Invalid
 from controller.settings import Settings
+from controller.states import State
 from controller.store.database import Store
 from controller.store.events import record_event
 from controller.store.tables import Node, Port
 
-_INSPECTION_PREFIX = "inspect"
+_INSPECTED = (State.INSPECTING, State.INSPECT_WAIT)
+_BOOT_KEYS = ("deploy_kernel", "deploy_ramdisk", "kernel_append_params")
 
 
 def find_node(session: Session, macs: Sequence[str]) -> Node | None:
@@ -24,7 +26,27 @@ def find_node(session: Session, macs: Sequence[str]) -> Node | None:
     return session.scalars(query.order_by(Port.id).limit(1)).first()
 
 
-def facts_of(node: Node, settings: Settings, base_url: str) -> KnownNode:
+def find_inspected_without_ports(session: Session) -> Node | None:
+    """Return the node whose ramdisk an unknown machine is given, so that an inspection can tell whose it is.
+
+    Only nodes count that have no port, wait for an inspection and can be recognized by the address of their BMC. When
+    they do not all boot the same files, nobody can say which are right for the machine, and there is none.
+    """
+    query = select(Node).where(
+        Node.provision_state.in_(_INSPECTED),
+        ~select(Port.id).where(Port.node_id == Node.id).exists(),
+    )
+    waiting = [
+        node
+        for node in session.scalars(query.order_by(Node.id))
+        if node.driver_internal_info.get("boot_target") == "ramdisk"
+        and node.driver_internal_info.get("lookup_bmc_addresses")
+    ]
+    files = {tuple(str(node.driver_info.get(key)) for key in _BOOT_KEYS) for node in waiting}
+    return waiting[0] if len(files) == 1 else None
+
+
+def facts_of(node: Node, settings: Settings, base_url: str, *, is_guess: bool = False) -> KnownNode:
     """Return what a machine of ``node`` shall boot now.
 
     The workflow sets ``driver_internal_info.boot_target`` to ``ramdisk`` before it powers a machine on; anything else
@@ -42,6 +64,7 @@ def facts_of(node: Node, settings: Settings, base_url: str) -> KnownNode:
         provision_state=node.provision_state,
         ramdisk=ramdisk,
         problem=problem,
+        is_guess=is_guess,
     )
 
 
@@ -82,7 +105,7 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
         ramdisk_url=ramdisk,
         append_params=expand_params(own_params, settings.kernel_append_params),
         request_id=f"req-{uuid.uuid4()}",
-        is_inspection=node.provision_state.startswith(_INSPECTION_PREFIX),
+        is_inspection=node.provision_state in _INSPECTED,
         debug=settings.log_level == "DEBUG",
     )
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from controller.workflow.stage import Stage, Workflow
-from controller.workflow.stages import clean, delete, deploy, failed, power, verify
+from controller.workflow.stages import clean, delete, deploy, failed, inspect, power, verify
 
-_PARTS = (verify, clean, deploy, power, delete, failed)
+_PARTS = (verify, inspect, clean, deploy, power, delete, failed)
 
 STAGES: Mapping[str, Stage] = {
     name: stage for part in _PARTS for name, stage in part.STAGES.items()

@@ -17,6 +17,7 @@ AGENT_KEYS = (
     "agent_last_heartbeat",
     "agent_verify_ca",
     "agent_restarted_at",
+    "agent_locked_out_at",
 )
 """Keys of ``driver_internal_info`` that belong to one boot of the ramdisk."""
 

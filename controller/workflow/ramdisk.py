@@ -1,6 +1,6 @@
-"""What the ramdisk's agent says: lookup, heartbeat and inspection results.
+"""What the ramdisk's agent says: lookup and heartbeat.
 
-Source: Ironic's ``/v1/lookup``, ``/v1/heartbeat`` and ``/v1/continue_inspection``.
+Source: Ironic's ``/v1/lookup`` and ``/v1/heartbeat``.
 """
 
 import logging
@@ -8,7 +8,6 @@ import re
 import secrets
 import ssl
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
@@ -55,7 +54,7 @@ _MAY_HEARTBEAT = _MAY_LOOK_UP | {
     State.SERVICING,
     State.SERVICE_HOLD,
 }
-_NOT_FOUND = "Not Found"
+NOT_FOUND = "Not Found"
 """The same bare words for an unknown machine and a wrong state: the answer tells a stranger nothing."""
 _QUIET_S = 300.0
 """The same refusal is written into a node's history at most this often."""
@@ -86,15 +85,14 @@ def lookup(
         node = _find(session, macs, node_uuid)
         if node is None:
             log.warning("lookup refused: no node has a port %s", ", ".join(macs) or node_uuid)
-            raise NotFound(_NOT_FOUND)
+            raise NotFound(NOT_FOUND)
         if node.provision_state not in _MAY_LOOK_UP:
             refused = True
-            _refuse(services, session, node, f"lookup refused in state {node.provision_state}")
+            refuse(services, session, node, f"lookup refused in state {node.provision_state}")
         else:
-            token = _hand_out_token(services, session, node, node_uuid) if give_token else None
-            answer = _lookup_response(node, token, services.settings)
+            answer = answer_lookup(services, session, node, node_uuid, give_token=give_token)
     if refused:
-        raise NotFound(_NOT_FOUND)
+        raise NotFound(NOT_FOUND)
     services.wake()
     return answer
 
@@ -110,7 +108,7 @@ def heartbeat(services: Services, ident: str, beat: Heartbeat) -> None:
         node = get_node(session, ident, for_update=True)
         problem = _problem(node, beat, services.settings)
         if problem:
-            _refuse(services, session, node, f"heartbeat refused: {problem}")
+            refuse(services, session, node, f"heartbeat refused: {problem}")
         elif node.provision_state in _MAY_HEARTBEAT:
             _take(services, session, node, beat)
     if problem:
@@ -118,26 +116,26 @@ def heartbeat(services: Services, ident: str, beat: Heartbeat) -> None:
     services.wake()
 
 
-def continue_inspection(services: Services, node_uuid: str | None, document: dict[str, Any]) -> str:
-    """Take the result of an inspection and return the node's UUID.
+def answer_lookup(
+    services: Services, session: Session, node: Node, node_uuid: str | None, *, give_token: bool
+) -> LookupResponse:
+    """Return what the node's agent is told, with its token if this boot's has not been handed out yet.
 
-    Raises:
-        Invalid: The document has no interfaces.
-        NotFound: No node in ``inspect wait`` fits the document.
+    Args:
+        services: The controller's parts.
+        session: A session of ``Store.edit``.
+        node: The locked node.
+        node_uuid: The node, if the agent knew it.
+        give_token: The agent's microversion knows agent tokens.
     """
-    inventory = document.get("inventory")
-    interfaces = inventory.get("interfaces") if isinstance(inventory, dict) else None
-    if not isinstance(interfaces, list) or not interfaces:
-        raise Invalid("the inspection's result has no inventory.interfaces")
-    macs = [
-        str(item.get("mac_address", "")).lower() for item in interfaces if isinstance(item, dict)
-    ]
-    with services.store.read() as session:
-        node = _find(session, macs, node_uuid)
-    if node is None or node.provision_state != State.INSPECT_WAIT:
-        log.warning("inspection result refused: no node waits for one from %s", ", ".join(macs))
-        raise NotFound(_NOT_FOUND)
-    raise Invalid("inspection is not served yet by this controller")
+    token = _hand_out_token(services, session, node, node_uuid) if give_token else None
+    return _lookup_response(node, token, services.settings)
+
+
+def refuse(services: Services, session: Session, node: Node, text: str) -> None:
+    """Write a refusal into the log, and into the node's history unless it stands there already."""
+    log.warning("%s: %s", node.name or node.uuid, text)
+    _record_once(services, session, node, text)
 
 
 def _find(session: Session, macs: Sequence[str], node_uuid: str | None) -> Node | None:
@@ -161,12 +159,18 @@ def _hand_out_token(services: Services, session: Session, node: Node, node_uuid:
         node.agent_secret = secrets.token_urlsafe(32)
         record_event(session, node, "agent", "the agent looked its node up", at=now)
         return node.agent_secret
-    if not node_uuid:  # an agent that has its token names its node when it asks again
-        info = dict(node.driver_internal_info)
-        node.driver_internal_info = {**info, "agent_restarted_at": now}
+    info = dict(node.driver_internal_info)
+    if "agent_url" not in info:
+        info.setdefault("agent_locked_out_at", now)
+        text = "the agent asked for its token again before its first heartbeat"
+    elif not node_uuid:  # an agent that has its token names its node when it asks again
+        info["agent_restarted_at"] = now
         text = "the agent looked its node up again without its token: it has restarted"
-        _record_once(services, session, node, text)
-        node.due_at = now if node.stage else node.due_at
+    else:
+        return MASKED_TOKEN
+    node.driver_internal_info = info
+    _record_once(services, session, node, text)
+    node.due_at = now if node.stage else node.due_at
     return MASKED_TOKEN
 
 
@@ -261,11 +265,6 @@ def _take(services: Services, session: Session, node: Node, beat: Heartbeat) -> 
     node.driver_internal_info = info
     if node.stage is not None:
         node.due_at = now
-
-
-def _refuse(services: Services, session: Session, node: Node, text: str) -> None:
-    log.warning("%s: %s", node.name or node.uuid, text)
-    _record_once(services, session, node, text)
 
 
 def _record_once(services: Services, session: Session, node: Node, text: str) -> None:

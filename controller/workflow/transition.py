@@ -18,6 +18,7 @@ from controller.workflow.outcome import Note
 
 log = logging.getLogger(__name__)
 
+_INSPECTION = frozenset({State.INSPECTING, State.INSPECT_WAIT})
 _PRIVATE = "_"
 """Keys of ``stage_data`` that begin with this belong to one stage and go with it."""
 
@@ -35,6 +36,7 @@ def change_state(session: Session, node: Node, event: Event, now: float) -> None
     target = target_of(state)
     node.target_provision_state = target.value if target else None
     node.provision_updated_at = now
+    _note_inspection(node, before, state, now)
     log.info("%s: %s -> %s", node.name or node.uuid, before, state)
     record_event(
         session,
@@ -44,6 +46,15 @@ def change_state(session: Session, node: Node, event: Event, now: float) -> None
         data={"from": str(before), "to": str(state), "seconds": round(seconds, 3)},
         at=now,
     )
+
+
+def _note_inspection(node: Node, before: State, state: State, now: float) -> None:
+    """Keep the times of the last inspection as Ironic does: the start only while it runs."""
+    if state == State.INSPECTING and before != State.INSPECT_WAIT:
+        node.inspection_started_at, node.inspection_finished_at = now, None
+    elif before in _INSPECTION and state not in _INSPECTION:
+        node.inspection_started_at = None
+        node.inspection_finished_at = now if state == State.MANAGEABLE else None
 
 
 def enter_stage(

@@ -53,15 +53,18 @@ _EVENTS: Mapping[str, Event] = {
     "deleted": Event.DELETE,
     "undeploy": Event.DELETE,
     "abort": Event.ABORT,
+    "inspect": Event.INSPECT,
 }
-_NOT_SERVED = frozenset({"clean", "inspect", "adopt", "rescue", "unrescue", "service", "unhold"})
+_NOT_SERVED = frozenset({"clean", "adopt", "rescue", "unrescue", "service", "unhold"})
 _FIRST_STAGES: Mapping[State, str] = {
     State.VERIFYING: "verify.credentials",
+    State.INSPECTING: "inspect.begin",
     State.CLEANING: "clean.begin",
     State.DEPLOYING: "deploy.begin",
     State.DELETING: "delete.power_off",
     State.DEPLOY_FAILED: "aborted.power_off",
     State.CLEAN_FAILED: "aborted.power_off",
+    State.INSPECT_FAILED: "aborted.power_off",
 }
 """What the engine begins with when a verb has led to this state; nothing in the others."""
 _POWER_STAGES: Mapping[PowerAction, tuple[str, PowerState]] = {
@@ -207,7 +210,11 @@ def _check_node(
                 "end the maintenance first"
             )
         check_description(node.instance_info)
-    if event in {Event.PROVIDE, Event.DEPLOY, Event.REBUILD}:
+    if event is Event.INSPECT and node.interfaces.get("inspect") == "no-inspect":
+        raise Invalid(
+            f"node {node.uuid} has inspect_interface no-inspect; set it to agent to inspect the node"
+        )
+    if event in {Event.PROVIDE, Event.DEPLOY, Event.REBUILD, Event.INSPECT}:
         driver_of(services, node).validate(dict(node.driver_info))
 
 

@@ -6,6 +6,7 @@ out by waiting. A test decides what it offers, how long things take, and when it
 
 import contextlib
 import json
+import re
 import ssl
 import threading
 import time
@@ -63,6 +64,8 @@ class Behaviour:
     tls: tuple[str, str] | None = None
     """Paths of certificate and key."""
     switches_itself_off: bool = True
+    inspection: dict[str, Any] | None = None
+    """What an inspection finds; the machine then asks what to boot and obeys the kernel arguments."""
 
 
 class Machine:
@@ -72,6 +75,7 @@ class Machine:
         self.behaviour = behaviour or Behaviour()
         self.orders: list[tuple[str, dict[str, Any]]] = []
         self.boots: list[str] = []
+        self.inspections: list[requests.Response] = []
         self.boot_device = "disk"
         self.on_change: Callable[[str], None] = lambda _what: None
         self._api_url, self._mac = api_url, mac
@@ -164,8 +168,26 @@ class Agent:
         scheme = "https" if self.machine.behaviour.tls else "http"
         return f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
+    def inspect(self, **changes: Any) -> requests.Response:
+        """Post what the machine consists of to where its boot script says."""
+        document = {**(self.machine.behaviour.inspection or {}), **changes}
+        return requests.post(self._callback_url() or "", json=document, timeout=10)
+
+    def _callback_url(self) -> str | None:
+        query = {"mac": self._mac, "platform": "pcbios"}
+        url = f"{self._api_url}/boot/ipxe/script"
+        script = requests.get(url, params=query, timeout=10).text
+        found = re.search(r"ipa-inspection-callback-url=(\S+)", script)
+        assert not found or "ipa-api-url" not in script
+        return found.group(1) if found else None
+
     def _live(self) -> None:
         self._stopped.wait(self.machine.behaviour.boot_s)
+        if self.machine.behaviour.inspection and not self._stopped.is_set():
+            with contextlib.suppress(requests.RequestException):  # the test stops us at any time
+                if self._callback_url():
+                    self.machine.inspections.append(self.inspect())
+                    return
         while not self._stopped.is_set() and self.machine.behaviour.calls_back:
             if self._look_up():
                 break

@@ -13,7 +13,7 @@ from controller.api.documents.masking import masked
 from controller.api.replies import empty_reply, json_reply, links
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_uuid, normal_mac
-from controller.workflow import ramdisk
+from controller.workflow import inspection, ramdisk
 
 _RAMDISK_SINCE = 22
 _TOKEN_SINCE = 62
@@ -68,10 +68,12 @@ def continue_inspection(call: Call) -> Response:
     call.expect("node_uuid")
     document = call.body_object()
     _check_inventory(document.get("inventory"))
-    uuid = ramdisk.continue_inspection(call.services, call.query.get("node_uuid"), document)
-    if call.minor < _INSPECTION_SINCE:
-        return json_reply({"uuid": uuid}, HTTPStatus.ACCEPTED)
-    found = ramdisk.lookup(call.services, [], uuid, give_token=True)
+    is_new = call.minor >= _INSPECTION_SINCE
+    found = inspection.continue_inspection(
+        call.services, call.query.get("node_uuid"), document, give_token=is_new
+    )
+    if not is_new:
+        return json_reply({"uuid": found.node.uuid}, HTTPStatus.ACCEPTED)
     return json_reply(_lookup_document(call, msgspec.to_builtins(found)), HTTPStatus.ACCEPTED)
 
 

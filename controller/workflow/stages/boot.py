@@ -8,13 +8,20 @@ from controller.errors import BmcError, StepFailed
 from controller.states import Event
 from controller.store.events import last_event
 from controller.workflow.machine import bmc_of, boot_mode_of, forget_agent
-from controller.workflow.outcome import Outcome, leave, stay
-from controller.workflow.stage import Context, Stage, To
+from controller.workflow.outcome import Note, Outcome, leave, stay
+from controller.workflow.stage import Context, Stage, StageFunction, To
 from controller.workflow.stages import power
 
 
-def boot_ramdisk(prefix: str, then: To) -> Mapping[str, Stage]:
-    """Return the stages ``<prefix>.power_off`` to ``<prefix>.wait_for_agent``, which leads to ``then``."""
+def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Mapping[str, Stage]:
+    """Return the stages ``<prefix>.power_off`` to ``<prefix>.wait_for_agent``, which leads to ``then``.
+
+    Args:
+        prefix: First part of the stages' names.
+        then: Where the end of the wait leads.
+        wait: What is waited for; ``None`` = the agent's first heartbeat.
+    """
+    again = To(stage=f"{prefix}.power_off", event=Event.RESUME)
     return {
         f"{prefix}.power_off": Stage(
             run=power.power_off,
@@ -30,8 +37,8 @@ def boot_ramdisk(prefix: str, then: To) -> Mapping[str, Stage]:
             timeout_s=lambda settings: settings.power_change_timeout_s,
         ),
         f"{prefix}.wait_for_agent": Stage(
-            run=wait_for_agent,
-            ways={"done": then},
+            run=wait or wait_for_agent,
+            ways={"done": then} if wait else {"done": then, "locked_out": again},
             timeout_s=lambda settings: settings.callback_timeout_s,
         ),
     }
@@ -61,16 +68,53 @@ def prepare_network_boot(context: Context) -> Outcome:
 
 
 def wait_for_agent(context: Context) -> Outcome:
-    """Wait for the agent's first heartbeat; notice a machine that is off."""
-    if context.node.driver_internal_info.get("agent_url"):
-        return leave()
+    """Wait for the agent's first heartbeat; leaves by ``locked_out`` if it has lost its token."""
+    info = context.node.driver_internal_info
+    if info.get("agent_url"):
+        return leave(data={"locked_out": None})
+    pause_s = context.settings.power_check_interval_s
+    if info.get("agent_locked_out_at"):
+        grace_s = info["agent_locked_out_at"] + context.settings.agent_token_grace_s - context.now
+        if grace_s <= 0:
+            return _boot_again(context)
+        pause_s = min(pause_s, grace_s)
+    return watch_boot(context, pause_s, "no agent has called back")
+
+
+def _boot_again(context: Context) -> Outcome:
+    """Boot once more for a new token.
+
+    Raises:
+        StepFailed: That has been done already.
+    """
+    text = (
+        f"{context.label}: the agent's token was handed out, but no heartbeat with it has come: the answer "
+        "was lost, or another machine took it"
+    )
+    if context.node.stage_data.get("locked_out"):
+        raise StepFailed(
+            f"{text}; booting once more did not help; look for a second machine with a MAC address of this "
+            "node's ports, and for losses on the network between the machine and this controller"
+        )
+    note = Note(kind="agent", message=f"{text}; booting once more", severity="WARNING")
+    return leave("locked_out", data={"locked_out": True}, notes=(note,))
+
+
+def watch_boot(context: Context, pause_s: float, missing: str) -> Outcome:
+    """Go on waiting for the ramdisk and notice a machine that is off.
+
+    Args:
+        context: What the stage function was given.
+        pause_s: When to look again.
+        missing: What has not happened: ``"no agent has called back"``.
+    """
     checked_at = context.node.stage_data.get("_checked_at") or context.node.stage_started_at
     data = {}
     if checked_at and context.now - checked_at >= context.settings.power_check_interval_s:
         data = {"_checked_at": context.now, "_times_off": _times_off(context)}
     return stay(
-        context.settings.power_check_interval_s,
-        waiting_for=f"{context.label}: powered on, but no agent has called back; {_evidence(context)}",
+        pause_s,
+        waiting_for=f"{context.label}: powered on, but {missing}; {_evidence(context)}",
         advice="look at the machine's console; check its boot order, the network it boots from and that "
         "its ports have the right MAC addresses",
         data=data,

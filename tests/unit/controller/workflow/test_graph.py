@@ -62,7 +62,7 @@ def test_every_stage_belongs_to_a_workflow_and_fits_its_column() -> None:
 
 def test_every_wait_has_a_deadline() -> None:
     waiting = [name for name in STAGES if name.rpartition(".")[2] in {"watch", "wait_for_agent"}]
-    assert len(waiting) == 7
+    assert len(waiting) == 8
     for name in waiting:
         limit = STAGES[name].timeout_s
         assert limit
@@ -79,7 +79,7 @@ def test_failures_of_tidying_up_leave_the_state_alone() -> None:
 
 def test_every_verb_of_ironic_is_served_or_refused_by_name() -> None:
     verbs = {"manage", "provide", "active", "rebuild", "deleted", "deploy", "undeploy", "abort"}
-    assert set(_EVENTS) == verbs
+    assert set(_EVENTS) == verbs | {"inspect"}
     verbs_of_the_table = {event.value for event in Event} - {
         "wait",
         "resume",

@@ -1,0 +1,42 @@
+"""Keeps the logs of a ramdisk that failed, as evidence."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from pathlib import Path
+
+from controller.errors import StepFailed
+from controller.settings import Settings
+
+_MOST_BYTES = 64 * 1024 * 1024
+
+
+def keep_logs(settings: Settings, node_uuid: str, title: str, logs: object, at: float) -> Path:
+    """Store ``logs`` below ``<state_directory>/logs/<node>/`` and return the file.
+
+    Args:
+        settings: The controller's.
+        node_uuid: The node.
+        title: What happened, for the file's name: ``"deploy failed"``.
+        logs: A gzip-compressed tar archive in base64, as agents send it.
+        at: Seconds since the epoch.
+
+    Raises:
+        StepFailed: These are no logs, or too many.
+        OSError: The file cannot be written.
+    """
+    if not isinstance(logs, str):
+        raise StepFailed("the agent's answer has no system_logs")
+    try:
+        content = base64.b64decode(logs)
+    except binascii.Error as error:
+        raise StepFailed(f"system_logs is not base64: {error}") from error
+    if len(content) > _MOST_BYTES:
+        raise StepFailed(f"{len(content)} bytes are more than the {_MOST_BYTES} that are kept")
+    folder = Path(settings.state_directory) / "logs" / node_uuid
+    folder.mkdir(parents=True, exist_ok=True)
+    moment = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = folder / f"{moment}-{title.replace(' ', '-')}.tar.gz"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path

@@ -1,0 +1,106 @@
+"""Inspection: from ``inspecting`` by ``inspect wait`` to ``manageable``.
+
+The ramdisk posts what it found (``workflow/inspection.py`` stores it and notes that in ``stage_data``); the machine is
+then switched off. It needs no agent that can be called: the ramdisk is booted without ``ipa-api-url``.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from controller.errors import Invalid, StepFailed
+from controller.settings import Settings
+from controller.states import Event
+from controller.workflow.machine import forget_agent
+from controller.workflow.outcome import Outcome, leave
+from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stages import power
+from controller.workflow.stages.boot import boot_ramdisk, watch_boot
+
+BMC_ADDRESSES = "lookup_bmc_addresses"
+"""Key of ``driver_internal_info``: addresses by which the result of a machine without ports is matched."""
+RESULT = "inspection"
+"""Key of ``stage_data``: ``{"error": str | None}`` when the ramdisk has posted its result."""
+
+
+def begin(context: Context) -> Outcome:
+    """Find out how the machine will be recognized.
+
+    Raises:
+        Invalid: In no way: it has neither a port nor a BMC address that the ramdisk could report.
+    """
+    addresses = bmc_addresses(context.node.driver_info)
+    if not context.ports:
+        _check_recognizable(context.label, addresses, context.settings)
+    return leave(internal={BMC_ADDRESSES: addresses or None})
+
+
+def wait_for_result(context: Context) -> Outcome:
+    """Wait for what the ramdisk found.
+
+    Raises:
+        StepFailed: The ramdisk or its result is at fault.
+    """
+    result = context.node.stage_data.get(RESULT)
+    if result is None:
+        pause_s = context.settings.power_check_interval_s
+        return watch_boot(context, pause_s, "no inspection result has come")
+    if result["error"]:
+        raise StepFailed(f"{context.label}: {result['error']}")
+    return leave()
+
+
+def finish(_context: Context) -> Outcome:
+    """Forget how the machine was recognized; it is off."""
+    internal = {**forget_agent(), "boot_target": None, BMC_ADDRESSES: None}
+    return leave(columns={"agent_secret": None}, internal=internal)
+
+
+def bmc_addresses(driver_info: Mapping[str, Any]) -> list[str]:
+    """Return the IP addresses of the node's BMC, resolved; loopback addresses say nothing and are left out."""
+    found: set[str] = set()
+    for key, value in driver_info.items():
+        if not key.endswith("_address") or not isinstance(value, str):
+            continue
+        host = urlsplit(value).hostname if "://" in value else value.strip("[]")
+        try:
+            answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):  # a BMC without an address fails where it is used
+            continue
+        found.update(str(answer[4][0]).partition("%")[0] for answer in answers)
+    return sorted(found - {a for a in found if ipaddress.ip_address(a).is_loopback})
+
+
+def _check_recognizable(label: str, addresses: list[str], settings: Settings) -> None:
+    if not addresses:
+        raise Invalid(
+            f"{label} has no port, and its driver_info no BMC address that its ramdisk could report: nothing "
+            "would tell which machine an inspection result comes from; create a port with the MAC address "
+            "that it boots from"
+        )
+    if settings.unknown_machine != "explain":
+        raise Invalid(
+            f"{label} has no port, and with unknown_machine = {settings.unknown_machine!r} machines without one "
+            "boot their disks; create a port with the MAC address that it boots from"
+        )
+
+
+STAGES: Mapping[str, Stage] = {
+    "inspect.begin": Stage(run=begin, ways={"done": To(stage="inspect.power_off")}),
+    **boot_ramdisk(
+        "inspect",
+        then=To(stage="inspect.last_power_off", event=Event.RESUME),
+        wait=wait_for_result,
+    ),
+    "inspect.last_power_off": Stage(
+        run=power.power_off,
+        ways={"done": To(stage="inspect.finish")},
+        timeout_s=lambda settings: settings.power_change_timeout_s,
+    ),
+    "inspect.finish": Stage(run=finish, ways={"done": To(stage=None, event=Event.DONE)}),
+}
+WORKFLOWS: Mapping[str, Workflow] = {
+    "inspect": Workflow(title="inspection", after_failure="inspect_failed.power_off"),
+}
