@@ -63,7 +63,7 @@ class FakeMachine:
         )
 
     def list_nics(self) -> tuple[NetworkInterface, ...]:
-        return (NetworkInterface(name="lo", mac=MAC, has_carrier=True, ipv4="127.0.0.1"),)
+        return (NetworkInterface(name="eth0", mac=MAC, has_carrier=True, ipv4="192.0.2.7"),)
 
     def processor(self) -> Processor:
         return Processor(

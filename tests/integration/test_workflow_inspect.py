@@ -1,5 +1,8 @@
 """Inspection with a machine without hardware that obeys its boot script, and with the real agent as a process."""
 
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,8 @@ from sqlalchemy import delete, select
 from controller.errors import Invalid
 from controller.store.tables import Port
 from tests.integration.agent_double import wait_until
+from tests.integration.agent_process import ROOT
+from tests.integration.fake_machine import MAC as REAL_MAC
 from tests.integration.running_controller import (
     MachineBmc,
     RunningController,
@@ -306,6 +311,34 @@ def test_contradictions_about_who_the_machine_is_are_refused(
     controller.wait_for("m1", "manageable")
     texts = [event.message for event in controller.events("m1", "agent")]
     assert any("another machine may be switched" in text for text in texts)
+
+
+def test_the_real_agent_is_inspected_with_the_arguments_of_its_boot_script(
+    controller: RunningController, tmp_path: Path
+) -> None:
+    enrol(controller).machine.behaviour.inspection = None
+    controller.driver.bmcs["m1"].machine.behaviour.calls_back = False
+    with controller.store.edit() as session:
+        session.scalars(select(Port)).one().address = REAL_MAC
+    controller.ask("m1", "inspect")
+    wait_for_state(controller, "inspect wait")
+    (kernel,) = re.findall(r"^kernel (.+) \|\| goto", script(controller, REAL_MAC), re.MULTILINE)
+    cmdline = tmp_path / "cmdline"
+    cmdline.write_text(kernel.replace("${mac}", REAL_MAC))
+    with (tmp_path / "log").open("wb") as log:
+        program = [sys.executable, "-m", "tests.integration.fake_machine"]
+        agent = subprocess.Popen([*program, tmp_path, cmdline, ""], cwd=ROOT, stderr=log)
+        try:
+            node = controller.wait_for("m1", "manageable")
+        finally:
+            agent.terminate()
+            status = agent.wait(20)
+    assert status == 0, (tmp_path / "log").read_text()
+    assert node.properties == {"cpu_arch": "x86_64", "cpus": 2, "memory_mb": 2048, "local_gb": 7}
+    found = node.inventory or {}
+    assert found["inventory"]["disks"][0]["serial"] == "FAKE1"
+    assert found["plugin_data"]["configuration"]["managers"][0]["name"] == "fake_manager"
+    assert found["plugin_data"]["valid_interfaces"]["eth0"]["pxe_enabled"] is True
 
 
 def test_inspection_can_be_switched_off_for_a_node(controller: RunningController) -> None:
