@@ -13,6 +13,7 @@ from controller.store.claims import Claim, held, let_go
 from controller.store.events import record_event
 from controller.store.tables import Node
 from controller.workflow.graph import STAGES, workflow_of
+from controller.workflow.machine import bmc_of
 from controller.workflow.outcome import Outcome
 from controller.workflow.services import Services
 from controller.workflow.stage import Context, Stage
@@ -79,9 +80,11 @@ def _retry(context: Context, error: TemporaryError) -> Outcome | ControllerError
     silent_s = context.now - since
     if isinstance(error, AgentUnreachable):
         if silent_s >= settings.agent_silence_timeout_s:
+            order = data.get("order") or {}
+            during = f" in the middle of {order['title']}" if order else ""
             return StepFailed(
-                f"{error}, for {silent_s:.0f} s now; look at the machine's console: it may have lost "
-                "power or crashed"
+                f"{error}{during}, for {silent_s:.0f} s now; {_power_now(context)}; look at the machine's "
+                "console and the network between"
             )
     elif tries >= settings.bmc_tries:
         return StepFailed(f"{error} (tried {tries} times)")
@@ -89,6 +92,16 @@ def _retry(context: Context, error: TemporaryError) -> Outcome | ControllerError
     longest_s = _AGENT_PAUSE_S if isinstance(error, AgentUnreachable) else _BMC_PAUSE_S
     pause_s = min(error.delay_s * 2.0 ** (min(tries, 6) - 1), longest_s)
     return Outcome(way=None, due_in_s=pause_s, data={"_tries": tries, "_failing_since": since})
+
+
+def _power_now(context: Context) -> str:
+    """Ask the BMC whether a silent machine is on, for the person who reads of it."""
+    settings = context.settings
+    try:
+        bmc = bmc_of(context.services, context.node)
+        return f"its BMC says {bmc.power_state(timeout_s=settings.bmc_timeout_s)!s}"
+    except ControllerError as error:
+        return f"its BMC does not tell whether the machine is on: {error}"
 
 
 def _store(

@@ -143,8 +143,8 @@ def test_a_machine_that_loses_its_power_in_the_middle_of_a_write_fails_the_step(
     site.api.wait_until("m1", lambda node: written_bytes(node) > 8 << 20, timeout_s=420)
     site.machine.power_off()
     error = site.failure()
-    assert "write_image" in error
-    assert "off" in error
+    assert "in the middle of write_image" in error
+    assert "its BMC says power off" in error
     site.must_not_boot()
 
 

@@ -278,6 +278,8 @@ def test_an_agent_that_falls_silent_fails_after_its_time(controller: RunningCont
     bmc.machine.agent.stop()
     node = controller.wait_for("m1", "deploy failed", timeout_s=8)
     assert "did not answer" in str(node.last_error)
+    assert "in the middle of write_image" in str(node.last_error)
+    assert "its BMC says power on" in str(node.last_error)
     assert "console" in str(node.last_error)
 
 
