@@ -22,6 +22,7 @@ from controller.images.config_drive import is_program_installed
 from controller.settings import Settings
 from controller.store.conductors import report_alive
 from controller.store.database import Store
+from controller.store.history_limit import HistoryLimit
 from controller.store.migrate import migrate
 from controller.web.page import web_blueprint
 from controller.workflow.engine import Engine
@@ -157,14 +158,16 @@ class Service:
         self._stopping.set()
 
     def _keep_time(self) -> None:
-        """Report this controller alive, look after dnsmasq, and have idle nodes' power read."""
+        """Report this controller alive, look after dnsmasq and histories, and have idle nodes' power read."""
         services, interval_s = self.services, self._settings.power_sync_interval_s
+        history = HistoryLimit(services.store, self._settings.history_entries_per_node)
         sync_at = time.monotonic() + interval_s
         while not self._stopping.wait(_REPORT_ALIVE_S):
             try:
                 report_alive(
                     services.store, services.hostname, sorted(services.drivers), started=False
                 )
+                history.apply()
                 if interval_s and time.monotonic() >= sync_at:
                     sync_at = time.monotonic() + interval_s
                     make_idle_nodes_due(services)

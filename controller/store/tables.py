@@ -136,10 +136,11 @@ class NodeEvent(Base):
     """Something that happened to a node: state changes, power, boot files fetched, steps, errors; the node's history."""
 
     __tablename__ = "node_events"
+    __table_args__ = (Index("ix_node_events_node_id_id", "node_id", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uuid: Mapped[str] = mapped_column(String(36), unique=True)
-    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id", ondelete="CASCADE"), index=True)
+    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id", ondelete="CASCADE"))
     at: Mapped[float]
     kind: Mapped[str] = mapped_column(String(64))
     """``state``, ``power``, ``boot``, ``agent``, ``step``, ``error``, ``request``."""
