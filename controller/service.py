@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+import uuid
 from pathlib import Path
 from types import FrameType
 
@@ -20,10 +21,11 @@ from controller.boot.machines import record_lease
 from controller.errors import SettingsError
 from controller.images.config_drive import is_program_installed
 from controller.settings import Settings
-from controller.store.conductors import report_alive
+from controller.store.conductors import ALIVE_S, give_name_back, report_alive, take_name
 from controller.store.database import Store
 from controller.store.history_limit import HistoryLimit
 from controller.store.migrate import migrate
+from controller.store.state_lock import StateLock
 from controller.web.page import web_blueprint
 from controller.workflow.engine import Engine
 from controller.workflow.power_sync import make_idle_nodes_due
@@ -74,11 +76,15 @@ class Service:
         """Put the parts together; nothing listens or works yet.
 
         Raises:
-            SettingsError: The settings are unsafe or contradict each other.
+            SettingsError: The settings are unsafe or contradict each other, or another controller uses the state
+                directory.
         """
         check_exposure(settings)
         self._settings = settings
+        self._instance = str(uuid.uuid4())
+        self._lock = StateLock(Path(settings.state_directory), self._instance)
         self._stopping = threading.Event()
+        self._has_lost_name = False
         self._engine = Engine()
         self._store = open_store(settings)
         self.services = Services(
@@ -102,7 +108,7 @@ class Service:
         """Serve until SIGTERM or SIGINT.
 
         Raises:
-            SettingsError: The address is taken, or dnsmasq cannot start.
+            SettingsError: The address or the name is taken, or dnsmasq cannot start.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
@@ -111,6 +117,11 @@ class Service:
             self._stopping.wait()
         finally:
             self._stop()
+        if self._has_lost_name:
+            raise SettingsError(
+                f"another controller runs as {self.services.hostname!r} now: this one was not heard of for more than "
+                f"{ALIVE_S:.0f} s, so it has ended; give every controller a hostname of its own"
+            )
 
     def _start(self) -> None:
         settings, services = self._settings, self.services
@@ -121,7 +132,13 @@ class Service:
                 f"cannot listen on {settings.listen_host} port {settings.listen_port}: {error}; another "
                 "controller may be running, or set listen_port"
             ) from error
-        report_alive(services.store, services.hostname, sorted(services.drivers), started=True)
+        take_name(
+            services.store,
+            services.hostname,
+            self._instance,
+            sorted(services.drivers),
+            predecessor=self._lock.predecessor,
+        )
         if not is_program_installed():
             log.warning(
                 "genisoimage is not installed: config drives given as dictionaries will fail"
@@ -146,7 +163,12 @@ class Service:
         self._engine.stop(timeout_s=_STOP_S)
         self.services.agents.close()
         self._http.stop()
+        try:
+            give_name_back(self._store, self.services.hostname, self._instance)
+        except SQLAlchemyError:
+            log.exception("the name %s could not be given back", self.services.hostname)
         self._store.close()
+        self._lock.close()
 
     def _on_dhcp(self, event: DhcpEvent) -> None:
         try:
@@ -164,9 +186,10 @@ class Service:
         sync_at = time.monotonic() + interval_s
         while not self._stopping.wait(_REPORT_ALIVE_S):
             try:
-                report_alive(
-                    services.store, services.hostname, sorted(services.drivers), started=False
-                )
+                if not report_alive(services.store, services.hostname, self._instance):
+                    self._has_lost_name = True
+                    self._stopping.set()
+                    return
                 history.apply()
                 if interval_s and time.monotonic() >= sync_at:
                     sync_at = time.monotonic() + interval_s

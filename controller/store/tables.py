@@ -161,3 +161,5 @@ class Conductor(Base):
     drivers: Mapped[list[Any]] = mapped_column(default=list)
     started_at: Mapped[float]
     seen_at: Mapped[float]
+    instance: Mapped[str | None] = mapped_column(String(36))
+    """Which process runs under the name; ``None`` = it has ended in order."""

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from controller.api.app import create_app
 from controller.bmc.registry import load_drivers
 from controller.settings import Settings
-from controller.store.conductors import report_alive
+from controller.store.conductors import take_name
 from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
@@ -79,7 +79,7 @@ def make_services(directory: Path, woken: list[int], **settings: Any) -> Service
     """Return services on an empty database: a fresh SQLite file, or ``database_url``."""
     store = Store(settings.get("database_url") or f"sqlite:///{directory / 'api.sqlite'}")
     migrate(store)
-    report_alive(store, "lab-1", ["fake", "ipmi"], started=True)
+    take_name(store, "lab-1", "1", ["fake", "ipmi"], predecessor=None)
     return Services(
         store=store,
         settings=Settings(state_directory=str(directory), **settings),
