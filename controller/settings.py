@@ -1,6 +1,6 @@
 """The controller's settings: one frozen dataclass, from flags, environment, a TOML file and defaults.
 
-``docs/reference/settings.md`` is generated from the fields and the texts under them.
+``docs/reference/controller-settings.md`` is generated from the fields and the texts under them.
 """
 
 import tomllib

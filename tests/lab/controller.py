@@ -22,7 +22,7 @@ class Controller:
     """``ingot-controller serve`` inside the lab's network, with its database and settings in ``folder``.
 
     The settings give it the lab's DHCP and let it listen everywhere in the lab without authentication; ``settings`` adds to
-    them or replaces them (names as in docs/reference/settings.md).
+    them or replaces them (names as in docs/reference/controller-settings.md).
     """
 
     def __init__(

@@ -4,6 +4,7 @@ Exit status 0 only when every machine showed its login prompt, and host name and
 """
 
 import argparse
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"missing: {', '.join(missing)}; `make demo` builds them\n")
         return 2
     names = [f"node-{number + 1}" for number in range(options.nodes)]
+    shutil.rmtree(_LOGS, ignore_errors=True)
     try:
         with Lab(workdir=_LOGS) as lab, Screen(names) as screen:
             key = make_key(lab.scratch)

@@ -123,11 +123,15 @@ class Road:
     def _tables(self, start_s: float, cleaning: int, deploying: int) -> dict[str, tuple[Row, ...]]:
         """Cut the road at its states and mix in what console and machine saw."""
         manage, clean, deploy = self._marks
-        lines = [(line.time_s, line.text) for line in self._machine.console.lines]
+        lines = self._machine.console.lines
+        cleaning_lines = [
+            (line.time_s, line.text) for line in lines if cleaning <= line.number < deploying
+        ]
+        deploying_lines = [(line.time_s, line.text) for line in lines if line.number >= deploying]
         power_ons = [e.time_s for e in self._machine.events if e.kind is EventKind.POWER_ON]
         system_on_s = power_ons[-1]
-        before_system = [line for line in lines[deploying:] if line[0] < system_on_s]
-        after_system = [line for line in lines[deploying:] if line[0] >= system_on_s]
+        before_system = [line for line in deploying_lines if line[0] < system_on_s]
+        after_system = [line for line in deploying_lines if line[0] >= system_on_s]
 
         def switched_on(first_s: float, last_s: float) -> list[Marker]:
             times = [t for t in power_ons if first_s <= t < min(last_s, system_on_s)]
@@ -139,7 +143,7 @@ class Road:
                 manage.time_s,
                 (
                     *switched_on(manage.time_s, clean.time_s),
-                    *boot_markers(lines[cleaning:deploying], of_system=False),
+                    *boot_markers(cleaning_lines, of_system=False),
                     clean,
                 ),
             ),
