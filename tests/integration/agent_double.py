@@ -176,6 +176,19 @@ class Agent:
         document = {**(self.machine.behaviour.inspection or {}), **changes}
         return requests.post(self._callback_url() or "", json=document, timeout=10)
 
+    def _is_inspected(self) -> bool:
+        """Post the inspection if the boot script says so, as long as it takes; false = it says something else."""
+        while not self._stopped.is_set():
+            try:
+                if not self._callback_url():
+                    return False
+                self.machine.inspections.append(self.inspect())
+            except requests.RequestException:  # the controller may be dead for a moment
+                self._stopped.wait(0.2)
+            else:
+                break
+        return True
+
     def _callback_url(self) -> str | None:
         query = {"mac": self._mac, "platform": "pcbios"}
         url = f"{self._api_url}/boot/ipxe/script"
@@ -186,11 +199,8 @@ class Agent:
 
     def _live(self) -> None:
         self._stopped.wait(self.machine.behaviour.boot_s)
-        if self.machine.behaviour.inspection and not self._stopped.is_set():
-            with contextlib.suppress(requests.RequestException):  # the test stops us at any time
-                if self._callback_url():
-                    self.machine.inspections.append(self.inspect())
-                    return
+        if self.machine.behaviour.inspection and self._is_inspected():
+            return
         while not self._stopped.is_set() and self.machine.behaviour.calls_back:
             if self._look_up():
                 break

@@ -47,8 +47,14 @@ class IpmiBmc(bmc.Bmc):  # type: ignore[misc]  # pyghmi has no types
 def main() -> None:
     port, user, password, api_url, mac = sys.argv[1:]
     quick = ("get_deploy_steps", "get_clean_steps", "get_partition_uuids", "sync")
-    seconds = {"write_image": 1.0, "erase_devices_metadata": 0.5, "install_bootloader": 0.5}
-    behaviour = Behaviour(boot_s=0.3, seconds={**dict.fromkeys(quick, 0.3), **seconds})
+    seconds = {"write_image": 4.0, "erase_devices_metadata": 3.0, "install_bootloader": 3.0}
+    nic = {"name": "enp0s1", "mac_address": mac, "ipv4_address": "172.22.0.121"}
+    inventory = {"interfaces": [nic], "cpu": {"architecture": "x86_64", "count": 2}}
+    behaviour = Behaviour(
+        boot_s=0.3,
+        seconds={**dict.fromkeys(quick, 0.3), **seconds},
+        inspection={"inventory": inventory},
+    )
     machine = Machine(api_url, mac, behaviour)
     machine.on_change = _say
     server = IpmiBmc(machine, {user: password}, port=int(port), address="127.0.0.1")

@@ -215,6 +215,24 @@ def test_killed_at_every_stage_it_finishes_and_writes_the_image_once(process: Pr
     assert "internal error" not in process.log()
 
 
+@pytest.mark.timeout(300)
+def test_killed_at_every_stage_of_an_inspection_it_boots_once_and_finishes(
+    process: Process,
+) -> None:
+    enrol(process)
+    ask(process, "manage")
+    wait_until(lambda: process.stage() == (None, "manageable"), 30, "manageable")
+    ask(process, "inspect")
+    killed = kill_at_every_stage(process, "manageable", lambda: random.uniform(0.0, 0.1))
+    expected = {"inspect.power_on", "inspect.wait_for_agent", "inspect.last_power_off"}
+    assert expected <= set(killed)
+    assert [line for line in process.machine_lines if line != "ready"] == ["on pxe", "off"]
+    node = process.api("GET", "nodes/m1")
+    assert (node["properties"]["cpu_arch"], node["last_error"]) == ("x86_64", None)
+    assert node["inspection_finished_at"]
+    assert "internal error" not in process.log()
+
+
 def test_it_stops_fast_when_it_is_told_to_and_goes_on_later(process: Process) -> None:
     enrol(process)
     ask(process, "manage")
