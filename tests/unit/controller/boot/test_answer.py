@@ -61,6 +61,14 @@ def test_a_node_that_deploys_boots_the_ramdisk_under_the_name_that_the_kernel_is
     assert "web1 (u-1)" in text
 
 
+def test_a_machine_that_only_may_be_the_inspected_one_is_told_so() -> None:
+    ramdisk = replace(RAMDISK, is_inspection=True)
+    text = answer(replace(NODE, ramdisk=ramdisk, is_guess=True, provision_state="inspect wait"))
+    assert f"this machine ({ASKER.macs[0]}) is not known, but node web1 (u-1)" in text
+    assert "nothing is changed on this machine" in text
+    assert f"ipa-inspection-callback-url={BASE_URL}/v1/continue_inspection" in text
+
+
 def test_a_ramdisk_that_cannot_be_fetched_ends_in_a_new_question_not_in_a_dead_machine() -> None:
     text = answer(NODE)
     assert f"chain --autofree --replace {BASE_URL}/boot/ipxe ||" in text
