@@ -95,6 +95,11 @@ docs: setup ## Write the generated pages of docs/ anew
 
 # ---------------------------------------------------------------- benchmarks
 
+# BENCH_ROUNDS=5 BENCH_CASES=raw,qcow2 BENCH_GIB=4 and more: tests/bench/README.md
+.PHONY: bench
+bench: setup peers $(STAMPS)/peer-ipa ## Measure images and API against the real agent, the real Ironic and pipes
+	$(BIN)/python -m tests.bench.image
+	$(BIN)/python -m tests.bench.api
 
 # ---------------------------------------------------------------- cleaning up
 
