@@ -5,23 +5,37 @@ from pathlib import Path
 import pytest
 
 from tests.lab.api_client import ApiClient
-from tests.lab.enrol import enrol, ramdisk_settings
+from tests.lab.enrol import BUILD, enrol, ramdisk_settings
 from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.vm
 
 _DISK_BYTES = 8 << 30
+_MEMORY_MIB = 2048  # what the real agent's ramdisk needs
 
 
-def test_a_machine_is_inspected_and_its_missing_port_created(logs: Path) -> None:
+_REAL_AGENT = pytest.param(
+    "ipa",
+    marks=[
+        pytest.mark.interop,
+        pytest.mark.skipif(
+            not (BUILD / "ramdisk/ipa.initramfs").exists(),
+            reason="make ramdisk-ipa builds the real agent's ramdisk",
+        ),
+    ],
+)
+
+
+@pytest.mark.parametrize("ramdisk", ["ingot", _REAL_AGENT])
+def test_a_machine_is_inspected_and_its_missing_port_created(ramdisk: str, logs: Path) -> None:
     with Lab(workdir=logs) as lab:
-        settings = {**ramdisk_settings(), "inspection_add_ports": "all"}
+        settings = {**ramdisk_settings(ramdisk), "inspection_add_ports": "all"}
         controller = lab.controller(settings=settings)
         machine = lab.machine(
             name="m1",
             firmware=Firmware.UEFI,
-            memory_mib=1024,
+            memory_mib=_MEMORY_MIB,
             disks=(Disk(size_bytes=_DISK_BYTES, bus=Bus.NVME, serial="INSPECTED1"),),
             nics=2,
         )
@@ -44,7 +58,7 @@ def test_a_machine_is_inspected_and_its_missing_port_created(logs: Path) -> None
             assert (node["power_state"], machine.is_on) == ("power off", False)
             assert node["inspection_finished_at"] is not None
             assert node["properties"]["cpu_arch"] == "x86_64"
-            assert node["properties"]["memory_mb"] == 1024
+            assert node["properties"]["memory_mb"] == _MEMORY_MIB
             assert node["properties"]["local_gb"] == 7
 
             found = api.call("GET", "/v1/nodes/m1/inventory")
