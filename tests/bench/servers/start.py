@@ -1,0 +1,157 @@
+"""Starts our controller and the real Ironic on loopback, each as its makers run it for a small site: one process, SQLite."""
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from tests.bench.servers.server import Server
+from tests.lab.errors import LabError
+from tests.lab.program import Program, run
+
+_PEER = Path(__file__).resolve().parents[3] / "build/peers/ironic"
+_START_TIMEOUT_S = 120
+
+OURS_CONFIG = """
+state_directory = "{root}/state"
+hostname = "bench"
+listen_port = {port}
+power_sync_interval_s = 0.0
+log_level = "WARNING"
+"""
+IRONIC_CONFIG = """
+[DEFAULT]
+auth_strategy = noauth
+default_log_levels = ironic=WARNING,sqlalchemy=WARNING
+log_file = {root}/ironic.log
+use_stderr = False
+host = bench
+my_ip = 127.0.0.1
+rpc_transport = none
+state_path = {root}/state
+tempdir = {root}/tmp
+enabled_hardware_types = fake-hardware
+enabled_bios_interfaces = no-bios
+enabled_boot_interfaces = fake
+enabled_console_interfaces = no-console
+enabled_deploy_interfaces = direct,fake
+enabled_firmware_interfaces = no-firmware
+enabled_inspect_interfaces = no-inspect
+enabled_management_interfaces = fake
+enabled_network_interfaces = noop
+enabled_power_interfaces = fake
+enabled_raid_interfaces = no-raid
+enabled_rescue_interfaces = no-rescue
+enabled_storage_interfaces = noop
+enabled_vendor_interfaces = no-vendor
+[database]
+connection = sqlite:///{root}/ironic.sqlite
+[api]
+host_ip = 127.0.0.1
+port = {port}
+[dhcp]
+dhcp_provider = none
+[conductor]
+sync_power_state_interval = 0
+[deploy]
+http_url = http://127.0.0.1:9
+http_root = {root}/http
+[pxe]
+tftp_root = {root}/tftp
+tftp_master_path = {root}/tftp/master
+[service_catalog]
+auth_type = none
+endpoint_override = http://127.0.0.1:{port}
+[agent]
+certificates_path = {root}/certificates
+[oslo_concurrency]
+lock_path = {root}/locks
+"""
+
+
+@contextmanager
+def our_controller(root: Path) -> Iterator[Server]:
+    """Run our controller below ``root``."""
+    port = _free_port()
+    config = root / "controller.toml"
+    config.write_text(OURS_CONFIG.format(root=root, port=port))
+    script = Path(sys.executable).with_name("ingot-controller")
+    program = Program(
+        "controller", [str(script), "serve", "--config", str(config)], log=root / "controller.log"
+    )
+    server = Server(
+        name="ingot",
+        url=f"http://127.0.0.1:{port}",
+        database=root / "state/ingot.sqlite",
+        program=program,
+    )
+    with _running(server):
+        yield server
+
+
+def has_real_ironic() -> bool:
+    """Whether ``make peers`` has installed it."""
+    return (_PEER / "bin/ironic").exists()
+
+
+@contextmanager
+def real_ironic(root: Path) -> Iterator[Server]:
+    """Run the real Ironic below ``root``."""
+    for folder in ("tftp/master", "http", "tmp", "certificates", "locks", "state"):
+        (root / folder).mkdir(parents=True)
+    port = _free_port()
+    config = root / "ironic.conf"
+    config.write_text(IRONIC_CONFIG.format(root=root, port=port))
+    dbsync = (str(_PEER / "bin/ironic-dbsync"), "--config-file", str(config), "create_schema")
+    run(*dbsync, timeout_s=_START_TIMEOUT_S)
+    program = Program(
+        "ironic",
+        [str(_PEER / "bin/ironic"), "--config-file", str(config)],
+        log=root / "ironic.out",
+        environment={**os.environ, "PATH": f"{_PEER}/bin:{os.environ['PATH']}"},
+    )
+    server = Server(
+        name="ironic",
+        url=f"http://127.0.0.1:{port}",
+        database=root / "ironic.sqlite",
+        program=program,
+    )
+    with _running(server):
+        yield server
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[None]:
+    server.program.start()
+    try:
+        _wait_until_it_answers(server)
+        yield
+    finally:
+        server.program.stop(timeout_s=30)
+
+
+def _wait_until_it_answers(server: Server) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        server.program.must_run()
+        try:
+            answer = requests.get(f"{server.url}/v1/drivers", timeout=5)
+            if any(driver["name"] == "fake-hardware" for driver in answer.json()["drivers"]):
+                return
+        except (requests.RequestException, ValueError, KeyError):
+            pass  # not listening yet, or listening before it can answer
+        time.sleep(0.2)
+    raise LabError(
+        f"{server.name} did not start within {_START_TIMEOUT_S} s; the end of its log:\n{server.program.log_tail()}"
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
