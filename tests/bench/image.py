@@ -79,24 +79,37 @@ def main() -> int:
 
 def _programs(notes: list[str]) -> Programs:
     """Find or build the rivals; what is missing is noted."""
-    c_loop: Path | None = _FOLDER / "one_thread"
-    build = ["gcc", "-O2", "-o", str(c_loop), str(_C_SOURCE), "-lcrypto"]
-    if shutil.which("gcc") is None:
-        c_loop = None
-        notes.append(
-            "left out: one-thread C loop, there is no gcc (Debian packages gcc, libssl-dev)"
-        )
-    else:
-        done = subprocess.run(build, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            c_loop = None
-            notes.append(f"left out: one-thread C loop, gcc says: {done.stderr.strip()[:300]}")
     real_agent = _REAL_AGENT if _REAL_AGENT.exists() else None
     if real_agent is None:
         notes.append(
             "left out: ironic-python-agent, build/peers/ipa is missing (make bench makes it)"
         )
-    return Programs(python=sys.executable, real_agent=real_agent, c_loop=c_loop)
+    probe = ["qemu-img", "info", "http://127.0.0.1:9/"]
+    said = subprocess.run(probe, capture_output=True, text=True, check=False).stderr
+    has_qemu_http = "Unknown protocol" not in said
+    if not has_qemu_http:
+        notes.append("left out: qemu-img over HTTP, it needs the Debian package qemu-block-extra")
+    return Programs(
+        python=sys.executable,
+        real_agent=real_agent,
+        c_loop=_build_c_loop(notes),
+        has_qemu_http=has_qemu_http,
+    )
+
+
+def _build_c_loop(notes: list[str]) -> Path | None:
+    if shutil.which("gcc") is None:
+        notes.append(
+            "left out: one-thread C loop, there is no gcc (Debian packages gcc, libssl-dev)"
+        )
+        return None
+    program = _FOLDER / "one_thread"
+    build = ["gcc", "-O2", "-o", str(program), str(_C_SOURCE), "-lcrypto"]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        notes.append(f"left out: one-thread C loop, gcc says: {done.stderr.strip()[:300]}")
+        return None
+    return program
 
 
 def _run_case(stand: Stand, case: str, tools: Sequence[Tool]) -> list[Row]:

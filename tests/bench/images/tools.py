@@ -35,11 +35,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
-    """What was found or built on this machine; ``None`` = not there."""
+    """What was found or built on this machine; ``None`` = not there. ``has_qemu_http``: qemu-img can read from URLs."""
 
     python: str
     real_agent: Path | None
     c_loop: Path | None
+    has_qemu_http: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +80,8 @@ def all_tools(programs: Programs) -> tuple[Tool, ...]:
     if programs.c_loop is not None:
         tools.append(Tool(name=C_LOOP, cases=("raw",), command=_c_loop(programs.c_loop)))
     tools.append(Tool(name=TEE, cases=("raw",), command=_tee))
-    for name, option, limit_s in (
-        (QEMU_IMG, "-m 1 ", math.inf),
-        (QEMU_IMG_DEFAULT, "", _STALL_LIMIT_S),
-    ):
-        tools.append(
-            Tool(name=name, cases=_QCOW2, command=_qemu_img(option), checks=False, limit_s=limit_s)
-        )
+    if programs.has_qemu_http:
+        tools += _qemu_tools()
     for name, case, unpack, conv in (
         (GZIP_PIPE, "raw.gz", "gzip -dc", ""),
         (XZ_PIPE, "raw.xz", "xz -T0 -dc", ""),
@@ -93,6 +89,14 @@ def all_tools(programs: Programs) -> tuple[Tool, ...]:
     ):
         tools.append(Tool(name=name, cases=(case,), command=_pipe(unpack, conv), checks=False))
     return tuple(tools)
+
+
+def _qemu_tools() -> list[Tool]:
+    variants = ((QEMU_IMG, "-m 1 ", math.inf), (QEMU_IMG_DEFAULT, "", _STALL_LIMIT_S))
+    return [
+        Tool(name=name, cases=_QCOW2, command=_qemu_img(option), checks=False, limit_s=limit_s)
+        for name, option, limit_s in variants
+    ]
 
 
 def _ours(programs: Programs) -> Callable[[Job], list[str]]:

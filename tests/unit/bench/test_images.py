@@ -48,14 +48,16 @@ def test_an_extent_is_filled_completely_and_text_is_text() -> None:
 
 
 def test_every_case_is_run_by_ours_first_and_by_at_least_one_other() -> None:
-    tools = all_tools(Programs(python="python", real_agent=None, c_loop=None))
+    tools = all_tools(Programs(python="python", real_agent=None, c_loop=None, has_qemu_http=True))
     assert tools[0].name == OURS
     for case in CASES:
         assert sum(case in tool.cases for tool in tools) >= 2
 
 
 def test_every_command_names_the_image_and_the_disk() -> None:
-    programs = Programs(python="python", real_agent=Path("/ipa"), c_loop=Path("/c"))
+    programs = Programs(
+        python="python", real_agent=Path("/ipa"), c_loop=Path("/c"), has_qemu_http=True
+    )
     for tool in all_tools(programs):
         line = " ".join(tool.command(JOB))
         assert "/image.qcow2" in line
@@ -64,7 +66,9 @@ def test_every_command_names_the_image_and_the_disk() -> None:
 
 
 def test_the_real_agent_keeps_its_copy_in_memory_as_in_a_ramdisk() -> None:
-    tools = all_tools(Programs(python="python", real_agent=Path("/ipa"), c_loop=None))
+    tools = all_tools(
+        Programs(python="python", real_agent=Path("/ipa"), c_loop=None, has_qemu_http=True)
+    )
     agent = next(tool for tool in tools if tool.name == REAL_AGENT)
     assert agent.environment(JOB) == {"TMPDIR": "/s"}
 
