@@ -162,8 +162,11 @@ def _run(stand: Stand, case: str, tool: Tool, number: int) -> Row:
 def _result(stand: Stand, tool: Tool, case: str, measured: Measured) -> Result:
     """Look at the disk, outside of the measured time."""
     what = f"{case}, {tool.name}"
-    if "page cache" not in measured.memory_of or "no page" in measured.memory_of:
-        _note(stand, f"memory is that of the {measured.memory_of}: no memory control group here")
+    if not measured.is_whole_memory:
+        _note(
+            stand,
+            "memory is of the largest process without page cache: no memory control group here",
+        )
     if measured.exit_code is None:
         return Result.TIME_LIMIT
     if measured.exit_code != 0:

@@ -18,13 +18,17 @@ _SHOWN_CHARACTERS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One run; ``exit_code`` = ``None``: ended at the time limit. ``memory_of`` says what ``peak_bytes`` counts."""
+    """One run.
+
+    ``exit_code`` = ``None``: ended at the time limit; ``is_whole_memory`` = ``peak_bytes`` counts all
+    processes with page cache, else the largest process alone.
+    """
 
     exit_code: int | None
     seconds: float
     cpu_seconds: float
     peak_bytes: int
-    memory_of: str
+    is_whole_memory: bool
     output: str
 
 
@@ -93,7 +97,7 @@ def _run(
         seconds=inner.seconds if inner else seconds,
         cpu_seconds=cpu_seconds - (inner.cpu_before_s if inner else 0),
         peak_bytes=group.peak_bytes() if group and counted else usage.ru_maxrss * 1024,
-        memory_of="all processes with page cache" if counted else "largest process, no page cache",
+        is_whole_memory=counted,
         output=output[-_SHOWN_CHARACTERS:],
     )
 
