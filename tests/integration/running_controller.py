@@ -99,7 +99,9 @@ class MachineDriver:
 class RunningController:
     """Engine and API; nodes are made and read in the database."""
 
-    def __init__(self, folder: Path, *, driver: MachineDriver | None = None, **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, *, driver: MachineDriver | None = None, **changes: Any
+    ) -> None:
         defaults: dict[str, Any] = {
             "state_directory": str(folder),
             "agent_require_tls": False,

@@ -31,7 +31,7 @@ def test_values_get_their_types() -> None:
 @pytest.mark.parametrize(
     ("text", "environment", "words"),
     [
-        ("wrokers = 1", {}, "settings file has an unknown setting 'wrokers'"),
+        ("workerz = 1", {}, "settings file has an unknown setting 'workerz'"),
         ("", {"INGOT_WROKERS": "1"}, "variable INGOT_WROKERS"),
         ("workers = 'x'", {}, "workers must be of type int, not 'x'"),
         ("workers = true", {}, "workers must be of type int"),
@@ -50,7 +50,9 @@ def test_mistakes_are_named(text: str, environment: dict[str, str], words: str) 
 
 
 def test_zero_switches_some_things_off() -> None:
-    assert load("power_sync_interval_s = 0\nerase_devices_priority = 0").power_sync_interval_s == 0.0
+    assert (
+        load("power_sync_interval_s = 0\nerase_devices_priority = 0").power_sync_interval_s == 0.0
+    )
 
 
 def test_every_setting_has_a_simple_type() -> None:
