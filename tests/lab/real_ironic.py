@@ -77,6 +77,10 @@ interface={bridge}
 bind-interfaces
 dhcp-range={first},{last},255.255.255.0,1h
 dhcp-match=set:ipxe,175
+dhcp-match=set:uefi,option:client-arch,7
+enable-tftp
+tftp-root=/usr/lib/ipxe
+dhcp-boot=tag:uefi,tag:!ipxe,snponly.efi
 dhcp-boot=tag:ipxe,http://{gateway}:{files_port}/boot.ipxe
 dhcp-leasefile={root}/leases
 log-dhcp
