@@ -1,7 +1,8 @@
 """The lab's private network: a namespace with a bridge, taps for machines, and a veth link to the host.
 
 Inside, 172.30.N.1/24 is on the bridge; N is free on this computer. Outside, the host reaches the namespace at
-172.31.N.2 and the machines through it (clients, a user's shell). Nothing of the host's own network is changed.
+172.31.N.2 and the machines through it (clients, a user's shell). Of the host's own network nothing is changed but
+that link and a route through it.
 """
 
 import os

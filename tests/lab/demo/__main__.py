@@ -111,12 +111,15 @@ def _travel(
                 outcome.set_result(
                     Road(machine, ApiClient(controller.url), screen).travel(image, key)
                 )
-        except (LabError, OSError) as error:  # requests' errors are OSErrors
-            outcome.set_exception(LabError(f"{machine.name}: {error}"))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the main thread must hear of it
+            outcome.set_exception(LabError(f"{machine.name}: {type(error).__name__}: {error}"))
 
     outcomes: list[Future[Journey]] = [Future() for _ in machines]
     for pair in zip(machines, outcomes, strict=True):
         Thread(target=travel, args=pair, daemon=True).start()
+    failures = [str(error) for outcome in outcomes if (error := outcome.exception())]
+    if failures:
+        raise LabError("; ".join(failures))
     return [outcome.result() for outcome in outcomes]
 
 
@@ -126,6 +129,16 @@ def _report(screen: Screen, journeys: Sequence[Journey]) -> None:
         for title, table in journey.tables.items():
             screen.table(title, table)
         screen.say(f"enrolled to login prompt: {journey.enrolled_to_prompt_s:.1f} s", style="bold")
+
+
+def _address_of(machine: Machine, controller: Controller) -> str:
+    """Return the machine's address by the controller's DHCP leases (dnsmasq: expiry, MAC, address ...)."""
+    for leases in controller.state_directory.rglob("leases"):
+        for line in reversed(leases.read_text().splitlines()):
+            words = line.split()
+            if len(words) > 2 and words[1] == machine.nics[0].mac:
+                return words[2]
+    return "its address (the controller has no lease of it)"
 
 
 def _keep(
@@ -140,9 +153,8 @@ def _keep(
             f"  BMC      ipmitool -I lanplus -H {machine.bmc.address} -U {machine.bmc.username} "
             f"-P {machine.bmc.password} power status"
         )
-    screen.say(
-        f"  machine  ssh -i {key.private_file} root@<address in the controller's DHCP leases>"
-    )
+        address = _address_of(machine, controller)
+        screen.say(f"  machine  ssh -i {key.private_file} root@{address}")
     signal.pause()
 
 

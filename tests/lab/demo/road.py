@@ -2,13 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import SshKey
 from tests.lab.demo.proof import Proof, wait_for_system
 from tests.lab.demo.screen import Screen
-from tests.lab.demo.timetable import Marker, Row, boot_markers, rows
+from tests.lab.demo.timetable import Marker, Row, boot_markers, rows, step_markers
 from tests.lab.machine import EventKind, Machine
 
 _MANAGE_TIMEOUT_S = 60
@@ -53,7 +54,7 @@ class Road:
         self._enroll()
         self._go("manage", "manageable", _MANAGE_TIMEOUT_S, "manage (BMC answers)")
         before_cleaning = self._machine.console.mark()
-        self._go("provide", "available", _CLEAN_TIMEOUT_S, "clean: steps, power off")
+        self._go("provide", "available", _CLEAN_TIMEOUT_S, "power off, states")
         before_deploying = self._machine.console.mark()
         self._api.set_instance(
             name,
@@ -133,6 +134,11 @@ class Road:
         before_system = [line for line in deploying_lines if line[0] < system_on_s]
         after_system = [line for line in deploying_lines if line[0] >= system_on_s]
 
+        steps = step_markers(self._history())
+
+        def steps_between(first_s: float, last_s: float) -> list[Marker]:
+            return [step for step in steps if first_s <= step.time_s < last_s]
+
         def switched_on(first_s: float, last_s: float) -> list[Marker]:
             times = [t for t in power_ons if first_s <= t < min(last_s, system_on_s)]
             return [Marker(time_s=t, name="to power-on") for t in times[:1]]
@@ -144,6 +150,7 @@ class Road:
                 (
                     *switched_on(manage.time_s, clean.time_s),
                     *boot_markers(cleaning_lines, of_system=False),
+                    *steps_between(manage.time_s, clean.time_s),
                     clean,
                 ),
             ),
@@ -152,11 +159,23 @@ class Road:
                 (
                     *switched_on(clean.time_s, deploy.time_s),
                     *boot_markers(before_system, of_system=False),
-                    Marker(time_s=system_on_s, name="deploy: image, config drive, power"),
+                    *steps_between(clean.time_s, system_on_s),
+                    Marker(time_s=system_on_s, name="power-on of the system"),
                 ),
             ),
             "first boot": rows(system_on_s, boot_markers(after_system, of_system=True)),
         }
+
+    def _history(self) -> list[tuple[float, str]]:
+        """Return the node's history on the clock of the console."""
+        offset_s = time.monotonic() - time.time()
+        return [
+            (
+                datetime.fromisoformat(event["created_at"]).timestamp() + offset_s,
+                str(event["event"]),
+            )
+            for event in self._api.history(self._machine.name)
+        ]
 
 
 def read_checksum(file: Path) -> str:

@@ -25,6 +25,8 @@ _OS_MARKERS = (
     ("first boot to login prompt", re.compile(r"\blogin: ?$")),
 )
 
+_STEP_ENDED = re.compile(r"\b(clean|deploy) step (?P<step>\S+) ended\b")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
@@ -61,6 +63,14 @@ def boot_markers(lines: Iterable[tuple[float, str]], *, of_system: bool) -> tupl
                 index += offset + 1
                 break
     return tuple(found)
+
+
+def step_markers(history: Iterable[tuple[float, str]]) -> tuple[Marker, ...]:
+    """Return the end of every step that the node's history tells of; its texts with their times, oldest first."""
+    found = ((time_s, _STEP_ENDED.search(text)) for time_s, text in history)
+    return tuple(
+        Marker(time_s=time_s, name=f"step {match['step']}") for time_s, match in found if match
+    )
 
 
 def rows(start_s: float, markers: Sequence[Marker]) -> tuple[Row, ...]:
