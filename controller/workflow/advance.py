@@ -143,4 +143,14 @@ def _fail(
     if workflow.fails_with is not None:
         change_state(session, row, workflow.fails_with, now)
     enter_stage(row, None, services.settings, now)
-    enter_stage(row, workflow.after_failure, services.settings, now)
+    if not _is_untouched(row, stage):
+        enter_stage(row, workflow.after_failure, services.settings, now)
+
+
+def _is_untouched(row: Node, stage: str) -> bool:
+    """Say whether the machine still does what it did before the workflow, which may be somebody's work.
+
+    One that still runs the ramdisk of an earlier attempt is tidied up as after any failure.
+    """
+    is_early = stage in STAGES and STAGES[stage].is_before_touch
+    return is_early and row.driver_internal_info.get("boot_target") != "ramdisk"

@@ -60,6 +60,8 @@ class Stage:
     ways: Mapping[str, To]
     timeout_s: TimeLimit | None = None
     """Longest stay in this stage; ``None`` = as long as it takes."""
+    is_before_touch: bool = False
+    """The workflow has not touched the machine yet: a failure here leaves it as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from controller.store.nodes import get_node
 from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import (
     IMAGE,
@@ -218,6 +219,32 @@ def test_an_image_that_is_not_there_is_noticed_before_the_machine_is_touched(
     node = controller.wait_for("m1", "deploy failed")
     assert f"{web_server}/none.raw answers 404" in str(node.last_error)
     assert bmc.machine.boots == []
+
+
+@pytest.mark.parametrize("target", ["rebuild", "active"])
+def test_a_running_system_stays_on_when_its_new_image_is_not_there(
+    controller: RunningController, web_server: str, target: str
+) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE)
+    controller.ask("m1", "active")
+    controller.wait_for("m1", "active")
+    boots = list(bmc.machine.boots)
+    with controller.store.edit() as session:
+        row = get_node(session, "m1", for_update=True)
+        row.instance_info = {**IMAGE, "image_source": f"{web_server}/none.raw"}
+    bmc.calls.clear()
+    controller.ask("m1", "rebuild")
+    controller.wait_for("m1", "deploy failed")
+    if target == "active":  # and the next attempt leaves it alone as well
+        controller.ask("m1", target)
+        controller.wait_for("m1", "deploy failed")
+
+    node = controller.node("m1")
+    assert "none.raw answers 404" in str(node.last_error)
+    assert (node.power_state, node.target_power_state) == ("power on", None)
+    assert bmc.machine.is_on
+    assert bmc.machine.boots == boots
+    assert bmc.calls == []
 
 
 def test_a_failed_step_carries_the_agents_words_and_keeps_its_logs(

@@ -118,7 +118,9 @@ _NEXT = To(stage="deploy.next")
 _RESUME_NEXT = To(stage="deploy.next", event=Event.RESUME)
 
 STAGES: Mapping[str, Stage] = {
-    "deploy.begin": Stage(run=begin, ways={"done": To(stage="deploy.power_off")}),
+    "deploy.begin": Stage(
+        run=begin, ways={"done": To(stage="deploy.power_off")}, is_before_touch=True
+    ),
     **boot_ramdisk("deploy", then=To(stage="deploy.plan", event=Event.RESUME)),
     "deploy.plan": Stage(
         run=partial(make_plan, kind="deploy", planner=_plan, steps_done=1), ways={"done": _NEXT}

@@ -88,7 +88,9 @@ def _check_recognizable(label: str, addresses: list[str], settings: Settings) ->
 
 
 STAGES: Mapping[str, Stage] = {
-    "inspect.begin": Stage(run=begin, ways={"done": To(stage="inspect.power_off")}),
+    "inspect.begin": Stage(
+        run=begin, ways={"done": To(stage="inspect.power_off")}, is_before_touch=True
+    ),
     **boot_ramdisk(
         "inspect",
         then=To(stage="inspect.last_power_off", event=Event.RESUME),
