@@ -58,16 +58,24 @@ class ControllerClient:
         return tuple(self._urls)
 
     def newest_version(self) -> str:
-        """Return the newest microversion of the controller; asked once.
+        """Return the newest microversion of the controller; asked until it was said once.
+
+        Old servers answer 200 without a version, or 404; so does a proxy before a controller that restarts, which is
+        why the version assumed then is not kept.
 
         Raises:
             ControllerUnreachable: Nobody answered.
+            ControllerRefused: The answer is neither 200 nor 404.
         """
-        if self._newest is None:
-            response = self._request("GET", "/")
-            self._newest = _version_of(response) or _FALLBACK_VERSION
-            log.info("controller found", extra={"url": self._urls[0], "version": self._newest})
-        return self._newest
+        if self._newest is not None:
+            return self._newest
+        response = self._request("GET", "/")
+        if response.status_code not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+            raise _refusal("version", response)
+        self._newest = _version_of(response)
+        version = self._newest or _FALLBACK_VERSION
+        log.info("controller found", extra={"url": self._urls[0], "version": version})
+        return version
 
     def lookup(self, macs: Sequence[str], node_uuid: str | None) -> LookupResponse:
         """Ask which node has one of ``macs``.

@@ -27,12 +27,13 @@ class Seen:
 
 @dataclass(slots=True)
 class FakeController:
-    """What was asked, and what is answered: ``lookup_refusals`` first, each once, then the node with its token."""
+    """What was asked, and what is answered: the ``.._refusals`` first, each once, then the node with its token."""
 
     url: str = ""
     version: str = "1.115"
     token: str = TOKEN
     heartbeat_timeout_s: int = 300
+    version_refusals: deque[tuple[int, str]] = field(default_factory=deque)
     lookup_refusals: deque[tuple[int, str]] = field(default_factory=deque)
     heartbeat_refusals: deque[tuple[int, str]] = field(default_factory=deque)
     seen: list[Seen] = field(default_factory=list)
@@ -56,6 +57,8 @@ class FakeController:
         refusals = self.heartbeat_refusals if "heartbeat" in seen.path else deque()
         if seen.path == "/v1/lookup":
             refusals = self.lookup_refusals
+        elif seen.path == "/":
+            refusals = self.version_refusals
         if refusals:
             return refusal(*refusals.popleft())
         answers: dict[tuple[str, str], tuple[int, Any]] = {

@@ -66,6 +66,29 @@ def test_an_older_controller_is_spoken_to_in_its_own_version(
     assert beat.headers["X-OpenStack-Ironic-API-Version"] == "1.65"
 
 
+def test_a_proxy_before_a_controller_that_restarts_is_not_taken_for_an_old_controller(
+    agent: Agent, controller: FakeController
+) -> None:
+    controller.version_refusals.append((502, "restarting"))
+    agent.start()
+    beat = controller.heartbeat()
+    lookup = controller.wait_for("GET", "/v1/lookup")
+    assert lookup.headers["X-OpenStack-Ironic-API-Version"] == "1.62"
+    assert beat.body["agent_token"] == TOKEN
+    assert "version: the controller answered 502 Bad Gateway: restarting" in agent.log.read_text()
+
+
+def test_a_version_that_was_only_assumed_is_asked_for_again(
+    agent: Agent, controller: FakeController
+) -> None:
+    controller.version_refusals.append((404, "not here yet"))
+    agent.start()
+    beat = controller.heartbeat()
+    lookup = controller.wait_for("GET", "/v1/lookup")
+    assert lookup.headers["X-OpenStack-Ironic-API-Version"] == "1.31"
+    assert beat.headers["X-OpenStack-Ironic-API-Version"] == "1.68"
+
+
 def test_lookup_goes_on_until_the_controller_knows_the_machine(
     agent: Agent, controller: FakeController
 ) -> None:
