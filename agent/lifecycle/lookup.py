@@ -33,13 +33,14 @@ class Patience:
 
 def look_up(
     client: ControllerClient,
-    macs: Sequence[str],
+    find_macs: Callable[[], Sequence[str]],
     node_uuid: str | None,
     identity: Identity,
     patience: Patience,
 ) -> LookupResponse:
     """Ask until the controller knows this machine, and learn the agent token.
 
+    ``find_macs`` is called for every attempt, because the kernel may find another network interface in between.
     A token that the controller gave to somebody else, or to an earlier process that did not keep it, is asked for slowly and
     without end: the controller forgets it when the machine is powered off.
 
@@ -50,6 +51,7 @@ def look_up(
     attempt = 0
     while True:
         attempt += 1
+        macs = find_macs()
         try:
             found = client.lookup(macs, node_uuid)
             if _learn_token(found, identity):

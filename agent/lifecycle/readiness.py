@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 _PAUSE_S = 0.5
 _FILE_PAUSE_S = 0.05
 _LONGEST_WAIT_FOR_NICS_S = 60.0
+_LONGEST_WAIT_FOR_BOOT_NIC_S = 15.0
 
 Wait = Callable[[float], bool]
 
@@ -28,18 +29,34 @@ def wait_for_file(path: Path, wait: Wait) -> None:
             raise LookupFailed(f"told to end before the network was ready ({path} is not there)")
 
 
-def wait_for_macs(hardware: Hardware, boot_mac: str | None, wait: Wait) -> tuple[str, ...]:
-    """Return the MAC addresses of this machine, the one it was booted from first, as soon as there is one.
+def wait_for_macs(
+    hardware: Hardware,
+    boot_mac: str | None,
+    wait: Wait,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Return as soon as there is the network interface the machine was booted from, or any if that is not known.
+
+    After 15 s without that one, the others have to do.
 
     Raises:
         LookupFailed: No network interface within a minute, or ``wait`` says that the agent shall end.
     """
-    deadline = time.monotonic() + _LONGEST_WAIT_FOR_NICS_S
+    started = clock()
     while True:
         macs = order_macs(hardware.nics(), boot_mac)
-        if macs:
-            return macs
-        if time.monotonic() > deadline or wait(_PAUSE_S):
+        waited_s = clock() - started
+        if macs and boot_mac in (None, macs[0]):
+            return
+        if macs and waited_s >= _LONGEST_WAIT_FOR_BOOT_NIC_S:
+            log.warning(
+                "the network interface this machine was booted from is not there",
+                extra={"boot_mac": boot_mac, "found": macs, "waited_s": round(waited_s, 1)},
+            )
+            return
+        if wait(_PAUSE_S):
+            raise LookupFailed("told to end before the network interfaces were there")
+        if waited_s >= _LONGEST_WAIT_FOR_NICS_S:
             raise LookupFailed(
                 f"no network interface after {_LONGEST_WAIT_FOR_NICS_S:g} s; "
                 "the ramdisk's kernel lacks the driver, or the firmware hides the card"

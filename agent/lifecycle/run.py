@@ -25,7 +25,12 @@ from agent.lifecycle.controller_client import ConnectionOptions, ControllerClien
 from agent.lifecycle.heartbeat import Heartbeater
 from agent.lifecycle.inspection import Inspection, inspect
 from agent.lifecycle.lookup import Patience, look_up
-from agent.lifecycle.readiness import wait_for_disks, wait_for_file, wait_for_macs
+from agent.lifecycle.readiness import (
+    order_macs,
+    wait_for_disks,
+    wait_for_file,
+    wait_for_macs,
+)
 from agent.protocol.lookup import Heartbeat, LookupConfig
 from agent.settings import Settings
 from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
@@ -114,7 +119,7 @@ class Agent:
     def _join_controller(self, node_uuid: str | None) -> ApiServer:
         """Look up, serve and start the heartbeats; what does not depend on each other is done at the same time."""
         settings = self._settings
-        macs = wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
+        wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
         client = ControllerClient(settings.api_urls, self._connection())
         host = self._callback_host()
         with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
@@ -125,7 +130,7 @@ class Agent:
                 settings.disk_wait_attempts * settings.disk_wait_delay_s,
                 self._stop.wait,
             )
-            found = look_up(client, macs, node_uuid, self._identity, self._patience())
+            found = look_up(client, self._macs, node_uuid, self._identity, self._patience())
             self._identity.node = {
                 "uuid": found.node.uuid,
                 "properties": found.node.properties,
@@ -181,6 +186,9 @@ class Agent:
             boot_mac=settings.boot_mac,
         )
         return inspect(inspection, ControllerClient(urls, self._connection()), self._stop.wait)
+
+    def _macs(self) -> tuple[str, ...]:
+        return order_macs(self._hardware.nics(), self._settings.boot_mac)
 
     def _connection(self) -> ConnectionOptions:
         settings = self._settings

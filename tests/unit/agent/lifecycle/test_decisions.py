@@ -1,15 +1,23 @@
 """What the life of the agent is decided by, apart from the network."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import msgspec
 import pytest
 
 from agent.cli import parse_bind
-from agent.errors import LookupFailed, SettingError
+from agent.commands.identity import Identity
+from agent.errors import ControllerRefused, LookupFailed, SettingError
 from agent.hardware.devices import NetworkInterface
+from agent.hardware.registry import Hardware
 from agent.lifecycle.addresses import callback_url, interface_address
-from agent.lifecycle.controller_client import older, refusal_text
+from agent.lifecycle.controller_client import ControllerClient, older, refusal_text
 from agent.lifecycle.heartbeat import next_beat_in
-from agent.lifecycle.lookup import delay_after
-from agent.lifecycle.readiness import order_macs
+from agent.lifecycle.lookup import Patience, delay_after, look_up
+from agent.lifecycle.readiness import order_macs, wait_for_macs
+from agent.protocol.lookup import LookupResponse
 
 
 def high(_low: float, high: float) -> float:
@@ -69,6 +77,90 @@ def test_the_interface_the_machine_was_booted_from_comes_first() -> None:
     assert order_macs(nics, "00:00:00:00:00:02") == ("00:00:00:00:00:02", "00:00:00:00:00:01")
     assert order_macs(nics, None) == ("00:00:00:00:00:01", "00:00:00:00:00:02")
     assert order_macs([], "00:00:00:00:00:02") == ()
+
+
+class LateNics:
+    """A machine whose ``later`` interfaces appear after ``after_s`` on a clock that only waiting moves."""
+
+    def __init__(self, first: list[NetworkInterface], later: list[NetworkInterface]) -> None:
+        self._first = first
+        self._later = later
+        self.now_s = 0.0
+        self.after_s = 5.0
+
+    def nics(self) -> list[NetworkInterface]:
+        return self._first + (self._later if self.now_s >= self.after_s else [])
+
+    def wait(self, seconds: float) -> bool:
+        self.now_s += seconds
+        return False
+
+    def wait_for_macs(self, boot_mac: str | None) -> None:
+        wait_for_macs(cast("Hardware", self), boot_mac, self.wait, lambda: self.now_s)
+
+
+ONE, TWO = nic("a", "00:00:00:00:00:01"), nic("b", "00:00:00:00:00:02")
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "boot_mac", "waited_s"),
+    [
+        ([ONE], [TWO], TWO.mac, 5),
+        ([ONE], [TWO], ONE.mac, 0),
+        ([ONE], [TWO], None, 0),
+        ([], [TWO], None, 5),
+        ([ONE], [], TWO.mac, 15),
+        ([], [ONE], TWO.mac, 15),
+    ],
+)
+def test_the_interface_the_machine_was_booted_from_is_waited_for_but_not_without_end(
+    first: list[NetworkInterface],
+    later: list[NetworkInterface],
+    boot_mac: str | None,
+    waited_s: float,
+) -> None:
+    machine = LateNics(first, later)
+    machine.wait_for_macs(boot_mac)
+    assert machine.now_s == waited_s
+
+
+def test_a_machine_without_network_interfaces_is_said_to_be_so_after_a_minute() -> None:
+    machine = LateNics([], [])
+    with pytest.raises(LookupFailed, match="no network interface after 60 s"):
+        machine.wait_for_macs(None)
+    assert 60 <= machine.now_s <= 61
+
+
+class KnowsOneMac(ControllerClient):
+    """A controller that knows the node by the address of :data:`TWO` alone."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    def lookup(self, macs: Sequence[str], node_uuid: str | None) -> LookupResponse:
+        self.asked.append(tuple(macs))
+        if TWO.mac not in macs:
+            raise ControllerRefused("lookup: no such node", answered=404)
+        body = {
+            "node": {"uuid": "u"},
+            "config": {"heartbeat_timeout": 300, "agent_token": "t" * 43},
+        }
+        return msgspec.convert(body, LookupResponse)
+
+
+def test_an_interface_that_appears_late_is_looked_up_as_well(tmp_path: Path) -> None:
+    machine = LateNics([ONE], [TWO])
+    client = KnowsOneMac()
+    patience = Patience(timeout_s=60, interval_s=1, uniform=high, wait=machine.wait)
+    found = look_up(
+        client,
+        lambda: order_macs(machine.nics(), TWO.mac),
+        None,
+        Identity(tmp_path / "token", ""),
+        patience,
+    )
+    assert found.node.uuid == "u"
+    assert client.asked == [(ONE.mac,), (ONE.mac,), (TWO.mac, ONE.mac)]
 
 
 def test_the_address_of_a_named_interface_is_taken_or_the_others_are_listed() -> None:
