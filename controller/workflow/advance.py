@@ -44,7 +44,7 @@ def advance(services: Services, claim: Claim) -> None:
         if isinstance(result, ControllerError):
             _fail(services, session, row, result, now)
         elif result is not None and stage is not None:
-            _store(services, session, row, stage, result, now)
+            _store(context, session, row, stage, result, now)
 
 
 def _run(context: Context, stage: Stage) -> Outcome | ControllerError:
@@ -105,7 +105,7 @@ def _power_now(context: Context) -> str:
 
 
 def _store(
-    services: Services, session: Session, row: Node, stage: Stage, outcome: Outcome, now: float
+    context: Context, session: Session, row: Node, stage: Stage, outcome: Outcome, now: float
 ) -> None:
     for column, value in outcome.columns.items():
         setattr(row, column, value)
@@ -115,14 +115,16 @@ def _store(
     record_notes(session, row, outcome.notes, now)
     if outcome.way is None:
         if outcome.due_in_s is not None:
-            times = (now + outcome.due_in_s, row.due_at, row.stage_deadline_at)
+            times = [now + outcome.due_in_s, row.due_at, row.stage_deadline_at]
+            if context.is_late:  # a deadline that was past when the stage ran has had its effect
+                times.pop()
             row.due_at = min(time for time in times if time is not None)
         return
     to = stage.ways[outcome.way]
     if to.event is not None:
         change_state(session, row, to.event, now)
     log.debug("%s: %s -> %s", row.name or row.uuid, row.stage, to.stage)
-    enter_stage(row, to.stage, services.settings, now)
+    enter_stage(row, to.stage, context.settings, now)
 
 
 def _fail(

@@ -115,6 +115,17 @@ def test_the_power_state_of_idle_nodes_is_read_again(tmp_path: Path) -> None:
         assert bmc.calls == ["power_state"]
 
 
+def test_tries_after_the_deadline_keep_their_pauses(tmp_path: Path) -> None:
+    with running_controller(tmp_path, bmc_tries=4) as controller:
+        controller.enrol("m1", "active").is_reachable = False
+        began = time.monotonic()
+        order(controller, "power on", timeout_s=0.01)
+        assert "tried 4 times" in str(controller.node("m1").last_error)
+        assert (
+            time.monotonic() - began >= 0.05 + 0.1 + 0.2 - 0.05
+        )  # the first may end at the deadline
+
+
 def test_a_verb_takes_effect_well_within_a_tenth_of_a_second(controller: RunningController) -> None:
     controller.enrol("m1", "enroll")
     time.sleep(0.5)  # every worker sleeps
