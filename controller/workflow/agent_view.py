@@ -3,11 +3,12 @@
 Source: Ironic's conductor (recorded conversations with ironic-python-agent).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from agent.protocol.lookup import MASKED_TOKEN
+from controller.store.secrets import masked
 from controller.store.tables import Node, Port
 
 _ERASURE = {
@@ -21,7 +22,6 @@ _ERASURE = {
     "agent_erase_skip_read_only": False,
 }
 """How the real agent erases; it reads these from ``driver_internal_info``."""
-_SECRET_WORDS = ("password", "token", "secret", "auth_key", "private", "credential", "configdrive")
 _PLAIN = [
     "uuid",
     "name",
@@ -70,7 +70,7 @@ def iso_time(seconds: float) -> str:
 
 def internal_info(node: Node) -> dict[str, Any]:
     """Return ``driver_internal_info`` for the agent."""
-    info = {**_ERASURE, **node.driver_internal_info}
+    info = masked({**_ERASURE, **node.driver_internal_info})
     if node.agent_secret:
         info["agent_secret_token"] = MASKED_TOKEN
     return info
@@ -93,14 +93,3 @@ def ports_for_agent(node: Node, ports: Sequence[Port]) -> list[dict[str, Any]]:
         {**{name: getattr(port, name) for name in _PORT_PLAIN}, "node_uuid": node.uuid}
         for port in ports
     ]
-
-
-def masked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace everything whose name sounds secret by ``******``."""
-    return {key: _masked(key, value) for key, value in values.items()}
-
-
-def _masked(key: str, value: Any) -> Any:
-    if any(word in key.lower() for word in _SECRET_WORDS):
-        return MASKED_TOKEN
-    return masked(value) if isinstance(value, Mapping) else value

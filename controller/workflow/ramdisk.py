@@ -25,8 +25,9 @@ from controller.settings import Settings
 from controller.states import State
 from controller.store.events import has_event_since, record_event
 from controller.store.nodes import get_node
+from controller.store.secrets import masked
 from controller.store.tables import Node, Port
-from controller.workflow.agent_view import internal_info, iso_time, masked
+from controller.workflow.agent_view import internal_info, iso_time
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""Pure functions on JSON documents: patches, masks, types."""
+"""Pure functions on JSON documents: patches, types."""

@@ -9,10 +9,10 @@ from flask import Response
 
 from agent.protocol.lookup import Heartbeat
 from controller.api.call import Call
-from controller.api.documents.masking import masked
 from controller.api.replies import empty_reply, json_reply, links
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_uuid, normal_mac
+from controller.store.secrets import masked
 from controller.workflow import inspection, ramdisk
 
 _RAMDISK_SINCE = 22

@@ -1,7 +1,7 @@
 import pytest
 
-from controller.api.documents.masking import MASK, masked, unmasked
 from controller.errors import Invalid
+from controller.store.secrets import MASK, masked, unmasked
 
 
 def test_secrets_of_every_level_are_masked_and_the_rest_stays() -> None:

@@ -8,10 +8,10 @@ from controller.errors import Invalid
 MASK = "******"
 
 _SECRET_KEY = re.compile(
-    r"passw|secret|token|credential|private_key|api_?key|auth_key|hex_kg_key|pull_secret|snmp_.*key",
+    r"passw|secret|token|credential|private_key|api_?key|auth_key|hex_kg_key|snmp_.*key|community",
     re.IGNORECASE,
 )
-_SECRET_NAMES = frozenset({"configdrive", "image_url", "community"})
+_SECRET_NAMES = frozenset({"configdrive", "image_url"})
 _URL_PASSWORD = re.compile(r"(?P<head>\w+://[^/@:\s]*):[^@/\s]+@")
 
 
