@@ -110,6 +110,8 @@ class HttpSource:
         filled = 0
         while filled < len(view):
             if self._reply is None:
+                if self._position == self.size_bytes:
+                    break  # a server answers 416 to a range that begins at the end
                 self._attempt(self._open)
                 continue
             try:

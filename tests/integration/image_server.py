@@ -115,6 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
         stale = self.headers["If-Range"] not in (None, etag)
         if asked and served.has_ranges and not stale:
             start = int(asked[1])
+            if start >= total:
+                self.send_error(416)
+                return
             end = int(asked[2]) + 1 if asked[2] else total
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{total}")

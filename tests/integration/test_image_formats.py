@@ -10,7 +10,16 @@ from agent.images.writer import StreamingImageWriter
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
-from tests.integration.disk_images import MIB, gpt_image, mbr_image, packed, qcow2, sha256
+from tests.integration.disk_images import (
+    MIB,
+    RawImage,
+    gpt_image,
+    mbr_image,
+    packed,
+    qcow2,
+    run,
+    sha256,
+)
 from tests.integration.image_server import ImageServer, image_server
 from tests.integration.loop_disk import LoopDisk, loop_disk
 
@@ -75,6 +84,20 @@ def test_a_qcow2_image_is_written_exactly(
     raw = gpt_image(tmp_path)
     write(server, disk, qcow2(raw, *options))
     assert_holds(disk, raw.content)
+
+
+@pytest.mark.parametrize("size_bytes", [MIB, 2 * MIB])
+def test_a_qcow2_image_that_ends_with_a_buffer_is_written_exactly(
+    size_bytes: int, server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    """The stream is closed behind the first buffer to read the tables; at its end there is nothing left to ask for."""
+    file = tmp_path / "sparse.raw"
+    file.write_bytes(bytes(2 * MIB) + b"data" * 1024 + bytes(40 * MIB))
+    run("sgdisk", "--clear", "-n", "1:2048:+32M", str(file))
+    content = qcow2(RawImage(file=file, content=file.read_bytes()))
+    assert len(content) < MIB
+    write(server, disk, content.ljust(size_bytes, b"\0"))
+    assert_holds(disk, file.read_bytes())
 
 
 @pytest.mark.parametrize("kind", ["gzip", "xz", "zstd"])
