@@ -9,7 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from controller.errors import Invalid
 
-_ALGORITHM_BY_LENGTH = {32: "md5", 64: "sha256", 128: "sha512"}
+_MD5_DIGITS = 32
+_HEX_DIGITS = frozenset({_MD5_DIGITS, 64, 128})
+"""Lengths of md5, sha256 and sha512 sums; md5 only beside a better one, as image services give both."""
 _EXAMPLE = (
     "image_source=http://server/image.qcow2 image_os_hash_algo=sha256 image_os_hash_value=<hex>"
 )
@@ -92,9 +94,16 @@ def _check_checksum(instance_info: Mapping[str, Any]) -> None:
     for key, text in (("image_checksum", checksum), ("image_os_hash_value", value)):
         if text and not _is_url(text) and not _is_hex(str(text)):
             raise Invalid(
-                f"instance_info.{key} {str(text)!r} is neither a hexadecimal md5, sha256 or sha512 sum "
+                f"instance_info.{key} {str(text)!r} is neither a hexadecimal sha256 or sha512 sum "
                 "nor an http(s) URL"
             )
+    used = str(value or checksum)
+    is_md5 = len(used) == _MD5_DIGITS and _is_hex(used)
+    if is_md5 or str(algorithm).lower() == "md5":
+        raise Invalid(
+            "instance_info has only an MD5 sum of the image, which the agent refuses because it does not "
+            f"protect against forgery; use sha256 or sha512, e.g. {_EXAMPLE}"
+        )
 
 
 def _is_url(value: Any) -> bool:
@@ -103,4 +112,4 @@ def _is_url(value: Any) -> bool:
 
 
 def _is_hex(text: str) -> bool:
-    return len(text) in _ALGORITHM_BY_LENGTH and not set(text.lower()) - set("0123456789abcdef")
+    return len(text) in _HEX_DIGITS and not set(text.lower()) - set("0123456789abcdef")

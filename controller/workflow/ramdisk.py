@@ -187,7 +187,7 @@ def _lookup_response(node: Node, token: str | None, settings: Settings) -> Looku
             heartbeat_timeout=settings.heartbeat_timeout_s,
             agent_token=token,
             agent_token_required=True,
-            agent_md5_checksum_enable=True,
+            agent_md5_checksum_enable=False,
             permitted_image_formats=["raw", "gpt", "qcow2", "iso"],
             tls_min_version="1.2",
             metrics={

@@ -51,6 +51,7 @@ def test_the_token_is_given_once_a_boot(waiting: RunningController) -> None:
     first = look_up(waiting, MAC)
     assert len(first.config.agent_token) >= 32
     assert first.config.heartbeat_timeout == 300
+    assert first.config.agent_md5_checksum_enable is False
     assert first.node.uuid == waiting.node("m1").uuid
     assert look_up(waiting, MAC).config.agent_token == "******"
     assert look_up(waiting, MAC, give_token=False).config.agent_token is None

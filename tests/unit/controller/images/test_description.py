@@ -5,6 +5,7 @@ import pytest
 from controller.errors import Invalid
 from controller.images.description import check_description, image_info, shown_url
 
+MD5 = "ab" * 16
 SHA256 = "ab" * 32
 GOOD: dict[str, Any] = {
     "image_source": "http://server/images/my%20disk.qcow2?x=1",
@@ -25,6 +26,12 @@ GOOD: dict[str, Any] = {
         ({"image_os_hash_algo": None, "image_os_hash_value": None}, "no checksum"),
         ({"image_os_hash_value": "xyz"}, "neither a hexadecimal"),
         ({"image_checksum": "12345"}, "neither a hexadecimal"),
+        ({"image_os_hash_algo": "md5", "image_os_hash_value": MD5}, "use sha256 or sha512"),
+        ({"image_os_hash_algo": "MD5", "image_os_hash_value": "http://s/MD5SUMS"}, "only an MD5"),
+        (
+            {"image_os_hash_algo": None, "image_os_hash_value": None, "image_checksum": MD5},
+            "only an MD5",
+        ),
     ],
 )
 def test_what_is_missing_is_named(changes: dict[str, Any], words: str) -> None:
@@ -35,7 +42,14 @@ def test_what_is_missing_is_named(changes: dict[str, Any], words: str) -> None:
 def test_a_checksum_may_be_a_url_or_the_only_one() -> None:
     check_description(GOOD)
     check_description({**GOOD, "image_os_hash_value": "https://server/SHA256SUMS"})
+    check_description(
+        {**GOOD, "image_os_hash_value": "https://images.test/x/SHA256SUMS"}
+    )  # 32 characters
     check_description({"image_source": "http://s/i", "image_checksum": SHA256})
+
+
+def test_an_md5_sum_beside_a_better_one_does_no_harm() -> None:
+    check_description({**GOOD, "image_checksum": MD5})
 
 
 def test_the_image_is_described_as_the_agent_expects() -> None:
