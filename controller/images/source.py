@@ -8,11 +8,13 @@ from controller.images.description import shown_url
 _TIMEOUT_S = 10.0
 _MOST_REDIRECTS = 4
 _TELLS_NOTHING = {
+    requests.codes.unauthorized,
+    requests.codes.forbidden,
     requests.codes.method_not_allowed,
     requests.codes.request_timeout,
     requests.codes.too_many_requests,
 }
-"""4xx answers to HEAD that do not say that GET will fail."""
+"""4xx answers to HEAD that do not say that GET will fail; URLs that are signed for GET answer 401 or 403."""
 
 
 def check_reachable(url: str) -> str | None:
