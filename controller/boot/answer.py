@@ -14,6 +14,7 @@ _FILE_TRIES = 5
 _ASK_AGAIN_S = 30
 _LONGEST_PAUSE_S = 30
 _UNSAFE = re.compile(r"[^\x20-\x7e]+")
+_OPERATOR = re.compile(r"([|&])\1+")
 
 
 class Platform(StrEnum):
@@ -232,9 +233,13 @@ def _local_boot(platform: Platform) -> tuple[str, ...]:
 
 
 def _say(text: str) -> str:
-    """Return ``text`` without anything that iPXE's script language would act on."""
-    plain = _UNSAFE.sub(" ", text)
-    return plain.replace("||", "|").replace("&&", "&").replace("${", "$ {").strip()
+    """Return ``text`` without anything that iPXE's script language would act on.
+
+    That is what its ``src/core/exec.c`` looks for: settings, and among the words ``||``, ``&&``, ``;`` and comments.
+    """
+    plain = _OPERATOR.sub(r"\1", _UNSAFE.sub(" ", text)).replace("${", "$ {")
+    words = (word.lstrip("#") for word in plain.split())
+    return " ".join(word for word in words if word not in ("", ";"))
 
 
 def _lines(*lines: str) -> str:

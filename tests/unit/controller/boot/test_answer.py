@@ -109,6 +109,32 @@ def test_a_node_whose_ramdisk_is_missing_says_why_on_the_screen_and_asks_again()
     assert "goto again_now" in text
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("a || b", "a | b"),
+        ("a ||| b", "a | b"),
+        ("a |||| b", "a | b"),
+        ("a &&& b", "a & b"),
+        ("a &&&&& b", "a & b"),
+        ("a ; b", "a b"),
+        ("a #; b", "a b"),
+        ("a #|| b", "a | b"),
+        ("a ## b", "a b"),
+        ("a $${b}", "a $$ {b}"),
+        ("a\n;\nb", "a b"),
+        ("a=1;2#3|4&5", "a=1;2#3|4&5"),
+    ],
+)
+def test_neither_a_name_nor_kernel_arguments_can_hold_what_ipxe_acts_on(
+    given: str, shown: str
+) -> None:
+    ramdisk = replace(RAMDISK, append_params=given)
+    text = answer(replace(NODE, name=given, ramdisk=ramdisk))
+    assert f"echo Ingot: node {shown} (u-1)\n" in text
+    assert f" troubleshoot=0 text {shown} ipa-api-url={BASE_URL} " in text
+
+
 def test_what_a_node_is_called_cannot_add_commands_to_the_script() -> None:
     evil = replace(NODE, ramdisk=None, provision_state="x\nsanboot || shell ${net0/mac} && reboot")
     lines = answer(evil).splitlines()
