@@ -351,7 +351,7 @@ def test_a_disk_that_fails_in_the_middle_is_named_with_the_place(
     try:
         with loop_disk(place, DISK_BYTES, noise=False) as disk:
             with pytest.raises(
-                DiskError, match=rf"{disk.path}: \w+ at byte \d+|{disk.path}: flush"
+                DiskError, match=rf"{disk.path}: [\w ]+ at byte \d+|{disk.path}: flush"
             ):
                 write(disk.device(), described(raw.content, url))
             assert disk.read(0, MIB) == bytes(MIB)
