@@ -109,6 +109,7 @@ def heartbeat(services: Services, ident: str, beat: Heartbeat) -> None:
         node = get_node(session, ident, for_update=True)
         problem = _problem(node, beat, services.settings)
         if problem:
+            log.warning("%s: heartbeat with callback_url %.100r", node.uuid, beat.callback_url)
             refuse(services, session, node, f"heartbeat refused: {problem}")
         elif node.provision_state in _MAY_HEARTBEAT:
             _take(services, session, node, beat)
@@ -211,25 +212,28 @@ def _lookup_response(node: Node, token: str | None, settings: Settings) -> Looku
 
 
 def _problem(node: Node, beat: Heartbeat, settings: Settings) -> str | None:
-    """Return why a heartbeat is refused, in the order of Ironic's checks."""
+    """Return why a heartbeat is refused, in the order of Ironic's checks.
+
+    The words are ours alone: what a stranger sends must neither fill the history nor make every refusal a new one.
+    """
     scheme = urlsplit(beat.callback_url).scheme
     known_url = node.driver_internal_info.get("agent_url")
     checks = (
-        (scheme not in {"http", "https"}, f"callback_url {beat.callback_url!r} is no http(s) URL"),
+        (scheme not in {"http", "https"}, "callback_url is no http(s) URL"),
         (
             known_url is not None and known_url != beat.callback_url,
-            f"callback_url {beat.callback_url!r} is not the one of this boot's first heartbeat",
+            "callback_url is not the one of this boot's first heartbeat",
         ),
         (not beat.agent_token, "agent_token is required for heartbeats"),
         (
             beat.agent_status not in {None, "start", "end", "error"},
-            f"agent_status {beat.agent_status!r} is none of start, end, error",
+            "agent_status is none of start, end, error",
         ),
         (not beat.agent_version, "agent_version is missing"),
         (not _is_token(node, beat), "Invalid or missing agent token received."),
         (
             settings.agent_require_tls and scheme != "https",
-            f"TLS is required by configuration (agent_require_tls), but {beat.callback_url!r} is not https",
+            "TLS is required by configuration (agent_require_tls), but callback_url is not https",
         ),
         (not _is_certificate(beat.agent_verify_ca), "agent_verify_ca is no PEM certificate"),
     )

@@ -104,6 +104,23 @@ def test_malformed_heartbeats_are_refused(waiting: RunningController) -> None:
     assert "none of" in refused(waiting, "m1", beat(token, agent_status="odd"))
 
 
+def test_many_different_refused_heartbeats_leave_one_event_for_each_reason(
+    waiting: RunningController,
+) -> None:
+    token = look_up(waiting, MAC).config.agent_token
+    ramdisk.heartbeat(waiting.services, "m1", beat(token))
+    for number in range(5):
+        refused(waiting, "m1", beat("x", f"ftp://stranger{number}"))
+        refused(waiting, "m1", beat("x", f"http://stranger{number}:9999"))
+        refused(waiting, "m1", beat("x", agent_status=f"stranger{number}"))
+    texts = [event.message for event in waiting.events("m1", "agent")]
+    assert sorted(text for text in texts if "refused" in text) == [
+        "heartbeat refused: agent_status is none of start, end, error",
+        "heartbeat refused: callback_url is no http(s) URL",
+        "heartbeat refused: callback_url is not the one of this boot's first heartbeat",
+    ]
+
+
 def test_tls_is_demanded_unless_the_settings_say_otherwise(tmp_path: Path) -> None:
     with running_controller(tmp_path, agent_require_tls=True) as controller:
         bmc = controller.enrol("m1", "manageable")
