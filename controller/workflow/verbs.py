@@ -102,6 +102,7 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
     """
     event = _event(request.target)
     _check_arguments(request, event)
+    ident, config_drive = _config_drive(services, ident, request, event)
     with _free_node(services, ident) as (session, node):
         if is_busy(node.stage) and str(node.stage).startswith("power."):
             raise _locked(node)
@@ -111,7 +112,7 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
         _check_node(services, node, event, before, running)
         wishes: dict[str, Any] = {}
         if event in {Event.DEPLOY, Event.REBUILD}:
-            _take_config_drive(node, request.configdrive)
+            node.config_drive = config_drive or node.config_drive
             wishes = {"wishes": request.deploy_steps} if request.deploy_steps else {}
         node.last_error = "Aborted by request" if event is Event.ABORT else None
         node.target_power_state = None
@@ -218,10 +219,23 @@ def _check_node(
         driver_of(services, node).validate(dict(node.driver_info))
 
 
-def _take_config_drive(node: Node, requested: str | dict[str, Any] | None) -> None:
-    value = requested if requested is not None else node.instance_info.get("configdrive")
-    if value is not None:
-        node.config_drive = build_config_drive(value, node_uuid=node.uuid, node_name=node.name)
+def _config_drive(
+    services: Services, ident: str, request: ProvisionRequest, event: Event
+) -> tuple[str, str | None]:
+    """Return the node's UUID and its new config drive, if there is one.
+
+    Making it runs a program, which must not hold up everybody else's writes: it is made outside of a transaction.
+    """
+    if event not in {Event.DEPLOY, Event.REBUILD}:
+        return ident, None
+    with services.store.read() as session:
+        node = get_node(session, ident)
+    value = request.configdrive
+    if value is None:
+        value = node.instance_info.get("configdrive")
+    if value is None:
+        return node.uuid, None
+    return node.uuid, build_config_drive(value, node_uuid=node.uuid, node_name=node.name)
 
 
 @contextmanager

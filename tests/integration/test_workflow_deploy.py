@@ -1,5 +1,7 @@
 import base64
 import gzip
+import os
+import shutil
 import subprocess
 import threading
 import time
@@ -105,6 +107,31 @@ def test_a_config_drive_from_a_dictionary_reaches_the_agent(controller: RunningC
     assert b"config-2" in iso[32768:34816]
     assert b'"hostname": "web1"' in iso
     assert b"#cloud-config" in iso
+
+
+def test_others_can_write_while_a_config_drive_is_made(
+    controller: RunningController, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "genisoimage"
+    program.parent.mkdir()
+    wait = f"touch {tmp_path}/begun; until [ -e {tmp_path}/go ]; do sleep 0.05; done"
+    program.write_text(f'#!/bin/sh\n{wait}\nexec {shutil.which("genisoimage")} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    controller.enrol("m1", instance_info=IMAGE)
+    drive = {"configdrive": {"user_data": "#cloud-config"}}
+    asking = threading.Thread(target=controller.ask, args=("m1", "active"), kwargs=drive)
+    asking.start()
+    try:
+        wait_until((tmp_path / "begun").exists, 5, "genisoimage")
+        began = time.monotonic()
+        controller.enrol("m2")
+        assert time.monotonic() - began < 1
+        assert controller.node("m1").provision_state == "available"
+    finally:
+        (tmp_path / "go").touch()
+        asking.join()
+    assert controller.wait_for("m1", "active").config_drive
 
 
 def test_uefi_machines_get_their_boot_entry(tmp_path: Path) -> None:
