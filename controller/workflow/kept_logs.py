@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def keep_logs(settings: Settings, node_uuid: str, title: str, logs: object, at: 
     folder.mkdir(parents=True, exist_ok=True)
     moment = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"{moment}-{title.replace(' ', '-')}.tar.gz"
-    path.write_bytes(content)
-    path.chmod(0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with os.fdopen(os.open(path, flags, mode=0o600), "wb") as file:
+        file.write(content)
     return path
