@@ -12,6 +12,7 @@ from agent.system.sysfs import SysRoot
 
 _COLUMNS = "NAME,KNAME,TYPE,SIZE,ROTA,RO,RM,MODEL,VENDOR,SERIAL,WWN,HCTL,TRAN,LOG-SEC,PHY-SEC"
 _TIMEOUT_S = 30
+_SETTLE_S = 60
 _IGNORED_NAMES = ("fd", "ram", "zram", "sr", "nbd")
 _WHOLE_DISK_TYPES = ("disk", "mpath")
 
@@ -28,7 +29,14 @@ class LsblkDiskLister:
         self._sys_root = sys_root
 
     def list_disks(self) -> tuple[BlockDevice, ...]:
-        """See :class:`agent.hardware.capabilities.DiskLister`."""
+        """See :class:`agent.hardware.capabilities.DiskLister`.
+
+        Waits until udev has handled every device found so far: the agent may be asked while controllers still answer,
+        and a disk that is missed is a disk that is not erased, or the wrong one that is written.
+        """
+        self._runner.run(
+            "udevadm", "settle", f"--timeout={_SETTLE_S}", timeout_s=2 * _SETTLE_S, ok=(0, 1)
+        )
         out = self._runner.run(
             "lsblk", "--json", "--bytes", "--nodeps", "--output", _COLUMNS, timeout_s=_TIMEOUT_S
         )

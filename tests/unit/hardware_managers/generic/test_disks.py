@@ -4,7 +4,8 @@ import pytest
 
 from agent.errors import AgentError
 from agent.system.sysfs import SysRoot
-from hardware_managers.generic.disks import parse_lsblk
+from hardware_managers.generic.disks import _COLUMNS, LsblkDiskLister, parse_lsblk
+from tests.unit.fakes import FakeRunner
 
 SAMPLE = Path(__file__).parents[3] / "data/lsblk/virtual-server.json"
 UDEV = {
@@ -54,3 +55,10 @@ def test_sector_sizes_and_rotation_come_from_the_kernel(tmp_path: Path) -> None:
 def test_output_that_is_not_lsblks_is_an_error_that_shows_it(text: str, tmp_path: Path) -> None:
     with pytest.raises(AgentError, match="lsblk: output not understood"):
         parse_lsblk(text, lambda _: {}, SysRoot(tmp_path))
+
+
+def test_disks_are_listed_only_when_udev_has_handled_all_it_found(tmp_path: Path) -> None:
+    lsblk = f"lsblk --json --bytes --nodeps --output {_COLUMNS}"
+    runner = FakeRunner({"udevadm settle --timeout=60": "", lsblk: SAMPLE.read_text()})
+    assert len(LsblkDiskLister(runner, lambda _: {}, SysRoot(tmp_path)).list_disks()) == 3
+    assert runner.lines == ["udevadm settle --timeout=60", lsblk]
