@@ -37,10 +37,10 @@ def claim_due(store: Store, owner: str, *, lease_s: float) -> Claim | None:
         owner: Name of this controller.
         lease_s: How long the claim lasts; longer than any stage may take.
     """
-    now = store.clock()
-    is_due = and_(Node.claim_owner.is_(None), Node.due_at <= now)
-    is_abandoned = Node.claim_expires_at <= now
     with store.edit() as session:
+        now = store.clock()  # not before SQLite's lock is there: what was made due meanwhile counts
+        is_due = and_(Node.claim_owner.is_(None), Node.due_at <= now)
+        is_abandoned = Node.claim_expires_at <= now
         node = _first(session, is_due, Node.due_at)
         node = node or _first(session, is_abandoned, Node.claim_expires_at)
         if node is None:

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import delete, update
 
-from controller.store.claims import claim_due, held, let_go, next_due_at, release_all
+from controller.store.claims import Claim, claim_due, held, let_go, next_due_at, release_all
 from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.tables import Base, Node
@@ -126,6 +126,21 @@ def test_the_end_of_a_claim_keeps_what_others_asked_for_meanwhile(store: Store) 
         assert row
         let_go(row, due_at=100.0)
     assert next_due_at(store) == 5.0
+
+
+def test_a_node_made_due_while_the_claim_waited_for_the_lock_is_claimed(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/claims.sqlite")
+    migrate(store)
+    add_nodes(store, 1, due_at=None)
+    claimed: list[Claim | None] = []
+    claimer = threading.Thread(target=lambda: claimed.append(claim_due(store, "a", lease_s=60.0)))
+    with store.edit() as session:  # a heartbeat that has the lock
+        claimer.start()
+        time.sleep(0.3)
+        session.execute(update(Node).values(due_at=time.time()))
+    claimer.join(30)
+    store.close()
+    assert claimed[0] is not None
 
 
 def test_a_restarted_controller_frees_its_own_claims_only(store: Store) -> None:
