@@ -13,8 +13,9 @@ import pytest
 
 from agent.errors import DiskError, DiskInUse, ImageDownloadError, ImageError, NotFound
 from agent.hardware.devices import BlockDevice
+from agent.images.preparation import WriterSettings
 from agent.images.source import RetryPolicy
-from agent.images.writer import StreamingImageWriter, WriterSettings
+from agent.images.writer import StreamingImageWriter
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
