@@ -68,15 +68,6 @@ def test_power_and_boot_device_do_what_they_say(driver: Driver, bmcs: PlainBmcs)
     assert bmc.power_state(timeout_s=10) is PowerState.OFF
 
 
-def test_there_is_no_waiting_between_commands(driver: Driver, bmcs: PlainBmcs) -> None:
-    bmc = driver.connect(bmcs.info())
-    bmc.power_state(timeout_s=10)
-    started = time.monotonic()
-    for _ in range(10):
-        bmc.power_state(timeout_s=10)
-    assert time.monotonic() - started < 2
-
-
 def test_a_wrong_password_is_said_at_once_and_the_right_one_works_after_it(
     driver: Driver, bmcs: PlainBmcs
 ) -> None:

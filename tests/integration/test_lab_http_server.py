@@ -133,12 +133,8 @@ def test_the_length_can_be_a_lie(server: HttpServer, delta: int) -> None:
         assert answer.headers["Content-Length"] == str(len(_BODY) + delta)
 
 
-def test_a_big_file_is_served_fast_enough_not_to_be_what_is_measured(
-    server: HttpServer, tmp_path: Path
-) -> None:
+def test_a_big_file_is_served_whole(server: HttpServer, tmp_path: Path) -> None:
     file = tmp_path / "big"
     with file.open("wb") as big:
         big.truncate(256 << 20)
-    started_s = time.monotonic()
     assert len(get(server.publish("big", file)).content) == 256 << 20
-    assert time.monotonic() - started_s < 10
