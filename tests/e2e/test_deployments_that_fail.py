@@ -78,7 +78,7 @@ def site() -> Iterator[Site]:
     logs = BUILD / "test-results/deployments-that-fail"
     logs.mkdir(parents=True, exist_ok=True)
     with Lab(workdir=logs) as lab:
-        controller = lab.controller(settings={**ramdisk_settings(), "agent_silence_timeout_s": 20})
+        controller = lab.controller(settings={**ramdisk_settings(), "agent_silence_timeout_s": 60})
         key = make_key(lab.scratch)
         machine = lab.machine(
             name="m1", memory_mib=1024, disks=(Disk(size_bytes=8 << 30, serial="ROOT1"),)
