@@ -4,10 +4,12 @@ It turns the tables into two lists of extents and does nothing else: it opens no
 checks every number against the size of the file before it uses it. An image from a stranger may be malicious.
 """
 
+import bisect
+import heapq
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -24,6 +26,8 @@ _READ_BYTES = 1 << 20
 _OFFSET_MASK = 0x00FF_FFFF_FFFF_FE00
 _COMPRESSED = 1 << 62
 _ZERO = 1
+_SECTOR_BYTES = 512
+"""Compressed clusters are measured in these, and begin anywhere in one."""
 _DIRTY, _CORRUPT, _DATA_FILE, _COMPRESSION, _EXTENDED_L2 = 1, 2, 4, 8, 16
 
 ReadAt = Callable[[int, int], bytes]
@@ -126,12 +130,19 @@ class Map:
         if disk_byte > self._covered_to:
             self._gaps.extend((self._covered_to, disk_byte))
 
-    def close(self) -> None:
-        """Order the extents by their place in the file; nothing may be added afterwards."""
+    def close(self, tables: Iterable[tuple[int, int]]) -> None:
+        """Order the extents by their place in the file; nothing may be added afterwards.
+
+        Args:
+            tables: (start byte, size in bytes) of the header and the tables.
+
+        Raises:
+            ImageError: Something overlaps.
+        """
         self._skip_to(self.header.virtual_bytes)
         self.plain.sort()
         self.compressed.sort()
-        _require_disjoint(self.plain)
+        _require_disjoint(self.plain, self.compressed, tables)
 
     def gaps(self) -> Iterator[tuple[int, int]]:
         """Yield (start byte, end byte) of what no extent covers, in order."""
@@ -188,9 +199,11 @@ def _check_features(incompatible: int) -> None:
         raise ImageError("qcow2: keeps its data in another file; join them: qemu-img convert")
     if incompatible & _CORRUPT:
         raise ImageError("qcow2: marked as corrupt; repair it: qemu-img check -r all")
+    if incompatible & _DIRTY:
+        raise ImageError("qcow2: was not closed properly; repair it: qemu-img check -r all")
     if incompatible & _EXTENDED_L2:
         raise ImageError("qcow2: extended L2 entries; rewrite it: qemu-img convert -O qcow2")
-    if unknown := incompatible & ~(_DIRTY | _COMPRESSION):
+    if unknown := incompatible & ~_COMPRESSION:
         raise ImageError(f"qcow2: unknown features {unknown:#x}; rewrite it: qemu-img convert")
 
 
@@ -245,7 +258,8 @@ def read_map(header: Header, read: ReadAt) -> Map:
     disk_bytes_of_table = header.cluster_bytes * header.cluster_bytes // 8
     for index, table in _read_tables(header, tables, read):
         _add_table(image, index * disk_bytes_of_table, _entries(table))
-    image.close()
+    header_and_l1 = ((0, _HEADER_BYTES), (header.l1_start_byte, header.l1_needed * 8))
+    image.close([*header_and_l1, *((at, header.cluster_bytes) for at, _ in tables)])
     return image
 
 
@@ -289,7 +303,7 @@ def _add_table(image: Map, disk_byte: int, entries: "array[int]") -> None:
             start = entry & ((1 << shift) - 1)
             sectors = ((entry & (_COMPRESSED - 1)) >> shift) + 1
             _require_inside(header, start, 1, "compressed cluster")
-            size = min(sectors * 512 - start % 512, header.file_bytes - start)
+            size = min(sectors * _SECTOR_BYTES - start % _SECTOR_BYTES, header.file_bytes - start)
             image.add(start, disk_byte, size, is_compressed=True)
         elif (start := entry & _OFFSET_MASK) and not entry & _ZERO:
             if start % step:
@@ -300,12 +314,29 @@ def _add_table(image: Map, disk_byte: int, entries: "array[int]") -> None:
         disk_byte += step
 
 
-def _require_disjoint(plain: Extents) -> None:
+def _require_disjoint(
+    plain: Extents, compressed: Extents, tables: Iterable[tuple[int, int]]
+) -> None:
+    """Refuse a file in which anything lies in two places at once; compressed clusters may share a sector."""
     end_byte = 0
-    for start_byte, _, size_bytes in plain:
+    merged = heapq.merge(sorted(tables), zip(plain.file_bytes_at, plain.sizes, strict=True))
+    for start_byte, size_bytes in merged:
         if start_byte < end_byte:
-            raise ImageError(
-                f"qcow2: the cluster at byte {start_byte} is used twice;"
-                " rewrite the image with qemu-img convert"
-            )
+            raise _used_twice(start_byte)
         end_byte = start_byte + size_bytes
+        before = bisect.bisect_left(compressed.file_bytes_at, end_byte) - 1
+        if before >= 0:
+            packed_from = compressed.file_bytes_at[before]
+            if packed_from + compressed.sizes[before] > start_byte:
+                raise _used_twice(packed_from)
+    end_byte = 0
+    for start_byte, size_bytes in zip(compressed.file_bytes_at, compressed.sizes, strict=True):
+        if start_byte <= end_byte - _SECTOR_BYTES:
+            raise _used_twice(start_byte)
+        end_byte = start_byte + size_bytes
+
+
+def _used_twice(start_byte: int) -> ImageError:
+    return ImageError(
+        f"qcow2: what lies at byte {start_byte} is used twice; rewrite the image with qemu-img convert"
+    )

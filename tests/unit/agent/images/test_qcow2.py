@@ -45,6 +45,11 @@ def image(entries: list[int], clusters: int = 16, **changes: int) -> bytes:
     return (header(**changes) + l1 + l2).ljust(clusters * CLUSTER, b"\1")
 
 
+def packed_at(at: int, sectors: int = 0) -> int:
+    """Return the entry of a compressed cluster at byte ``at`` that goes on for ``sectors`` behind its first."""
+    return 1 << 62 | sectors << (62 - (12 - 8)) | at
+
+
 def read_map(file: bytes) -> qcow2.Map:
     def read(start: int, size: int) -> bytes:
         assert start >= 0
@@ -71,6 +76,14 @@ def test_compressed_clusters_end_on_a_sector() -> None:
     assert list(found.compressed) == [(3 * CLUSTER + 100, 0, 3 * 512 - 100)]
 
 
+def test_compressed_clusters_may_share_a_sector() -> None:
+    entries = [packed_at(3 * CLUSTER, 1), packed_at(3 * CLUSTER + 700), 4 * CLUSTER]
+    assert [at for at, _, _ in read_map(image(entries)).compressed] == [
+        3 * CLUSTER,
+        3 * CLUSTER + 700,
+    ]
+
+
 def test_the_last_cluster_is_cut_at_the_disks_end() -> None:
     found = read_map(image([0, 3 * CLUSTER], virtual=CLUSTER + 512))
     assert list(found.plain) == [(3 * CLUSTER, CLUSTER, 512)]
@@ -85,6 +98,7 @@ def test_the_last_cluster_is_cut_at_the_disks_end() -> None:
         ({"crypt": 2}, "encrypted"),
         ({"incompatible": 4}, "another file"),
         ({"incompatible": 2}, "corrupt"),
+        ({"incompatible": 1}, "not closed properly; repair it: qemu-img check"),
         ({"incompatible": 16}, "extended L2"),
         ({"incompatible": 1 << 40}, "unknown features"),
         ({"incompatible": 8, "header_bytes": 104}, "names no compression type"),
@@ -110,6 +124,14 @@ def test_a_header_that_cannot_be_trusted_is_refused(changes: dict[str, int], rea
         ([3 * CLUSTER + 512], "not aligned"),
         ([3 * CLUSTER, 0, 3 * CLUSTER], "used twice"),
         ([1 << 62 | 200 * CLUSTER], "beyond the file's end"),
+        ([0, 2 * CLUSTER], "used twice"),
+        ([CLUSTER], "used twice"),
+        ([packed_at(0)], "used twice"),
+        ([packed_at(CLUSTER + 7)], "used twice"),
+        ([packed_at(3 * CLUSTER + 600), 3 * CLUSTER], "used twice"),
+        ([3 * CLUSTER, packed_at(3 * CLUSTER - 200, sectors=1)], "used twice"),
+        ([packed_at(3 * CLUSTER), packed_at(3 * CLUSTER)], "used twice"),
+        ([packed_at(3 * CLUSTER, sectors=3), packed_at(3 * CLUSTER + 700)], "used twice"),
     ],
 )
 def test_a_table_that_cannot_be_right_is_refused(entries: list[int], reason: str) -> None:
