@@ -31,6 +31,8 @@ _FALLOC_PUNCH_HOLE_KEEP_SIZE = 0x03
 _LOOP_MAJOR = 7
 _ZERO_STEP_BYTES = 256 * MIB
 """Zeros are ordered in steps of this many bytes, so that a slow drive can be watched."""
+PLAIN_ZERO_BYTES = 128 << 10
+"""Fewer zeros than this are written: that is cheaper than the command that orders them."""
 _REREAD_TRIES = 20
 _REREAD_PAUSE_S = 0.1
 
@@ -157,7 +159,7 @@ class OpenDisk:
             end_byte: One past the last byte, on a sector.
             watch: Called with the number of bytes of each finished piece.
         """
-        if end_byte - start_byte < MIB:  # a plain write is cheaper than a command
+        if end_byte - start_byte < PLAIN_ZERO_BYTES:
             self.write(memoryview(self._zeros)[: end_byte - start_byte], start_byte)
             watch(end_byte - start_byte)
             return

@@ -1,18 +1,20 @@
 """Decompression of a stream into buffers, with bounded memory whatever the stream claims."""
 
+import bz2
 import lzma
-import zlib
 from collections.abc import Callable
 from typing import Protocol
 
 from agent.errors import ImageError
-from agent.images.buffers import BUFFER_BYTES, Buffer, BufferPool
+from agent.images import xz_format
 from agent.images.formats import ImageFormat
+from agent.images.inflate import GZIP_ERRORS, OneStream, gzip_member
 from agent.images.zstd import ZstdDecoder
 
-_XZ_MEMORY_BYTES = 256 << 20
-_FEED_BYTES = 1 << 17
-"""zlib copies what it did not consume; small helpings keep that cheap."""
+XZ_MEMORY_BYTES = 256 << 20
+"""The largest dictionary of ``xz -9`` takes a quarter of it."""
+HELPING_BYTES = 1 << 16
+"""The decompressors copy what they did not consume; small helpings keep that cheap."""
 
 
 class Decoder(Protocol):
@@ -25,65 +27,64 @@ class Decoder(Protocol):
         """Tell whether the input ended where a stream ends."""
 
 
-class GzipDecoder:
-    """gzip, RFC 1952, several members allowed."""
+class StreamsDecoder:
+    """Streams behind each other, with zeros between them or without."""
 
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(31)
-        self._is_fresh = True
+    def __init__(
+        self,
+        name: str,
+        magic: bytes,
+        make: Callable[[], OneStream],
+        errors: tuple[type[Exception], ...],
+    ) -> None:
+        """Begin.
 
-    def step(self, source: memoryview, target: memoryview) -> tuple[int, int]:
-        """See :class:`Decoder`."""
-        if self._member.eof:
-            padding = _zeros(source)
-            if padding or not len(source):
-                return padding, 0
-            self._member = zlib.decompressobj(31)
-        feed = source[:_FEED_BYTES]
-        try:
-            piece = self._member.decompress(feed, len(target))
-        except zlib.error as error:
-            raise ImageError(f"gzip: the compressed data is damaged: {error}") from error
-        target[: len(piece)] = piece
-        rest = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-        self._is_fresh = self._is_fresh and not len(source)
-        return len(feed) - len(rest), len(piece)
-
-    def is_complete(self) -> bool:
-        """See :class:`Decoder`."""
-        return self._is_fresh or self._member.eof
-
-
-class XzDecoder:
-    """xz, several streams and padding allowed."""
-
-    def __init__(self) -> None:
-        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
+        Args:
+            name: Of the format, for messages.
+            magic: How a stream begins.
+            make: Makes a decompressor for one stream.
+            errors: What it raises for damaged data.
+        """
+        self._name = name
+        self._magic = magic
+        self._make = make
+        self._errors = errors
+        self._stream = make()
         self._rest = b""  # what the last stream had swallowed of the next one
 
     def step(self, source: memoryview, target: memoryview) -> tuple[int, int]:
         """See :class:`Decoder`."""
-        if self._stream.eof and not self._rest:
-            padding = _zeros(source)
-            if padding or not len(source):
-                return padding, 0
-        feed: bytes | memoryview = b""
-        consumed = 0
-        if self._stream.eof:
-            self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
-            feed, self._rest = self._rest, b""
-        if self._stream.needs_input and not feed:
-            feed, consumed = source, len(source)
+        while True:
+            if self._stream.eof:
+                if not self._rest:
+                    padding = _zeros(source)
+                    if padding or not len(source):
+                        return padding, 0
+                self._check_magic(self._rest or source)
+                self._stream = self._make()
+            feed: bytes | memoryview = self._rest
+            consumed, self._rest = 0, b""
+            if not feed and self._stream.needs_input:
+                feed = source[:HELPING_BYTES]
+                consumed = len(feed)
+            elif not feed:
+                feed = b""
+            piece = self._decompress(feed, len(target))
+            target[: len(piece)] = piece
+            if self._stream.eof:
+                self._rest = self._stream.unused_data.lstrip(b"\0")
+            if consumed or piece or not self._stream.eof:
+                return consumed, len(piece)
+
+    def _check_magic(self, start: bytes | memoryview) -> None:
+        if not self._magic.startswith(bytes(start[: len(self._magic)])):
+            raise ImageError(f"{self._name}: something else follows the compressed data")
+
+    def _decompress(self, feed: bytes | memoryview, room_bytes: int) -> bytes:
         try:
-            piece = self._stream.decompress(feed, len(target))
-        except lzma.LZMAError as error:
-            raise ImageError(f"xz: the compressed data cannot be read: {error}") from error
-        target[: len(piece)] = piece
-        if self._stream.eof:
-            self._rest = self._stream.unused_data.lstrip(b"\x00")
-            if not piece and not consumed:
-                return self.step(source, target)
-        return consumed, len(piece)
+            return self._stream.decompress(feed, room_bytes)
+        except self._errors as error:
+            raise ImageError(f"{self._name}: the compressed data is damaged: {error}") from error
 
     def is_complete(self) -> bool:
         """See :class:`Decoder`."""
@@ -105,67 +106,25 @@ class ZstdStreamDecoder:
         return self._decoder.at_frame_end
 
 
+def xz_stream() -> lzma.LZMADecompressor:
+    """Return a decompressor for one xz stream with bounded memory."""
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
+
+
 def decoder_for(found: ImageFormat) -> Decoder:
     """Return a decoder for a compressed format."""
     makers: dict[ImageFormat, Callable[[], Decoder]] = {
-        ImageFormat.GZIP: GzipDecoder,
-        ImageFormat.XZ: XzDecoder,
+        ImageFormat.GZIP: lambda: StreamsDecoder("gzip", b"\x1f\x8b", gzip_member, GZIP_ERRORS),
+        ImageFormat.XZ: lambda: StreamsDecoder("xz", xz_format.MAGIC, xz_stream, (lzma.LZMAError,)),
+        ImageFormat.BZIP2: lambda: StreamsDecoder("bzip2", b"BZh", bz2.BZ2Decompressor, (OSError,)),
         ImageFormat.ZSTD: ZstdStreamDecoder,
     }
     return makers[found]()
 
 
 def _zeros(source: memoryview) -> int:
-    """Return how many zero bytes ``source`` begins with."""
-    data = bytes(source)
-    return len(data) - len(data.lstrip(b"\x00"))
-
-
-class Unpacker:
-    """Turns buffers of a compressed stream into buffers of its content and hands them on, in order."""
-
-    def __init__(self, decoder: Decoder, pool: BufferPool, emit: Callable[[Buffer], None]) -> None:
-        self._decoder = decoder
-        self._pool = pool
-        self._emit = emit
-        self._room: Buffer | None = None
-        self._position = 0
-
-    def feed(self, buffer: Buffer) -> None:
-        """Unpack one buffer.
-
-        Raises:
-            ImageError: The data is damaged.
-        """
-        self._unpack(buffer.view[: buffer.used_bytes])
-
-    def finish(self) -> int:
-        """Hand on what is left and return the size of the content in bytes.
-
-        Raises:
-            ImageError: The compressed data is cut off.
-        """
-        self._unpack(memoryview(bytearray(1))[:0])
-        if not self._decoder.is_complete():
-            raise ImageError("the compressed image is cut off: its last stream has no end")
-        if self._room is not None:
-            self._hand_on(self._room)
-        return self._position
-
-    def _unpack(self, source: memoryview) -> None:
-        while True:
-            room = self._room = self._room or self._pool.take(self._position)
-            consumed, produced = self._decoder.step(source, room.view[room.used_bytes :])
-            source = source[consumed:]
-            room.used_bytes += produced
-            self._position += produced
-            if room.used_bytes == BUFFER_BYTES:
-                self._hand_on(room)
-            if not produced and not consumed:
-                if len(source):
-                    raise ImageError("the compressed data is followed by something else")
-                return
-
-    def _hand_on(self, room: Buffer) -> None:
-        self._room = None
-        self._emit(room)
+    """Return how many zero bytes ``source`` begins with; looks at the first few only."""
+    if not len(source) or source[0]:
+        return 0
+    data = bytes(source[:HELPING_BYTES])
+    return len(data) - len(data.lstrip(b"\0"))

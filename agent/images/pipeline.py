@@ -4,17 +4,17 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from agent.errors import ImageError
 from agent.images import qcow2
 from agent.images.buffers import BUFFER_BYTES, Buffer, BufferPool
-from agent.images.decompress import Unpacker, decoder_for
-from agent.images.formats import ImageFormat, detect
+from agent.images.content import Content
+from agent.images.formats import ImageFormat, check_end
 from agent.images.meter import Meter
 from agent.images.qcow2_sink import Qcow2Sink, TableWatch
 from agent.images.raw_sink import RawSink
 from agent.images.spool import ByteStream
 from agent.images.stage import Stage
 from agent.images.target import ImageTarget
+from agent.images.xz_blocks import WAITING_BUFFERS
 
 _BUFFERS = 6
 
@@ -42,37 +42,21 @@ class Pipeline:
         """Write a raw image and return the digest."""
         sink = RawSink(target)
         digest = self._run(sink.work, lambda: None)
+        check_end(sink.end, "the image")
         sink.finish()
         self.content_bytes = sink.end_byte
         return digest
 
     def run_packed(self, target: ImageTarget, found: ImageFormat, name: str) -> str:
         """Decompress a raw image while writing it and return the digest of the compressed bytes."""
-        sink = RawSink(target)
-
-        def write(buffer: Buffer) -> None:
-            if buffer.start_byte == 0 and (
-                (inner := detect(bytes(buffer.view[: buffer.used_bytes]), name))
-                is not ImageFormat.RAW
-            ):
-                raise ImageError(
-                    f"{name}: a {inner} image inside {found}; publish it without {found}"
-                )
-            sink.work(buffer)
-
-        writing: Stage[Buffer] = Stage("write", write)
-
-        def emit(buffer: Buffer) -> None:
-            writing.put(buffer)
-            writing.check()
-
-        unpacker = Unpacker(decoder_for(found), BufferPool(_BUFFERS), emit)
+        content = Content(target, found, name)
+        if found is ImageFormat.XZ:
+            self._pool.grow(WAITING_BUFFERS - _BUFFERS)
+        unpacker = content.unpacker(BufferPool(_BUFFERS))
         with ExitStack() as clean_up:
-            clean_up.callback(writing.stop)
+            clean_up.callback(content.stop)
             digest = self._run(unpacker.feed, unpacker.finish)
-            writing.finish()
-        sink.finish()
-        self.content_bytes = sink.end_byte
+            self.content_bytes = content.finish()
         return digest
 
     def run_qcow2(self, target: ImageTarget, image: qcow2.Map, watch: TableWatch) -> str:

@@ -2,21 +2,19 @@
 
 import hashlib
 import queue
-import zlib
 from dataclasses import dataclass
 from mmap import mmap
 
 from agent.errors import ImageError
 from agent.images.buffers import Buffer
-from agent.images.qcow2 import Compression, Map, ReadAt
+from agent.images.qcow2 import Map, ReadAt
+from agent.images.qcow2_cluster import ClusterInflater
 from agent.images.stage import Stage
 from agent.images.target import ImageTarget
-from agent.images.zstd import ZstdDecoder
 
 _INFLATERS = 2
 _ROOM_BYTES = 2 << 20
 """The largest cluster."""
-_RAW_DEFLATE = -15
 
 
 class TableWatch:
@@ -96,12 +94,11 @@ class Qcow2Sink:
         self._next_packed = 0
         self._carried = memoryview(bytearray())
         self._carried_from = 0
-        self._rooms: queue.SimpleQueue[tuple[mmap, ZstdDecoder | None]] = queue.SimpleQueue()
+        self._rooms: queue.SimpleQueue[tuple[mmap, ClusterInflater]] = queue.SimpleQueue()
         self._inflaters: Stage[_Batch] | None = None
         if len(image.compressed):
-            is_zstd = image.header.compression is Compression.ZSTD
             for _ in range(_INFLATERS):
-                self._rooms.put((mmap(-1, _ROOM_BYTES), ZstdDecoder() if is_zstd else None))
+                self._rooms.put((mmap(-1, _ROOM_BYTES), ClusterInflater(image.header)))
             self._inflaters = Stage("inflate", self._inflate, threads=_INFLATERS)
 
     def work(self, buffer: Buffer) -> None:
@@ -165,7 +162,7 @@ class Qcow2Sink:
         """Inflate a batch; clusters that are neighbours on the disk are written together."""
         packed, header = self._image.compressed, self._image.header
         step = header.cluster_bytes
-        room, decoder = self._rooms.get()
+        room, inflater = self._rooms.get()
         try:
             view = memoryview(room)
             filled, begin = 0, 0
@@ -176,34 +173,10 @@ class Qcow2Sink:
                     filled = 0
                 if not filled:
                     begin = place
-                source = batch.cut(packed.file_bytes_at[index], packed.sizes[index])
-                _inflate_cluster(source, view[filled : filled + step], decoder)
+                file_byte = packed.file_bytes_at[index]
+                source = batch.cut(file_byte, packed.sizes[index])
+                inflater.inflate(source, view[filled : filled + step], file_byte)
                 filled += min(step, header.virtual_bytes - place)
             self._target.write(view[:filled], begin)
         finally:
-            self._rooms.put((room, decoder))
-
-
-def _inflate_cluster(source: memoryview, target: memoryview, decoder: ZstdDecoder | None) -> None:
-    """Fill ``target``, one cluster; ``source`` may hold more than the cluster's data.
-
-    Raises:
-        ImageError: The cluster is damaged.
-    """
-    if decoder is None:
-        try:
-            piece = zlib.decompressobj(_RAW_DEFLATE).decompress(source, len(target))
-        except zlib.error as error:
-            raise ImageError(f"qcow2: a compressed cluster is damaged: {error}") from error
-        done = len(piece)
-        target[:done] = piece
-    else:
-        decoder.reset()
-        done = 0
-        while done < len(target):
-            consumed, produced = decoder.step(source, target[done:])
-            source, done = source[consumed:], done + produced
-            if (not consumed and not produced) or decoder.at_frame_end:
-                break
-    if done != len(target):
-        raise ImageError(f"qcow2: a compressed cluster holds {done} of {len(target)} bytes")
+            self._rooms.put((room, inflater))

@@ -1,5 +1,6 @@
 """Small whole-disk images for tests, made by the usual tools, and a program that writes one."""
 
+import bz2
 import gzip
 import hashlib
 import lzma
@@ -92,7 +93,7 @@ def qcow2(raw: RawImage, *options: str) -> bytes:
 
 
 def packed(content: bytes, kind: str) -> bytes:
-    """Compress as gzip, xz or zstd; the first two as several members."""
+    """Compress as gzip, xz, bzip2 or zstd, the first three as several streams, or with ``xz -T0`` as many blocks."""
     half = len(content) // 2
     if kind == "gzip":
         return gzip.compress(content[:half], 1) + gzip.compress(content[half:], 1)
@@ -102,4 +103,8 @@ def packed(content: bytes, kind: str) -> bytes:
             + bytes(8)
             + lzma.compress(content[half:], preset=0)
         )
+    if kind == "bzip2":
+        return bz2.compress(content[:half]) + bz2.compress(content[half:])
+    if kind == "xz -T0":
+        return run("xz", "-0", "-T0", "--block-size=4MiB", "-c", stdin=content)
     return run("zstd", "-q", "-c", stdin=content)
