@@ -16,7 +16,7 @@ from agent.disks.partition_table import PartitionTable
 from agent.errors import ImageError
 from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
-from agent.images import config_drive
+from agent.images import config_drive, first_look
 from agent.images.formats import ImageFormat
 from agent.images.meter import Meter
 from agent.images.preparation import Work, WriterSettings, prepare
@@ -52,6 +52,9 @@ class StreamingImageWriter:
             work = prepare(image, configdrive, self._settings, meter, clean_up)
             target = ImageTarget(clean_up.enter_context(OpenDisk(disk.path)))
             _check_fit(work, target.disk)
+            first_look.check(
+                _head(work), target.disk.sector_bytes, target.disk.size_bytes, work.name
+            )
             log.info(
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
@@ -119,6 +122,12 @@ class StreamingImageWriter:
                 f"{disk.path}: the first MiB reads back differently; the disk is faulty"
             )
         return table
+
+
+def _head(work: Work) -> first_look.Head:
+    if work.tables is not None:
+        return first_look.head_of_qcow2(work.tables, work.watch.read)
+    return first_look.head_of_stream(work.pipeline.first, work.found, work.name)
 
 
 def _check_fit(work: Work, disk: OpenDisk) -> None:

@@ -100,7 +100,7 @@ def test_a_qcow2_image_that_ends_with_a_buffer_is_written_exactly(
     assert_holds(disk, file.read_bytes())
 
 
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd"])
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
 def test_a_compressed_raw_image_is_written_exactly(
     kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
@@ -159,22 +159,107 @@ def test_a_disk_with_large_sectors_takes_an_image_made_for_it(
         assert disk.read(30 * MIB, MIB) == bytes(MIB)
 
 
-def test_an_image_for_other_sectors_is_refused_by_name_and_the_disk_stays_empty(
-    server: ImageServer, tmp_path: Path
+KINDS = ["raw", "gzip", "xz", "zstd", "bzip2", "qcow2", "qcow2 -c"]
+
+
+def published(raw: RawImage, kind: str) -> bytes:
+    if kind == "raw":
+        return raw.content
+    if kind.startswith("qcow2"):
+        return qcow2(raw, *kind.split()[1:])
+    return packed(raw.content, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_for_other_sectors_is_refused_by_name_before_the_first_write(
+    kind: str, server: ImageServer, tmp_path: Path
 ) -> None:
-    raw = gpt_image(tmp_path)
+    content = published(gpt_image(tmp_path), kind)
     with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
-        with pytest.raises(ImageError, match=r"made for sectors of 512 bytes.*disk has 4096"):
-            write(server, disk, raw.content)
-        assert disk.read(0, MIB) == bytes(MIB)
+        before = disk.read(0, DISK_BYTES)
+        with pytest.raises(
+            ImageError, match=r"made for sectors of 512 bytes.*disk has 4096.*nothing was written"
+        ):
+            write(server, disk, content)
+        assert disk.read(0, DISK_BYTES) == before
 
 
-def test_a_filesystem_without_partitions_is_no_whole_disk_image(
-    server: ImageServer, disk: LoopDisk
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_filesystem_without_partitions_is_refused_before_the_first_write(
+    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
-    with pytest.raises(ImageError, match="no partition table"):
-        write(server, disk, bytes(2 * MIB) + b"x" * MIB)
+    file = tmp_path / "filesystem.raw"
+    file.write_bytes(bytes(2 * MIB) + b"x" * MIB)
+    before = disk.read(0, DISK_BYTES)
+    with pytest.raises(ImageError, match=r"no partition table.*nothing was written"):
+        write(server, disk, published(RawImage(file=file, content=file.read_bytes()), kind))
+    assert disk.read(0, DISK_BYTES) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_partitions_that_do_not_fit_are_refused_before_the_first_write(
+    kind: str, server: ImageServer, tmp_path: Path
+) -> None:
+    content = published(gpt_image(tmp_path), kind)
+    with loop_disk(tmp_path, 40 * MIB) as disk:
+        before = disk.read(0, disk.size_bytes)
+        with pytest.raises(ImageError, match=r"does not fit on the disk|needs \d+ bytes"):
+            write(server, disk, content)
+        assert disk.read(0, disk.size_bytes) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_that_was_on_a_disk_with_large_sectors_shows_through(
+    kind: str, server: ImageServer, tmp_path: Path
+) -> None:
+    with loop_disk(tmp_path, 48 * MIB, sector_bytes=4096, noise=False) as made:
+        made.run("sgdisk", "--clear", "-n", "1:0:+40M")
+        raw = gpt_image(tmp_path)
+        head = made.read(0, MIB)
+        raw.file.write_bytes(head + raw.content[MIB : 47 * MIB + 4096])
+    image = RawImage(file=raw.file, content=raw.file.read_bytes())
+    with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
+        write(server, disk, published(image, kind))
+        assert_holds(disk, image.content)
+
+
+def test_a_fixed_vhd_image_is_refused_by_its_footer(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    raw, vhd = gpt_image(tmp_path), tmp_path / "image.vhd"
+    convert = ("qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=fixed")
+    run(*convert, str(raw.file), str(vhd))
+    with pytest.raises(ImageError, match="VHD image of fixed size; convert it: qemu-img"):
+        write(server, disk, vhd.read_bytes())
     assert disk.read(0, MIB) == bytes(MIB)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "name"),
+    [
+        ("vmdk", (), "a VMDK image"),
+        ("vmdk", ("-o", "subformat=streamOptimized"), "a VMDK image"),
+        ("vpc", (), "a VHD image"),
+        ("vhdx", (), "a VHDX image"),
+        ("vdi", (), "a VDI image"),
+        ("qed", (), "a QED image"),
+        ("parallels", (), "a Parallels image"),
+    ],
+)
+def test_images_of_other_machines_are_refused_and_the_disk_is_not_touched(
+    kind: str,
+    options: tuple[str, ...],
+    name: str,
+    server: ImageServer,
+    disk: LoopDisk,
+    tmp_path: Path,
+) -> None:
+    raw, other = gpt_image(tmp_path), tmp_path / "other"
+    run("qemu-img", "convert", "-O", kind, *options, str(raw.file), str(other))
+    before = disk.read(0, MIB)
+    with pytest.raises(ImageError, match=f"is {name}; convert it: qemu-img convert -O qcow2"):
+        write(server, disk, other.read_bytes())
+    assert disk.read(0, MIB) == before
 
 
 def test_a_qcow2_image_inside_gzip_is_refused_by_name(
@@ -185,7 +270,7 @@ def test_a_qcow2_image_inside_gzip_is_refused_by_name(
         write(server, disk, packed(inner, "gzip"))
 
 
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd"])
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
 def test_a_compressed_image_that_is_cut_off_is_refused(
     kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
@@ -195,10 +280,12 @@ def test_a_compressed_image_that_is_cut_off_is_refused(
     assert disk.read(0, MIB) == bytes(MIB)
 
 
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
 def test_a_compressed_image_that_unpacks_to_more_than_the_disk_is_refused(
-    server: ImageServer, disk: LoopDisk, tmp_path: Path
+    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
-    raw = gpt_image(tmp_path, size_bytes=DISK_BYTES + 20 * MIB)
+    raw = gpt_image(tmp_path)
+    content = raw.content + bytes(DISK_BYTES)
     with pytest.raises(ImageError, match=f"larger than {disk.path}"):
-        write(server, disk, packed(raw.content, "zstd"))
+        write(server, disk, packed(content, kind))
     assert disk.read(0, MIB) == bytes(MIB)
