@@ -78,6 +78,11 @@ test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-o
 test-interop: setup peers ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
 	$(PYTEST) -m interop tests/e2e
 
+# Guided by coverage; inputs worth keeping stay in build/fuzz for the next run.
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: setup ## Throw damaged images at the readers, SECONDS=60 for each of them
+	@for target in qcow2 packed detection; do $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; done
 
 # ---------------------------------------------------------------- demonstration
 

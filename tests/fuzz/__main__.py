@@ -1,0 +1,47 @@
+"""``make fuzz``: ``python -m tests.fuzz [qcow2|packed|detection] [seconds]``, guided by coverage (atheris, libFuzzer).
+
+Inputs that were worth keeping stay in build/fuzz/<target>, so that the next run goes on from there; one that is a find is
+written beside them, and the exit status is not 0.
+"""
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["agent.images", "agent.disks"]):
+    from tests.fuzz import seeds, targets
+
+_FOLDER = Path("build/fuzz")
+_MEMORY_MIB = 1024
+"""Of the fuzzer with its coverage tables; the images' own limit is measured in the tests."""
+_INPUT_LIMIT_S = 20
+
+
+def main(name: str = "qcow2", seconds: str = "60") -> None:
+    """Fuzz one target; the fuzzer ends the process."""
+    corpus, finds = _FOLDER / name, _FOLDER / "finds"
+    corpus.mkdir(parents=True, exist_ok=True)
+    finds.mkdir(exist_ok=True)
+    for number, data in enumerate(seeds.seeds(name)):
+        (corpus / f"seed-{number}").write_bytes(data)
+    options = (
+        f"-max_total_time={seconds}",
+        f"-rss_limit_mb={_MEMORY_MIB}",
+        f"-timeout={_INPUT_LIMIT_S}",
+        f"-artifact_prefix={finds}/{name}-",
+        "-max_len=40000",
+        "-print_final_stats=1",
+    )
+
+    def one(data: bytes) -> None:
+        targets.run(name, data)
+
+    atheris.Setup([sys.argv[0], *options, str(corpus)], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1] not in targets.TARGETS:
+        sys.exit(f"no target {sys.argv[1]!r}; there are {', '.join(targets.TARGETS)}")
+    main(*sys.argv[1:])
