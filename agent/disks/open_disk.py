@@ -30,7 +30,10 @@ _BLKRRPART = 0x125F
 _FALLOC_PUNCH_HOLE_KEEP_SIZE = 0x03
 _LOOP_MAJOR = 7
 _ZERO_STEP_BYTES = 256 * MIB
-"""Zeros are ordered in steps of this many bytes, so that a slow drive can be watched."""
+"""Zeros are ordered in steps of this many bytes, so that a slow drive can be watched.
+
+A whole step becomes a hole in a loop device's file; less does not, as later writes into a hole are slow.
+"""
 PLAIN_ZERO_BYTES = 128 << 10
 """Fewer zeros than this are written: that is cheaper than the command that orders them."""
 _REREAD_TRIES = 20
@@ -70,9 +73,8 @@ class OpenDisk:
         """
         self.path = path
         device = require_whole_disk(path)
-        self._can_punch = (
-            os.major(device) != _LOOP_MAJOR
-        )  # later writes into a punched file are slow
+        self._can_punch = True
+        self._is_loop = os.major(device) == _LOOP_MAJOR
         if writable and (uses := uses_of(device)):
             raise DiskInUse(f"{path}: in use: {'; '.join(uses)}; release it first")
         flags = os.O_RDWR | os.O_EXCL if writable else os.O_RDONLY
@@ -165,7 +167,8 @@ class OpenDisk:
             return
         for position in range(start_byte, end_byte, _ZERO_STEP_BYTES):
             size = min(_ZERO_STEP_BYTES, end_byte - position)
-            if not (self._can_punch and self._punch(position, size)):
+            may_punch = self._can_punch and (not self._is_loop or size == _ZERO_STEP_BYTES)
+            if not (may_punch and self._punch(position, size)):
                 try:
                     fcntl.ioctl(self._fd, _BLKZEROOUT, struct.pack("QQ", position, size))
                 except OSError as error:

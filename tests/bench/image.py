@@ -10,18 +10,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from tests.bench.conditions import busy_note, conditions
 from tests.bench.images.content import Published, image_folder, make_images
-from tests.bench.images.disk import BenchDisk, bench_disk
+from tests.bench.images.disk import Disk, bench_disk
+from tests.bench.images.sparse import make_sparse, sparse_disk
 from tests.bench.images.tools import Job, Programs, Tool, all_tools
 from tests.bench.images.web_server import web_server
 from tests.bench.measure import Measured, run_measured
-from tests.bench.options import MIB, OptionError, Options, read_options
+from tests.bench.options import MIB, SPARSE_CASES, OptionError, Options, read_options
 from tests.bench.plot import image_plot
 from tests.bench.results import Result, Row, judge, summarise
 from tests.bench.tables import goal_table, image_table
@@ -41,7 +42,7 @@ class Stand:
 
     options: Options
     url: str
-    disk: BenchDisk
+    disk: Disk
     images: dict[str, Published]
     console: Console
     notes: list[str]
@@ -58,7 +59,9 @@ def main() -> int:
     _FOLDER.mkdir(parents=True, exist_ok=True)
     folder = image_folder(_FOLDER, options.virtual_bytes, options.data_bytes)
     console.print(f"images: {folder.relative_to(_ROOT)}")
-    images = make_images(folder, options.cases, options.virtual_bytes, options.data_bytes)
+    cases = tuple(case for case in options.cases if case not in SPARSE_CASES)
+    images = make_images(folder, cases, options.virtual_bytes, options.data_bytes)
+    sparse = make_sparse(folder, tuple(case for case in options.cases if case in SPARSE_CASES))
     about = conditions()
     notes: list[str] = []
     tools = all_tools(_programs(notes))
@@ -72,7 +75,12 @@ def main() -> int:
         stand = Stand(
             options=options, url=url, disk=disk, images=images, console=console, notes=notes
         )
-        rows = [row for case in options.cases for row in _run_case(stand, case, tools)]
+        rows = [row for case in cases for row in _run_case(stand, case, tools)]
+        if sparse:
+            with sparse_disk(_FOLDER) as large:
+                stand = replace(stand, disk=large, images=sparse)
+                rows += [row for case in sparse for row in _run_case(stand, case, tools)]
+        images |= sparse
     _report(options, images, about, notes, rows, console)
     return 0
 
@@ -154,7 +162,7 @@ def _run(stand: Stand, case: str, tool: Tool, number: int) -> Row:
         seconds=round(measured.seconds, 3),
         cpu_seconds=round(measured.cpu_seconds, 3),
         peak_memory_mib=round(measured.peak_bytes / MIB, 1),
-        bytes=stand.options.virtual_bytes,
+        bytes=stand.disk.size_bytes,
         result=_result(stand, tool, case, measured),
     )
 
@@ -172,7 +180,7 @@ def _result(stand: Stand, tool: Tool, case: str, measured: Measured) -> Result:
     if measured.exit_code != 0:
         _note(stand, f"{what}: exit status {measured.exit_code}: {measured.output.strip()[-300:]}")
         return Result.FAILED
-    if stand.disk.sha256() != stand.images["raw"].sha256:
+    if stand.disk.sha256() != stand.images[case].content_sha256:
         return Result.WRONG
     return Result.RIGHT
 
@@ -205,7 +213,7 @@ def _report(
     }
     (_FOLDER / "image.json").write_text(json.dumps(document, indent=1))
     (_FOLDER / "image.svg").write_text(image_plot(summaries))
-    console.print(image_table(summaries, options.virtual_bytes))
+    console.print(image_table(summaries))
     console.print(goal_table(verdicts))
     for note in notes:
         console.print(f"- {note}", markup=False, highlight=False)

@@ -6,7 +6,9 @@ from typing import TypeVar
 
 MIB = 1 << 20
 GIB = 1 << 30
-CASES = ("raw", "qcow2", "qcow2-zlib", "qcow2-zstd", "raw.gz", "raw.xz", "raw.zst")
+SPARSE_CASES = ("sparse-qcow2", "sparse.zst")
+"""Of another image, of 100 GiB and nearly empty."""
+CASES = ("raw", "qcow2", "qcow2-zlib", "qcow2-zstd", "raw.gz", "raw.xz", "raw.zst", *SPARSE_CASES)
 _DISK_STATES = ("zeros", "noise")
 _DATA_SHARE = 0.4
 

@@ -50,6 +50,7 @@ class Summary:
 
     case: str
     tool: str
+    bytes: int
     runs: int
     right: int
     worst: Result
@@ -107,6 +108,7 @@ def _summary(case: str, tool: str, runs: Sequence[Row]) -> Summary:
     return Summary(
         case=case,
         tool=tool,
+        bytes=runs[0].bytes,
         runs=len(runs),
         right=len(good),
         worst=max((row.result for row in runs), key=order.index),

@@ -9,7 +9,7 @@ from tests.bench.options import GIB
 from tests.bench.results import Result, Summary, Verdict, find
 
 
-def image_table(summaries: Sequence[Summary], virtual_bytes: int) -> Table:
+def image_table(summaries: Sequence[Summary]) -> Table:
     """Return one line for each case and tool; "gain" is its seconds divided by ours."""
     table = Table(title="Image URL to flushed disk: medians (min-max); memory: most of all rounds")
     for name in ("case", "tool"):
@@ -28,9 +28,7 @@ def image_table(summaries: Sequence[Summary], virtual_bytes: int) -> Table:
             _spread(line),
             _gain(line, ours),
             _number(line.cpu_seconds, 2),
-            _number(
-                None if line.cpu_seconds is None else line.cpu_seconds * GIB / virtual_bytes, 2
-            ),
+            _number(None if line.cpu_seconds is None else line.cpu_seconds * GIB / line.bytes, 2),
             _number(line.peak_memory_mib, 0),
             _content(line),
             style="bold" if line.tool == OURS else "",

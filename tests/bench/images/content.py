@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench.options import MIB
 from tests.lab.program import run
 
-_VERSION = 1
+_VERSION = 2
 """Of the content's recipe; another number makes the files anew."""
 _SECTOR_BYTES = 512
 _TOOL_TIMEOUT_S = 3600
@@ -32,11 +32,12 @@ PACKERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One file on the web server."""
+    """One file on the web server; ``content_sha256`` is what the disk's own digest is when it was written."""
 
     name: str
     size_bytes: int
     sha256: str
+    content_sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +108,20 @@ def make_images(
         else:
             convert = ("qemu-img", "convert", "-f", "raw", "-O", "qcow2", *QCOW2_OPTIONS[case])
             run(*convert, str(raw), str(file), timeout_s=_TOOL_TIMEOUT_S)
-        published[case] = Published(
-            name=file.name, size_bytes=file.stat().st_size, sha256=_sha256(file)
-        )
+        published[case] = publish(file, published["raw"].sha256 if case != "raw" else "")
         note.write_text(json.dumps(asdict(published[case])))
     return published
+
+
+def publish(file: Path, content_sha256: str = "") -> Published:
+    """Describe a file; without a digest of its content it is its own content."""
+    digest = _sha256(file)
+    return Published(
+        name=file.name,
+        size_bytes=file.stat().st_size,
+        sha256=digest,
+        content_sha256=content_sha256 or digest,
+    )
 
 
 def image_folder(root: Path, virtual_bytes: int, data_bytes: int) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.bench.options import MIB
 from tests.lab.program import run
@@ -15,9 +16,31 @@ _PIECE_BYTES = 4 * MIB
 _TIMEOUT_S = 300
 
 
+class Disk(Protocol):
+    """What the runs need of a disk."""
+
+    @property
+    def path(self) -> Path:
+        """The device."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its capacity."""
+
+    @property
+    def is_direct(self) -> bool:
+        """No page cache lies below it."""
+
+    def reset(self, state: str) -> None:
+        """Bring the disk into the state before a run: ``zeros`` or ``noise``."""
+
+    def sha256(self) -> str:
+        """Return the digest of what the disk holds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchDisk:
-    """A loop device and the file behind it."""
+    """A loop device and the file behind it; implements :class:`Disk`."""
 
     path: Path
     file: Path
@@ -66,14 +89,14 @@ def bench_disk(folder: Path, size_bytes: int) -> Iterator[BenchDisk]:
     path = run("losetup", "--find", "--show", str(file)).strip()
     try:
         yield BenchDisk(
-            path=Path(path), file=file, size_bytes=size_bytes, is_direct=_go_direct(path)
+            path=Path(path), file=file, size_bytes=size_bytes, is_direct=go_direct(path)
         )
     finally:
         run("losetup", "--detach", path)
         file.unlink()
 
 
-def _go_direct(path: str) -> bool:
+def go_direct(path: str) -> bool:
     """Let the loop device go past the page cache of its file, as a real disk has none; ``False`` = not possible here."""
     setting = Path("/sys/block") / Path(path).name / "loop/dio"
     run("losetup", "--direct-io=on", path)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.bench.options import SPARSE_CASES
+
 OURS = "ingot"
 REAL_AGENT = "ironic-python-agent"
 C_LOOP = "one-thread C loop"
@@ -64,7 +66,7 @@ def all_tools(programs: Programs) -> tuple[Tool, ...]:
     tools = [
         Tool(
             name=OURS,
-            cases=("raw", *_QCOW2, "raw.gz", "raw.xz", "raw.zst"),
+            cases=("raw", *_QCOW2, "raw.gz", "raw.xz", "raw.zst", *SPARSE_CASES),
             command=_ours(programs),
         )
     ]
@@ -82,19 +84,25 @@ def all_tools(programs: Programs) -> tuple[Tool, ...]:
     tools.append(Tool(name=TEE, cases=("raw",), command=_tee))
     if programs.has_qemu_http:
         tools += _qemu_tools()
-    for name, case, unpack, conv in (
-        (GZIP_PIPE, "raw.gz", "gzip -dc", ""),
-        (XZ_PIPE, "raw.xz", "xz -T0 -dc", ""),
-        (ZSTD_PIPE, "raw.zst", "zstdcat", "sparse,"),
+    for name, cases, unpack, conv in (
+        (GZIP_PIPE, ("raw.gz",), "gzip -dc", ""),
+        (XZ_PIPE, ("raw.xz",), "xz -T0 -dc", ""),
+        (ZSTD_PIPE, ("raw.zst", "sparse.zst"), "zstdcat", "sparse,"),
     ):
-        tools.append(Tool(name=name, cases=(case,), command=_pipe(unpack, conv), checks=False))
+        tools.append(Tool(name=name, cases=cases, command=_pipe(unpack, conv), checks=False))
     return tuple(tools)
 
 
 def _qemu_tools() -> list[Tool]:
     variants = ((QEMU_IMG, "-m 1 ", math.inf), (QEMU_IMG_DEFAULT, "", _STALL_LIMIT_S))
     return [
-        Tool(name=name, cases=_QCOW2, command=_qemu_img(option), checks=False, limit_s=limit_s)
+        Tool(
+            name=name,
+            cases=(*_QCOW2, "sparse-qcow2"),
+            command=_qemu_img(option),
+            checks=False,
+            limit_s=limit_s,
+        )
         for name, option, limit_s in variants
     ]
 
