@@ -73,7 +73,8 @@ class StreamsDecoder:
             target[: len(piece)] = piece
             if self._stream.eof:
                 self._rest = self._stream.unused_data.lstrip(b"\0")
-            if consumed or piece or not self._stream.eof:
+            can_go_on = self._stream.eof or (self._stream.needs_input and len(source) > 0)
+            if consumed or piece or not can_go_on:
                 return consumed, len(piece)
 
     def _check_magic(self, start: bytes | memoryview) -> None:

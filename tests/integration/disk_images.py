@@ -104,7 +104,7 @@ def packed(content: bytes, kind: str) -> bytes:
             + lzma.compress(content[half:], preset=0)
         )
     if kind == "bzip2":
-        return bz2.compress(content[:half]) + bz2.compress(content[half:])
+        return bz2.compress(content[:half], 1) + bz2.compress(content[half:], 1)
     if kind == "xz -T0":
         return run("xz", "-0", "-T0", "--block-size=4MiB", "-c", stdin=content)
     return run("zstd", "-q", "-c", stdin=content)

@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import lzma
+import random
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ImageError
+from agent.images import inflate
 from agent.images.buffers import Buffer, BufferPool
 from agent.images.decompress import decoder_for
 from agent.images.formats import ImageFormat
@@ -76,6 +79,24 @@ def test_streams_behind_each_other_become_one(
 def test_a_small_file_that_unpacks_to_a_lot_goes_through_a_few_buffers(found: ImageFormat) -> None:
     content = bytes(37 << 20) + b"end"
     assert unpack(found, PACKERS[found](content), 1 << 20) == content
+
+
+@pytest.mark.parametrize("has_isal", [False, True])
+def test_a_buffer_that_is_full_when_the_input_is_used_up_is_not_the_end(
+    has_isal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inflate, "HAS_ISAL", has_isal)
+    content = random.Random(4).randbytes(3000)
+    packer = zlib.compressobj(wbits=31)
+    packed = packer.compress(content[:1000]) + packer.flush(zlib.Z_SYNC_FLUSH)
+    first_bytes = len(packed)
+    packed += packer.compress(content[1000:]) + packer.flush()
+    decoder, target = decoder_for(ImageFormat.GZIP), memoryview(bytearray(4000))
+    source = memoryview(bytearray(packed))
+    assert decoder.step(source[:first_bytes], target[:1000]) == (first_bytes, 1000)
+    assert decoder.step(source[first_bytes:], target[1000:]) == (len(packed) - first_bytes, 2000)
+    assert target[:3000] == content
+    assert decoder.is_complete()
 
 
 @pytest.mark.parametrize("found", list(ALL_PACKERS))
