@@ -18,7 +18,7 @@ from agent.images.stage import Stage
 from agent.images.unpacker import Unpacker
 from agent.images.xz_format import Block
 
-WAITING_BUFFERS = 12
+WAITING_BUFFERS = 10
 """Buffers of compressed data that should be in the source's pool, so that the second thread finds its block."""
 _WORKERS = 2
 _MAX_DICTIONARY_BYTES = 8 << 20

@@ -24,7 +24,7 @@ from tests.integration.image_server import ImageServer, image_server
 from tests.integration.loop_disk import LoopDisk, loop_disk
 
 pytestmark = pytest.mark.root
-DISK_BYTES = 128 * MIB
+DISK_BYTES = 64 * MIB
 
 
 @pytest.fixture
