@@ -40,12 +40,13 @@ _INSTALL = (
     " image made by an image builder, or install it into a virtual machine and convert that disk"
     " with qemu-img convert -O qcow2"
 )
+_VHD_MARK = bytes.fromhex("636f6e6563746978")
 _REFUSED = (
     (0, b"KDMV", "a VMDK image", _CONVERT),
     (0, b"COWD", "a VMDK image", _CONVERT),
     (0, b"# Disk DescriptorFile", "a VMDK descriptor", f"take the image beside it and {_CONVERT}"),
     (0, b"vhdxfile", "a VHDX image", _CONVERT),
-    (0, b"conectix", "a VHD image", _CONVERT),
+    (0, _VHD_MARK, "a VHD image", _CONVERT),
     (0, b"QED\x00", "a QED image", _CONVERT),
     (0, b"WithoutFreeSpace", "a Parallels image", _CONVERT),
     (0, b"WithouFreSpacExt", "a Parallels image", _CONVERT),
@@ -65,7 +66,6 @@ _REFUSED = (
     (0, b"<!doctype", "a web page", "correct the image's URL"),
     (0, b"<html", "a web page", "correct the image's URL"),
 )
-_VHD_FOOTER = b"conectix"
 _RAW_NAMES = ("raw", "gpt")
 
 
@@ -95,7 +95,7 @@ def check_end(end: bytes, name: str) -> None:
     Raises:
         ImageError: It is one.
     """
-    if end.startswith(_VHD_FOOTER):
+    if end.startswith(_VHD_MARK):
         raise ImageError(f"{name}: is a VHD image of fixed size; {_CONVERT}")
 
 
