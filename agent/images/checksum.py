@@ -86,10 +86,10 @@ def expected_checksum(
         )
         raise ImageError(f"image {image.id}: {reason}; {_WAY_OUT}")
     where = f"image {image.id}"
+    wanted = algorithm if known and image.os_hash_value else ""
     if value.startswith(("http://", "https://")):
         where = f"checksum file of image {image.id}"
-        value = find_digest(fetch(value), image_name, where)
-    wanted = algorithm if known and image.os_hash_value else ""
+        value = find_digest(fetch(value), image_name, where, wanted)
     return _checked(value.strip().lower(), wanted, where, allow_md5=allow_md5)
 
 
@@ -115,11 +115,17 @@ def _checked(text: str, wanted: str, where: str, *, allow_md5: bool) -> Checksum
     return Checksum(algorithm=algorithm, digest=digest)
 
 
-def find_digest(text: str, image_name: str, where: str) -> str:
+def find_digest(text: str, image_name: str, where: str, wanted: str = "") -> str:
     """Return the digest of ``image_name`` in a checksum file.
 
     Knows ``HASH  name``, ``HASH *name``, ``SHA256 (name) = HASH``, ``name HASH`` and a file that is one bare hash; names
-    are compared by their last path component.
+    are compared by their last path component. Signatures around the list (RFC 9580, section 7) are skipped, not verified.
+
+    Args:
+        text: The file.
+        image_name: What to look for.
+        where: Names the file in messages.
+        wanted: Algorithm; empty = the strongest that is listed.
 
     Raises:
         ImageError: The file does not list the image, or lists it with different digests.
@@ -134,7 +140,9 @@ def find_digest(text: str, image_name: str, where: str) -> str:
         for pattern in (_BSD_LINE, _GNU_LINE, _NAME_FIRST_LINE)
         if (match := pattern.match(line))
     ]
-    found = {m["digest"].lower() for m in listed if _basename(m["name"]) == image_name}
+    mine = {m["digest"].lower() for m in listed if _basename(m["name"]) == image_name}
+    digits = [_DIGITS_BY_ALGORITHM[wanted]] if wanted else _ALGORITHM_BY_DIGITS
+    found = {digest for digest in mine if len(digest) in digits} or mine
     if len(found) == 1:
         return found.pop()
     if found:
