@@ -228,7 +228,8 @@ def _get_once(url: str, access: Access, headers: Mapping[str, str]) -> Reply:
             connection.close()
         if isinstance(error, ssl.SSLCertVerificationError):
             raise ImageDownloadError(
-                f"{masked(url)}: the server's certificate is not trusted: {error.verify_message}"
+                f"{masked(url)}: the server's certificate is not trusted: {error.verify_message};"
+                " renew it, or name its authority in the agent's setting image_ca or image_ca_file"
             ) from error
         if isinstance(error, ValueError):
             raise ImageDownloadError(f"{masked(url)}: not a usable URL or header") from error

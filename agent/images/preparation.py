@@ -1,7 +1,6 @@
 """Everything that is fetched and checked before an image is written: nothing here touches a disk."""
 
 import base64
-import binascii
 import ssl
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -143,6 +142,10 @@ def _open(
         notify=meter.say,
         published=published,
     )
+    if settings.tls is not None and settings.tls.verify_mode is ssl.CERT_NONE:
+        meter.say(
+            "the certificates of image servers are not verified: the agent's setting image_insecure"
+        )
     source = open_image(image, opener, clean_up)
     checksum = choose_checksum(
         given,
@@ -173,7 +176,7 @@ def _authorization(image: ImageInfo) -> str | None:
     if image.image_request_authorization:
         try:
             value = base64.b64decode(image.image_request_authorization, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:  # base64's and Unicode's errors
             raise ImageDownloadError(
                 "image_request_authorization is not base64 of an Authorization header's value"
             ) from error
