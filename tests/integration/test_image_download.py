@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import random
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.errors import ImageDownloadError
+from agent.images import http
 from agent.images.source import RetryPolicy
 from agent.protocol.image import ImageInfo
 from tests.integration.disk_images import MIB, RawImage, gpt_image, qcow2, sha256
@@ -114,6 +116,12 @@ def test_a_server_that_always_breaks_off_is_given_up_after_the_tries(
     with pytest.raises(ImageDownloadError, match=f"gave up at byte {2 * MIB} after 4 tries"):
         write(disk.device(), described(raw.content, url))
     assert_unbootable(disk)
+
+
+def test_much_may_be_under_way_on_a_long_line() -> None:
+    with socket.socket() as connected:
+        http._widen(connected)
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 3 * MIB
 
 
 def test_a_busy_server_is_asked_again(server: ImageServer, disk: LoopDisk, raw: RawImage) -> None:
