@@ -36,10 +36,13 @@ class TryAgain(Exception):
 
 
 class HttpRefused(ImageDownloadError):
-    """The server answered with a status that will not pass; ``challenges`` are its ``WWW-Authenticate`` headers."""
+    """The server at ``url`` answered with a status that will not pass; ``challenges`` are its ``WWW-Authenticate`` headers."""
 
-    def __init__(self, message: str, *, answered: int, challenges: tuple[str, ...]) -> None:
+    def __init__(
+        self, message: str, *, url: str, answered: int, challenges: tuple[str, ...]
+    ) -> None:
         super().__init__(message)
+        self.url = url
         self.answered = answered
         self.challenges = challenges
 
@@ -194,7 +197,7 @@ def _accepted(reply: Reply, url: str) -> Reply:
     elif reply.status in (404, 410):
         said += "; check the image's URL"
     challenges = tuple(reply.headers.get_all("WWW-Authenticate") or ())
-    raise HttpRefused(said, answered=reply.status, challenges=challenges)
+    raise HttpRefused(said, url=reply.url, answered=reply.status, challenges=challenges)
 
 
 def _require_identity(reply: Reply) -> None:
@@ -268,7 +271,7 @@ def _may_share(origin: SplitResult, target: SplitResult) -> bool:
 
 
 def _scheme_and_port(parts: SplitResult) -> tuple[str, int]:
-    return parts.scheme, parts.port or _PORTS[parts.scheme]
+    return parts.scheme, parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def basic_authorization(user: str, password: str) -> str:

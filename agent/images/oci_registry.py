@@ -67,7 +67,8 @@ class Registry:
         try:
             return http.get(url, self._access, headers)
         except HttpRefused as error:
-            if error.answered != _UNAUTHORIZED or not error.challenges:
+            is_own = error.url.startswith(f"{self._base}/")  # not a server it redirects to
+            if error.answered != _UNAUTHORIZED or not error.challenges or not is_own:
                 raise
             authorization = self._answer(error.challenges, error)
         self._access = replace(self._access, authorization=authorization)

@@ -140,11 +140,11 @@ class HttpSource:
             self._reply = None
 
     def _came(self, count: int) -> None:
-        self.position += count
-        if self.size_bytes is not None and self.position > self.size_bytes:
+        if self.size_bytes is not None and self.position + count > self.size_bytes:
             raise ImageDownloadError(
                 f"{self.where}: sent more than the {self.size_bytes} bytes it announced; repair the server"
             )
+        self.position += count
         if self.position > self._farthest:
             self._progress += self.position - self._farthest
             self._farthest = self.position

@@ -18,7 +18,7 @@ _ARTIFACT = re.compile(
 
 
 def check_address(source: str) -> None:
-    """Check the form of ``image_source``.
+    """Check the form of an image's address.
 
     Raises:
         Invalid: It is none that an agent can fetch.
@@ -30,18 +30,31 @@ def check_address(source: str) -> None:
         return
     if parts.scheme != "oci":
         raise Invalid(
-            f"instance_info.image_source {shown_url(source)!r} is no http, https, oci or file URL; put the image on "
+            f"the image's address {shown_url(source)!r} is no http, https, oci or file URL; put the image on "
             "a web server (the controller serves the files of its image_directory below /images/)"
         )
     if "@" in parts.netloc:
         raise Invalid(
-            "instance_info.image_source has a user in it; put user:password into instance_info.image_pull_secret"
+            "the image's address has a user in it; put user:password into instance_info.image_pull_secret"
         )
     if not parts.netloc or not _ARTIFACT.fullmatch(parts.path) or parts.query or parts.fragment:
         raise Invalid(
-            f"instance_info.image_source {shown_url(source)!r} is no address of an artifact; write "
+            f"the image's address {shown_url(source)!r} is no address of an artifact; write "
             "oci://registry/name:tag or oci://registry/name@sha256:<hex>"
         )
+
+
+def mirrors(instance_info: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return further addresses of the same image, in the order in which agents try them: ``image_mirrors``, which is ours.
+
+    Raises:
+        Invalid: It is neither a list of addresses nor text with commas between them.
+    """
+    value = instance_info.get("image_mirrors") or ()
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise Invalid("instance_info.image_mirrors is no list of addresses")
+    return tuple(word.strip() for word in words if word.strip())
 
 
 def is_artifact(source: str) -> bool:

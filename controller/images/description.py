@@ -8,7 +8,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from controller.errors import Invalid
-from controller.images.address import check_address, is_artifact, is_web_url, pull_login
+from controller.images.address import (
+    check_address,
+    is_artifact,
+    is_web_url,
+    mirrors,
+    pull_login,
+)
 
 _MD5_DIGITS = 32
 _HEX_DIGITS = frozenset({_MD5_DIGITS, 64, 128})
@@ -37,7 +43,8 @@ def check_description(
     source = instance_info.get("image_source")
     if not source:
         raise Invalid(f"instance_info.image_source is missing; set e.g. {_EXAMPLE}")
-    check_address(str(source))
+    for address in (source, *mirrors(instance_info)):
+        check_address(str(address))
     pull_login(instance_info)
     if instance_info.get("image_type", "whole-disk") not in {"whole-disk", "whole-disk-image"}:
         raise Invalid(
@@ -57,7 +64,7 @@ def image_info(
     source = str(instance_info["image_source"])
     info: dict[str, Any] = {
         "id": unquote(urlsplit(source).path.rpartition("/")[2]) or "image",
-        "urls": [source],
+        "urls": [source, *mirrors(instance_info)],
         "disk_format": instance_info.get("image_disk_format"),
         "container_format": instance_info.get("image_container_format"),
         "stream_raw_images": True,

@@ -184,6 +184,26 @@ def test_a_token_that_expired_during_the_download_is_replaced(
         assert len(service.asked) == 2
 
 
+def test_a_server_elsewhere_cannot_ask_for_the_credentials() -> None:
+    asked_for_tokens = []
+
+    def elsewhere(asked: Asked) -> Iterator[bytes]:
+        asked_for_tokens.append(asked.text)
+        asks = f'Bearer realm="http://{place}/token"'
+        yield head("401 Unauthorized", WWW_Authenticate=asks, Content_Length=0)
+
+    def script(_asked: Asked) -> Iterator[bytes]:
+        yield head("307 Temporary Redirect", Location=f"http://{place}/m", Content_Length=0)
+
+    with scripted_server(elsewhere) as thief, scripted_server(script) as front:
+        place = thief.url.split("/")[2]
+        host = front.url.split("/")[2]
+        with pytest.raises(ImageDownloadError, match="401"):
+            open_url(f"oci://{host}/images/debian:12", LOGIN)
+    assert len(asked_for_tokens) == 1
+    assert "Authorization" not in asked_for_tokens[0]
+
+
 def test_a_blob_that_lies_elsewhere_is_fetched_without_the_credentials() -> None:
     manifest = (
         b'{"schemaVersion":2,"layers":[{"mediaType":"application/x-raw","size":700000,"digest":"sha256:'

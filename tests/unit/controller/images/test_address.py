@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from controller.errors import Invalid
-from controller.images.address import check_address, pull_login, shown_url
+from controller.images.address import check_address, mirrors, pull_login, shown_url
 
 DIGEST = "sha256:" + "a1" * 32
 
@@ -45,6 +45,15 @@ def test_what_no_agent_can_fetch_is_refused(source: str, words: str) -> None:
     with pytest.raises(Invalid, match=words) as caught:
         check_address(source)
     assert "sesame" not in str(caught.value)
+
+
+def test_mirrors_are_a_list_or_text_with_commas() -> None:
+    assert mirrors({}) == ()
+    assert mirrors({"image_mirrors": ["http://a/i", "http://b/i"]}) == ("http://a/i", "http://b/i")
+    assert mirrors({"image_mirrors": "http://a/i, http://b/i,"}) == ("http://a/i", "http://b/i")
+    for wrong in (7, {"a": 1}, [7]):
+        with pytest.raises(Invalid, match="no list of addresses"):
+            mirrors({"image_mirrors": wrong})
 
 
 @pytest.mark.parametrize("secret", ["tux:se:same", base64.b64encode(b"tux:se:same").decode()])

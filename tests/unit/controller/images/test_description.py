@@ -60,6 +60,13 @@ def test_the_image_is_described_as_the_agent_expects() -> None:
     assert "proxies" not in info
 
 
+def test_mirrors_follow_the_image_and_are_checked() -> None:
+    info = image_info(GOOD | {"image_mirrors": ["https://other/i"]}, {}, "uuid", None)
+    assert info["urls"] == [GOOD["image_source"], "https://other/i"]
+    with pytest.raises(Invalid, match="'glance://x' is no http"):
+        check_description(GOOD | {"image_mirrors": ["glance://x"]})
+
+
 def test_an_artifact_needs_no_checksum_and_brings_its_login() -> None:
     source = {"image_source": "oci://registry:5000/images/debian:12"}
     check_description(source)
