@@ -104,6 +104,7 @@ docs: setup ## Write the generated pages of docs/ anew
 .PHONY: bench
 bench: setup peers $(STAMPS)/peer-ipa ## Measure images and API against the real agent, the real Ironic and pipes
 	$(BIN)/python -m tests.bench.image
+	$(BIN)/python -m tests.bench.long_link
 	$(BIN)/python -m tests.bench.api
 
 # ---------------------------------------------------------------- cleaning up

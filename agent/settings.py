@@ -92,6 +92,26 @@ class Settings:
         default=False, argument="ipa-ignore-bootloader-failure"
     )
     """Call a deployment good although the firmware could not be told to boot it; the controller's word wins."""
+    allow_unverified_images: bool = _setting(
+        default=False, argument="ingot-allow-unverified-images"
+    )
+    """Write an image although there is no checksum of it and no registry that knows its digest."""
+    allow_md5_images: bool = _setting(default=False, argument="ingot-allow-md5-images")
+    """Accept MD5 checksums, which protect against accidents only; the controller's answer to the lookup may allow them too."""
+    image_folders: str = _setting("", "ingot-image-folders")
+    """Folders below which ``file:`` images may lie, separated by commas; empty: no such images."""
+    insecure_registries: str = _setting("", "ingot-insecure-registries")
+    """Registries (``host`` or ``host:port``, separated by commas) that are spoken to over http; this machine itself always is."""
+    image_ca_file: str = _setting("")
+    """PEM file of further authorities that may sign certificates of image servers; those of ``ca_file`` and the ramdisk's own may, too."""
+    image_ca: str = _setting("", "ingot-image-ca")
+    """The same as text: PEM, or the base64 of it, as a kernel argument has to be."""
+    image_insecure: bool = _setting(default=False, argument="ingot-image-insecure")
+    """Do not verify certificates of image servers; every deployment says so. ``ipa-insecure`` does not do this."""
+    image_stall_timeout_s: float = _setting(60.0, "ingot-image-stall-timeout", least=0.1)
+    """Longest wait for an image server; there is no limit on the whole transfer."""
+    image_stall_bytes: int = _setting(65536, "ingot-image-stall-bytes", least=0)
+    """What must come from an image server in ``image_stall_timeout_s`` of waiting, or the connection counts as stalled."""
     boot_interface: str = _setting("", "BOOTIF")
     """The interface this ramdisk was booted from, as the network loader wrote it."""
 

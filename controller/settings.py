@@ -71,6 +71,11 @@ class Settings:
     default_boot_mode: str = "uefi"
     """Firmware mode of nodes whose ``capabilities`` say nothing: ``uefi`` or ``bios``."""
 
+    allow_unverified_images: bool = False
+    """Deploy images of which no checksum and no registry's digest is known, and have the ramdisk write them."""
+    allow_md5_images: bool = False
+    """Accept images that have only an MD5 sum, which protects against accidents only, and tell agents so."""
+
     automated_clean: bool = True
     """Clean nodes on the way to ``available``; a node's own ``automated_clean`` wins."""
     erase_devices_priority: int = 0

@@ -56,7 +56,7 @@ class Standby:
         """Write ``image_info`` and ``configdrive`` to the root disk."""
         wanted = parse_params(params, _PrepareImage, "prepare_image")
         image = wanted.image_info
-        _check_image(image)
+        _check_image(image, may_lack_checksum=self._hardware.wishes.images.allow_unverified)
         inline = image.configdrive if isinstance(image.configdrive, str) else None
 
         def write(progress: ProgressSink) -> str:
@@ -96,9 +96,11 @@ class Standby:
         return end
 
 
-def _check_image(image: ImageInfo) -> None:
+def _check_image(image: ImageInfo, *, may_lack_checksum: bool) -> None:
     if not image.urls:
         raise InvalidRequest("prepare_image: image_info.urls is empty; give at least one address")
+    if may_lack_checksum or any(url.startswith("oci://") for url in image.urls):
+        return  # a registry knows the digest
     if not (image.checksum or (image.os_hash_algo and image.os_hash_value)):
         raise InvalidRequest(
             f"prepare_image: image {image.id} has no checksum; give os_hash_algo and os_hash_value, or checksum"

@@ -18,6 +18,7 @@ from agent.hardware.devices import (
     Processor,
     SystemIdentity,
 )
+from agent.hardware.wishes import Wishes
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.steps import ArgInfo
@@ -193,3 +194,5 @@ class HardwareManager:
     metadata_eraser: MetadataEraser | None = None
     bootloader: BootloaderInstaller | None = None
     steps: tuple[Step, ...] = ()
+    configure: "Callable[[Wishes], HardwareManager] | None" = None
+    """Returns the manager as the agent's settings want it; ``None`` = they do not concern it."""

@@ -21,6 +21,7 @@ from agent.hardware.capabilities import (
     MetadataEraser,
 )
 from agent.hardware.devices import BlockDevice, BmcAddresses, NetworkInterface
+from agent.hardware.wishes import Wishes
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,16 @@ class Hardware:
 
     def __init__(self, managers: Iterable[HardwareManager]) -> None:
         self.managers = rank(managers)
+        self.wishes = Wishes()
+
+    def configure(self, wishes: Wishes) -> None:
+        """Have every manager do as the settings want it; what was wished before no longer counts.
+
+        Raises:
+            AgentError: A manager cannot do it.
+        """
+        self.wishes = wishes
+        self.managers = tuple(m.configure(wishes) if m.configure else m for m in self.managers)
 
     def versions(self) -> Mapping[str, str]:
         """Return the version of every manager by its name."""

@@ -1,6 +1,7 @@
 """Which checksum an image must have, from ``image_info`` and checksum files. Pure; downloads nothing.
 
-Ironic's rules (``os_hash_*`` before ``checksum``, either may be a URL); the comparison ignores case.
+Ironic's rules (``os_hash_*`` before ``checksum``, either may be a URL); the comparison ignores case. A value may name its
+algorithm: ``sha256:<hex>``.
 """
 
 import re
@@ -16,14 +17,48 @@ _BSD_LINE = re.compile(r"^[A-Za-z0-9-]+ ?\((?P<name>.+)\) ?= ?(?P<digest>[0-9A-F
 _GNU_LINE = re.compile(r"^\\?(?P<digest>[0-9A-Fa-f]{32,128})\s+\*?(?P<name>.+)$")
 _NAME_FIRST_LINE = re.compile(r"^(?P<name>\S+)\s+(?P<digest>[0-9A-Fa-f]{32,128})$")
 _SHOWN_NAMES = 5
+_WAY_OUT = "set image_os_hash_algo to sha256 or sha512 and image_os_hash_value, or image_checksum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checksum:
-    """An algorithm of :mod:`hashlib` and the digest in lower-case hexadecimal."""
+    """An algorithm of :mod:`hashlib` and the digest in lower-case hexadecimal; ``None`` = nobody knows it."""
 
     algorithm: str
-    digest: str
+    digest: str | None
+
+
+UNVERIFIED = Checksum(algorithm="sha256", digest=None)
+"""For an image without a checksum, where the operator allows that; what was written is still hashed and reported."""
+
+
+def has_checksum(image: ImageInfo) -> bool:
+    """Whether the controller named a checksum that :func:`expected_checksum` would use."""
+    return bool(image.checksum or (image.os_hash_algo and image.os_hash_value))
+
+
+def choose_checksum(
+    given: Checksum | None, published: Checksum | None, image_id: str, *, allow_unverified: bool
+) -> Checksum:
+    """Return the checksum that decides.
+
+    Args:
+        given: What the controller named; ``None`` = nothing.
+        published: What the registry that the image comes from says; ``None`` = it comes from none.
+        image_id: Names the image in messages.
+        allow_unverified: Whether the operator allows an image of which nothing is known.
+
+    Raises:
+        ImageError: There is none, or the two contradict each other.
+    """
+    if given is None and published is None and not allow_unverified:
+        raise ImageError(f"image {image_id}: it has no checksum; {_WAY_OUT}")
+    if given and published and given.algorithm == published.algorithm and given != published:
+        raise ImageError(
+            f"image {image_id}: its registry says {published.algorithm} {published.digest}, the controller"
+            f" {given.digest}; correct image_checksum or image_os_hash_value"
+        )
+    return given or published or UNVERIFIED
 
 
 def expected_checksum(
@@ -49,19 +84,21 @@ def expected_checksum(
             if image.os_hash_value
             else "it has no checksum"
         )
-        raise ImageError(
-            f"image {image.id}: {reason}; set image_os_hash_algo to sha256 or sha512 and"
-            " image_os_hash_value, or image_checksum"
-        )
+        raise ImageError(f"image {image.id}: {reason}; {_WAY_OUT}")
     where = f"image {image.id}"
+    wanted = algorithm if known and image.os_hash_value else ""
     if value.startswith(("http://", "https://")):
         where = f"checksum file of image {image.id}"
-        value = find_digest(fetch(value), image_name, where)
-    wanted = algorithm if known and image.os_hash_value else ""
+        value = find_digest(fetch(value), image_name, where, wanted)
     return _checked(value.strip().lower(), wanted, where, allow_md5=allow_md5)
 
 
-def _checked(digest: str, wanted: str, where: str, *, allow_md5: bool) -> Checksum:
+def _checked(text: str, wanted: str, where: str, *, allow_md5: bool) -> Checksum:
+    prefix, colon, digest = text.rpartition(":")
+    named = prefix.replace("-", "") if colon else wanted
+    if wanted and named != wanted:
+        raise ImageError(f"{where}: {text[:140]!r} is no {wanted}; correct one of the two")
+    wanted = named
     algorithm = _ALGORITHM_BY_DIGITS.get(len(digest), "")
     if not algorithm or not re.fullmatch("[0-9a-f]+", digest):
         raise ImageError(
@@ -69,20 +106,26 @@ def _checked(digest: str, wanted: str, where: str, *, allow_md5: bool) -> Checks
             " hexadecimal digits"
         )
     if wanted and wanted != algorithm:
-        raise ImageError(
-            f"{where}: a {wanted} has {_DIGITS_BY_ALGORITHM[wanted]} hexadecimal digits,"
-            f" not {len(digest)}"
-        )
+        digits = _DIGITS_BY_ALGORITHM.get(wanted)
+        if digits is None:
+            raise ImageError(f"{where}: the algorithm {wanted[:20]!r} is not supported")
+        raise ImageError(f"{where}: a {wanted} has {digits} hexadecimal digits, not {len(digest)}")
     if algorithm == "md5" and not allow_md5:
         raise ImageError(f"{where}: MD5 is not accepted; publish a sha256 or sha512")
     return Checksum(algorithm=algorithm, digest=digest)
 
 
-def find_digest(text: str, image_name: str, where: str) -> str:
+def find_digest(text: str, image_name: str, where: str, wanted: str = "") -> str:
     """Return the digest of ``image_name`` in a checksum file.
 
     Knows ``HASH  name``, ``HASH *name``, ``SHA256 (name) = HASH``, ``name HASH`` and a file that is one bare hash; names
-    are compared by their last path component.
+    are compared by their last path component. Signatures around the list (RFC 9580, section 7) are skipped, not verified.
+
+    Args:
+        text: The file.
+        image_name: What to look for.
+        where: Names the file in messages.
+        wanted: Algorithm; empty = the strongest that is listed.
 
     Raises:
         ImageError: The file does not list the image, or lists it with different digests.
@@ -97,7 +140,9 @@ def find_digest(text: str, image_name: str, where: str) -> str:
         for pattern in (_BSD_LINE, _GNU_LINE, _NAME_FIRST_LINE)
         if (match := pattern.match(line))
     ]
-    found = {m["digest"].lower() for m in listed if _basename(m["name"]) == image_name}
+    mine = {m["digest"].lower() for m in listed if _basename(m["name"]) == image_name}
+    digits = [_DIGITS_BY_ALGORITHM[wanted]] if wanted else _ALGORITHM_BY_DIGITS
+    found = {digest for digest in mine if len(digest) in digits} or mine
     if len(found) == 1:
         return found.pop()
     if found:

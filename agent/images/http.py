@@ -1,13 +1,16 @@
 """GET over HTTP with redirects, proxies and credentials, on the standard library's :mod:`http.client`.
 
-Bodies are read straight into the pipeline's buffers. Credentials go to the server that they were meant for and are
-dropped when a redirect leads elsewhere. Messages show URLs without user names, passwords and query values.
+Bodies are read straight into the pipeline's buffers, byte for byte as the server keeps them. Credentials go to the server
+that they were meant for and are dropped when a redirect leads elsewhere. Messages show URLs without user names, passwords
+and query values.
 """
 
 import base64
 import http.client
+import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -15,16 +18,33 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # undocumented, stable
 
 from agent.errors import ImageDownloadError
+from agent.images.pace import Pace, paced_response
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
 _BUSY = (408, 425, 429)
+_GZIP = ("gzip", "x-gzip")
 _PORTS = {"http": 80, "https": 443}
 _USER_AGENT = "ingot-agent"
+_SO_RCVBUFFORCE = 33
+"""Linux, include/uapi/asm-generic/socket.h; Python has no name for it."""
+_WINDOW_BYTES = 3 << 20
 
 
 class TryAgain(Exception):
     """The server or the road to it failed in a way that may pass."""
+
+
+class HttpRefused(ImageDownloadError):
+    """The server at ``url`` answered with a status that will not pass; ``challenges`` are its ``WWW-Authenticate`` headers."""
+
+    def __init__(
+        self, message: str, *, url: str, answered: int, challenges: tuple[str, ...]
+    ) -> None:
+        super().__init__(message)
+        self.url = url
+        self.answered = answered
+        self.challenges = challenges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +52,7 @@ class Access:
     """How servers are reached.
 
     ``authorization`` is sent to the origin (scheme, host, port) of ``authorized_url`` only; ``proxies`` maps a scheme to
-    a proxy's URL; ``timeout_s`` bounds each connect and each read.
+    a proxy's URL; ``pace`` bounds each connect and each read, and what must come in that time.
     """
 
     authorization: str | None = field(default=None, repr=False)
@@ -40,7 +60,11 @@ class Access:
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     no_proxy: str = ""
     tls: ssl.SSLContext | None = None
-    timeout_s: float = 60.0
+    pace: Pace = field(default_factory=Pace)
+
+    def get(self, url: str, headers: Mapping[str, str]) -> "Reply":
+        """Send a GET; see :func:`get`."""
+        return get(url, self, headers)
 
 
 def masked(url: str) -> str:
@@ -95,7 +119,9 @@ class Reply:
         """
         try:
             if self._left is None:
-                return self._response.readinto(view)
+                piece = self._response.read1(len(view))
+                view[: len(piece)] = piece
+                return len(piece)
             if self._left == 0:
                 return 0
             count = self._response.fp.readinto1(view[: self._left])
@@ -141,20 +167,24 @@ def get(url: str, access: Access, headers: Mapping[str, str] | None = None) -> R
             return _accepted(reply, url)
         location = reply.headers.get("Location", "")
         reply.close()
-        target = urljoin(target, location)
+        source, target = target, urljoin(target, location)
         if not location or urlsplit(target).scheme not in _PORTS:
             raise ImageDownloadError(
                 f"{masked(url)}: redirected to {masked(target)}, which is no web address"
             )
-        if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
+        if urlsplit(source).scheme == "https" and urlsplit(target).scheme == "http":
             raise ImageDownloadError(
                 f"{masked(url)}: redirected from https to {masked(target)}; refused"
             )
-    raise ImageDownloadError(f"{masked(url)}: more than {_MAX_REDIRECTS} redirects")
+    raise ImageDownloadError(
+        f"{masked(url)}: more than {_MAX_REDIRECTS} redirects, the last to {masked(target)};"
+        " correct the server or give the final URL"
+    )
 
 
 def _accepted(reply: Reply, url: str) -> Reply:
     if reply.status in (200, 206, 412, 416):
+        _require_identity(reply)
         return reply
     reply.close()
     said = f"{masked(url)}: HTTP status {reply.status} {reply.reason}"
@@ -166,7 +196,25 @@ def _accepted(reply: Reply, url: str) -> Reply:
         said += "; check the image's credentials (image_request_authorization, user and password)"
     elif reply.status in (404, 410):
         said += "; check the image's URL"
-    raise ImageDownloadError(said)
+    challenges = tuple(reply.headers.get_all("WWW-Authenticate") or ())
+    raise HttpRefused(said, url=reply.url, answered=reply.status, challenges=challenges)
+
+
+def _require_identity(reply: Reply) -> None:
+    """Refuse a body that the server packed for the transfer: neither sizes nor checksums are those of the file.
+
+    A file that is gzip itself may carry ``Content-Encoding: gzip``: several servers label by the name's ending and send
+    what they keep.
+    """
+    encoding = reply.headers.get("Content-Encoding", "identity").strip().lower()
+    is_gzip_file = urlsplit(reply.url).path.endswith((".gz", ".tgz"))
+    if encoding in ("", "identity") or (encoding in _GZIP and is_gzip_file):
+        return
+    reply.close()
+    raise ImageDownloadError(
+        f"{masked(reply.url)}: the server packs the file as {encoding!r} on the way although it was asked not to;"
+        " turn compression off for images there"
+    )
 
 
 def _get_once(url: str, access: Access, headers: Mapping[str, str]) -> Reply:
@@ -180,6 +228,9 @@ def _get_once(url: str, access: Access, headers: Mapping[str, str]) -> Reply:
     connection: http.client.HTTPConnection | None = None
     try:
         connection, target = _connect(parts, access, sent)
+        connection.response_class = paced_response(access.pace)
+        connection.connect()
+        _widen(connection.sock)
         connection.request("GET", target, headers=sent)
         return Reply(connection, connection.getresponse(), url)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -187,11 +238,21 @@ def _get_once(url: str, access: Access, headers: Mapping[str, str]) -> Reply:
             connection.close()
         if isinstance(error, ssl.SSLCertVerificationError):
             raise ImageDownloadError(
-                f"{masked(url)}: the server's certificate is not trusted: {error.verify_message}"
+                f"{masked(url)}: the server's certificate is not trusted: {error.verify_message};"
+                " renew it, or name its authority in the agent's setting image_ca or image_ca_file"
             ) from error
         if isinstance(error, ValueError):
             raise ImageDownloadError(f"{masked(url)}: not a usable URL or header") from error
         raise TryAgain(f"{masked(url)}: {_reason(error)}") from error
+
+
+def _widen(connected: socket.socket) -> None:
+    """Let more be under way than a small machine's kernel would: 1 Gbit/s with 20 ms round trip needs 2.5 MB.
+
+    The kernel's own limit is a share of the memory (tcp(7), ``tcp_rmem``). Without the right to go beyond it, that limit stays.
+    """
+    with suppress(PermissionError):
+        connected.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _WINDOW_BYTES)
 
 
 def _authorization(parts: SplitResult, access: Access) -> str | None:
@@ -210,7 +271,7 @@ def _may_share(origin: SplitResult, target: SplitResult) -> bool:
 
 
 def _scheme_and_port(parts: SplitResult) -> tuple[str, int]:
-    return parts.scheme, parts.port or _PORTS[parts.scheme]
+    return parts.scheme, parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def basic_authorization(user: str, password: str) -> str:
@@ -236,7 +297,7 @@ def _connect(
     if parts.scheme == "https":
         tls = access.tls or ssl.create_default_context()
         secure = http.client.HTTPSConnection(
-            via or host, via_port if via else port, timeout=access.timeout_s, context=tls
+            via or host, via_port if via else port, timeout=access.pace.timeout_s, context=tls
         )
         if via:
             secure.set_tunnel(host, port, proxy_headers)
@@ -245,8 +306,8 @@ def _connect(
         headers |= proxy_headers
         shown_host = parts.netloc.rpartition("@")[2]
         target = urlunsplit(("http", shown_host, parts.path or "/", parts.query, ""))
-        return http.client.HTTPConnection(via, via_port, timeout=access.timeout_s), target
-    return http.client.HTTPConnection(host, port, timeout=access.timeout_s), target
+        return http.client.HTTPConnection(via, via_port, timeout=access.pace.timeout_s), target
+    return http.client.HTTPConnection(host, port, timeout=access.pace.timeout_s), target
 
 
 def _reason(error: Exception) -> str:

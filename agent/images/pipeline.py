@@ -11,8 +11,8 @@ from agent.images.formats import ImageFormat, check_end
 from agent.images.meter import Meter
 from agent.images.qcow2_sink import Qcow2Sink, TableWatch
 from agent.images.raw_sink import RawSink
-from agent.images.spool import ByteStream
 from agent.images.stage import Stage
+from agent.images.stream import ByteStream
 from agent.images.target import ImageTarget
 from agent.images.xz_blocks import WAITING_BUFFERS
 
@@ -33,10 +33,6 @@ class Pipeline:
         self.content_bytes = 0
         self.first = self._pool.take(0)
         self.first.used_bytes = stream.read_into(self.first.view)
-
-    def replace_stream(self, stream: ByteStream) -> None:
-        """Go on with another stream that continues behind ``first``."""
-        self._stream = stream
 
     def run_raw(self, target: ImageTarget) -> str:
         """Write a raw image and return the digest."""

@@ -1,23 +1,24 @@
 """Everything that is fetched and checked before an image is written: nothing here touches a disk."""
 
 import base64
-import binascii
 import ssl
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from agent.errors import ImageDownloadError, ImageError
 from agent.images import config_drive, qcow2
-from agent.images.checksum import Checksum, expected_checksum
+from agent.images.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
 from agent.images.formats import PROBE_BYTES, ImageFormat, check_declared, detect
+from agent.images.forward_reader import ForwardReader
 from agent.images.http import Access, basic_authorization, masked
 from agent.images.meter import Meter
+from agent.images.opening import Opener, SourceRules, is_artifact, open_image
+from agent.images.pace import Pace
 from agent.images.pipeline import Pipeline
 from agent.images.qcow2_sink import TableWatch
 from agent.images.source import HttpSource, RetryPolicy
-from agent.images.spool import SpooledFile
+from agent.images.stream import ImageSource
 from agent.protocol.image import ImageInfo
 
 _MAX_CHECKSUM_FILE_BYTES = 1 << 20
@@ -28,11 +29,16 @@ class WriterSettings:
     """Settings of the writer.
 
     ``stall_timeout_s`` bounds each connect and each read, never the whole transfer; ``tls`` = ``None`` uses the system's
-    certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only.
+    certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only; ``allow_unverified`` accepts an
+    image without any; ``stall_least_bytes`` is what must come in ``stall_timeout_s`` of waiting; ``sources`` says where images may
+    come from.
     """
 
     allow_md5: bool = False
+    allow_unverified: bool = False
     stall_timeout_s: float = 60.0
+    stall_least_bytes: int = 1 << 16
+    sources: SourceRules = field(default_factory=SourceRules)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     tls: ssl.SSLContext | None = None
 
@@ -88,14 +94,7 @@ def prepare(
         content = config_drive.fetch(
             configdrive, replace(access, authorization=None, proxies={}), retry
         )
-    checksum = expected_checksum(
-        image,
-        name,
-        lambda url: _fetch_text(url, access, retry),
-        allow_md5=settings.allow_md5,
-    )
-    source = _first_source(image, access, retry, meter.say)
-    clean_up.callback(source.disconnect)
+    source, checksum = _open(image, name, access, settings, meter, clean_up)
     pipeline = Pipeline(source, checksum.algorithm, meter)
     start = bytes(pipeline.first.view[: min(PROBE_BYTES, pipeline.first.used_bytes)])
     found = detect(start, name)
@@ -103,7 +102,7 @@ def prepare(
     watch = TableWatch(source.read_at)
     tables = None
     if found is ImageFormat.QCOW2:
-        tables, watch = _read_tables(source, pipeline, start, meter, clean_up)
+        tables, watch = _read_tables(source, pipeline, start, meter)
     return Work(
         image=image,
         name=name,
@@ -117,6 +116,50 @@ def prepare(
     )
 
 
+def _open(
+    image: ImageInfo,
+    name: str,
+    access: Access,
+    settings: WriterSettings,
+    meter: Meter,
+    clean_up: ExitStack,
+) -> tuple[ImageSource, Checksum]:
+    """Find out the checksum and connect; without a checksum nothing is asked of a server that could not give one."""
+    may_lack = settings.allow_unverified or any(map(is_artifact, image.urls))
+    given = None
+    if has_checksum(image) or not may_lack:
+        given = expected_checksum(
+            image,
+            name,
+            lambda url: _fetch_text(url, access, settings.retry),
+            allow_md5=settings.allow_md5,
+        )
+    published: list[Checksum] = []
+    opener = Opener(
+        access=access,
+        retry=settings.retry,
+        rules=settings.sources,
+        notify=meter.say,
+        published=published,
+    )
+    if settings.tls is not None and settings.tls.verify_mode is ssl.CERT_NONE:
+        meter.say(
+            "the certificates of image servers are not verified: the agent's setting image_insecure"
+        )
+    source = open_image(image, opener, clean_up)
+    checksum = choose_checksum(
+        given,
+        published[0] if published else None,
+        image.id,
+        allow_unverified=settings.allow_unverified,
+    )
+    if checksum.digest is None:
+        meter.say(
+            "the image has no checksum; the operator's settings allow it to be written unverified"
+        )
+    return source, checksum
+
+
 def _access(image: ImageInfo, settings: WriterSettings) -> Access:
     return Access(
         authorization=_authorization(image),
@@ -124,7 +167,7 @@ def _access(image: ImageInfo, settings: WriterSettings) -> Access:
         proxies=image.proxies or {},
         no_proxy=image.no_proxy or "",
         tls=settings.tls,
-        timeout_s=settings.stall_timeout_s,
+        pace=Pace(timeout_s=settings.stall_timeout_s, least_bytes=settings.stall_least_bytes),
     )
 
 
@@ -133,7 +176,7 @@ def _authorization(image: ImageInfo) -> str | None:
     if image.image_request_authorization:
         try:
             value = base64.b64decode(image.image_request_authorization, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:  # base64's and Unicode's errors
             raise ImageDownloadError(
                 "image_request_authorization is not base64 of an Authorization header's value"
             ) from error
@@ -141,19 +184,6 @@ def _authorization(image: ImageInfo) -> str | None:
     if image.image_server_auth_strategy == "http_basic":
         return basic_authorization(image.image_server_user or "", image.image_server_password or "")
     return None
-
-
-def _first_source(
-    image: ImageInfo, access: Access, retry: RetryPolicy, notify: Callable[[str], None]
-) -> HttpSource:
-    """Connect to the first URL that answers."""
-    failures = []
-    for url in image.urls:
-        try:
-            return HttpSource(url, replace(access, authorized_url=url), retry, notify)
-        except ImageDownloadError as error:
-            failures.append(str(error))
-    raise ImageDownloadError("; ".join(failures))
 
 
 def _fetch_text(url: str, access: Access, retry: RetryPolicy) -> str:
@@ -170,16 +200,16 @@ def _fetch_text(url: str, access: Access, retry: RetryPolicy) -> str:
 
 
 def _read_tables(
-    source: HttpSource, pipeline: Pipeline, start: bytes, meter: Meter, clean_up: ExitStack
+    source: ImageSource, pipeline: Pipeline, start: bytes, meter: Meter
 ) -> tuple[qcow2.Map, TableWatch]:
-    """Read the tables of a qcow2 image, by Range if the server can, else from a copy in memory."""
+    """Read the tables of a qcow2 image, by Range if the server can, else in passes of their own."""
     if source.has_ranges and source.size_bytes is not None:
         source.disconnect()  # goes on later; some servers answer one connection at a time
         watch, size = TableWatch(source.read_at), source.size_bytes
-    else:
-        first = pipeline.first.view[: pipeline.first.used_bytes]
-        spooled = SpooledFile(source.url, source.size_bytes, first, source, meter)
-        clean_up.callback(spooled.close)
-        pipeline.replace_stream(spooled)
-        watch, size = TableWatch(spooled.read_at), spooled.size_bytes
-    return qcow2.read_map(qcow2.read_header(start, size), watch.read), watch
+        return qcow2.read_map(qcow2.read_header(start, size), watch.read), watch
+    reader = ForwardReader(source, meter)
+    size = reader.measure()
+    watch = TableWatch(reader.read_at)
+    tables = qcow2.read_map(qcow2.read_header(start, size), watch.read)
+    source.seek(pipeline.first.used_bytes)
+    return tables, watch

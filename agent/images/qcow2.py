@@ -116,19 +116,20 @@ class Map:
         self.header = header
         self.plain = Extents()
         self.compressed = Extents()
-        self._gaps = array("Q")
-        self._covered_to = 0
+        self._gap_starts = array("Q")
+        self._gap_ends = array("Q")
 
     def add(self, file_byte: int, disk_byte: int, size_bytes: int, *, is_compressed: bool) -> None:
-        """Add what belongs at ``disk_byte``; called in the order of the virtual disk."""
-        self._skip_to(disk_byte)
-        self._covered_to = min(disk_byte + self.header.cluster_bytes, self.header.virtual_bytes)
+        """Add what belongs at ``disk_byte``; each place on the disk at most once, in any order."""
         extents = self.compressed if is_compressed else self.plain
         extents.add(file_byte, disk_byte, size_bytes, merge=not is_compressed)
 
-    def _skip_to(self, disk_byte: int) -> None:
-        if disk_byte > self._covered_to:
-            self._gaps.extend((self._covered_to, disk_byte))
+    def add_gap(self, start_byte: int, end_byte: int) -> None:
+        """Add a stretch of the virtual disk that no extent covers; empty ones and those behind the end are cut."""
+        end_byte = min(end_byte, self.header.virtual_bytes)
+        if end_byte > start_byte:
+            self._gap_starts.append(start_byte)
+            self._gap_ends.append(end_byte)
 
     def close(self, tables: Iterable[tuple[int, int]]) -> None:
         """Order the extents by their place in the file; nothing may be added afterwards.
@@ -139,14 +140,20 @@ class Map:
         Raises:
             ImageError: Something overlaps.
         """
-        self._skip_to(self.header.virtual_bytes)
         self.plain.sort()
         self.compressed.sort()
         _require_disjoint(self.plain, self.compressed, tables)
 
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """Yield (start byte, end byte) of what no extent covers, in order."""
-        return zip(self._gaps[::2], self._gaps[1::2], strict=True)
+        """Yield (start byte, end byte) of what no extent covers, in order, neighbours as one."""
+        starts, ends = self._gap_starts, self._gap_ends
+        begin = end = 0
+        for index in sorted(range(len(starts)), key=starts.__getitem__):
+            if starts[index] != end and end > begin:
+                yield begin, end
+            begin, end = (begin if starts[index] == end else starts[index]), ends[index]
+        if end > begin:
+            yield begin, end
 
 
 def read_header(start: bytes, file_bytes: int) -> Header:
@@ -237,14 +244,17 @@ def read_map(header: Header, read: ReadAt) -> Map:
 
     Args:
         header: From :func:`read_header`.
-        read: Reads the file; called with stretches of at most 1 MiB or one table.
+        read: Reads the file; called with stretches of at most 1 MiB or one table, the L2 tables in the order of the file.
 
     Raises:
         ImageError: A table is damaged or points outside of the file.
     """
     l1 = _entries(read(header.l1_start_byte, header.l1_needed * 8))
-    tables = [(entry & _OFFSET_MASK, index) for index, entry in enumerate(l1)]
-    tables = [table for table in tables if table[0]]
+    tables = sorted(
+        (start_byte, index)
+        for index, entry in enumerate(l1)
+        if (start_byte := entry & _OFFSET_MASK)
+    )
     if len(tables) * header.cluster_bytes > _MAX_TABLES_BYTES:
         raise ImageError(
             f"qcow2: {len(tables)} L2 tables of {header.cluster_bytes} bytes are too many;"
@@ -256,6 +266,9 @@ def read_map(header: Header, read: ReadAt) -> Map:
             raise ImageError(f"qcow2: L2 table at byte {start_byte} is not on a cluster")
     image = Map(header)
     disk_bytes_of_table = header.cluster_bytes * header.cluster_bytes // 8
+    for index, entry in enumerate(l1):
+        if not entry & _OFFSET_MASK:
+            image.add_gap(index * disk_bytes_of_table, (index + 1) * disk_bytes_of_table)
     for index, table in _read_tables(header, tables, read):
         _add_table(image, index * disk_bytes_of_table, _entries(table))
     header_and_l1 = ((0, _HEADER_BYTES), (header.l1_start_byte, header.l1_needed * 8))
@@ -296,22 +309,29 @@ def _add_table(image: Map, disk_byte: int, entries: "array[int]") -> None:
     header = image.header
     step = header.cluster_bytes
     shift = 62 - (header.cluster_bits - 8)
+    covered_to = disk_byte
     for entry in entries:
         if disk_byte >= header.virtual_bytes:
             break
+        place = disk_byte
+        disk_byte += step
         if entry & _COMPRESSED:
             start = entry & ((1 << shift) - 1)
             sectors = ((entry & (_COMPRESSED - 1)) >> shift) + 1
             _require_inside(header, start, 1, "compressed cluster")
             size = min(sectors * _SECTOR_BYTES - start % _SECTOR_BYTES, header.file_bytes - start)
-            image.add(start, disk_byte, size, is_compressed=True)
+            image.add(start, place, size, is_compressed=True)
         elif (start := entry & _OFFSET_MASK) and not entry & _ZERO:
             if start % step:
                 raise ImageError(f"qcow2: cluster at byte {start} is not aligned")
-            size = min(step, header.virtual_bytes - disk_byte)
+            size = min(step, header.virtual_bytes - place)
             _require_inside(header, start, size, "cluster")
-            image.add(start, disk_byte, size, is_compressed=False)
-        disk_byte += step
+            image.add(start, place, size, is_compressed=False)
+        else:
+            continue
+        image.add_gap(covered_to, place)
+        covered_to = disk_byte
+    image.add_gap(covered_to, disk_byte)
 
 
 def _require_disjoint(

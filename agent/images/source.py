@@ -5,24 +5,33 @@ ends with an error instead of a mixture of two images. RFC 9110, sections 13 and
 """
 
 import logging
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from agent.errors import ImageDownloadError
-from agent.images.http import Access, Reply, TryAgain, get, masked
+from agent.images.file_identity import Identity, identity_of, wrong_range
+from agent.images.http import Reply, TryAgain, masked
 
 log = logging.getLogger(__name__)
-_CONTENT_RANGE = re.compile(r"bytes (?P<start>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)$")
 _OK, _PARTIAL, _CHANGED, _BEYOND = 200, 206, 412, 416
+_PROGRESS_BYTES = 1 << 16
+"""So many new bytes make a try count as a success; a server that trickles must run out of tries."""
+
+
+class Door(Protocol):
+    """The way to a web server: :class:`agent.images.http.Access`, or a registry with its tokens."""
+
+    def get(self, url: str, headers: Mapping[str, str]) -> Reply:
+        """Send a GET; see :func:`agent.images.http.get`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How long to hold on to a server that fails.
 
-    ``tries`` in a row without a single new byte are allowed; the pauses between them double from ``first_pause_s`` up to
+    ``tries`` in a row without real progress are allowed; the pauses between them double from ``first_pause_s`` up to
     ``longest_pause_s``.
     """
 
@@ -36,40 +45,13 @@ class RetryPolicy:
         return float(min(self.longest_pause_s, self.first_pause_s * 2 ** (failures - 1)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What tells one version of a file from another; ``None`` = the server does not say."""
-
-    size_bytes: int | None
-    etag: str | None
-    last_modified: str | None
-
-    def if_range(self) -> str | None:
-        """Return the value for ``If-Range``; weak validators are not allowed there (RFC 9110, 13.1.5)."""
-        if self.etag and not self.etag.startswith("W/"):
-            return self.etag
-        return self.last_modified
-
-    def differs_from(self, other: "Identity") -> str | None:
-        """Return what differs, in words; only what both sides know is compared."""
-        pairs = (
-            ("size", self.size_bytes, other.size_bytes),
-            ("ETag", self.etag, other.etag),
-            ("Last-Modified", self.last_modified, other.last_modified),
-        )
-        for name, old, new in pairs:
-            if old is not None and new is not None and old != new:
-                return f"{name} was {old} and is now {new}"
-        return None
-
-
 class HttpSource:
-    """One image on a web server, read from front to back; not for several threads at once."""
+    """One image on a web server, an :class:`agent.images.stream.ImageSource`; not for several threads at once."""
 
     def __init__(
         self,
         url: str,
-        access: Access,
+        door: Door,
         retry: RetryPolicy,
         notify: Callable[[str], None] = lambda _text: None,
     ) -> None:
@@ -77,19 +59,22 @@ class HttpSource:
 
         Args:
             url: Where the image is.
-            access: How servers are reached.
+            door: How servers are reached.
             retry: How long to hold on to a server that fails.
             notify: Called with a sentence whenever the connection is lost.
 
         Raises:
             ImageDownloadError: The server refuses, or cannot be reached within the tries allowed.
         """
-        self.url = url
-        self._access = access
+        self.where = masked(url)
+        self._url = url
+        self._door = door
         self._retry = retry
         self._notify = notify
-        self._position = 0
+        self.position = 0
         self._failures = 0
+        self._progress = 0
+        self._farthest = 0
         self._reply: Reply | None = None
         self._identity: Identity | None = None
         self.has_ranges = False
@@ -110,7 +95,7 @@ class HttpSource:
         filled = 0
         while filled < len(view):
             if self._reply is None:
-                if self._position == self.size_bytes:
+                if self.position == self.size_bytes:
                     break  # a server answers 416 to a range that begins at the end
                 self._attempt(self._open)
                 continue
@@ -121,10 +106,11 @@ class HttpSource:
                 self._failed(reason)
                 continue
             if count == 0:
-                break
+                if self._is_at_end():
+                    break
+                continue
             filled += count
-            self._position += count
-            self._failures = 0
+            self._came(count)
         return filled
 
     def read_at(self, start_byte: int, size_bytes: int) -> bytes:
@@ -142,22 +128,48 @@ class HttpSource:
                 self._failures = 0
                 return body
 
-    def _read_once(self, start_byte: int, size_bytes: int) -> bytes:
-        with self._get(start_byte, start_byte + size_bytes) as reply:
-            if reply.status != _PARTIAL:
-                raise ImageDownloadError(
-                    f"{masked(self.url)}: the server stopped answering Range requests"
-                )
-            body = reply.read(size_bytes)
-        if len(body) != size_bytes:
-            raise TryAgain(f"{len(body)} instead of {size_bytes} bytes for a range")
-        return body
+    def seek(self, start_byte: int) -> None:
+        """Go on at another byte; the next read connects there."""
+        self.disconnect()
+        self.position = start_byte
 
     def disconnect(self) -> None:
         """Close the connection; the next read opens a new one where this one stopped."""
         if self._reply is not None:
             self._reply.close()
             self._reply = None
+
+    def _came(self, count: int) -> None:
+        if self.size_bytes is not None and self.position + count > self.size_bytes:
+            raise ImageDownloadError(
+                f"{self.where}: sent more than the {self.size_bytes} bytes it announced; repair the server"
+            )
+        self.position += count
+        if self.position > self._farthest:
+            self._progress += self.position - self._farthest
+            self._farthest = self.position
+            if self._progress >= _PROGRESS_BYTES or self.position == self.size_bytes:
+                self._failures = 0
+
+    def _is_at_end(self) -> bool:
+        """Whether the end of a body is the end of the file: a server may send less than was asked for."""
+        if self.size_bytes is None or self.position >= self.size_bytes:
+            return True
+        self.disconnect()
+        self._failed(TryAgain(f"the body ended before byte {self.size_bytes}, the announced end"))
+        return False
+
+    def _read_once(self, start_byte: int, size_bytes: int) -> bytes:
+        with self._get(start_byte, start_byte + size_bytes) as reply:
+            if reply.status != _PARTIAL:
+                raise ImageDownloadError(
+                    f"{self.where}: the server stopped answering Range requests at byte {start_byte};"
+                    " start again"
+                )
+            body = reply.read(size_bytes)
+        if len(body) != size_bytes:
+            raise TryAgain(f"{len(body)} instead of {size_bytes} bytes for a range")
+        return body
 
     def _attempt(self, action: Callable[[], None]) -> None:
         try:
@@ -169,29 +181,31 @@ class HttpSource:
     def _failed(self, reason: TryAgain) -> None:
         """Wait before the next try, or give up."""
         self._failures += 1
+        self._progress = 0
         if self._failures >= self._retry.tries:
             raise ImageDownloadError(
-                f"{masked(self.url)}: gave up at byte {self._position} after {self._failures} tries"
-                f" without a new byte; the last: {reason}"
+                f"{self.where}: gave up at byte {self.position} after {self._failures} tries"
+                f" without a new byte or hardly one; the last: {reason};"
+                " look at the server and the network, then deploy again"
             ) from reason
         pause_s = self._retry.pause_s(self._failures)
         text = (
-            f"lost at byte {self._position}: {reason};"
+            f"lost at byte {self.position}: {reason};"
             f" try {self._failures + 1} of {self._retry.tries} in {pause_s:g} s"
         )
-        log.warning("image download interrupted", extra={"url": masked(self.url), "reason": text})
+        log.warning("image download interrupted", extra={"url": self.where, "reason": text})
         self._notify(text)
         self._retry.sleep(pause_s)
 
     def _open(self) -> None:
         """Connect for the stream at the current position."""
-        reply = self._get(self._position, None)
+        reply = self._get(self.position, None)
         self._reply = reply
         if self._identity is None:
             self.has_ranges = reply.status == _PARTIAL
-            self._identity = _identity(reply)
-        if reply.status == _OK and self._position:
-            self._skip(reply, self._position)
+            self._identity = identity_of(reply)
+        if reply.status == _OK and self.position:
+            self._skip(reply, self.position)
 
     def _get(self, start_byte: int, end_byte: int | None) -> Reply:
         """Ask for a range and check that the answer is of the same file."""
@@ -199,7 +213,7 @@ class HttpSource:
         headers = {"Range": f"bytes={start_byte}-{last}"}
         if self._identity is not None and (validator := self._identity.if_range()):
             headers["If-Range"] = validator
-        reply = get(self.url, self._access, headers)
+        reply = self._door.get(self._url, headers)
         try:
             self._check_same(reply, start_byte)
         except BaseException:
@@ -208,24 +222,21 @@ class HttpSource:
         return reply
 
     def _check_same(self, reply: Reply, start_byte: int) -> None:
-        where = masked(self.url)
         if reply.status == _BEYOND and not start_byte:
-            raise ImageDownloadError(f"{where}: the file is empty")
+            raise ImageDownloadError(f"{self.where}: the file is empty; publish it again")
+        changed = f"{self.where}: the file changed during the download, before byte {start_byte}"
         if reply.status in (_CHANGED, _BEYOND):
             raise ImageDownloadError(
-                f"{where}: the file changed or shrank during the download; start again"
+                f"{changed}, or the server announced more than it has (HTTP status {reply.status});"
+                " start again"
             )
-        if reply.status == _PARTIAL:
-            given = _CONTENT_RANGE.match(reply.headers.get("Content-Range", ""))
-            if given is None or int(given["start"]) != start_byte:
-                raise ImageDownloadError(
-                    f"{where}: asked for the bytes from {start_byte} on, the server answered"
-                    f" Content-Range {reply.headers.get('Content-Range')!r}"
-                )
-        if self._identity and (difference := self._identity.differs_from(_identity(reply))):
+        if reply.status == _PARTIAL and (wrong := wrong_range(reply, start_byte)):
             raise ImageDownloadError(
-                f"{where}: the file changed during the download ({difference}); start again"
+                f"{self.where}: asked for the bytes from {start_byte} on, the server answered {wrong};"
+                " repair the server or turn Range off there"
             )
+        if self._identity and (difference := self._identity.differs_from(identity_of(reply))):
+            raise ImageDownloadError(f"{changed} ({difference}); start again")
 
     def _skip(self, reply: Reply, size_bytes: int) -> None:
         """Read away what is there already; the server has no ranges."""
@@ -236,15 +247,3 @@ class HttpSource:
             if count == 0:
                 raise TryAgain("the server sent less than before")
             size_bytes -= count
-
-
-def _identity(reply: Reply) -> Identity:
-    size = reply.body_bytes
-    if reply.status == _PARTIAL:
-        given = _CONTENT_RANGE.match(reply.headers.get("Content-Range", ""))
-        size = int(given["total"]) if given and given["total"] != "*" else None
-    return Identity(
-        size_bytes=size,
-        etag=reply.headers.get("ETag"),
-        last_modified=reply.headers.get("Last-Modified"),
-    )

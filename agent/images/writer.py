@@ -87,7 +87,7 @@ class StreamingImageWriter:
         else:
             digest = work.pipeline.run_packed(target, work.found, work.name)
         meter.begin("verify")
-        if digest != work.checksum.digest:
+        if work.checksum.digest is not None and digest != work.checksum.digest:
             raise ImageError(
                 f"{work.name}: its {work.checksum.algorithm} is {digest}, expected was"
                 f" {work.checksum.digest}; the file or the checksum is wrong;"

@@ -31,6 +31,7 @@ from agent.lifecycle.readiness import (
     wait_for_file,
     wait_for_macs,
 )
+from agent.lifecycle.wishes import wishes_of
 from agent.protocol.lookup import Heartbeat, LookupConfig
 from agent.settings import Settings
 from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
@@ -55,6 +56,7 @@ class Agent:
     ) -> None:
         self._settings = settings
         self._hardware = hardware
+        hardware.configure(wishes_of(settings))
         self._runner = runner
         self._version = version
         self._state = Path(settings.state_directory)
@@ -138,6 +140,8 @@ class Agent:
                 "driver_internal_info": found.node.driver_internal_info,
             }
             disks.result()
+            if found.config.agent_md5_checksum_enable:
+                self._hardware.configure(wishes_of(settings, allow_md5=True))
             made = certificate.result() if certificate is not None else None
         log.info("this machine is known", extra={"node": found.node.uuid})
         server, url = self._serve(host, made, found.config)

@@ -96,6 +96,9 @@ def record_lease(store: Store, mac: str, address: str) -> None:
 
 def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
     own_params = node.driver_info.get("kernel_append_params")
+    params = expand_params(own_params, settings.kernel_append_params)
+    if settings.allow_unverified_images:
+        params += " ingot-allow-unverified-images=1"
     kernel, ramdisk = (
         _url_of(find_boot_file(kind, node.driver_info, settings), kind, node, base_url)
         for kind in ("kernel", "ramdisk")
@@ -103,7 +106,7 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
     return Ramdisk(
         kernel_url=kernel,
         ramdisk_url=ramdisk,
-        append_params=expand_params(own_params, settings.kernel_append_params),
+        append_params=params,
         request_id=f"req-{uuid.uuid4()}",
         is_inspection=node.provision_state in _INSPECTED,
         debug=settings.log_level == "DEBUG",

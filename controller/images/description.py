@@ -8,6 +8,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from controller.errors import Invalid
+from controller.images.address import (
+    check_address,
+    is_artifact,
+    is_web_url,
+    mirrors,
+    pull_login,
+)
 
 _MD5_DIGITS = 32
 _HEX_DIGITS = frozenset({_MD5_DIGITS, 64, 128})
@@ -17,8 +24,18 @@ _EXAMPLE = (
 )
 
 
-def check_description(instance_info: Mapping[str, Any]) -> None:
+def check_description(
+    instance_info: Mapping[str, Any],
+    *,
+    allow_unverified: bool = False,
+    allow_md5: bool = False,
+) -> None:
     """Check what can be checked without asking anybody.
+
+    Args:
+        instance_info: The node's.
+        allow_unverified: Whether the settings allow an image of which no checksum is known.
+        allow_md5: Whether they allow one that has only an MD5 sum.
 
     Raises:
         Invalid: Names the key of ``instance_info`` that is missing or wrong, with an example.
@@ -26,17 +43,15 @@ def check_description(instance_info: Mapping[str, Any]) -> None:
     source = instance_info.get("image_source")
     if not source:
         raise Invalid(f"instance_info.image_source is missing; set e.g. {_EXAMPLE}")
-    if not _is_url(source):
-        raise Invalid(
-            f"instance_info.image_source {shown_url(str(source))!r} is no http or https URL; put the image on a "
-            "web server (the controller serves the files of its image_directory below /images/)"
-        )
+    for address in (source, *mirrors(instance_info)):
+        check_address(str(address))
+    pull_login(instance_info)
     if instance_info.get("image_type", "whole-disk") not in {"whole-disk", "whole-disk-image"}:
         raise Invalid(
             f"instance_info.image_type {instance_info['image_type']!r} is not served yet; "
             "use a whole-disk image"
         )
-    _check_checksum(instance_info)
+    _check_checksum(instance_info, allow_unverified=allow_unverified, allow_md5=allow_md5)
 
 
 def image_info(
@@ -49,7 +64,7 @@ def image_info(
     source = str(instance_info["image_source"])
     info: dict[str, Any] = {
         "id": unquote(urlsplit(source).path.rpartition("/")[2]) or "image",
-        "urls": [source],
+        "urls": [source, *mirrors(instance_info)],
         "disk_format": instance_info.get("image_disk_format"),
         "container_format": instance_info.get("image_container_format"),
         "stream_raw_images": True,
@@ -65,20 +80,18 @@ def image_info(
         for scheme in ("http", "https")
         if driver_info.get(f"image_{scheme}_proxy")
     }
+    if login := pull_login(instance_info):
+        info["image_server_auth_strategy"] = "http_basic"
+        info["image_server_user"], info["image_server_password"] = login
     if proxies:
         info["proxies"] = proxies
         info["no_proxy"] = driver_info.get("image_no_proxy")
     return info
 
 
-def shown_url(url: str) -> str:
-    """Return a URL for messages: without user, password and query, which may be secrets."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if host else url
-
-
-def _check_checksum(instance_info: Mapping[str, Any]) -> None:
+def _check_checksum(
+    instance_info: Mapping[str, Any], *, allow_unverified: bool, allow_md5: bool
+) -> None:
     checksum = instance_info.get("image_checksum")
     algorithm = instance_info.get("image_os_hash_algo")
     value = instance_info.get("image_os_hash_value")
@@ -86,30 +99,34 @@ def _check_checksum(instance_info: Mapping[str, Any]) -> None:
         raise Invalid(
             "instance_info.image_os_hash_algo and image_os_hash_value belong together; one is missing"
         )
-    if not checksum and not value:
+    may_lack = allow_unverified or is_artifact(str(instance_info["image_source"]))
+    if not checksum and not value and not may_lack:
         raise Invalid(
             "instance_info has no checksum of the image, and an image that cannot be checked is not "
-            f"written; set e.g. {_EXAMPLE} (or the URL of a checksum file as the value)"
+            f"written; set e.g. {_EXAMPLE} (or the URL of a checksum file as the value), or allow it with the "
+            "controller's setting allow_unverified_images"
         )
     for key, text in (("image_checksum", checksum), ("image_os_hash_value", value)):
-        if text and not _is_url(text) and not _is_hex(str(text)):
+        if text and not is_web_url(str(text)) and not _is_hex(str(text)):
             raise Invalid(
                 f"instance_info.{key} {str(text)!r} is neither a hexadecimal sha256 or sha512 sum "
                 "nor an http(s) URL"
             )
     used = str(value or checksum)
-    is_md5 = len(used) == _MD5_DIGITS and _is_hex(used)
-    if is_md5 or str(algorithm).lower() == "md5":
+    is_md5 = len(_digits(used)) == _MD5_DIGITS and _is_hex(used)
+    if not allow_md5 and (is_md5 or str(algorithm).lower() == "md5"):
         raise Invalid(
             "instance_info has only an MD5 sum of the image, which the agent refuses because it does not "
-            f"protect against forgery; use sha256 or sha512, e.g. {_EXAMPLE}"
+            f"protect against forgery; use sha256 or sha512, e.g. {_EXAMPLE}, or allow it with the controller's "
+            "setting allow_md5_images"
         )
 
 
-def _is_url(value: Any) -> bool:
-    parts = urlsplit(str(value))
-    return parts.scheme in {"http", "https"} and bool(parts.netloc)
+def _digits(text: str) -> str:
+    """Return a sum without the name of its algorithm, as in ``sha256:<hex>``."""
+    return text.rpartition(":")[2]
 
 
 def _is_hex(text: str) -> bool:
-    return len(text) in _HEX_DIGITS and not set(text.lower()) - set("0123456789abcdef")
+    digits = _digits(text)
+    return len(digits) in _HEX_DIGITS and not set(digits.lower()) - set("0123456789abcdef")

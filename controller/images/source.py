@@ -1,9 +1,14 @@
-"""Asks an image's web server whether the image is there, before a machine is touched for it."""
+"""Asks an image's web server whether the image is there, before a machine is touched for it.
+
+Registries and files are the agent's affair: only it sees the files, and a registry's digests are checked where they count.
+"""
+
+from urllib.parse import urlsplit
 
 import requests
 
 from controller.errors import Invalid
-from controller.images.description import shown_url
+from controller.images.address import shown_url
 
 _TIMEOUT_S = 10.0
 _MOST_REDIRECTS = 4
@@ -18,7 +23,7 @@ _TELLS_NOTHING = {
 
 
 def check_reachable(url: str) -> str | None:
-    """Return a warning if nothing can be said from here, ``None`` if the image is there.
+    """Return a warning if nothing can be said from here, ``None`` if the image is there or on no web server.
 
     Args:
         url: The image.
@@ -26,6 +31,8 @@ def check_reachable(url: str) -> str | None:
     Raises:
         Invalid: The server says that it will not give this image.
     """
+    if urlsplit(url).scheme not in {"http", "https"}:
+        return None
     try:
         with requests.Session() as session:
             session.max_redirects = _MOST_REDIRECTS

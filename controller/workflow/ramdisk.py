@@ -188,7 +188,7 @@ def _lookup_response(node: Node, token: str | None, settings: Settings) -> Looku
             heartbeat_timeout=settings.heartbeat_timeout_s,
             agent_token=token,
             agent_token_required=True,
-            agent_md5_checksum_enable=False,
+            agent_md5_checksum_enable=settings.allow_md5_images,
             permitted_image_formats=["raw", "gpt", "qcow2", "iso"],
             tls_min_version="1.2",
             metrics={

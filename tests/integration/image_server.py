@@ -57,6 +57,9 @@ class ImageServer(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.closing = threading.Event()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep quiet: clients that go away are what these tests are about."""
+
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{name}"
 

@@ -44,3 +44,8 @@ def test_an_answer_to_head_that_says_nothing_about_get_is_a_warning(
 def test_an_image_that_is_not_there_is_refused(web_server: str, status: int) -> None:
     with pytest.raises(Invalid, match=f"answers {status}"):
         check_reachable(f"{web_server}/{status}")
+
+
+@pytest.mark.parametrize("url", ["oci://127.0.0.1:1/debian:12", "file:///mnt/disk.raw"])
+def test_only_web_servers_are_asked(url: str) -> None:
+    assert check_reachable(url) is None

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ def refused(controller: RunningController, ident: str, heartbeat: Heartbeat) -> 
         ramdisk.heartbeat(controller.services, ident, heartbeat)
     assert controller.node("m1").driver_internal_info == before
     return str(caught.value)
+
+
+def test_agents_are_told_whether_md5_sums_are_accepted(waiting: RunningController) -> None:
+    settings = replace(waiting.settings, allow_md5_images=True)
+    services = replace(waiting.services, settings=settings)
+    found = ramdisk.lookup(services, [MAC], None, give_token=True)
+    assert found.config.agent_md5_checksum_enable is True
 
 
 def test_the_token_is_given_once_a_boot(waiting: RunningController) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 from controller.bmc.interface import BootDevice, BootMode
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
-from controller.images.description import check_description, image_info
+from controller.images.description import image_info
 from controller.images.source import check_reachable
 from controller.states import Event
 from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
+from controller.workflow.node_image import check_image
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
 from controller.workflow.stage import Context, Stage, To, Workflow
@@ -27,7 +28,7 @@ from controller.workflow.stages.steps import make_plan, next_step, step_params
 def begin(context: Context) -> Outcome:
     """Check the image before the machine is touched."""
     node = context.node
-    check_description(node.instance_info)
+    check_image(node, context.settings)
     warning = check_reachable(str(node.instance_info["image_source"]))
     notes = [Note(kind="step", message="deploy step deploy begins")]
     if warning:

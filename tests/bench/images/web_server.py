@@ -26,39 +26,43 @@ http {{
     fastcgi_temp_path {scratch}/fastcgi;
     uwsgi_temp_path {scratch}/uwsgi;
     scgi_temp_path {scratch}/scgi;
-    server {{ listen 127.0.0.1:{port}; root {folder}; }}
+    server {{ listen {address}:{port}; root {folder}; }}
 }}
 """
 
 
 @contextmanager
-def web_server(folder: Path, scratch: Path) -> Iterator[str]:
-    """Serve ``folder``; gives the URL without a slash at the end.
+def web_server(folder: Path, scratch: Path, address: str = "127.0.0.1") -> Iterator[str]:
+    """Serve ``folder`` on ``address``; gives the URL without a slash at the end.
 
     Raises:
         LabError: nginx is missing or did not start.
     """
-    port = _free_port()
+    port = _free_port(address)
     config = scratch / "nginx.conf"
-    config.write_text(_CONFIG.format(scratch=scratch.resolve(), folder=folder.resolve(), port=port))
+    config.write_text(
+        _CONFIG.format(
+            scratch=scratch.resolve(), folder=folder.resolve(), port=port, address=address
+        )
+    )
     nginx = Program("nginx", ["nginx", "-c", str(config.resolve())], log=scratch / "nginx.log")
     nginx.start()
     try:
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while not _listens(port) and time.monotonic() < deadline:
+        while not _listens(address, port) and time.monotonic() < deadline:
             nginx.must_run()
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{address}:{port}"
     finally:
         nginx.stop()
 
 
-def _listens(port: int) -> bool:
+def _listens(address: str, port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
-def _free_port() -> int:
+def _free_port(address: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         return int(probe.getsockname()[1])

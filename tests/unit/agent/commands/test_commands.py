@@ -17,7 +17,9 @@ from agent.commands.system_logs import PROGRAMS, SystemLogs, redact
 from agent.commands.written_images import WrittenImages
 from agent.errors import BootloaderError, CommandFailed, InvalidRequest
 from agent.hardware.capabilities import HardwareManager, Phase, StepContext, WrittenImage
+from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware
+from agent.hardware.wishes import Wishes
 from agent.protocol.commands import CommandResult, CommandStatus
 from agent.system.power import NoPower
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
@@ -45,8 +47,9 @@ class Desk:
         self.contexts: list[StepContext] = []
         self.identity = Identity(folder / "token")
         self.written = WrittenImages(folder / "written-image.json")
+        self.hardware = Hardware([self._manager()])
         deps = CommandDependencies(
-            hardware=Hardware([self._manager()]),
+            hardware=self.hardware,
             power=NoPower(),
             identity=self.identity,
             written=self.written,
@@ -149,6 +152,19 @@ def test_an_image_that_cannot_be_written_safely_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequest, match=complaint):
         desk.do("standby.prepare_image", {"image_info": IMAGE | change})
+
+
+NO_CHECKSUM: dict[str, Any] = {"checksum": None, "os_hash_value": None}
+
+
+def test_an_image_without_a_checksum_is_taken_from_a_registry_or_on_the_operators_word(
+    desk: Desk,
+) -> None:
+    artifact = IMAGE | NO_CHECKSUM | {"urls": ["oci://registry/disk:1"]}
+    desk.do("standby.prepare_image", {"image_info": artifact})
+    desk.hardware.configure(Wishes(images=ImageRules(allow_unverified=True)))
+    desk.do("standby.prepare_image", {"image_info": IMAGE | NO_CHECKSUM})
+    assert len(desk.machine.configdrives) == 2
 
 
 def test_before_an_image_was_written_there_are_no_partition_uuids(desk: Desk) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from agent.errors import PluginError
-from agent.hardware.capabilities import Phase, Support
+from agent.hardware.capabilities import HardwareManager, Phase, Support
 from agent.hardware.devices import BlockDevice, BmcAddresses
+from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware, load_hardware, rank
+from agent.hardware.wishes import Wishes
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
 
 
@@ -45,6 +47,18 @@ def test_the_first_manager_that_offers_a_capability_is_asked() -> None:
     assert [str(d.path) for d in hardware.disks()] == ["/dev/other"]
     assert hardware.image_writer() is generic.image_writer
     assert hardware.versions() == {"special": "1", "generic": "1"}
+
+
+def test_wishes_reach_the_managers_that_want_them_again_and_again() -> None:
+    def configure(wishes: Wishes) -> HardwareManager:
+        return replace(asked, version=wishes.images.ca_pem)
+
+    asked = replace(manager("asked"), configure=configure)
+    hardware = Hardware([asked, manager("other")])
+    for text in ("2", "3"):
+        hardware.configure(Wishes(images=ImageRules(ca_pem=text)))
+        assert hardware.versions() == {"asked": text, "other": "1"}
+    assert hardware.wishes.images.ca_pem == "3"
 
 
 def test_a_capability_that_nobody_offers_is_an_error_that_names_the_managers() -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,10 +10,10 @@ from agent.disks.partition_table import Partition
 from agent.errors import ConfigDriveError, ImageDownloadError, ImageError
 from agent.images import config_drive, formats, http
 from agent.images.buffers import Buffer, BufferPool
+from agent.images.file_identity import Identity
 from agent.images.formats import ImageFormat
 from agent.images.meter import Meter
-from agent.images.source import Identity, RetryPolicy
-from agent.images.spool import available_memory_bytes
+from agent.images.source import RetryPolicy
 from agent.images.stage import Stage
 from agent.protocol.commands import Progress
 
@@ -118,11 +117,6 @@ def test_two_versions_of_a_file_are_told_apart() -> None:
 def test_pauses_double_up_to_their_limit() -> None:
     policy = RetryPolicy(first_pause_s=1, longest_pause_s=5)
     assert [policy.pause_s(n) for n in range(1, 6)] == [1, 2, 4, 5, 5]
-
-
-def test_available_memory_is_read(tmp_path: Path) -> None:
-    (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemAvailable:   42 kB\n")
-    assert available_memory_bytes(tmp_path) == 42 * 1024
 
 
 def test_a_meter_reports_rate_and_time_left_and_not_too_often() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from controller.errors import Invalid
-from controller.images.description import check_description, image_info, shown_url
+from controller.images.description import check_description, image_info
 
 MD5 = "ab" * 16
 SHA256 = "ab" * 32
@@ -18,8 +18,7 @@ GOOD: dict[str, Any] = {
     ("changes", "words"),
     [
         ({"image_source": None}, "image_source is missing"),
-        ({"image_source": "/srv/disk.raw"}, "no http or https URL"),
-        ({"image_source": "glance://x"}, "no http or https URL"),
+        ({"image_source": "/srv/disk.raw"}, "no http, https, oci or file URL"),
         ({"image_type": "partition"}, "not served yet"),
         ({"image_os_hash_algo": None}, "belong together"),
         ({"image_os_hash_value": None}, "belong together"),
@@ -61,9 +60,37 @@ def test_the_image_is_described_as_the_agent_expects() -> None:
     assert "proxies" not in info
 
 
-def test_urls_are_shown_without_what_may_be_secret() -> None:
-    assert shown_url("https://me:pw@server:8/a/b.raw?signature=x#y") == "https://server:8/a/b.raw"
-    assert shown_url("/srv/x") == "/srv/x"
+def test_mirrors_follow_the_image_and_are_checked() -> None:
+    info = image_info(GOOD | {"image_mirrors": ["https://other/i"]}, {}, "uuid", None)
+    assert info["urls"] == [GOOD["image_source"], "https://other/i"]
+    with pytest.raises(Invalid, match="'glance://x' is no http"):
+        check_description(GOOD | {"image_mirrors": ["glance://x"]})
+
+
+def test_an_artifact_needs_no_checksum_and_brings_its_login() -> None:
+    source = {"image_source": "oci://registry:5000/images/debian:12"}
+    check_description(source)
+    assert "image_server_user" not in image_info(source, {}, "uuid", None)
+    info = image_info(source | {"image_pull_secret": "tux:sesame"}, {}, "uuid", None)
+    assert info["id"] == "debian:12"
+    assert info["urls"] == ["oci://registry:5000/images/debian:12"]
+    assert info["image_server_auth_strategy"] == "http_basic"
+    assert (info["image_server_user"], info["image_server_password"]) == ("tux", "sesame")
+
+
+def test_the_settings_may_allow_what_cannot_be_checked() -> None:
+    bare = {"image_source": "http://s/i"}
+    with pytest.raises(Invalid, match="allow_unverified_images"):
+        check_description(bare)
+    check_description(bare, allow_unverified=True)
+    for weak in ({"image_checksum": MD5}, {"image_checksum": f"md5:{MD5}"}):
+        with pytest.raises(Invalid, match="allow_md5_images"):
+            check_description(bare | weak, allow_unverified=True)
+        check_description(bare | weak, allow_md5=True)
+
+
+def test_a_sum_may_name_its_algorithm() -> None:
+    check_description({"image_source": "http://s/i", "image_checksum": f"sha256:{SHA256}"})
 
 
 def test_proxies_and_the_config_drive_are_passed_on() -> None:

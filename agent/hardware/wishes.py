@@ -1,0 +1,12 @@
+"""What the agent's settings want of the hardware managers; plug-ins see this and never the settings themselves."""
+
+from dataclasses import dataclass, field
+
+from agent.hardware.image_rules import ImageRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """Each has the default of its setting."""
+
+    images: ImageRules = field(default_factory=ImageRules)
