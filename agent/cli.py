@@ -17,6 +17,7 @@ from agent.errors import AgentError, SettingError
 from agent.hardware.capabilities import Phase
 from agent.hardware.registry import load_hardware
 from agent.hardware.steps import describe_steps
+from agent.hardware.wishes import Wishes
 from agent.inspection.inventory import collect
 from agent.lifecycle.run import Agent
 from agent.settings import Settings, unknown_arguments
@@ -104,12 +105,17 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     time.sleep(settings.hardware_initialization_delay_s)
     runner = HostRunner()
     power = NoPower() if options.no_reboot else MachinePower(runner)
-    agent = Agent(settings, load_hardware(runner), runner, power, own_version)
+    hardware = load_hardware(runner, _wishes(settings))
+    agent = Agent(settings, hardware, runner, power, own_version)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
     agent.run()
     log.info("ended")
     return 0
+
+
+def _wishes(settings: Settings) -> Wishes:
+    return Wishes(image_verify=settings.image_verify)
 
 
 def _print_inventory(_settings: Settings, _options: argparse.Namespace) -> int:

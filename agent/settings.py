@@ -92,6 +92,10 @@ class Settings:
         default=False, argument="ipa-ignore-bootloader-failure"
     )
     """Call a deployment good although the firmware could not be told to boot it; the controller's word wins."""
+    image_verify: str = _setting(
+        "sample", "ingot-image-verify", choices=("none", "sample", "whole")
+    )
+    """How much of a written image is read back from the disk and compared before the disk can boot."""
     boot_interface: str = _setting("", "BOOTIF")
     """The interface this ramdisk was booted from, as the network loader wrote it."""
 
@@ -132,10 +136,12 @@ class Settings:
 
 
 def unknown_arguments(cmdline_text: str) -> tuple[str, ...]:
-    """Return the names of the ``ipa-`` kernel arguments that no setting answers to, in order."""
+    """Return the names of the agent's kernel arguments that no setting answers to, in order."""
     known = {f.metadata["argument"] for f in fields(Settings)}
     given = parse_kernel_cmdline(cmdline_text)
-    return tuple(name for name in given if name.startswith("ipa-") and name not in known)
+    return tuple(
+        name for name in given if name.startswith(("ipa-", "ingot-")) and name not in known
+    )
 
 
 def _from_file(text: str) -> dict[str, object]:

@@ -21,6 +21,7 @@ from agent.hardware.capabilities import (
     MetadataEraser,
 )
 from agent.hardware.devices import BlockDevice, BmcAddresses, NetworkInterface
+from agent.hardware.wishes import Wishes
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -102,8 +103,15 @@ def rank(managers: Iterable[HardwareManager]) -> tuple[HardwareManager, ...]:
     return ranked
 
 
-def load_hardware(runner: Runner, group: str = ENTRY_POINT_GROUP) -> Hardware:
+def load_hardware(
+    runner: Runner, wishes: Wishes | None = None, group: str = ENTRY_POINT_GROUP
+) -> Hardware:
     """Load every plug-in of the entry-point group and ask it whether this is its hardware.
+
+    Args:
+        runner: For the managers' programs.
+        wishes: What the settings want of the managers; ``None`` = the defaults.
+        group: The entry-point group.
 
     Raises:
         PluginError: One cannot be imported, fails in its probe, or contradicts another; or there is none at all.
@@ -115,7 +123,7 @@ def load_hardware(runner: Runner, group: str = ENTRY_POINT_GROUP) -> Hardware:
         if manager is None:
             log.info("hardware manager not for this machine", extra={"plugin": extension.name})
             continue
-        managers.append(manager)
+        managers.append(manager.configure(wishes) if wishes and manager.configure else manager)
     if not managers:
         raise PluginError(f"no hardware manager of group {group} is for this machine; install one")
     hardware = Hardware(managers)

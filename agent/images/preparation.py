@@ -18,6 +18,7 @@ from agent.images.pipeline import Pipeline
 from agent.images.qcow2_sink import TableWatch
 from agent.images.source import HttpSource, RetryPolicy
 from agent.images.spool import SpooledFile
+from agent.images.witness import Verification
 from agent.protocol.image import ImageInfo
 
 _MAX_CHECKSUM_FILE_BYTES = 1 << 20
@@ -28,13 +29,15 @@ class WriterSettings:
     """Settings of the writer.
 
     ``stall_timeout_s`` bounds each connect and each read, never the whole transfer; ``tls`` = ``None`` uses the system's
-    certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only.
+    certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only; ``verify`` says how much of the
+    disk is read back.
     """
 
     allow_md5: bool = False
     stall_timeout_s: float = 60.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     tls: ssl.SSLContext | None = None
+    verify: Verification = Verification.SAMPLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from mmap import mmap
 
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.errors import ImageError
+from agent.images.witness import Verification, Witness, make_witness
 
 HEAD_BYTES = MIB
 """Kept back: it holds the boot code, the partition table and the primary GPT."""
@@ -20,8 +21,10 @@ class ImageTarget:
     writes them: firmware repairs a GPT from its backup, so a tail alone can make a disk bootable.
     """
 
-    def __init__(self, disk: OpenDisk) -> None:
+    def __init__(self, disk: OpenDisk, witness: Witness | None = None) -> None:
         self.disk = disk
+        self.witness = witness or make_witness(Verification.NONE)
+        """Hears of everything that goes to the disk between head and tail."""
         self.tail_from = disk.size_bytes - _TAIL_SECTORS * disk.sector_bytes
         if self.tail_from <= HEAD_BYTES:
             raise ImageError(f"{disk.path}: a disk of {disk.size_bytes} bytes holds no system")
@@ -29,6 +32,8 @@ class ImageTarget:
         self.tail = bytearray(disk.size_bytes - self.tail_from)
         self._last_sector = mmap(-1, 4096)
         self._lock = threading.Lock()
+        self.written_bytes = 0
+        self.zeroed_bytes = 0
 
     def make_unbootable(self) -> None:
         """Wipe the boot code and both partition tables and flush: from here on a failure leaves nothing to boot."""
@@ -56,7 +61,11 @@ class ImageTarget:
                 ]
         low, high = max(start_byte, HEAD_BYTES), min(end_byte, self.tail_from)
         if low < high:
-            self._write_between(view[low - start_byte : high - start_byte], low)
+            between = view[low - start_byte : high - start_byte]
+            self._write_between(between, low)
+            self.witness.saw_write(between, low)
+        with self._lock:
+            self.written_bytes += len(view)
 
     def _write_between(self, view: memoryview, start_byte: int) -> None:
         whole = len(view) - len(view) % self.disk.sector_bytes
@@ -82,3 +91,11 @@ class ImageTarget:
         low, high = max(start_byte, HEAD_BYTES), min(end_byte, self.tail_from)
         if low < high:  # the head and the tail began as zeros
             self.disk.zero(low, high, watch)
+            self.witness.saw_zeros(low, high)
+        with self._lock:
+            self.zeroed_bytes += end_byte - start_byte
+
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the image that have their place by now, those of head and tail included."""
+        return self.written_bytes + self.zeroed_bytes

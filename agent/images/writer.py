@@ -6,7 +6,6 @@ first MiB last.
 """
 
 import logging
-import time
 from contextlib import ExitStack
 
 from agent.disks import mbr
@@ -17,10 +16,13 @@ from agent.errors import ImageError
 from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
 from agent.images import config_drive
+from agent.images.account import make_receipt
 from agent.images.formats import ImageFormat
 from agent.images.meter import Meter
 from agent.images.preparation import Work, WriterSettings, prepare
+from agent.images.read_back import Proof, read_back
 from agent.images.target import ImageTarget
+from agent.images.witness import make_witness
 from agent.protocol.image import ImageInfo
 from agent.system.runner import Runner
 
@@ -45,38 +47,39 @@ class StreamingImageWriter:
             ConfigDriveError: The config drive is unusable or does not fit.
             DiskInUse: The disk is in use.
         """
-        started = time.monotonic()
         meter = Meter(progress)
         meter.begin("connect")
         with ExitStack() as clean_up:
             work = prepare(image, configdrive, self._settings, meter, clean_up)
-            target = ImageTarget(clean_up.enter_context(OpenDisk(disk.path)))
+            opened = clean_up.enter_context(OpenDisk(disk.path))
+            target = ImageTarget(opened, make_witness(self._settings.verify))
             _check_fit(work, target.disk)
             log.info(
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
             )
-            digest = self._stream(work, target, meter)
-            table = self._complete(work, target, meter)
+            self._stream(work, target, meter)
+            table, proof = self._complete(work, target, meter)
             seen = show_partitions(target.disk, table.partitions(), self._runner)
-        seconds = time.monotonic() - started
-        size = work.pipeline.content_bytes
+        receipt = make_receipt(work, target, proof, disk, meter.finish())
         log.info(
             "image written",
-            extra={"disk": str(disk.path), "bytes": size, "seconds": seconds, "partitions": seen},
+            extra={
+                "disk": str(disk.path),
+                "bytes": receipt.content_bytes,
+                "seconds": receipt.seconds,
+                "partitions": seen,
+                "verified": receipt.verified,
+                "compared": receipt.compared_bytes,
+            },
         )
-        return WrittenImage(
-            disk=disk,
-            root_uuid=mbr.disk_signature(table.head),
-            bytes_written=size,
-            seconds=seconds,
-            digest=f"{work.checksum.algorithm}:{digest}",
-        )
+        return WrittenImage(disk=disk, root_uuid=mbr.disk_signature(table.head), receipt=receipt)
 
-    def _stream(self, work: Work, target: ImageTarget, meter: Meter) -> str:
+    def _stream(self, work: Work, target: ImageTarget, meter: Meter) -> None:
         """Write everything but the head and the tail, and compare the checksum."""
         target.make_unbootable()
         meter.begin("write", work.size_bytes)
+        meter.watch_disk(lambda: target.done_bytes, _content_bytes(work))
         if work.tables is not None:
             digest = work.pipeline.run_qcow2(target, work.tables, work.watch)
         elif work.found is ImageFormat.RAW:
@@ -90,10 +93,11 @@ class StreamingImageWriter:
                 f" {work.checksum.digest}; the file or the checksum is wrong;"
                 f" {target.disk.path} was left without a partition table"
             )
-        return digest
 
-    def _complete(self, work: Work, target: ImageTarget, meter: Meter) -> PartitionTable:
-        """Make the disk whole: flush, config drive, backup table, and the head last."""
+    def _complete(
+        self, work: Work, target: ImageTarget, meter: Meter
+    ) -> tuple[PartitionTable, Proof]:
+        """Make the disk whole: flush, read back, config drive, backup table, and the head last."""
         disk = target.disk
         table = PartitionTable(target.head, disk.sector_bytes)
         table.fit(disk.size_bytes)
@@ -104,6 +108,7 @@ class StreamingImageWriter:
         meter.begin("flush")
         disk.write_bytes(target.tail, target.tail_from)
         disk.flush()
+        proof = read_back(target.witness, disk, meter)
         if work.configdrive is not None:
             meter.begin("config drive", len(work.configdrive))
             config_drive.check_sectors(work.configdrive, disk.sector_bytes)
@@ -118,15 +123,14 @@ class StreamingImageWriter:
             raise ImageError(
                 f"{disk.path}: the first MiB reads back differently; the disk is faulty"
             )
-        return table
+        return table, proof
 
 
 def _check_fit(work: Work, disk: OpenDisk) -> None:
     """Compare what is known of the image with the disk before the first write."""
-    size = work.size_bytes if work.found is ImageFormat.RAW else None
+    size = _content_bytes(work)
     if work.tables is not None:
         header = work.tables.header
-        size = header.virtual_bytes
         if header.cluster_bytes < disk.sector_bytes:
             raise ImageError(
                 f"{work.name}: clusters of {header.cluster_bytes} bytes are smaller than the sectors of"
@@ -139,3 +143,10 @@ def _check_fit(work: Work, disk: OpenDisk) -> None:
         )
     if work.configdrive is not None:
         config_drive.check_sectors(work.configdrive, disk.sector_bytes)
+
+
+def _content_bytes(work: Work) -> int | None:
+    """Return how many bytes of the disk the image takes; ``None`` = only its end will tell."""
+    if work.tables is not None:
+        return work.tables.header.virtual_bytes
+    return work.size_bytes if work.found is ImageFormat.RAW else None

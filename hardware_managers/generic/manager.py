@@ -1,8 +1,13 @@
 """The entry point of the generic hardware manager: what any Linux machine offers."""
 
+from dataclasses import replace
+
 from agent.boot.efi import EfiBootloader
 from agent.disks.metadata import MetadataWiper
 from agent.hardware.capabilities import HardwareManager, Support
+from agent.hardware.wishes import Wishes
+from agent.images.preparation import WriterSettings
+from agent.images.witness import Verification
 from agent.images.writer import StreamingImageWriter
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
@@ -20,7 +25,12 @@ VERSION = "1.0"
 def probe(runner: Runner) -> HardwareManager:
     """Return the manager; every Linux machine is its hardware."""
     sys_root = SysRoot()
-    return HardwareManager(
+
+    def configure(wishes: Wishes) -> HardwareManager:
+        settings = WriterSettings(verify=Verification(wishes.image_verify))
+        return replace(manager, image_writer=StreamingImageWriter(runner, settings))
+
+    manager = HardwareManager(
         name=NAME,
         version=VERSION,
         support=Support.GENERIC,
@@ -32,4 +42,6 @@ def probe(runner: Runner) -> HardwareManager:
         metadata_eraser=MetadataWiper(runner),
         bootloader=EfiBootloader(runner),
         steps=STEPS,
+        configure=configure,
     )
+    return manager

@@ -8,6 +8,7 @@ from agent.errors import PluginError
 from agent.hardware.capabilities import Phase, Support
 from agent.hardware.devices import BlockDevice, BmcAddresses
 from agent.hardware.registry import Hardware, load_hardware, rank
+from agent.hardware.wishes import Wishes
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
 
 
@@ -72,6 +73,10 @@ def good(runner): return HardwareManager(name="good", version="2", support=Suppo
 def elsewhere(runner): return None
 def wrong(runner): return "a manager"
 def failing(runner): raise OSError("no such device")
+def configured(runner):
+    def configure(wishes):
+        return HardwareManager(name="configured", version=f"verify {wishes.image_verify}", support=Support.GENERIC)
+    return HardwareManager(name="configured", version="0", support=Support.GENERIC, configure=configure)
 """
 
 
@@ -98,8 +103,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
 def test_plug_ins_are_found_by_entry_point_and_asked_for_their_hardware(
     install: Callable[..., str],
 ) -> None:
-    hardware = load_hardware(FakeRunner({}), install("good", "elsewhere"))
+    hardware = load_hardware(FakeRunner({}), group=install("good", "elsewhere"))
     assert hardware.versions() == {"good": "2"}
+
+
+def test_a_plug_in_that_has_settings_hears_of_the_wishes(install: Callable[..., str]) -> None:
+    wishes = Wishes(image_verify="whole")
+    hardware = load_hardware(FakeRunner({}), wishes, install("good", "configured"))
+    assert hardware.versions() == {"good": "2", "configured": "verify whole"}
 
 
 @pytest.mark.parametrize(
@@ -115,4 +126,4 @@ def test_a_plug_in_that_cannot_be_used_stops_the_agent_with_its_name(
     install: Callable[..., str], probe: str, complaint: str
 ) -> None:
     with pytest.raises(PluginError, match=complaint):
-        load_hardware(FakeRunner({}), install(probe))
+        load_hardware(FakeRunner({}), group=install(probe))
