@@ -9,14 +9,19 @@ from agent.protocol.receipt import PhaseTime, Receipt
 
 
 def make_receipt(
-    work: Work, target: ImageTarget, proof: Proof, disk: BlockDevice, phases: tuple[PhaseTime, ...]
+    work: Work,
+    target: ImageTarget,
+    digest: str,
+    proof: Proof,
+    disk: BlockDevice,
+    phases: tuple[PhaseTime, ...],
 ) -> Receipt:
-    """Return the receipt; its seconds are those of all ``phases``."""
+    """Return the receipt; ``digest`` is of the published bytes, the seconds are those of all ``phases``."""
     content_bytes = work.pipeline.content_bytes
     seconds = sum(one.seconds for one in phases)
     return Receipt(
         image=masked(work.image.urls[0]),
-        digest=f"{work.checksum.algorithm}:{work.checksum.digest}",
+        digest=f"{work.checksum.algorithm}:{digest}",
         format=str(work.found),
         disk=str(disk.path),
         serial=disk.serial,

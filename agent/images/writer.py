@@ -58,10 +58,10 @@ class StreamingImageWriter:
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
             )
-            self._stream(work, target, meter)
+            digest = self._stream(work, target, meter)
             table, proof = self._complete(work, target, meter)
             seen = show_partitions(target.disk, table.partitions(), self._runner)
-        receipt = make_receipt(work, target, proof, disk, meter.finish())
+        receipt = make_receipt(work, target, digest, proof, disk, meter.finish())
         log.info(
             "image written",
             extra={
@@ -75,7 +75,7 @@ class StreamingImageWriter:
         )
         return WrittenImage(disk=disk, root_uuid=mbr.disk_signature(table.head), receipt=receipt)
 
-    def _stream(self, work: Work, target: ImageTarget, meter: Meter) -> None:
+    def _stream(self, work: Work, target: ImageTarget, meter: Meter) -> str:
         """Write everything but the head and the tail, and compare the checksum."""
         target.make_unbootable()
         meter.begin("write", work.size_bytes)
@@ -93,6 +93,7 @@ class StreamingImageWriter:
                 f" {work.checksum.digest}; the file or the checksum is wrong;"
                 f" {target.disk.path} was left without a partition table"
             )
+        return digest
 
     def _complete(
         self, work: Work, target: ImageTarget, meter: Meter

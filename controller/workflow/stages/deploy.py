@@ -14,6 +14,7 @@ from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.images.description import check_description, image_info
 from controller.images.source import check_reachable
 from controller.states import Event
+from controller.workflow import receipts
 from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
@@ -35,6 +36,7 @@ def begin(context: Context) -> Outcome:
     return leave(
         columns={"deploy_step": DEPLOY.shown()},
         data={"step_started_at": context.now},
+        internal={receipts.KEY: None},
         notes=tuple(notes),
     )
 
