@@ -30,7 +30,7 @@ class Meter:
 
     def begin(self, phase: str, total_bytes: int | None = None, message: str | None = None) -> None:
         """Start a phase and report it at once; ``total_bytes`` = how many there will be, if known."""
-        self._end_phase()
+        self.end()
         self._phase, self._total = phase, total_bytes
         self._done = None if total_bytes is None else 0
         self._samples.clear()
@@ -57,20 +57,23 @@ class Meter:
 
     def finish(self) -> tuple[PhaseTime, ...]:
         """End the last phase and return all of them; phases of the same name are added up at their first place."""
-        self._end_phase()
-        self._phase = ""
+        self.end()
         together: dict[str, PhaseTime] = {}
         for one in self._ended:
             before = together.get(one.phase)
             together[one.phase] = one if before is None else _sum(before, one)
         return tuple(together.values())
 
-    def _end_phase(self) -> None:
+    def end(self) -> None:
+        """End the phase; the time until the next one begins counts for none."""
         now = self._clock()
         if self._phase:
+            if self._done:
+                self._report(None)
             seconds = round(now - self._begun_at, 3)
             done = self._done or None
             self._ended.append(PhaseTime(phase=self._phase, seconds=seconds, bytes_done=done))
+        self._phase = ""
         self._begun_at = now
 
     def _report(self, message: str | None) -> None:

@@ -34,6 +34,7 @@ class ImageTarget:
         self._lock = threading.Lock()
         self.written_bytes = 0
         self.zeroed_bytes = 0
+        self.image_end = 0
 
     def make_unbootable(self) -> None:
         """Wipe the boot code and both partition tables and flush: from here on a failure leaves nothing to boot."""
@@ -61,13 +62,13 @@ class ImageTarget:
                 ]
         low, high = max(start_byte, HEAD_BYTES), min(end_byte, self.tail_from)
         if low < high:
-            between = view[low - start_byte : high - start_byte]
-            self._write_between(between, low)
-            self.witness.saw_write(between, low)
+            self._write_between(view[low - start_byte : high - start_byte], low)
         with self._lock:
             self.written_bytes += len(view)
+            self.image_end = max(self.image_end, end_byte)
 
     def _write_between(self, view: memoryview, start_byte: int) -> None:
+        self.witness.saw_write(view, start_byte)
         whole = len(view) - len(view) % self.disk.sector_bytes
         self.disk.write(view[:whole], start_byte)
         if whole < len(view):
@@ -87,13 +88,17 @@ class ImageTarget:
         """
         if end_byte > self.disk.size_bytes:
             raise ImageError(f"the image is larger than {self.disk.path}; choose a larger disk")
-        end_byte += -end_byte % self.disk.sector_bytes
         low, high = max(start_byte, HEAD_BYTES), min(end_byte, self.tail_from)
         if low < high:  # the head and the tail began as zeros
-            self.disk.zero(low, high, watch)
-            self.witness.saw_zeros(low, high)
+            self._zero_between(low, high, watch)
         with self._lock:
             self.zeroed_bytes += end_byte - start_byte
+            self.image_end = max(self.image_end, end_byte)
+
+    def _zero_between(self, start_byte: int, end_byte: int, watch: Callable[[int], None]) -> None:
+        end_byte += -end_byte % self.disk.sector_bytes
+        self.disk.zero(start_byte, end_byte, watch)
+        self.witness.saw_zeros(start_byte, end_byte)
 
     @property
     def done_bytes(self) -> int:

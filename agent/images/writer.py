@@ -6,6 +6,7 @@ first MiB last.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from agent.disks import mbr
@@ -27,14 +28,22 @@ from agent.protocol.image import ImageInfo
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
+Announce = Callable[[Work, OpenDisk], None]
 
 
 class StreamingImageWriter:
     """Implements :class:`agent.hardware.capabilities.ImageWriter`."""
 
-    def __init__(self, runner: Runner, settings: WriterSettings | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        settings: WriterSettings | None = None,
+        announce: Announce = lambda _work, _disk: None,
+    ) -> None:
+        """``announce`` is called when everything was checked, before the first write; what it raises prevents that."""
         self._runner = runner
         self._settings = settings or WriterSettings()
+        self._announce = announce
 
     def write_image(
         self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
@@ -53,12 +62,17 @@ class StreamingImageWriter:
             work = prepare(image, configdrive, self._settings, meter, clean_up)
             opened = clean_up.enter_context(OpenDisk(disk.path))
             target = ImageTarget(opened, make_witness(self._settings.verify))
-            _check_fit(work, target.disk)
+            check_fit(work, target.disk)
+            meter.end()
+            self._announce(work, target.disk)
             log.info(
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
             )
-            digest = self._stream(work, target, meter)
+            target.make_unbootable()
+            digest = stream_to(work, target, meter)
+            meter.begin("verify")
+            check_digest(work, digest, f"{disk.path} was left without a partition table")
             table, proof = self._complete(work, target, meter)
             seen = show_partitions(target.disk, table.partitions(), self._runner)
         receipt = make_receipt(work, target, digest, proof, disk, meter.finish())
@@ -74,26 +88,6 @@ class StreamingImageWriter:
             },
         )
         return WrittenImage(disk=disk, root_uuid=mbr.disk_signature(table.head), receipt=receipt)
-
-    def _stream(self, work: Work, target: ImageTarget, meter: Meter) -> str:
-        """Write everything but the head and the tail, and compare the checksum."""
-        target.make_unbootable()
-        meter.begin("write", work.size_bytes)
-        meter.watch_disk(lambda: target.done_bytes, _content_bytes(work))
-        if work.tables is not None:
-            digest = work.pipeline.run_qcow2(target, work.tables, work.watch)
-        elif work.found is ImageFormat.RAW:
-            digest = work.pipeline.run_raw(target)
-        else:
-            digest = work.pipeline.run_packed(target, work.found, work.name)
-        meter.begin("verify")
-        if digest != work.checksum.digest:
-            raise ImageError(
-                f"{work.name}: its {work.checksum.algorithm} is {digest}, expected was"
-                f" {work.checksum.digest}; the file or the checksum is wrong;"
-                f" {target.disk.path} was left without a partition table"
-            )
-        return digest
 
     def _complete(
         self, work: Work, target: ImageTarget, meter: Meter
@@ -127,7 +121,35 @@ class StreamingImageWriter:
         return table, proof
 
 
-def _check_fit(work: Work, disk: OpenDisk) -> None:
+def stream_to(work: Work, target: ImageTarget, meter: Meter, phase: str = "write") -> str:
+    """Stream the image to ``target`` and return the digest of its published bytes.
+
+    Raises:
+        ImageError: The image is damaged.
+    """
+    meter.begin(phase, work.size_bytes)
+    meter.watch_disk(lambda: target.done_bytes, _content_bytes(work))
+    if work.tables is not None:
+        return work.pipeline.run_qcow2(target, work.tables, work.watch)
+    if work.found is ImageFormat.RAW:
+        return work.pipeline.run_raw(target)
+    return work.pipeline.run_packed(target, work.found, work.name)
+
+
+def check_digest(work: Work, digest: str, consequence: str) -> None:
+    """Compare the checksum.
+
+    Raises:
+        ImageError: It is another one; the message ends with ``consequence``.
+    """
+    if digest != work.checksum.digest:
+        raise ImageError(
+            f"{work.name}: its {work.checksum.algorithm} is {digest}, expected was"
+            f" {work.checksum.digest}; the file or the checksum is wrong; {consequence}"
+        )
+
+
+def check_fit(work: Work, disk: OpenDisk) -> None:
     """Compare what is known of the image with the disk before the first write."""
     size = _content_bytes(work)
     if work.tables is not None:
