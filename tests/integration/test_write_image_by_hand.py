@@ -2,12 +2,9 @@
 
 import io
 import os
-import pty
 import re
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +18,7 @@ from agent.system.runner import HostRunner
 from tests.integration.disk_images import MIB, RawImage, gpt_image, mbr_image, qcow2, run, sha256
 from tests.integration.image_server import ImageServer, image_server
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
+from tests.integration.terminal import Terminal, on_terminal
 
 pytestmark = pytest.mark.root
 DISK_BYTES = 160 * MIB
@@ -233,60 +231,11 @@ def test_a_wrong_command_line_is_a_wrong_command_line(disk: LoopDisk) -> None:
     assert "--checksum is empty" in done.stderr
 
 
-class Terminal:
-    """A program on a pseudo-terminal of 100 columns."""
-
-    def __init__(self, *argv: str) -> None:
-        self._master, slave = pty.openpty()
-        subprocess.run(["stty", "columns", "100", "rows", "30"], stdin=slave, check=True)
-        self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *argv],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=ENVIRONMENT,
-        )
-        os.close(slave)
-        self.seen = ""
-
-    def wait_for(self, pattern: str) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not re.search(pattern, self.seen):
-            assert time.monotonic() < deadline, self.seen
-            assert self._read(), f"ended without {pattern!r}: {self.seen}"
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def end(self) -> int:
-        while self._read():
-            pass
-        return self.process.wait(PATIENCE_S)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
-        os.close(self._master)
-
-    def _read(self) -> bool:
-        ready, _, _ = select.select([self._master], [], [], PATIENCE_S)
-        assert ready, self.seen
-        try:
-            piece = os.read(self._master, 65536)
-        except OSError:  # EIO: the other side is closed
-            return False
-        self.seen += piece.decode(errors="replace")
-        return bool(piece)
-
-
 @contextmanager
 def terminal(disk: LoopDisk, url: str, content: bytes, *more: str) -> Iterator[Terminal]:
     flags = ["--url", url, "--checksum", f"sha256:{sha256(content)}", "--disk", str(disk.path)]
-    made = Terminal(*PROGRAM, *flags, *more)
-    try:
+    with on_terminal([*PROGRAM, *flags, *more], ENVIRONMENT) as made:
         yield made
-    finally:
-        made.close()
 
 
 def test_a_person_is_asked_and_sees_a_bar(
