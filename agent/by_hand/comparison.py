@@ -20,8 +20,11 @@ from agent.system.runner import Runner
 _ROOM_BYTES = 2 * MIB + 8192
 _ROOMS = 3
 _STEP_BYTES = MIB
-_TABLE_OF_MBR = (440, 512)
-"""Disk signature, four entries and the mark at the end; what lies before is boot code."""
+_TABLE_OF_MBR = (446, 510)
+"""Four entries of 16 bytes; before them boot code and the disk's signature, behind them the mark."""
+_MBR_ENTRY_BYTES = 16
+_GPT_DISK_ID_AT = 56
+"""Of the disk's GUID in the GPT header; UEFI specification 2.10, table 5.5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +152,31 @@ def _table_difference(
     wanted: PartitionTable, table: PartitionTable, extra: Sequence[Partition]
 ) -> Difference | None:
     """Compare the partitions; those in ``extra`` may be there in addition."""
+    added = {part.number for part in extra}
+    if wanted.gpt is None or table.gpt is None:
+        if wanted.gpt is not None or table.gpt is not None:
+            return Difference(byte=table.sector_bytes, what="one has a GPT, the other an MBR")
+        return _entry_difference(wanted.head, table.head, added)
+    if wanted.gpt.disk_id != table.gpt.disk_id:
+        return Difference(byte=table.sector_bytes + _GPT_DISK_ID_AT, what="the GUID of the disk")
     ours, theirs = set(wanted.partitions()), set(table.partitions())
     for part in sorted(ours - theirs, key=lambda part: part.number):
         return Difference(byte=part.start_byte, what=f"partition {part.number} is not in the table")
-    added = {part.number for part in extra}
     for part in sorted(theirs - ours, key=lambda part: part.number):
         if part.number not in added:
             what = f"partition {part.number} is not of the image"
             return Difference(byte=part.start_byte, what=what)
+    return None
+
+
+def _entry_difference(wanted: bytearray, found: bytearray, added: set[int]) -> Difference | None:
+    low, high = _TABLE_OF_MBR
+    for number, start in enumerate(range(low, high, _MBR_ENTRY_BYTES), 1):
+        entry = slice(start, start + _MBR_ENTRY_BYTES)
+        place = first_difference(bytes(found[entry]), bytes(wanted[entry]))
+        is_new = number in added and not any(wanted[entry])
+        if place is not None and not is_new:
+            return Difference(byte=start + place, what=f"partition {number} in the table")
     return None
 
 

@@ -129,4 +129,4 @@ def _cause(error: requests.RequestException) -> str:
         if not isinstance(inner, Exception):
             break
         reason = inner
-    return str(reason)
+    return str(reason).rpartition(": ")[2] or type(error).__name__

@@ -131,9 +131,12 @@ def _outcome(event: Event) -> str | None:
 
 def _deployment_markers(events: Sequence[Event]) -> Iterator[Marker]:
     """Return what ended when; an event that says nothing of the road is no marker."""
-    yield from step_markers(events)
+    steps = step_markers(events)
+    yield from steps
+    first_step_s = steps[0].time_s if steps else _LAST_S
     for event in events:
-        if name := _marker_name(event):
+        is_inside_step = event.kind == "power" and event.time_s > first_step_s
+        if not is_inside_step and (name := _marker_name(event)):
             yield Marker(time_s=event.time_s, name=name)
 
 
