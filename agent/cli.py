@@ -14,12 +14,12 @@ from pathlib import Path
 import msgspec
 
 from agent.by_hand import order
-from agent.by_hand.write_image import ImageByHand
+from agent.by_hand.write_image import ImageByHand, Terminal
 from agent.errors import AgentError, InvalidRequest, SettingError
 from agent.hardware.capabilities import Phase
 from agent.hardware.registry import load_hardware
 from agent.hardware.steps import describe_steps
-from agent.hardware.wishes import Wishes
+from agent.images.preparation import WriterSettings
 from agent.inspection.inventory import collect
 from agent.lifecycle.run import Agent
 from agent.settings import Settings, unknown_arguments
@@ -109,17 +109,12 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     time.sleep(settings.hardware_initialization_delay_s)
     runner = HostRunner()
     power = NoPower() if options.no_reboot else MachinePower(runner)
-    hardware = load_hardware(runner, _wishes(settings))
-    agent = Agent(settings, hardware, runner, power, own_version)
+    agent = Agent(settings, load_hardware(runner), runner, power, own_version)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
     agent.run()
     log.info("ended")
     return 0
-
-
-def _wishes(settings: Settings) -> Wishes:
-    return Wishes(image_verify=settings.image_verify)
 
 
 def _print_inventory(_settings: Settings, _options: argparse.Namespace) -> int:
@@ -143,7 +138,8 @@ def _write_image(settings: Settings, options: argparse.Namespace) -> int:
     except InvalidRequest as error:
         build_parser().error(f"write-image: {error}")
     disks = load_hardware(runner).disks()
-    return ImageByHand(wanted, disks, runner, sys.stdout, sys.stdin).run()
+    rules = WriterSettings(verify=wanted.verify)
+    return ImageByHand(wanted, rules, disks, runner, Terminal(sys.stdout, sys.stdin)).run()
 
 
 _COMMANDS = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -30,18 +31,31 @@ class NotConfirmed(AgentError):
     """Nobody said yes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where things are said and asked; neither need be a terminal."""
+
+    out: TextIO
+    ask: TextIO
+
+
 class ImageByHand:
-    """One call of the command; ``ask`` is standard input, ``out`` gets what is said."""
+    """One call of the command; ``disks`` are those that are listed with their serial numbers."""
 
     def __init__(
-        self, order: Order, disks: Sequence[BlockDevice], runner: Runner, out: TextIO, ask: TextIO
+        self,
+        order: Order,
+        settings: WriterSettings,
+        disks: Sequence[BlockDevice],
+        runner: Runner,
+        terminal: Terminal,
     ) -> None:
         self._order = order
         self._runner = runner
-        self._out = out
-        self._ask = ask
-        self._settings = WriterSettings(verify=order.verify)
-        self._bar = Bar(out)
+        self._out = terminal.out
+        self._ask = terminal.ask
+        self._settings = settings
+        self._bar = Bar(terminal.out)
         self._disk = find_disk(order.disk, disks)
         self._head_before: bytes | None = None
         """The disk's first MiB before the first write; ``None`` = nothing was written."""

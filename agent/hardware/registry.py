@@ -34,6 +34,16 @@ class Hardware:
 
     def __init__(self, managers: Iterable[HardwareManager]) -> None:
         self.managers = rank(managers)
+        self.wishes = Wishes()
+
+    def configure(self, wishes: Wishes) -> None:
+        """Have every manager do as the settings want it; what was wished before no longer counts.
+
+        Raises:
+            AgentError: A manager cannot do it.
+        """
+        self.wishes = wishes
+        self.managers = tuple(m.configure(wishes) if m.configure else m for m in self.managers)
 
     def versions(self) -> Mapping[str, str]:
         """Return the version of every manager by its name."""
@@ -103,15 +113,8 @@ def rank(managers: Iterable[HardwareManager]) -> tuple[HardwareManager, ...]:
     return ranked
 
 
-def load_hardware(
-    runner: Runner, wishes: Wishes | None = None, group: str = ENTRY_POINT_GROUP
-) -> Hardware:
+def load_hardware(runner: Runner, group: str = ENTRY_POINT_GROUP) -> Hardware:
     """Load every plug-in of the entry-point group and ask it whether this is its hardware.
-
-    Args:
-        runner: For the managers' programs.
-        wishes: What the settings want of the managers; ``None`` = the defaults.
-        group: The entry-point group.
 
     Raises:
         PluginError: One cannot be imported, fails in its probe, or contradicts another; or there is none at all.
@@ -123,7 +126,7 @@ def load_hardware(
         if manager is None:
             log.info("hardware manager not for this machine", extra={"plugin": extension.name})
             continue
-        managers.append(manager.configure(wishes) if wishes and manager.configure else manager)
+        managers.append(manager)
     if not managers:
         raise PluginError(f"no hardware manager of group {group} is for this machine; install one")
     hardware = Hardware(managers)

@@ -20,6 +20,7 @@ from agent.commands.system_logs import LOG_FILES, SystemLogs
 from agent.commands.written_images import WrittenImages
 from agent.errors import SettingError
 from agent.hardware.registry import Hardware
+from agent.hardware.wishes import Wishes
 from agent.lifecycle.addresses import callback_url, interface_address, wait_for_source_address
 from agent.lifecycle.controller_client import ConnectionOptions, ControllerClient
 from agent.lifecycle.heartbeat import Heartbeater
@@ -55,6 +56,7 @@ class Agent:
     ) -> None:
         self._settings = settings
         self._hardware = hardware
+        hardware.configure(Wishes(image_verify=settings.image_verify))
         self._runner = runner
         self._version = version
         self._state = Path(settings.state_directory)

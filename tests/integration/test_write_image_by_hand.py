@@ -13,7 +13,9 @@ import pytest
 
 from agent.by_hand.order import make_order
 from agent.by_hand.write_image import ImageByHand
+from agent.by_hand.write_image import Terminal as PlainTerminal
 from agent.cli import build_parser
+from agent.images.preparation import WriterSettings
 from agent.system.runner import HostRunner
 from tests.integration.disk_images import MIB, RawImage, gpt_image, mbr_image, qcow2, run, sha256
 from tests.integration.image_server import ImageServer, image_server
@@ -67,7 +69,9 @@ def write_image(disk: LoopDisk, url: str, content: bytes, *more: str) -> tuple[i
     options = build_parser().parse_args(["write-image", *flags, *more])
     out = io.StringIO()
     order = make_order(options, "sample")
-    status = ImageByHand(order, [disk.device()], HostRunner(), out, io.StringIO()).run()
+    settings = WriterSettings(verify=order.verify)
+    where = PlainTerminal(out, io.StringIO())
+    status = ImageByHand(order, settings, [disk.device()], HostRunner(), where).run()
     return status, out.getvalue()
 
 

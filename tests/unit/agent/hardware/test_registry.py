@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import PluginError
-from agent.hardware.capabilities import Phase, Support
+from agent.hardware.capabilities import HardwareManager, Phase, Support
 from agent.hardware.devices import BlockDevice, BmcAddresses
 from agent.hardware.registry import Hardware, load_hardware, rank
 from agent.hardware.wishes import Wishes
@@ -73,10 +73,6 @@ def good(runner): return HardwareManager(name="good", version="2", support=Suppo
 def elsewhere(runner): return None
 def wrong(runner): return "a manager"
 def failing(runner): raise OSError("no such device")
-def configured(runner):
-    def configure(wishes):
-        return HardwareManager(name="configured", version=f"verify {wishes.image_verify}", support=Support.GENERIC)
-    return HardwareManager(name="configured", version="0", support=Support.GENERIC, configure=configure)
 """
 
 
@@ -103,14 +99,18 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
 def test_plug_ins_are_found_by_entry_point_and_asked_for_their_hardware(
     install: Callable[..., str],
 ) -> None:
-    hardware = load_hardware(FakeRunner({}), group=install("good", "elsewhere"))
+    hardware = load_hardware(FakeRunner({}), install("good", "elsewhere"))
     assert hardware.versions() == {"good": "2"}
 
 
-def test_a_plug_in_that_has_settings_hears_of_the_wishes(install: Callable[..., str]) -> None:
-    wishes = Wishes(image_verify="whole")
-    hardware = load_hardware(FakeRunner({}), wishes, install("good", "configured"))
-    assert hardware.versions() == {"good": "2", "configured": "verify whole"}
+def test_the_managers_that_have_settings_hear_of_the_wishes() -> None:
+    def configure(wishes: Wishes) -> HardwareManager:
+        return replace(asked, version=f"verify {wishes.image_verify}")
+
+    asked = replace(manager("asked"), configure=configure)
+    hardware = Hardware([asked, manager("other")])
+    hardware.configure(Wishes(image_verify="whole"))
+    assert hardware.versions() == {"asked": "verify whole", "other": "1"}
 
 
 @pytest.mark.parametrize(
@@ -126,4 +126,4 @@ def test_a_plug_in_that_cannot_be_used_stops_the_agent_with_its_name(
     install: Callable[..., str], probe: str, complaint: str
 ) -> None:
     with pytest.raises(PluginError, match=complaint):
-        load_hardware(FakeRunner({}), group=install(probe))
+        load_hardware(FakeRunner({}), install(probe))
