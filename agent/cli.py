@@ -8,17 +8,22 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-from agent.errors import AgentError, SettingError
+from agent.by_hand import order
+from agent.by_hand.write_image import ImageByHand, Terminal
+from agent.errors import AgentError, InvalidRequest, SettingError
 from agent.hardware.capabilities import Phase
 from agent.hardware.registry import load_hardware
 from agent.hardware.steps import describe_steps
+from agent.images.operator_rules import writer_settings
 from agent.inspection.inventory import collect
 from agent.lifecycle.run import Agent
+from agent.lifecycle.wishes import wishes_of
 from agent.settings import Settings, unknown_arguments
 from agent.system.kernel_cmdline import PROC_CMDLINE
 from agent.system.log_output import set_up_logging
@@ -45,6 +50,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("inventory", help="print what this machine is made of, as JSON")
     commands.add_parser("steps", help="print the steps of each phase, as JSON")
+    write = commands.add_parser(
+        "write-image", help="write an image to a disk by hand, or compare them"
+    )
+    order.add_arguments(write)
     for command in commands.choices.values():
         command.add_argument(
             "--cmdline-file", type=Path, default=PROC_CMDLINE, help="read kernel arguments here"
@@ -60,9 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = _settings(options)
         set_up_logging(debug=settings.debug, log_file=settings.log_file)
-        return {"run": _run, "inventory": _print_inventory, "steps": _print_steps}[options.command](
-            settings, options
-        )
+        return _COMMANDS[options.command](settings, options)
     except (AgentError, OSError) as error:
         print(f"ingot-agent: error: {error}", file=sys.stderr)  # noqa: T201  # logging may not be set up
         return 1
@@ -121,6 +128,29 @@ def _print_steps(_settings: Settings, _options: argparse.Namespace) -> int:
     managers = load_hardware(HostRunner()).managers
     _print_json({phase: describe_steps(managers, phase) for phase in Phase})
     return 0
+
+
+def _write_image(settings: Settings, options: argparse.Namespace) -> int:
+    if not settings.debug:
+        logging.getLogger("agent").setLevel(logging.WARNING)  # the bar and its lines say it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an end like Ctrl-C
+    runner = HostRunner()
+    try:
+        wanted = order.make_order(options, settings.image_verify)
+    except InvalidRequest as error:
+        build_parser().error(f"write-image: {error}")
+    disks = load_hardware(runner).disks()
+    allowed = writer_settings(wishes_of(settings).images)
+    rules = replace(allowed, verify=wanted.verify)
+    return ImageByHand(wanted, rules, disks, runner, Terminal(sys.stdout, sys.stdin)).run()
+
+
+_COMMANDS = {
+    "run": _run,
+    "inventory": _print_inventory,
+    "steps": _print_steps,
+    "write-image": _write_image,
+}
 
 
 def _print_json(document: object) -> None:

@@ -112,6 +112,10 @@ class Settings:
     """Longest wait for an image server; there is no limit on the whole transfer."""
     image_stall_bytes: int = _setting(65536, "ingot-image-stall-bytes", least=0)
     """What must come from an image server in ``image_stall_timeout_s`` of waiting, or the connection counts as stalled."""
+    image_verify: str = _setting(
+        "sample", "ingot-image-verify", choices=("none", "sample", "whole")
+    )
+    """How much of a written image is read back from the disk and compared before the disk can boot."""
     boot_interface: str = _setting("", "BOOTIF")
     """The interface this ramdisk was booted from, as the network loader wrote it."""
 
@@ -152,10 +156,12 @@ class Settings:
 
 
 def unknown_arguments(cmdline_text: str) -> tuple[str, ...]:
-    """Return the names of the ``ipa-`` kernel arguments that no setting answers to, in order."""
+    """Return the names of the agent's kernel arguments that no setting answers to, in order."""
     known = {f.metadata["argument"] for f in fields(Settings)}
     given = parse_kernel_cmdline(cmdline_text)
-    return tuple(name for name in given if name.startswith("ipa-") and name not in known)
+    return tuple(
+        name for name in given if name.startswith(("ipa-", "ingot-")) and name not in known
+    )
 
 
 def _from_file(text: str) -> dict[str, object]:

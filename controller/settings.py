@@ -11,6 +11,8 @@ from typing import Any
 from controller.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "INGOT_"
+CLIENT_VARIABLES = frozenset({"INGOT_API_URL", "INGOT_USERNAME", "INGOT_PASSWORD", "INGOT_CA_FILE"})
+"""Of the command line ``ingot``; they may be set in the shell that starts a controller."""
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _CALLS_PER_STAGE = 3
@@ -161,7 +163,7 @@ def load_settings(
         key = _known(name, "the settings file")
         values[key] = _typed(key, value)
     for name, text in environment.items():
-        if name.startswith(ENVIRONMENT_PREFIX):
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in CLIENT_VARIABLES:
             key = _known(name.removeprefix(ENVIRONMENT_PREFIX).lower(), f"the variable {name}")
             values[key] = _parsed(key, text)
     for name, value in flags.items():

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Callable
 
+from agent.protocol.receipt import Receipt
 from controller.api.auth import is_public
 from controller.api.bodies import MAX_DEPTH
 from controller.api.lists import MAX_LIMIT
@@ -41,8 +42,14 @@ its default; `~0` and `~1` are decoded in every version.
 back keeps what is stored; the mask where nothing is stored is refused.
 
 **Beyond Ironic**: nodes and their states also have `progress` (`step`, `phase`, `bytes_done`, `bytes_total`,
-`rate_bytes_per_s`, `time_left_s`, `updated_at`; null when nothing runs), `stage` (what the controller does next for the node),
-`stage_started_at`, `stage_deadline_at`, and `status_text` (all of it in one line for people). The history has every state change, step, boot file and refusal, not only errors.
+`disk_bytes_done`, `disk_bytes_total`, `rate_bytes_per_s`, `time_left_s`, `updated_at`; null when nothing runs), `stage` (what the
+controller does next for the node), `stage_started_at`, `stage_deadline_at`, and `status_text` (all of it in one line for people).
+`bytes_*` count the image as it is published, `disk_bytes_*` what lies on the disk. The history has every state change, step, boot
+file and refusal, not only errors; with `detail` each event also has `data`, the same for programs.
+
+A node also has `image_receipt`, from the end of `write_image` until the next deployment begins: what was written where and how it
+was verified. Null before that, and when the ramdisk's agent is not ours. Its keys:
+{{receipt}}
 MAC addresses are taken in any usual spelling.
 """
 
@@ -51,7 +58,7 @@ def rest_api_page() -> str:
     """Return the whole page."""
     filters = ", ".join(f"`{name}`" for name in FILTER_ARGUMENTS)
     parts = [
-        _INTRODUCTION.replace("{filters}", filters),
+        _INTRODUCTION.replace("{filters}", filters).replace("{receipt}", _receipt()),
         "## Routes\n",
         *_table(("method", "path", "since", "open", "what"), _route_rows()),
         "\n## Fields of a node\n",
@@ -61,6 +68,10 @@ def rest_api_page() -> str:
         "",
     ]
     return "\n".join(parts)
+
+
+def _receipt() -> str:
+    return ", ".join(f"`{name}`" for name in Receipt.__struct_fields__) + "."
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

@@ -59,12 +59,12 @@ class Standby:
         _check_image(image, may_lack_checksum=self._hardware.wishes.images.allow_unverified)
         inline = image.configdrive if isinstance(image.configdrive, str) else None
 
-        def write(progress: ProgressSink) -> str:
+        def write(progress: ProgressSink) -> dict[str, Any]:
             disk = choose_root_disk(self._identity.node, self._hardware.disks())
             writer = self._hardware.image_writer()
             written = writer.write_image(image, wanted.configdrive or inline, disk, progress)
             self._written.remember(written)
-            return f"image ({image.id}) written to device {disk.path} root_uuid={written.root_uuid}"
+            return written.command_result(image.id)
 
         return write
 

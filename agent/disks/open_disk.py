@@ -130,6 +130,22 @@ class OpenDisk:
             self._bounce[: len(piece)] = piece
             self.write(memoryview(self._bounce)[: len(piece)], start_byte + position)
 
+    def read_into(self, room: memoryview, start_byte: int) -> None:
+        """Fill page-aligned memory of whole sectors with what the disk itself holds; any thread may call this.
+
+        Raises:
+            DiskError: The disk cannot be read there, or ends before.
+        """
+        done = 0
+        while done < len(room):
+            try:
+                got = os.preadv(self._fd, [room[done:]], start_byte + done)
+            except OSError as error:
+                raise _refused(error, self.path, "read", start_byte + done) from error
+            if got == 0:
+                raise DiskError(f"{self.path}: ends before byte {start_byte + len(room)}")
+            done += got
+
     def read(self, start_byte: int, size_bytes: int) -> bytes:
         """Return what the disk itself holds (not the page cache); any offset and size.
 

@@ -21,6 +21,7 @@ from agent.hardware.devices import (
 from agent.hardware.wishes import Wishes
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
+from agent.protocol.receipt import Receipt
 from agent.protocol.steps import ArgInfo
 
 ProgressSink = Callable[[Progress], None]
@@ -81,14 +82,21 @@ class BmcLocator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenImage:
-    """What an image write left behind; ``root_uuid`` is the MBR signature (``0x%08x``) for whole-disk images."""
+    """What an image write left behind.
+
+    ``root_uuid`` is the MBR signature (``0x%08x``) for whole-disk images; ``receipt`` = ``None``: the writer gives none.
+    """
 
     disk: BlockDevice
     root_uuid: str
     efi_system_partition_uuid: str | None = None
-    bytes_written: int = 0
-    seconds: float = 0.0
-    digest: str = ""
+    receipt: Receipt | None = None
+
+    def command_result(self, image_id: str) -> dict[str, Any]:
+        """Return what the commands that write an image answer: Ironic's sentence, and our receipt beside it."""
+        said = f"image ({image_id}) written to device {self.disk.path} root_uuid={self.root_uuid}"
+        more = {} if self.receipt is None else {"receipt": self.receipt}
+        return {"result": f"prepare_image: {said}", **more}
 
 
 class ImageWriter(Protocol):

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRules:
-    """Times in seconds; ``ca_files`` and ``ca_pem`` are trusted beside the ramdisk's own authorities."""
+    """Times in seconds.
+
+    ``ca_files`` and ``ca_pem`` are trusted beside the ramdisk's own authorities; ``verify`` is ``none``, ``sample`` or ``whole``:
+    how much is read back from the disk.
+    """
 
     allow_unverified: bool = False
     allow_md5: bool = False
@@ -16,3 +20,4 @@ class ImageRules:
     verify_tls: bool = True
     stall_timeout_s: float = 60.0
     stall_least_bytes: int = 1 << 16
+    verify: str = "sample"

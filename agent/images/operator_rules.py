@@ -8,6 +8,7 @@ from agent.errors import SettingError
 from agent.hardware.image_rules import ImageRules
 from agent.images.opening import SourceRules
 from agent.images.preparation import WriterSettings
+from agent.images.witness import Verification
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def writer_settings(rules: ImageRules) -> WriterSettings:
             insecure_registries=rules.insecure_registries,
         ),
         tls=tls_context(rules),
+        verify=Verification(rules.verify),
     )
 
 

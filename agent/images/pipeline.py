@@ -22,7 +22,8 @@ _BUFFERS = 6
 class Pipeline:
     """One transfer.
 
-    ``first`` is the beginning of the stream, read before to look at it; ``content_bytes`` the size of what was written.
+    ``first`` is the beginning of the stream, read before to look at it; ``wire_bytes`` have come of it, ``content_bytes`` is
+    the size of what was written.
     """
 
     def __init__(self, stream: ByteStream, algorithm: str, meter: Meter) -> None:
@@ -30,6 +31,7 @@ class Pipeline:
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self._meter = meter
         self._pool = BufferPool(_BUFFERS)
+        self.wire_bytes = 0
         self.content_bytes = 0
         self.first = self._pool.take(0)
         self.first.used_bytes = stream.read_into(self.first.view)
@@ -86,6 +88,7 @@ class Pipeline:
         while True:
             end_byte, is_last = buffer.end_byte, buffer.used_bytes < BUFFER_BYTES
             self._meter.advance(buffer.used_bytes)
+            self.wire_bytes = end_byte
             buffer.hold(len(stages))
             for stage in stages:
                 stage.put(buffer)

@@ -19,6 +19,7 @@ from agent.images.pipeline import Pipeline
 from agent.images.qcow2_sink import TableWatch
 from agent.images.source import HttpSource, RetryPolicy
 from agent.images.stream import ImageSource
+from agent.images.witness import Verification
 from agent.protocol.image import ImageInfo
 
 _MAX_CHECKSUM_FILE_BYTES = 1 << 20
@@ -31,7 +32,7 @@ class WriterSettings:
     ``stall_timeout_s`` bounds each connect and each read, never the whole transfer; ``tls`` = ``None`` uses the system's
     certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only; ``allow_unverified`` accepts an
     image without any; ``stall_least_bytes`` is what must come in ``stall_timeout_s`` of waiting; ``sources`` says where images may
-    come from.
+    come from; ``verify`` says how much of the disk is read back.
     """
 
     allow_md5: bool = False
@@ -41,6 +42,7 @@ class WriterSettings:
     sources: SourceRules = field(default_factory=SourceRules)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     tls: ssl.SSLContext | None = None
+    verify: Verification = Verification.SAMPLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

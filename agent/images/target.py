@@ -6,6 +6,7 @@ from mmap import mmap
 
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.errors import ImageError
+from agent.images.witness import Verification, Witness, make_witness
 
 HEAD_BYTES = MIB
 """Kept back: it holds the boot code, the partition table and the primary GPT."""
@@ -20,8 +21,10 @@ class ImageTarget:
     writes them: firmware repairs a GPT from its backup, so a tail alone can make a disk bootable.
     """
 
-    def __init__(self, disk: OpenDisk) -> None:
+    def __init__(self, disk: OpenDisk, witness: Witness | None = None) -> None:
         self.disk = disk
+        self.witness = witness or make_witness(Verification.NONE)
+        """Hears of everything that goes to the disk between head and tail."""
         self.tail_from = disk.size_bytes - _TAIL_SECTORS * disk.sector_bytes
         if self.tail_from <= HEAD_BYTES:
             raise ImageError(f"{disk.path}: a disk of {disk.size_bytes} bytes holds no system")
@@ -29,6 +32,9 @@ class ImageTarget:
         self.tail = bytearray(disk.size_bytes - self.tail_from)
         self._last_sector = mmap(-1, 4096)
         self._lock = threading.Lock()
+        self.written_bytes = 0
+        self.zeroed_bytes = 0
+        self.image_end = 0
 
     def make_unbootable(self) -> None:
         """Wipe the boot code and both partition tables and flush: from here on a failure leaves nothing to boot."""
@@ -57,8 +63,12 @@ class ImageTarget:
         low, high = max(start_byte, HEAD_BYTES), min(end_byte, self.tail_from)
         if low < high:
             self._write_between(view[low - start_byte : high - start_byte], low)
+        with self._lock:
+            self.written_bytes += len(view)
+            self.image_end = max(self.image_end, end_byte)
 
     def _write_between(self, view: memoryview, start_byte: int) -> None:
+        self.witness.saw_write(view, start_byte)
         whole = len(view) - len(view) % self.disk.sector_bytes
         self.disk.write(view[:whole], start_byte)
         if whole < len(view):
@@ -78,7 +88,19 @@ class ImageTarget:
         """
         if end_byte > self.disk.size_bytes:
             raise ImageError(f"the image is larger than {self.disk.path}; choose a larger disk")
-        end_byte += -end_byte % self.disk.sector_bytes
         low, high = max(start_byte, HEAD_BYTES), min(end_byte, self.tail_from)
         if low < high:  # the head and the tail began as zeros
-            self.disk.zero(low, high, watch)
+            self._zero_between(low, high, watch)
+        with self._lock:
+            self.zeroed_bytes += end_byte - start_byte
+            self.image_end = max(self.image_end, end_byte)
+
+    def _zero_between(self, start_byte: int, end_byte: int, watch: Callable[[int], None]) -> None:
+        end_byte += -end_byte % self.disk.sector_bytes
+        self.disk.zero(start_byte, end_byte, watch)
+        self.witness.saw_zeros(start_byte, end_byte)
+
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the image that have their place by now, those of head and tail included."""
+        return self.written_bytes + self.zeroed_bytes

@@ -6,7 +6,7 @@ first MiB last.
 """
 
 import logging
-import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from agent.disks import mbr
@@ -17,22 +17,33 @@ from agent.errors import ImageError
 from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
 from agent.images import config_drive, first_look
+from agent.images.account import make_receipt
 from agent.images.formats import ImageFormat
 from agent.images.meter import Meter
 from agent.images.preparation import Work, WriterSettings, prepare
+from agent.images.read_back import Proof, read_back
 from agent.images.target import ImageTarget
+from agent.images.witness import make_witness
 from agent.protocol.image import ImageInfo
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
+Announce = Callable[[Work, OpenDisk], None]
 
 
 class StreamingImageWriter:
     """Implements :class:`agent.hardware.capabilities.ImageWriter`."""
 
-    def __init__(self, runner: Runner, settings: WriterSettings | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        settings: WriterSettings | None = None,
+        announce: Announce = lambda _work, _disk: None,
+    ) -> None:
+        """``announce`` is called when everything was checked, before the first write; what it raises prevents that."""
         self._runner = runner
         self._settings = settings or WriterSettings()
+        self._announce = announce
 
     def write_image(
         self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
@@ -45,58 +56,44 @@ class StreamingImageWriter:
             ConfigDriveError: The config drive is unusable or does not fit.
             DiskInUse: The disk is in use.
         """
-        started = time.monotonic()
         meter = Meter(progress)
         meter.begin("connect")
         with ExitStack() as clean_up:
             work = prepare(image, configdrive, self._settings, meter, clean_up)
-            target = ImageTarget(clean_up.enter_context(OpenDisk(disk.path)))
-            _check_fit(work, target.disk)
-            first_look.check(
-                _head(work), target.disk.sector_bytes, target.disk.size_bytes, work.name
-            )
+            opened = clean_up.enter_context(OpenDisk(disk.path))
+            target = ImageTarget(opened, make_witness(self._settings.verify))
+            check_fit(work, target.disk)
+            first_look.check(_head(work), opened.sector_bytes, opened.size_bytes, work.name)
+            meter.end()
+            self._announce(work, target.disk)
             log.info(
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
             )
-            digest = self._stream(work, target, meter)
-            table = self._complete(work, target, meter)
+            target.make_unbootable()
+            digest = stream_to(work, target, meter)
+            meter.begin("verify")
+            check_digest(work, digest, f"{disk.path} was left without a partition table")
+            table, proof = self._complete(work, target, meter)
             seen = show_partitions(target.disk, table.partitions(), self._runner)
-        seconds = time.monotonic() - started
-        size = work.pipeline.content_bytes
+        receipt = make_receipt(work, target, digest, proof, disk, meter.finish())
         log.info(
             "image written",
-            extra={"disk": str(disk.path), "bytes": size, "seconds": seconds, "partitions": seen},
+            extra={
+                "disk": str(disk.path),
+                "bytes": receipt.content_bytes,
+                "seconds": receipt.seconds,
+                "partitions": seen,
+                "verified": receipt.verified,
+                "compared": receipt.compared_bytes,
+            },
         )
-        return WrittenImage(
-            disk=disk,
-            root_uuid=mbr.disk_signature(table.head),
-            bytes_written=size,
-            seconds=seconds,
-            digest=f"{work.checksum.algorithm}:{digest}",
-        )
+        return WrittenImage(disk=disk, root_uuid=mbr.disk_signature(table.head), receipt=receipt)
 
-    def _stream(self, work: Work, target: ImageTarget, meter: Meter) -> str:
-        """Write everything but the head and the tail, and compare the checksum."""
-        target.make_unbootable()
-        meter.begin("write", work.size_bytes)
-        if work.tables is not None:
-            digest = work.pipeline.run_qcow2(target, work.tables, work.watch)
-        elif work.found is ImageFormat.RAW:
-            digest = work.pipeline.run_raw(target)
-        else:
-            digest = work.pipeline.run_packed(target, work.found, work.name)
-        meter.begin("verify")
-        if work.checksum.digest is not None and digest != work.checksum.digest:
-            raise ImageError(
-                f"{work.name}: its {work.checksum.algorithm} is {digest}, expected was"
-                f" {work.checksum.digest}; the file or the checksum is wrong;"
-                f" {target.disk.path} was left without a partition table"
-            )
-        return digest
-
-    def _complete(self, work: Work, target: ImageTarget, meter: Meter) -> PartitionTable:
-        """Make the disk whole: flush, config drive, backup table, and the head last."""
+    def _complete(
+        self, work: Work, target: ImageTarget, meter: Meter
+    ) -> tuple[PartitionTable, Proof]:
+        """Make the disk whole: flush, read back, config drive, backup table, and the head last."""
         disk = target.disk
         table = PartitionTable(target.head, disk.sector_bytes)
         table.fit(disk.size_bytes)
@@ -107,6 +104,7 @@ class StreamingImageWriter:
         meter.begin("flush")
         disk.write_bytes(target.tail, target.tail_from)
         disk.flush()
+        proof = read_back(target.witness, disk, meter)
         if work.configdrive is not None:
             meter.begin("config drive", len(work.configdrive))
             config_drive.check_sectors(work.configdrive, disk.sector_bytes)
@@ -121,7 +119,7 @@ class StreamingImageWriter:
             raise ImageError(
                 f"{disk.path}: the first MiB reads back differently; the disk is faulty"
             )
-        return table
+        return table, proof
 
 
 def _head(work: Work) -> first_look.Head:
@@ -130,12 +128,39 @@ def _head(work: Work) -> first_look.Head:
     return first_look.head_of_stream(work.pipeline.first, work.found, work.name)
 
 
-def _check_fit(work: Work, disk: OpenDisk) -> None:
+def stream_to(work: Work, target: ImageTarget, meter: Meter, phase: str = "write") -> str:
+    """Stream the image to ``target`` and return the digest of its published bytes.
+
+    Raises:
+        ImageError: The image is damaged.
+    """
+    meter.begin(phase, work.size_bytes)
+    meter.watch_disk(lambda: target.done_bytes, _content_bytes(work))
+    if work.tables is not None:
+        return work.pipeline.run_qcow2(target, work.tables, work.watch)
+    if work.found is ImageFormat.RAW:
+        return work.pipeline.run_raw(target)
+    return work.pipeline.run_packed(target, work.found, work.name)
+
+
+def check_digest(work: Work, digest: str, consequence: str) -> None:
+    """Compare the checksum, if one is expected.
+
+    Raises:
+        ImageError: It is another one; the message ends with ``consequence``.
+    """
+    if work.checksum.digest is not None and digest != work.checksum.digest:
+        raise ImageError(
+            f"{work.name}: its {work.checksum.algorithm} is {digest}, expected was"
+            f" {work.checksum.digest}; the file or the checksum is wrong; {consequence}"
+        )
+
+
+def check_fit(work: Work, disk: OpenDisk) -> None:
     """Compare what is known of the image with the disk before the first write."""
-    size = work.size_bytes if work.found is ImageFormat.RAW else None
+    size = _content_bytes(work)
     if work.tables is not None:
         header = work.tables.header
-        size = header.virtual_bytes
         if header.cluster_bytes < disk.sector_bytes:
             raise ImageError(
                 f"{work.name}: clusters of {header.cluster_bytes} bytes are smaller than the sectors of"
@@ -148,3 +173,10 @@ def _check_fit(work: Work, disk: OpenDisk) -> None:
         )
     if work.configdrive is not None:
         config_drive.check_sectors(work.configdrive, disk.sector_bytes)
+
+
+def _content_bytes(work: Work) -> int | None:
+    """Return how many bytes of the disk the image takes; ``None`` = only its end will tell."""
+    if work.tables is not None:
+        return work.tables.header.virtual_bytes
+    return work.size_bytes if work.found is ImageFormat.RAW else None

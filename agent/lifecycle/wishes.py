@@ -31,6 +31,7 @@ def wishes_of(settings: Settings, *, allow_md5: bool = False) -> Wishes:
         verify_tls=not settings.image_insecure,
         stall_timeout_s=settings.image_stall_timeout_s,
         stall_least_bytes=settings.image_stall_bytes,
+        verify=settings.image_verify,
     )
     return Wishes(images=rules)
 

@@ -38,12 +38,15 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a running command is.
 
     ``bytes_done`` and ``bytes_total`` count bytes of what moves in ``phase`` (``write``: of the image as it is published, so
-    that rate and time left are true for every format); ``None`` = not known.
+    that rate and time left are true for every format); ``disk_bytes_done`` and ``disk_bytes_total`` count the image's bytes that
+    lie on the disk by then, zeros included; ``None`` = not known.
     """
 
     phase: str
     bytes_done: int | None = None
     bytes_total: int | None = None
+    disk_bytes_done: int | None = None
+    disk_bytes_total: int | None = None
     rate_bytes_per_s: float | None = None
     time_left_s: float | None = None
     message: str | None = None

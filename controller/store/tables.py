@@ -90,7 +90,7 @@ class Node(Base):
     config_drive: Mapped[str | None] = mapped_column(Text)
     """The config drive of the instance, gzip + base64 or a URL; never shown."""
     progress: Mapped[JsonObject | None]
-    """How far the running step is: ``{step, phase, bytes_done, bytes_total, rate_bytes_per_s, time_left_s, updated_at}``."""
+    """How far the running step is: ``{step, phase, bytes_done, bytes_total, disk_bytes_done, disk_bytes_total, rate_bytes_per_s, time_left_s, updated_at}``."""
 
     stage: Mapped[str | None] = mapped_column(String(64))
     """What the engine does next for this node; ``None`` = nothing to do."""

@@ -57,11 +57,11 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     return {str(path): text for path, text in (skipped | done).items()}
 
 
-def write_image(context: StepContext) -> dict[str, str]:
+def write_image(context: StepContext) -> dict[str, Any]:
     """Write ``args.image_info`` (and ``args.configdrive``) to the root disk.
 
     Returns:
-        The sentence of Ironic's agent, below ``result`` as there.
+        The sentence of Ironic's agent, below ``result`` as there, and beside it the ``receipt``, which is ours.
 
     Raises:
         InvalidRequest: ``image_info`` is missing or malformed; the message names the field.
@@ -77,8 +77,7 @@ def write_image(context: StepContext) -> dict[str, str]:
         image, configdrive, disk, context.progress
     )
     context.remember(written)
-    said = f"image ({image.id}) written to device {disk.path} root_uuid={written.root_uuid}"
-    return {"result": f"prepare_image: {said}"}
+    return written.command_result(image.id)
 
 
 def parse_image_info(args: Mapping[str, Any]) -> ImageInfo:

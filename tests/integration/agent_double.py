@@ -60,6 +60,8 @@ class Behaviour:
     """How long a step or command takes by its name; others end at once."""
     failures: dict[str, str] = field(default_factory=dict)
     """What a step or command fails with."""
+    results: dict[str, Any] = field(default_factory=dict)
+    """What a step answers by its name; others answer nothing."""
     boot_s: float = 0.0
     calls_back: bool = True
     versions: list[str] = field(default_factory=lambda: ["1"])
@@ -349,7 +351,9 @@ class Agent:
             steps = {"GenericHardwareManager": self.machine.behaviour.steps[kind]}
             return {f"{kind}_steps": steps, "hardware_manager_version": self._versions()}
         if short.startswith("execute_"):
-            return {f"{kind}_result": None, f"{kind}_step": command["params"]["step"]}
+            step = command["params"]["step"]
+            result = self.machine.behaviour.results.get(step["step"])
+            return {f"{kind}_result": result, f"{kind}_step": step}
         return {
             "get_partition_uuids": {"root uuid": "0x00000000"},
             "collect_system_logs": {"system_logs": "bG9ncw=="},

@@ -85,7 +85,7 @@ class FakeMachine:
         progress(Progress(phase="write", bytes_done=1 << 20, bytes_total=4 << 20))
         self._wait_for("finish-write")
         disk.path.write_bytes(f"{image.urls[0]} {configdrive}".encode())
-        return WrittenImage(disk=disk, root_uuid="0x12345678", bytes_written=4 << 20)
+        return WrittenImage(disk=disk, root_uuid="0x12345678")
 
     def erase_metadata(self, disk: BlockDevice, progress: ProgressSink) -> EraseEvidence:
         disk.path.write_bytes(b"")

@@ -6,10 +6,15 @@ from pathlib import Path
 import netifaces
 import psutil
 
+from agent.hardware.image_rules import ImageRules
+from agent.hardware.wishes import Wishes
+from agent.images.witness import Verification
+from agent.images.writer import StreamingImageWriter
 from agent.system.runner import HostRunner
 from agent.system.sysfs import SysRoot
 from hardware_managers.generic.disks import LsblkDiskLister
 from hardware_managers.generic.machine import LinuxMachineReader
+from hardware_managers.generic.manager import probe
 from hardware_managers.generic.nics import netifaces_addresses
 from hardware_managers.generic.udev import block_properties
 
@@ -44,3 +49,12 @@ def test_addresses_of_netifaces_agree_with_psutil_on_every_interface() -> None:
 def test_an_interface_that_does_not_exist_has_no_addresses() -> None:
     assert "ingot-none" not in netifaces.interfaces()
     assert netifaces_addresses("ingot-none") == (None, None)
+
+
+def test_the_settings_reach_the_image_writer() -> None:
+    manager = probe(HostRunner())
+    assert manager is not None
+    assert manager.configure is not None
+    writer = manager.configure(Wishes(images=ImageRules(verify="whole"))).image_writer
+    assert isinstance(writer, StreamingImageWriter)
+    assert writer._settings.verify is Verification.WHOLE

@@ -48,7 +48,8 @@ def write(
     written = StreamingImageWriter(HostRunner()).write_image(
         image, None, disk.device(), reports.append
     )
-    assert written.digest == "sha256:" + sha256(content)
+    assert written.receipt is not None
+    assert written.receipt.digest == "sha256:" + sha256(content)
     return reports
 
 
@@ -120,6 +121,7 @@ def test_a_raw_image_is_written_exactly_and_reports_progress(
         "write",
         "verify",
         "flush",
+        "read back",
     ]
     assert {report.bytes_total for report in reports if report.phase == "write"} == {
         len(raw.content)

@@ -15,6 +15,7 @@ from agent.hardware.capabilities import (
 )
 from agent.hardware.devices import BlockDevice
 from agent.protocol.image import ImageInfo
+from agent.protocol.receipt import Receipt
 from agent.system.runner import Output
 
 
@@ -58,6 +59,7 @@ class OneDisk:
     def __init__(self) -> None:
         self.configdrives: list[str | None] = []
         self.booted: list[str] = []
+        self.receipt: Receipt | None = None
 
     def list_disks(self) -> tuple[BlockDevice, ...]:
         return (disk(),)
@@ -66,7 +68,7 @@ class OneDisk:
         self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
     ) -> WrittenImage:
         self.configdrives.append(configdrive)
-        return WrittenImage(disk=disk, root_uuid="0x0000002a")
+        return WrittenImage(disk=disk, root_uuid="0x0000002a", receipt=self.receipt)
 
     def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
         self.booted.append(f"{disk.path} {boot_mode}")

@@ -1,6 +1,7 @@
 """``/v1/nodes/<ident>/history`` and ``/inventory``: what happened to a node, and what was found in it.
 
-The wire has no microsecond order and no kinds: ``event`` is the sentence, ``event_type`` our kind.
+The wire has no microsecond order and no kinds: ``event`` is the sentence, ``event_type`` our kind; ``data`` (the
+same for programs) is ours.
 """
 
 from typing import Any
@@ -61,6 +62,7 @@ def _document(call: Call, node_uuid: str, row: Any, *, is_detailed: bool) -> dic
         return document
     data = row.data or {}
     document |= {"event_type": row.kind, "conductor": call.services.hostname, "user": None}
+    document["data"] = data
     if call.minor >= _PROJECT_SINCE:
         document["project"] = None
     if call.minor >= _DURATION_SINCE:

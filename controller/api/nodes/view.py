@@ -112,6 +112,7 @@ _SHAPES: Mapping[str, Callable[[str, Call], Getter]] = MappingProxyType(
         ),
         "reservation": _reservation,
         "status": _status,
+        "receipt": lambda name, _call: lambda row: (row.driver_internal_info or {}).get(name),
         "conductor": lambda _name, call: lambda _row: call.services.hostname,
         "null": lambda _name, _call: lambda _row: None,
     }

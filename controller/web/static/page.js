@@ -4,7 +4,7 @@
 
 const REFRESH_MS = 2000;
 const FIELDS = "uuid,name,provision_state,target_provision_state,power_state,maintenance," +
-  "maintenance_reason,last_error,progress,stage,status_text";
+  "maintenance_reason,last_error,progress,stage,status_text,image_receipt";
 const VERSION = { "X-OpenStack-Ironic-API-Version": "1.95" };
 const GOOD = new Set(["active", "available", "manageable"]);
 const byId = (id) => document.getElementById(id);
@@ -53,6 +53,11 @@ function fill(row, node) {
   cell(row, "", node.power_state || "unknown");
   const text = cell(row, node.stage ? "text" : "text bad", node.status_text);
   if (node.maintenance) small(text, `in maintenance: ${node.maintenance_reason || "no reason given"}`);
+  const receipt = node.image_receipt;
+  if (receipt && !node.stage) {
+    small(text, `${receipt.image} on ${receipt.disk}, read back: ${receipt.verified}`);
+    text.title = `${receipt.digest}, ${receipt.content_bytes} bytes in ${receipt.seconds} s`;
+  }
   const bar = cell(row, "");
   if (node.progress && node.progress.bytes_total) {
     const made = document.createElement("progress");

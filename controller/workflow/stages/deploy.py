@@ -14,6 +14,7 @@ from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.images.description import image_info
 from controller.images.source import check_reachable
 from controller.states import Event
+from controller.workflow import receipts
 from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
 from controller.workflow.node_image import check_image
 from controller.workflow.outcome import Note, Outcome, leave
@@ -36,6 +37,7 @@ def begin(context: Context) -> Outcome:
     return leave(
         columns={"deploy_step": DEPLOY.shown()},
         data={"step_started_at": context.now},
+        internal={receipts.KEY: None},
         notes=tuple(notes),
     )
 

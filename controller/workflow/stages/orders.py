@@ -13,6 +13,7 @@ import msgspec
 from agent.protocol.commands import CommandResult, CommandStatus
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.states import Event
+from controller.workflow import receipts
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To
@@ -76,7 +77,14 @@ def watch(context: Context) -> Outcome:
     if command.command_status == CommandStatus.FAILED:
         raise StepFailed(f"{order['title']} failed on the agent: {error_text(command)}")
     way = "reboot" if order.get("reboot_requested") else "done"
-    return leave(way, columns={"progress": None}, data={"result": _small(command.command_result)})
+    receipt = receipts.receipt_of(command.command_result)
+    return leave(
+        way,
+        columns={"progress": None},
+        internal={receipts.KEY: msgspec.to_builtins(receipt)} if receipt else {},
+        data={"result": _small(command.command_result)},
+        notes=(receipts.describe(receipt),) if receipt else (),
+    )
 
 
 def ask(context: Context, name: str, params: Mapping[str, Any]) -> Any:

@@ -12,11 +12,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
+from controller.client.screen import Screen
 from tests.lab.api_client import ApiClient
 from tests.lab.controller import Controller
 from tests.lab.demo.keys import SshKey, make_key
 from tests.lab.demo.road import Image, Journey, Road, read_checksum
-from tests.lab.demo.screen import Screen
 from tests.lab.errors import LabError
 from tests.lab.hardware import Disk, Firmware
 from tests.lab.lab import Lab

@@ -1,15 +1,15 @@
 """The road of one node: enroll -> manageable -> available -> active -> login prompt, over the controller's REST API."""
 
 import time
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from controller.client.screen import Screen
+from controller.client.times import Event, Marker, Row, event_of, rows, step_markers
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import SshKey
 from tests.lab.demo.proof import Proof, wait_for_system
-from tests.lab.demo.screen import Screen
-from tests.lab.demo.timetable import Marker, Row, boot_markers, rows, step_markers
+from tests.lab.demo.timetable import boot_markers
 from tests.lab.machine import EventKind, Machine
 
 _MANAGE_TIMEOUT_S = 60
@@ -166,16 +166,11 @@ class Road:
             "first boot": rows(system_on_s, boot_markers(after_system, of_system=True)),
         }
 
-    def _history(self) -> list[tuple[float, str]]:
+    def _history(self) -> list[Event]:
         """Return the node's history on the clock of the console."""
         offset_s = time.monotonic() - time.time()
-        return [
-            (
-                datetime.fromisoformat(event["created_at"]).timestamp() + offset_s,
-                str(event["event"]),
-            )
-            for event in self._api.history(self._machine.name)
-        ]
+        events = map(event_of, self._api.history(self._machine.name))
+        return [replace(event, time_s=event.time_s + offset_s) for event in events]
 
 
 def read_checksum(file: Path) -> str:

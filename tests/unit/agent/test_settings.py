@@ -45,6 +45,7 @@ def test_a_list_in_the_file_is_the_same_as_commas() -> None:
 @pytest.mark.parametrize(
     ("cmdline", "complaint"),
     [
+        ("ingot-image-verify=all", "'all' is not one of none, sample, whole"),
         ("ipa-listen-port=many", "kernel argument ipa-listen-port: 'many' is not a whole number"),
         ("ipa-lookup-timeout=x", "kernel argument ipa-lookup-timeout: 'x' is not a number"),
         ("ipa-insecure=perhaps", "kernel argument ipa-insecure: 'perhaps' is neither"),

@@ -1,4 +1,5 @@
-from tests.lab.demo.timetable import Marker, Row, boot_markers, rows, step_markers
+from controller.client.times import Marker, Row, rows
+from tests.lab.demo.timetable import boot_markers
 
 RAMDISK_BOOT = (
     (10.0, "iPXE initialising devices...ok"),
@@ -34,12 +35,3 @@ def test_markers_before_the_start_are_of_another_boot() -> None:
 def test_a_login_prompt_ends_the_first_boot() -> None:
     lines = ((50.0, "[    0.000000] Linux version 6.1"), (61.0, "node-1-deployed login: "))
     assert [marker.time_s for marker in boot_markers(lines, of_system=True)] == [50.0, 61.0]
-
-
-def test_the_ends_of_steps_come_from_the_history() -> None:
-    history = (
-        (1.0, "deploy step write_image begins"),
-        (9.0, "deploy step write_image ended after 8.0 s"),
-        (9.1, "wait call-back -> deploying"),
-    )
-    assert step_markers(history) == (Marker(time_s=9.0, name="step write_image"),)

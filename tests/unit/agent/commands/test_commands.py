@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.commands.bootloader import Bootloader
@@ -21,6 +22,7 @@ from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware
 from agent.hardware.wishes import Wishes
 from agent.protocol.commands import CommandResult, CommandStatus
+from agent.protocol.receipt import Receipt
 from agent.system.power import NoPower
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
 
@@ -137,6 +139,27 @@ def test_an_image_is_written_and_described_in_ironics_words(desk: Desk) -> None:
     assert desk.machine.configdrives == ["H4sI"]
     uuids = desk.do("standby.get_partition_uuids", {})
     assert uuids.command_result == {"root uuid": "0x0000002a"}
+
+
+def test_a_receipt_stands_beside_ironics_words(desk: Desk) -> None:
+    receipt = Receipt(
+        image="http://web/user.qcow2",
+        digest="sha256:00",
+        format="qcow2",
+        disk="/dev/vda",
+        image_bytes=1,
+        content_bytes=2,
+        written_bytes=2,
+        zeroed_bytes=0,
+        seconds=0.5,
+        rate_bytes_per_s=4.0,
+        verified="sample",
+        compared_bytes=2,
+    )
+    desk.machine.receipt = receipt
+    result = desk.do("standby.prepare_image", {"image_info": IMAGE}).command_result
+    assert result["result"].startswith("prepare_image: image (user.qcow2) written")
+    assert msgspec.convert(result["receipt"], Receipt) == receipt
 
 
 @pytest.mark.parametrize(

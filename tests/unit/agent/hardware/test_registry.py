@@ -116,6 +116,16 @@ def test_plug_ins_are_found_by_entry_point_and_asked_for_their_hardware(
     assert hardware.versions() == {"good": "2"}
 
 
+def test_the_managers_that_have_settings_hear_of_the_wishes() -> None:
+    def configure(wishes: Wishes) -> HardwareManager:
+        return replace(asked, version=f"verify {wishes.images.verify}")
+
+    asked = replace(manager("asked"), configure=configure)
+    hardware = Hardware([asked, manager("other")])
+    hardware.configure(Wishes(images=ImageRules(verify="whole")))
+    assert hardware.versions() == {"asked": "verify whole", "other": "1"}
+
+
 @pytest.mark.parametrize(
     ("probe", "complaint"),
     [

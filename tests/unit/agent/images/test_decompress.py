@@ -59,7 +59,7 @@ def unpack(found: ImageFormat, packed: bytes, piece_bytes: int) -> bytes:
     return bytes(content)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @pytest.mark.parametrize("found", list(ALL_PACKERS))
 @given(
     parts=st.lists(st.binary(max_size=3000), min_size=1, max_size=4),

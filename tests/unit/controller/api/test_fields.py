@@ -24,7 +24,14 @@ network_interface owner power_interface properties protected protected_reason ra
 rescue_interface resource_class retired retired_reason shard storage_interface vendor_interface
 parent_node firmware_interface
 """
-OURS = {"progress", "stage", "stage_started_at", "stage_deadline_at", "status_text"}
+OURS = {
+    "image_receipt",
+    "progress",
+    "stage",
+    "stage_started_at",
+    "stage_deadline_at",
+    "status_text",
+}
 SECRET_COLUMNS = {"agent_secret", "claim_owner", "config_drive"}
 
 

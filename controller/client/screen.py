@@ -1,7 +1,7 @@
-"""What a person sees while the demonstration runs: one line per node that lives, and a line per thing that happened."""
+"""What a person sees while nodes change: a line that lives for each on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any, Self
 
@@ -12,19 +12,20 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tests.lab.demo.timetable import Row
+from controller.client.times import Row
 
 _PLAIN_PROGRESS_INTERVAL_S = 5.0
+_STEPS = ("clean_step", "deploy_step", "service_step")
 
 
 class Screen:
-    """A live display on a terminal, plain lines elsewhere. Safe to use from several threads."""
+    """Shows nodes and says what happens to them. Safe to use from several threads."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._console = Console(highlight=False)
+    def __init__(self, names: Sequence[str], console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
         self._started_s = time.monotonic()
         self._lock = Lock()
-        self._nodes: dict[str, dict[str, Any]] = {name: {} for name in names}
+        self._nodes: dict[str, Mapping[str, Any]] = {name: {} for name in names}
         self._last_said: dict[str, str] = {}
         self._last_progress_s: dict[str, float] = {}
         self._live = Live(
@@ -47,13 +48,12 @@ class Screen:
                 Text(f"{time.monotonic() - self._started_s:6.1f} s  {text}", style=style)
             )
 
-    def show(self, name: str, node: dict[str, Any]) -> None:
+    def show(self, name: str, node: Mapping[str, Any]) -> None:
         """Show a node as the API returns it; says what changed since the last time."""
         with self._lock:
             self._nodes[name] = node
         state = f"{name}: {node['provision_state']}"
-        step = _step(node)
-        if step:
+        if step := current_step(node):
             state += f", step {step}"
         if self._last_said.get(name) != state:
             self._last_said[name] = state
@@ -63,18 +63,9 @@ class Screen:
 
     def table(self, title: str, rows: Sequence[Row]) -> None:
         """Print a table of times with its sum."""
-        table = Table(
-            title=title, title_justify="left", show_header=False, box=None, padding=(0, 2)
-        )
-        table.add_column(justify="left")
-        table.add_column(justify="right")
-        total_s = sum(row.seconds for row in rows)
-        for row in rows:
-            table.add_row(row.name, f"{row.seconds:.1f} s")
-        table.add_row("together", f"{total_s:.1f} s", style="bold")
-        self._console.print(table)
+        self._console.print(times_table(title, rows))
 
-    def _say_progress(self, name: str, node: dict[str, Any]) -> None:
+    def _say_progress(self, name: str, node: Mapping[str, Any]) -> None:
         progress = node.get("progress")
         now_s = time.monotonic()
         if not progress or now_s - self._last_progress_s.get(name, 0) < _PLAIN_PROGRESS_INTERVAL_S:
@@ -87,32 +78,58 @@ class Screen:
             return Group(*(_line(name, node) for name, node in self._nodes.items()))
 
 
-def describe(progress: dict[str, Any]) -> str:
-    """Return progress in words: phase, bytes, rate, time left."""
+def times_table(title: str, rows: Sequence[Row]) -> Table:
+    """Return a table of times with its sum; rates stand beside the rows that know their bytes."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    table.add_column(justify="left")
+    for row in rows:
+        name = f"  {row.name}" if row.is_part else row.name
+        style = "dim" if row.is_part else ""
+        table.add_row(name, f"{row.seconds:.1f} s", _amount(row), style=style)
+    total_s = sum(row.seconds for row in rows if not row.is_part)
+    table.add_row("together", f"{total_s:.1f} s", "", style="bold")
+    return table
+
+
+def _amount(row: Row) -> str:
+    if not row.bytes_done:
+        return ""
+    amount = decimal(row.bytes_done)
+    return f"{amount}, {decimal(int(row.bytes_done / row.seconds))}/s" if row.seconds else amount
+
+
+def describe(progress: Mapping[str, Any]) -> str:
+    """Return progress in words: phase, bytes, bytes on the disk, rate, time left, and what the agent says."""
     words = [str(progress.get("phase") or "")]
     done, total = progress.get("bytes_done"), progress.get("bytes_total")
     if done is not None:
         words.append(decimal(done) + (f" of {decimal(total)}" if total else ""))
+    if on_disk := progress.get("disk_bytes_done"):
+        words.append(f"{decimal(on_disk)} on disk")
     if rate := progress.get("rate_bytes_per_s"):
         words.append(f"{decimal(int(rate))}/s")
     if (left_s := progress.get("time_left_s")) is not None:
         words.append(f"{left_s:.0f} s left")
+    words.append(str(progress.get("message") or ""))
     return ", ".join(word for word in words if word)
 
 
-def _step(node: dict[str, Any]) -> str:
-    for kind in ("clean_step", "deploy_step"):
+def current_step(node: Mapping[str, Any]) -> str:
+    """Return the name of the step that runs; empty if none does."""
+    for kind in _STEPS:
         if node.get(kind):
             return str(node[kind].get("step", ""))
     return ""
 
 
-def _line(name: str, node: dict[str, Any]) -> RenderableType:
+def _line(name: str, node: Mapping[str, Any]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     cells: list[RenderableType] = [
         Text(name, style="bold"),
         Text(str(node.get("provision_state", ""))),
-        Text(_step(node)),
+        Text(current_step(node)),
     ]
     progress = node.get("progress") or {}
     if progress.get("bytes_total"):
@@ -123,5 +140,7 @@ def _line(name: str, node: dict[str, Any]) -> RenderableType:
         )
     if progress:
         cells.append(Text(describe(progress)))
+    elif node.get("status_text"):
+        cells.append(Text(str(node["status_text"])))
     grid.add_row(*cells)
     return grid

@@ -1,0 +1,132 @@
+"""The REST API as the command line needs it. Ironic's API; what is ours beyond it is looked for and may be missing."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from controller.client.errors import Refused, Unreachable
+
+Document = dict[str, Any]
+_TIMEOUT_S = 60.0
+_VERSION = {"X-OpenStack-Ironic-API-Version": "latest"}
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where the controller is and how it is talked to; ``url`` without ``/v1``.
+
+    ``ca_file`` = ``None``: the system's authorities; ``is_insecure``: certificates are not checked.
+    """
+
+    url: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    is_insecure: bool = False
+
+
+class Api:
+    """Requests to one controller."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._url = endpoint.url.rstrip("/").removesuffix("/v1")
+        self._session = requests.Session()
+        self._session.headers.update(_VERSION)
+        self._session.verify = False if endpoint.is_insecure else endpoint.ca_file or True
+        if endpoint.username is not None:
+            self._session.auth = (endpoint.username, endpoint.password or "")
+
+    def nodes(self) -> list[Document]:
+        """Return all nodes with all of their fields."""
+        return self._pages("/v1/nodes/detail", "nodes")
+
+    def node(self, ident: str) -> Document:
+        """Return a node by UUID or name."""
+        found: Document = self._ask("GET", f"/v1/nodes/{ident}")
+        return found
+
+    def history(self, ident: str) -> list[Document]:
+        """Return everything that happened to a node, with details, oldest first."""
+        return self._pages(f"/v1/nodes/{ident}/history?detail=true", "history")
+
+    def set_instance(self, ident: str, values: Mapping[str, Any], unset: tuple[str, ...]) -> None:
+        """Set keys of ``instance_info`` and remove those of ``unset`` that are there."""
+        there = self.node(ident).get("instance_info") or {}
+        patch: list[Document] = [
+            {"op": "add", "path": f"/instance_info/{key}", "value": value}
+            for key, value in values.items()
+        ]
+        patch += [
+            {"op": "remove", "path": f"/instance_info/{key}"} for key in unset if key in there
+        ]
+        self._ask("PATCH", f"/v1/nodes/{ident}", patch)
+
+    def provision(self, ident: str, target: str, **arguments: Any) -> None:
+        """Ask for a provision verb; the controller goes on by itself."""
+        body = {"target": target, **arguments}
+        self._ask("PUT", f"/v1/nodes/{ident}/states/provision", body)
+
+    def _pages(self, path: str, key: str) -> list[Document]:
+        found: list[Document] = []
+        url: str | None = self._url + path
+        while url:
+            page = self._ask_url("GET", url)
+            found += page[key]
+            url = page.get("next")
+        return found
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        return self._ask_url(method, self._url + path, body)
+
+    def _ask_url(self, method: str, url: str, body: object = None) -> Any:
+        try:
+            reply = self._session.request(method, url, json=body, timeout=_TIMEOUT_S)
+        except requests.RequestException as error:
+            raise Unreachable(
+                f"no controller at {self._url}: {_cause(error)}; is it running, and is the address right"
+                " (--url or INGOT_API_URL)?"
+            ) from error
+        if not reply.ok:
+            raise Refused(self._refusal(reply), status=reply.status_code)
+        if not reply.content:
+            return None
+        try:
+            return reply.json()
+        except requests.JSONDecodeError as error:
+            raise Unreachable(f"{self._url} is no controller: its answer is no JSON") from error
+
+    def _refusal(self, reply: requests.Response) -> str:
+        said = fault_text(reply.text)
+        if reply.status_code == _UNAUTHORIZED:
+            return f"{self._url} wants a user name and a password (INGOT_USERNAME, INGOT_PASSWORD): {said}"
+        if reply.status_code == _NOT_FOUND and not said:
+            return (
+                f"{self._url} is no controller: {reply.request.method} {reply.url} is unknown there"
+            )
+        return said or f"{self._url} answered {reply.status_code} {reply.reason}"
+
+
+def fault_text(body: str) -> str:
+    """Return what an error body says: Ironic's JSON in JSON, a flat object, or empty for anything else."""
+    try:
+        document = json.loads(body)
+        said = document.get("error_message", document)
+        fault = json.loads(said) if isinstance(said, str) and said.startswith("{") else said
+    except (ValueError, AttributeError):
+        return ""
+    text = fault.get("faultstring", "") if isinstance(fault, dict) else fault
+    return str(text or "")
+
+
+def _cause(error: requests.RequestException) -> str:
+    reason: object = error
+    while isinstance(reason, Exception) and reason.args:
+        inner = getattr(reason.args[0], "reason", reason.args[0])
+        if not isinstance(inner, Exception):
+            break
+        reason = inner
+    return str(reason).rpartition(": ")[2] or type(error).__name__

@@ -1,0 +1,61 @@
+"""Waits until a node rests, and shows it meanwhile."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from controller.client.api import Api, Document
+from controller.client.errors import NotReached, Unreachable
+
+_POLL_S = 0.5
+_HOLD_ON_S = 60.0
+"""A controller that restarts is waited for this long."""
+_LAST_LINES = 8
+
+
+def follow(
+    api: Api, ident: str, wanted: str | None, timeout_s: float, show: Callable[[Document], None]
+) -> Document:
+    """Wait until the node rests in the state ``wanted`` (``None`` = in any) and return it.
+
+    Raises:
+        NotReached: It rests elsewhere, with the reason and the last lines of its history; or time ran out.
+        Unreachable: The controller has not answered for a minute.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        node = _node(api, ident)
+        show(node)
+        state = node["provision_state"]
+        if rests(node):
+            if wanted is None or state == wanted:
+                return node
+            raise NotReached(_why(api, ident, node, f"is {state!r}, not {wanted!r}"))
+        if time.monotonic() > deadline:
+            raise NotReached(_why(api, ident, node, f"is still {state!r} after {timeout_s:g} s"))
+        time.sleep(_POLL_S)
+
+
+def rests(node: Mapping[str, Any]) -> bool:
+    """Tell whether the controller has nothing more to do for the node's state."""
+    state = str(node["provision_state"])
+    return state.endswith(" failed") or state == "error" or not node["target_provision_state"]
+
+
+def _node(api: Api, ident: str) -> Document:
+    deadline = time.monotonic() + _HOLD_ON_S
+    while True:
+        try:
+            return api.node(ident)
+        except Unreachable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
+
+
+def _why(api: Api, ident: str, node: Document, what: str) -> str:
+    events = api.history(ident)[-_LAST_LINES:]
+    lines = [f"  {event['created_at'][11:19]}  {event['event']}" for event in events]
+    last_error = node["last_error"] or "the controller gives no reason"
+    name = node["name"] or node["uuid"]
+    return "\n".join([f"node {name} {what}: {last_error}", "what happened last:", *lines])

@@ -1,0 +1,199 @@
+"""``ingot node ...``: one function for each sub-command."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from controller.client.api import Api, Document
+from controller.client.errors import NotReached
+from controller.client.follow import follow
+from controller.client.instance import UNSET, FirstBoot, config_drive, image_keys
+from controller.client.screen import Screen, times_table
+from controller.client.times import Deployment, event_of, last_deployment
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_SHOWN = (
+    "uuid",
+    "name",
+    "provision_state",
+    "target_provision_state",
+    "power_state",
+    "status_text",
+    "last_error",
+    "maintenance",
+    "maintenance_reason",
+    "driver",
+    "instance_info",
+    "properties",
+    "image_receipt",
+)
+"""What ``show`` tells of a node; ``--json`` tells everything."""
+
+
+@click.group()
+def node() -> None:
+    """Look at nodes and take them from state to state."""
+
+
+def _waits(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--wait`` and ``--timeout``."""
+    wait = click.option("--wait", is_flag=True, help="Follow the node until it rests.")
+    limit = click.option(
+        "--timeout",
+        "timeout_s",
+        type=float,
+        default=3600.0,
+        show_default=True,
+        help="Longest wait, in seconds.",
+    )
+    return wait(limit(command))
+
+
+@node.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_nodes(api: Api, *, as_json: bool) -> None:
+    """List all nodes."""
+    nodes = api.nodes()
+    if as_json:
+        _print_json(nodes)
+        return
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for title in ("NAME", "STATE", "POWER", "WHAT IT IS DOING"):
+        table.add_column(title, overflow="fold")
+    for one in nodes:
+        mark = " (maintenance)" if one["maintenance"] else ""
+        texts = (one["name"] or one["uuid"], f"{one['provision_state']}{mark}")
+        table.add_row(*texts, one["power_state"] or "unknown", one.get("status_text") or "")
+    Console(highlight=False).print(table)
+
+
+@node.command("show")
+@click.argument("ident", metavar="NODE")
+@click.option("--json", "as_json", is_flag=True, help="Print everything, as JSON.")
+@click.pass_obj
+def show_node(api: Api, ident: str, *, as_json: bool) -> None:
+    """Show a node, by name or UUID."""
+    found = api.node(ident)
+    if as_json:
+        _print_json(found)
+        return
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name in _SHOWN:
+        for key, text in _lines(name, found.get(name)):
+            table.add_row(key, text)
+    Console(highlight=False).print(table)
+
+
+@node.command()
+@click.argument("ident", metavar="NODE")
+@click.option("--image", required=True, help="URL of the image.")
+@click.option("--checksum", required=True, help="sha256:..., sha512:... or a checksum file's URL.")
+@click.option("--config-drive", "drive", type=_FILE, help="A finished config drive.")
+@click.option("--user-data", type=_FILE, help="User data for cloud-init.")
+@click.option("--ssh-key", "ssh_keys", type=_FILE, multiple=True, help="A public key; repeatable.")
+@click.option("--hostname", help="Host name of the deployed system.")
+@_waits
+@click.pass_obj
+def deploy(api: Api, /, ident: str, *, wait: bool, timeout_s: float, **words: Any) -> None:
+    """Write an image to a node and boot it; an active node is rebuilt."""
+    first = FirstBoot(
+        config_drive=words["drive"],
+        user_data=words["user_data"],
+        ssh_keys=words["ssh_keys"],
+        hostname=words["hostname"],
+    )
+    keys, drive = image_keys(words["image"], words["checksum"]), config_drive(first)
+    is_active = api.node(ident)["provision_state"] == "active"
+    api.set_instance(ident, keys, tuple(key for key in UNSET if key not in keys))
+    arguments = {} if drive is None else {"configdrive": drive}
+    api.provision(ident, "rebuild" if is_active else "active", **arguments)
+    _end(api, ident, "active", timeout_s if wait else None)
+
+
+def _verb(name: str, target: str, wanted: str | None, text: str) -> None:
+    """Add a sub-command that asks for a provision verb and nothing else."""
+
+    def run(api: Api, ident: str, *, wait: bool, timeout_s: float) -> None:
+        api.provision(ident, target)
+        _end(api, ident, wanted, timeout_s if wait else None)
+
+    command = click.argument("ident", metavar="NODE")(_waits(click.pass_obj(run)))
+    node.command(name, help=text)(command)
+
+
+_verb("manage", "manage", "manageable", "Check that the BMC answers; the node becomes manageable.")
+_verb("provide", "provide", "available", "Clean a node and make it available.")
+_verb("undeploy", "deleted", "available", "Take a node back from its instance and clean it.")
+_verb("abort", "abort", None, "End what the node is waiting in.")
+
+
+@node.command()
+@click.argument("ident", metavar="NODE")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def times(api: Api, ident: str, *, as_json: bool) -> None:
+    """Show where the time of the last deployment went."""
+    deployment = last_deployment([event_of(document) for document in api.history(ident)])
+    if deployment is None:
+        raise NotReached(f"node {ident} has no deployment in its history; deploy it first")
+    if as_json:
+        _print_json(_times_document(deployment))
+        return
+    outcome = deployment.outcome or "not ended yet"
+    title = f"last deployment of {ident}: {outcome}"
+    Console(highlight=False).print(times_table(title, deployment.rows))
+
+
+def _end(api: Api, ident: str, wanted: str | None, timeout_s: float | None) -> None:
+    """Follow the node, or say how to; ``timeout_s`` = ``None``: do not wait."""
+    if timeout_s is None:
+        click.echo(f"asked for; `ingot node show {ident}` says how far it is")
+        return
+    with Screen([ident]) as screen:
+        found = follow(api, ident, wanted, timeout_s, lambda one: screen.show(ident, one))
+        receipt = found.get("image_receipt")
+        if wanted == "active" and receipt:
+            screen.say(
+                f"{ident}: {receipt['digest']} on {receipt['disk']},"
+                f" read back: {receipt['verified']} ({receipt['compared_bytes']} bytes)"
+            )
+
+
+def _times_document(deployment: Deployment) -> Document:
+    rows = [
+        {
+            "name": row.name,
+            "seconds": round(row.seconds, 3),
+            "bytes_done": row.bytes_done,
+            "is_part": row.is_part,
+        }
+        for row in deployment.rows
+    ]
+    return {
+        "started_at": deployment.started_s,
+        "outcome": deployment.outcome,
+        "seconds": round(deployment.seconds, 3),
+        "rows": rows,
+    }
+
+
+def _lines(name: str, value: Any) -> list[tuple[str, str]]:
+    """Return the lines of one field; an object has one for each key."""
+    if value in (None, "", {}):
+        return []
+    if isinstance(value, dict):
+        pairs = [(key, item) for key, item in value.items() if key != "phases"]
+        return [(f"{name}.{key}", str(item)) for key, item in pairs if item is not None]
+    return [(name, str(value))]
+
+
+def _print_json(document: object) -> None:
+    click.echo(json.dumps(document, indent=2))
