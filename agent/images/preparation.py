@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from agent.errors import ImageDownloadError, ImageError
-from agent.images import config_drive, qcow2
+from agent.images import qcow2
 from agent.images.checksum import Checksum, expected_checksum
+from agent.images.config_drive_source import fetch
 from agent.images.formats import PROBE_BYTES, ImageFormat, check_declared, detect
 from agent.images.http import Access, basic_authorization, masked
 from agent.images.meter import Meter
@@ -28,10 +29,12 @@ class WriterSettings:
     """Settings of the writer.
 
     ``stall_timeout_s`` bounds each connect and each read, never the whole transfer; ``tls`` = ``None`` uses the system's
-    certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only.
+    certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only; ``config_drive_rebuild`` makes
+    every config drive anew as FAT.
     """
 
     allow_md5: bool = False
+    config_drive_rebuild: bool = False
     stall_timeout_s: float = 60.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     tls: ssl.SSLContext | None = None
@@ -85,9 +88,7 @@ def prepare(
     name = unquote(urlsplit(image.urls[0]).path.rsplit("/", 1)[-1]) or image.id
     content = None
     if configdrive:
-        content = config_drive.fetch(
-            configdrive, replace(access, authorization=None, proxies={}), retry
-        )
+        content = fetch(configdrive, replace(access, authorization=None, proxies={}), retry)
     checksum = expected_checksum(
         image,
         name,

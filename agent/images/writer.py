@@ -8,6 +8,7 @@ first MiB last.
 import logging
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 
 from agent.disks import mbr
 from agent.disks.kernel_view import show_partitions
@@ -17,6 +18,7 @@ from agent.errors import ImageError
 from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
 from agent.images import config_drive
+from agent.images.config_drive_fat import suited_to
 from agent.images.formats import ImageFormat
 from agent.images.meter import Meter
 from agent.images.preparation import Work, WriterSettings, prepare
@@ -50,8 +52,10 @@ class StreamingImageWriter:
         meter.begin("connect")
         with ExitStack() as clean_up:
             work = prepare(image, configdrive, self._settings, meter, clean_up)
-            target = ImageTarget(clean_up.enter_context(OpenDisk(disk.path)))
-            _check_fit(work, target.disk)
+            opened = clean_up.enter_context(OpenDisk(disk.path))
+            work = self._with_suited_drive(work, opened)
+            _check_fit(work, opened)
+            target = ImageTarget(opened)
             log.info(
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
@@ -72,6 +76,14 @@ class StreamingImageWriter:
             seconds=seconds,
             digest=f"{work.checksum.algorithm}:{digest}",
         )
+
+    def _with_suited_drive(self, work: Work, disk: OpenDisk) -> Work:
+        """Return the work with a config drive that can be mounted from this disk."""
+        if work.configdrive is None:
+            return work
+        rebuild = self._settings.config_drive_rebuild
+        drive = suited_to(work.configdrive, disk.sector_bytes, self._runner, rebuild=rebuild)
+        return replace(work, configdrive=drive)
 
     def _stream(self, work: Work, target: ImageTarget, meter: Meter) -> str:
         """Write everything but the head and the tail, and compare the checksum."""
@@ -106,7 +118,6 @@ class StreamingImageWriter:
         disk.flush()
         if work.configdrive is not None:
             meter.begin("config drive", len(work.configdrive))
-            config_drive.check_sectors(work.configdrive, disk.sector_bytes)
             config_drive.write(work.configdrive, disk, table, self._runner)
             meter.begin("flush")
         if (backup := table.backup()) is not None:
@@ -137,5 +148,3 @@ def _check_fit(work: Work, disk: OpenDisk) -> None:
             f"{work.name}: needs {size} bytes, {disk.path} has {disk.size_bytes};"
             " choose a larger disk (root device hints) or a smaller image"
         )
-    if work.configdrive is not None:
-        config_drive.check_sectors(work.configdrive, disk.sector_bytes)
