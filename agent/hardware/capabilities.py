@@ -80,11 +80,17 @@ class BmcLocator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenImage:
-    """What an image write left behind; ``root_uuid`` is the MBR signature (``0x%08x``) for whole-disk images."""
+    """What an image write left behind.
+
+    ``root_uuid`` is the MBR signature (``0x%08x``) for whole-disk images, the filesystem's UUID for partition images.
+    ``partitions`` is empty for whole-disk images: pairs of role (Ironic's word) and device path.
+    """
 
     disk: BlockDevice
     root_uuid: str
     efi_system_partition_uuid: str | None = None
+    prep_boot_partition_uuid: str | None = None
+    partitions: tuple[tuple[str, str], ...] = ()
     bytes_written: int = 0
     seconds: float = 0.0
     digest: str = ""

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
-from agent.errors import ImageDownloadError, ImageError
+from agent.errors import ImageDownloadError
 from agent.images import qcow2
 from agent.images.checksum import Checksum, expected_checksum
 from agent.images.config_drive_source import fetch
@@ -76,11 +76,6 @@ def prepare(
         ImageDownloadError: It cannot be fetched.
         ConfigDriveError: The config drive is unusable.
     """
-    if image.image_type == "partition":
-        raise ImageError(
-            f"image {image.id}: partition images are not supported; publish a whole-disk image"
-            " and set image_type to whole-disk"
-        )
     if not image.urls:
         raise ImageDownloadError(f"image {image.id}: no URL given")
     access = _access(image, settings)

@@ -1,8 +1,8 @@
-"""Streams a whole-disk image from a web server to a disk, verifies it, adds the config drive, and only then lets it boot.
+"""Streams an image from a web server to a disk, verifies it, adds the config drive, and only then lets it boot.
 
 Order (nothing is written before everything that can be checked is checked): config drive and checksum, the image's
 beginning and tables, the disk; then wipe the disk's tables, stream, compare the checksum, config drive, backup GPT, and the
-first MiB last.
+first MiB last. What is different with partition images is in :mod:`agent.images.partitioned_disk`.
 """
 
 import logging
@@ -21,6 +21,8 @@ from agent.images import config_drive
 from agent.images.config_drive_fat import suited_to
 from agent.images.formats import ImageFormat
 from agent.images.meter import Meter
+from agent.images.partition_wishes import is_partition_image
+from agent.images.partitioned_disk import DiskNames, Firmware, PartitionedDisk
 from agent.images.preparation import Work, WriterSettings, prepare
 from agent.images.target import ImageTarget
 from agent.protocol.image import ImageInfo
@@ -55,13 +57,18 @@ class StreamingImageWriter:
             opened = clean_up.enter_context(OpenDisk(disk.path))
             work = self._with_suited_drive(work, opened)
             _check_fit(work, opened)
-            target = ImageTarget(opened)
+            layout = self._layout(work, opened)
+            target = ImageTarget(opened) if layout is None else layout.target()
             log.info(
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
             )
             digest = self._stream(work, target, meter)
-            table = self._complete(work, target, meter)
+            if layout is None:
+                table = self._complete(work, target, meter)
+                names = DiskNames(root_uuid=mbr.disk_signature(table.head))
+            else:
+                table, names = layout.complete(meter)
             seen = show_partitions(target.disk, table.partitions(), self._runner)
         seconds = time.monotonic() - started
         size = work.pipeline.content_bytes
@@ -71,7 +78,10 @@ class StreamingImageWriter:
         )
         return WrittenImage(
             disk=disk,
-            root_uuid=mbr.disk_signature(table.head),
+            root_uuid=names.root_uuid,
+            efi_system_partition_uuid=names.esp_uuid,
+            prep_boot_partition_uuid=names.prep_uuid,
+            partitions=names.partitions,
             bytes_written=size,
             seconds=seconds,
             digest=f"{work.checksum.algorithm}:{digest}",
@@ -84,6 +94,12 @@ class StreamingImageWriter:
         rebuild = self._settings.config_drive_rebuild
         drive = suited_to(work.configdrive, disk.sector_bytes, self._runner, rebuild=rebuild)
         return replace(work, configdrive=drive)
+
+    def _layout(self, work: Work, disk: OpenDisk) -> PartitionedDisk | None:
+        """Return the layout of a partition image; ``None`` = the image brings its own."""
+        if not is_partition_image(work.image):
+            return None
+        return PartitionedDisk(work, disk, self._runner, Firmware.of_this_machine())
 
     def _stream(self, work: Work, target: ImageTarget, meter: Meter) -> str:
         """Write everything but the head and the tail, and compare the checksum."""
@@ -100,7 +116,7 @@ class StreamingImageWriter:
             raise ImageError(
                 f"{work.name}: its {work.checksum.algorithm} is {digest}, expected was"
                 f" {work.checksum.digest}; the file or the checksum is wrong;"
-                f" {target.disk.path} was left without a partition table"
+                f" {target.disk.path} {target.left_as}"
             )
         return digest
 
