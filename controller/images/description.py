@@ -12,6 +12,7 @@ from controller.errors import Invalid
 _MD5_DIGITS = 32
 _HEX_DIGITS = frozenset({_MD5_DIGITS, 64, 128})
 """Lengths of md5, sha256 and sha512 sums; md5 only beside a better one, as image services give both."""
+_IMAGE_TYPES = frozenset({"whole-disk", "whole-disk-image", "partition"})
 _EXAMPLE = (
     "image_source=http://server/image.qcow2 image_os_hash_algo=sha256 image_os_hash_value=<hex>"
 )
@@ -31,10 +32,10 @@ def check_description(instance_info: Mapping[str, Any]) -> None:
             f"instance_info.image_source {shown_url(str(source))!r} is no http or https URL; put the image on a "
             "web server (the controller serves the files of its image_directory below /images/)"
         )
-    if instance_info.get("image_type", "whole-disk") not in {"whole-disk", "whole-disk-image"}:
+    if (instance_info.get("image_type") or "whole-disk") not in _IMAGE_TYPES:
         raise Invalid(
-            f"instance_info.image_type {instance_info['image_type']!r} is not served yet; "
-            "use a whole-disk image"
+            f"instance_info.image_type {instance_info['image_type']!r} is not known; "
+            "use whole-disk or partition"
         )
     _check_checksum(instance_info)
 

@@ -9,11 +9,11 @@ from controller.bmc.hardware_types import HARDWARE_TYPES, INTERFACE_KINDS
 from controller.bmc.interface import BootDevice
 from controller.boot.files import find_boot_file
 from controller.errors import ControllerError, Invalid, NodeLocked
-from controller.images.description import check_description
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.graph import is_busy
 from controller.workflow.machine import bmc_of, boot_mode_of, driver_of
+from controller.workflow.node_image import check_image
 from controller.workflow.services import Services
 
 _Check = Callable[[Services, Node, bool], None]
@@ -101,8 +101,8 @@ def _check_boot(services: Services, node: Node, has_port: bool) -> None:
         )
 
 
-def _check_deploy(_services: Services, node: Node, _has_port: bool) -> None:
-    check_description(node.instance_info)
+def _check_deploy(services: Services, node: Node, _has_port: bool) -> None:
+    check_image(node, services.settings)
 
 
 _CHECKS: Mapping[str, _Check] = {

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from controller.bmc.interface import PowerAction, PowerState
 from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected
 from controller.images.config_drive import build_config_drive
-from controller.images.description import check_description
 from controller.states import Event, State
 from controller.store.claims import is_claimed
 from controller.store.events import record_event
@@ -19,6 +18,7 @@ from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.graph import is_busy
 from controller.workflow.machine import driver_of
+from controller.workflow.node_image import check_image
 from controller.workflow.questions import (
     boot_device,
     set_boot_device,
@@ -210,7 +210,7 @@ def _check_node(
                 f"node {node.uuid} is in maintenance ({node.maintenance_reason or 'no reason given'}); "
                 "end the maintenance first"
             )
-        check_description(node.instance_info)
+        check_image(node, services.settings)
     if event is Event.INSPECT and node.interfaces.get("inspect") == "no-inspect":
         raise Invalid(
             f"node {node.uuid} has inspect_interface no-inspect; set it to agent to inspect the node"
