@@ -95,6 +95,13 @@ class WrittenImage:
     seconds: float = 0.0
     digest: str = ""
 
+    def command_result(self, image_id: str) -> dict[str, Any]:
+        """Return what the commands that write an image answer: the sentence of Ironic's agent."""
+        said = f"image ({image_id}) written to device {self.disk.path} root_uuid={self.root_uuid}"
+        if self.efi_system_partition_uuid is not None:
+            said += f" efi_system_partition_uuid={self.efi_system_partition_uuid}"
+        return {"result": f"prepare_image: {said}"}
+
 
 class ImageWriter(Protocol):
     """Puts an image and a config drive on a disk."""

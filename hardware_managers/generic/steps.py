@@ -77,8 +77,7 @@ def write_image(context: StepContext) -> dict[str, str]:
         image, configdrive, disk, context.progress
     )
     context.remember(written)
-    said = f"image ({image.id}) written to device {disk.path} root_uuid={written.root_uuid}"
-    return {"result": f"prepare_image: {said}"}
+    return written.command_result(image.id)
 
 
 def parse_image_info(args: Mapping[str, Any]) -> ImageInfo:

@@ -75,7 +75,7 @@ def write(
         urls=[server.serve("root.img", content)],
         checksum=digest or sha256(content),
         image_type="partition",
-        **({"deploy_boot_mode": "bios"} | SIZES | wishes),  # type: ignore[arg-type]  # test's own words
+        **({"deploy_boot_mode": "bios"} | SIZES | wishes),
     )
     return StreamingImageWriter(HostRunner()).write_image(
         image, drive, disk.device(), lambda _report: None
