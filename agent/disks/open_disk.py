@@ -14,7 +14,7 @@ import stat
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -122,7 +122,15 @@ class OpenDisk:
         try:
             yield
         finally:
-            self._fd = self._open()
+            self._fd = self._open_again()
+
+    def _open_again(self) -> int:
+        """Open the disk when those have left who look at every disk that was closed, such as RAID tools started by udev."""
+        for _ in range(_REREAD_TRIES):
+            with suppress(DiskInUse):
+                return self._open()
+            time.sleep(_REREAD_PAUSE_S)
+        return self._open()
 
     def write(self, data: View, start_byte: int) -> None:
         """Write page-aligned memory of whole sectors; any thread may call this.

@@ -68,11 +68,12 @@ def lay_out(files: Sequence[IsoFile], tree: Path) -> None:
     """
     seen: dict[str, str] = {}
     for file in files:
-        bad = sorted(_NOT_IN_FAT & set(file.path))
-        if bad or not file.path.isprintable():
+        names = file.path.split("/")
+        is_odd = _NOT_IN_FAT & set(file.path) or any(name.endswith((".", " ")) for name in names)
+        if is_odd or not file.path.isprintable():
             raise ConfigDriveError(f"the config drive's file {file.path!r} cannot exist in FAT")
-        for depth in range(1, file.path.count("/") + 2):
-            path = "/".join(file.path.split("/")[:depth])
+        for depth in range(1, len(names) + 1):
+            path = "/".join(names[:depth])
             other = seen.setdefault(path.casefold(), path)
             if other != path:
                 raise ConfigDriveError(

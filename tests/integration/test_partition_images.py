@@ -3,13 +3,14 @@
 import base64
 import gzip
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.errors import ImageError, LayoutDoesNotFit
+from agent.errors import CommandFailed, ImageError, LayoutDoesNotFit
 from agent.hardware.capabilities import WrittenImage
 from agent.images.writer import StreamingImageWriter
 from agent.protocol.image import ImageInfo
@@ -171,6 +172,40 @@ def test_every_format_can_hold_a_root_filesystem(
     write(server, disk, content, swap_mb=0, ephemeral_mb=0)
     assert places_mib(disk) == [(1, 40)]
     assert_root_at(disk, 1, root)
+
+
+def test_a_powerpc_gets_a_prep_partition_that_is_known_by_its_own_uuid(
+    server: ImageServer, disk: LoopDisk, root: RawImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "ppc64le")
+    written = write(server, disk, root.content, swap_mb=0, ephemeral_mb=0)
+    table = table_of(disk)
+    assert [part["type"] for part in table["partitions"]] == ["41", "83"]
+    assert [part.get("bootable", False) for part in table["partitions"]] == [True, False]
+    assert places_mib(disk) == [(1, 8), (9, 40)]
+    assert written.prep_boot_partition_uuid == f"{table['id'].removeprefix('0x')}-01"
+    written = write(server, disk, root.content, swap_mb=0, ephemeral_mb=0, disk_label="gpt")
+    assert written.prep_boot_partition_uuid == table_of(disk)["partitions"][0]["uuid"].lower()
+
+
+def test_a_program_that_fails_leaves_no_table_and_the_disk_free(
+    server: ImageServer,
+    disk: LoopDisk,
+    root: RawImage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = tmp_path / "bin/mke2fs"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho no such luck >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    with pytest.raises(CommandFailed, match=r"mke2fs .*exit status 3: no such luck"):
+        write(server, disk, root.content, disk_label="gpt")
+    assert disk.read(0, MIB) == bytes(MIB)
+    monkeypatch.undo()
+    write(server, disk, root.content, disk_label="gpt")
+    assert len(places_mib(disk)) == 4
 
 
 def test_the_root_filesystem_is_grown_where_asked(

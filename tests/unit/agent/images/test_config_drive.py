@@ -81,6 +81,7 @@ def test_a_drive_that_can_be_mounted_stays_as_it_is() -> None:
     [
         (["a:b"], "'a:b' cannot exist in FAT"),
         (["tab\there"], "cannot exist in FAT"),
+        (["folder./a"], r"'folder\./a' cannot exist in FAT"),
         (
             ["openstack/User", "openstack/user"],
             "'openstack/User' and 'openstack/user' are one name",
