@@ -26,10 +26,11 @@ _BLKID_AMBIVALENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What blkid says of a place: kind and UUID of its filesystem, empty = none."""
+    """What blkid says of a place: kind and UUID of its filesystem, empty = none, and its block size, 0 = unknown."""
 
     kind: str
     uuid: str
+    block_bytes: int
 
 
 def identify(disk: OpenDisk, part: PlannedPartition, runner: Runner) -> Identity:
@@ -41,7 +42,12 @@ def identify(disk: OpenDisk, part: PlannedPartition, runner: Runner) -> Identity
         ok=(0, _BLKID_NOTHING_FOUND, _BLKID_AMBIVALENT),
     )
     tags = dict(line.partition("=")[::2] for line in answer.stdout.splitlines())
-    return Identity(kind=tags.get("TYPE", ""), uuid=tags.get("UUID", ""))
+    size = tags.get("BLOCK_SIZE", "")
+    return Identity(
+        kind=tags.get("TYPE", ""),
+        uuid=tags.get("UUID", ""),
+        block_bytes=int(size) if size.isdigit() else 0,
+    )
 
 
 def clear_edges(disk: OpenDisk, part: PlannedPartition) -> None:

@@ -20,6 +20,7 @@ from agent.disks.open_disk import OpenDisk
 from agent.disks.partition_table import PartitionTable
 from agent.errors import ImageError
 from agent.images import config_drive, file_systems
+from agent.images.block_size import block_bytes
 from agent.images.efi_assets import EfiAssets
 from agent.images.formats import ImageFormat
 from agent.images.kept_ephemeral import kept_table
@@ -105,6 +106,17 @@ class PartitionedDisk:
             raise ImageError(
                 f"{work.name}: is the image of a whole disk, not of a root filesystem; set image_type to whole-disk"
             )
+        if work.found is ImageFormat.RAW:
+            self._check_blocks(block_bytes(start))
+
+    def _check_blocks(self, size_bytes: int | None) -> None:
+        """Refuse a filesystem that no kernel can mount from this disk; not known (``None`` or 0) passes."""
+        if size_bytes and size_bytes < self._disk.sector_bytes:
+            raise ImageError(
+                f"{self._work.name}: its filesystem has blocks of {size_bytes} bytes and cannot be mounted from"
+                f" {self._disk.path}, whose sectors have {self._disk.sector_bytes}; make the filesystem with blocks of"
+                f" {self._disk.sector_bytes} bytes (mkfs.ext4 -b, mkfs.xfs -s size=)"
+            )
 
     def target(self) -> PartitionTarget:
         """Return where the root filesystem goes."""
@@ -136,6 +148,7 @@ class PartitionedDisk:
                 f"{self._work.name}: blkid finds no filesystem in it; a partition image is one filesystem,"
                 " a whole-disk image wants image_type whole-disk"
             )
+        self._check_blocks(root.block_bytes)
         meter.begin("file systems")
         if self._grow:
             file_systems.grow_ext(self._disk, self._root, root.kind, self._runner)

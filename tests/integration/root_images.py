@@ -17,6 +17,7 @@ def root_image(
     size_bytes: int = 24 * MIB,
     files: Mapping[str, str] | None = None,
     links: Mapping[str, str] | None = None,
+    block_bytes: int = 4096,
 ) -> RawImage:
     """Make an ext4 image with these files and symbolic links."""
     tree = folder / "root-tree"
@@ -28,7 +29,19 @@ def root_image(
         (tree / name).symlink_to(aim)
     file = folder / "root.raw"
     file.touch()
-    options = ("-q", "-t", "ext4", "-d", str(tree), "-U", ROOT_UUID, "-L", "rootfs")
+    options = (
+        "-q",
+        "-t",
+        "ext4",
+        "-d",
+        str(tree),
+        "-U",
+        ROOT_UUID,
+        "-L",
+        "rootfs",
+        "-b",
+        str(block_bytes),
+    )
     run("mke2fs", *options, str(file), f"{size_bytes // 1024}k")
     return RawImage(file=file, content=file.read_bytes())
 

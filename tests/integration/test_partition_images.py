@@ -211,7 +211,7 @@ def test_a_program_that_fails_leaves_no_table_and_the_disk_free(
 def test_the_root_filesystem_is_grown_where_asked(
     server: ImageServer, disk: LoopDisk, root: RawImage
 ) -> None:
-    write(server, disk, root.content, grow_root_filesystem=True, swap_mb=0, ephemeral_mb=0)
+    write(server, disk, root.content, grow_root_filesystem="true", swap_mb=0, ephemeral_mb=0)
     check_ext(disk, 1)
     assert file_in_ext(disk, 1, "/etc/hostname") == "n1\n"
     shown = run("dumpe2fs", "-h", f"{disk.path}?offset={MIB}").decode()
@@ -233,6 +233,20 @@ def test_an_image_that_is_larger_than_its_partition_is_refused_before_the_first_
     with pytest.raises(LayoutDoesNotFit, match="bytes are missing on the disk"):
         write(server, disk, root.content, root_mb=90)
     assert disk.read(0, disk.size_bytes) == before
+
+
+def test_a_filesystem_with_small_blocks_is_refused_for_large_sectors(
+    server: ImageServer, tmp_path: Path
+) -> None:
+    small = root_image(tmp_path, block_bytes=1024)
+    message = "blocks of 1024 bytes and cannot be mounted from .* whose sectors have 4096"
+    with loop_disk(tmp_path, 96 * MIB, sector_bytes=4096) as disk:
+        with pytest.raises(ImageError, match=message):
+            write(server, disk, small.content)
+        assert disk.read(0, 16) != bytes(16)
+        with pytest.raises(ImageError, match=message):
+            write(server, disk, packed(small.content, "gzip"))
+        assert disk.read(0, MIB) == bytes(MIB)
 
 
 def test_a_compressed_image_that_turns_out_too_large_leaves_no_table(

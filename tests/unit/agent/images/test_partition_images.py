@@ -7,6 +7,7 @@ import pytest
 from agent.disks.layout import DiskLabel, LayoutWishes, PlannedPartition, plan_layout
 from agent.disks.new_table import build_table
 from agent.errors import InvalidRequest, LayoutDoesNotFit
+from agent.images.block_size import block_bytes
 from agent.images.efi_assets import Entry, parse_listing
 from agent.images.kept_ephemeral import kept_table
 from agent.images.partition_wishes import ephemeral_format, flag, layout_wishes
@@ -43,7 +44,7 @@ def test_sizes_come_in_the_units_of_their_names() -> None:
     ],
 )
 def test_the_controllers_word_decides_and_then_the_firmware(
-    fields: dict[str, str], firmware: str, label: DiskLabel, mode: str
+    fields: dict[str, Any], firmware: str, label: DiskLabel, mode: str
 ) -> None:
     found = wishes(firmware=firmware, root_mb=1, **fields)
     assert (found.label, found.boot_mode) == (label, mode)
@@ -122,6 +123,29 @@ def test_every_difference_of_a_layout_is_named(
 def test_a_disk_without_a_table_keeps_nothing() -> None:
     with pytest.raises(LayoutDoesNotFit, match="no readable partition table"):
         kept_table(bytes(MIB), 512, planned(), DiskLabel.GPT, "/dev/vda")
+
+
+def ext(log: int) -> bytes:
+    superblock = bytearray(1024)
+    superblock[24:28] = log.to_bytes(4, "little")
+    superblock[56:58] = b"\x53\xef"
+    return bytes(1024) + superblock
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (ext(0), 1024),
+        (ext(2), 4096),
+        (ext(4_000_000_000), None),
+        (b"XFSB" + bytes(98) + b"\x02\x00" + bytes(4000), 512),
+        (bytes(4096), None),
+        (b"", None),
+    ],
+    ids=["ext 1024", "ext 4096", "ext damaged", "xfs", "nothing", "empty"],
+)
+def test_the_block_size_is_read_from_the_first_bytes(start: bytes, expected: int | None) -> None:
+    assert block_bytes(start) == expected
 
 
 def test_a_listing_of_debugfs_is_read_and_what_is_odd_left_out() -> None:
