@@ -142,6 +142,32 @@ def test_a_partition_with_the_label_is_used_again(
     assert disk.read(10 * MIB + len(iso), MIB) == bytes(MIB)
 
 
+def mbr_with_drives(folder: Path, fat: bytes, *numbers: int) -> RawImage:
+    """Make an MBR image whose partitions with these numbers carry the label."""
+    raw = mbr_image(folder, partitions=3)
+    with raw.file.open("r+b") as file:
+        for number in numbers:
+            file.seek((1 + 4 * (number - 1)) * MIB)
+            file.write(fat)
+    return RawImage(file=raw.file, content=raw.file.read_bytes())
+
+
+def test_a_labelled_partition_of_an_mbr_is_used_again(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes, fat: bytes
+) -> None:
+    write(server, disk, mbr_with_drives(tmp_path, fat, 2), as_text(iso))
+    assert len(json.loads(disk.run("sfdisk", "--json"))["partitiontable"]["partitions"]) == 3
+    assert_drive_at(disk, 5 * MIB, iso)
+
+
+def test_two_labelled_partitions_are_an_error_and_leave_no_table(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes, fat: bytes
+) -> None:
+    with pytest.raises(ConfigDriveError, match="partitions 2, 3 of the image are all labelled"):
+        write(server, disk, mbr_with_drives(tmp_path, fat, 2, 3), as_text(iso))
+    assert disk.read(0, MIB) == bytes(MIB)
+
+
 def test_a_full_disk_has_no_room_and_cannot_boot(
     server: ImageServer, tmp_path: Path, iso: bytes
 ) -> None:
