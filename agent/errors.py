@@ -73,6 +73,10 @@ class ImageError(AgentError):
     """The image is unusable: wrong checksum, wrong format, truncated, too large."""
 
 
+class LayoutDoesNotFit(AgentError):
+    """The wanted partitions do not fit on the disk, or not into its kind of partition table."""
+
+
 class ImageDownloadError(AgentError):
     """The image could not be fetched."""
 

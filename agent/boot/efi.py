@@ -84,7 +84,8 @@ class EfiBootloader:
             shown = ", ".join(files[:_SHOWN_FILES]) or "nothing"
             raise BootloaderError(
                 f"{disk}: the EFI system partition (partition {part.number}) holds no boot loader for"
-                f" {self._machine}; found: {shown}; use an image for this processor that boots under UEFI"
+                f" {self._machine}; found: {shown}; use an image for this processor that boots under UEFI (a partition"
+                " image has its loader in /boot/efi/EFI of an ext4 root filesystem)"
             )
         return loader
 

@@ -40,29 +40,43 @@ class Bootloader:
         ]
 
     def install_bootloader(self, params: Params) -> Job:
-        """Make boot entries on UEFI; a whole-disk image on BIOS brings its own boot sector: nothing to do."""
+        """Make boot entries on UEFI; a whole-disk image on BIOS brings its own boot sector: nothing to do.
+
+        A partition image on BIOS would need the image's own ``grub-install``, run as root beside the agent's secrets: a way to attack
+        the ramdisk (CVE-2026-43003), which Ironic's agent has switched off by default. Here it does not exist.
+        """
         wanted = parse_params(params, _InstallBootloader, "install_bootloader")
         ignore = wanted.ignore_bootloader_failure
         if ignore is None:
             ignore = self._ignore_failure
 
         def install(progress: ProgressSink) -> None:
-            if wanted.target_boot_mode != "uefi":
-                return
-            progress(Progress(phase="boot entries"))
             try:
-                disk = self._written_disk(wanted.root_uuid).disk
-                labels = self._hardware.bootloader().install_bootloader(disk, boot_mode="uefi")
+                self._install(wanted, progress)
             except AgentError as error:
                 if not ignore:
                     raise
                 log.warning("boot loader failure ignored, as told", extra={"why": str(error)})
-                return
-            log.info(
-                "boot entries made", extra={"disk": str(disk.path), "entries": ", ".join(labels)}
-            )
 
         return install
+
+    def _install(self, wanted: _InstallBootloader, progress: ProgressSink) -> None:
+        if wanted.target_boot_mode != "uefi":
+            self._require_boot_sector()
+            return
+        progress(Progress(phase="boot entries"))
+        disk = self._written_disk(wanted.root_uuid).disk
+        labels = self._hardware.bootloader().install_bootloader(disk, boot_mode="uefi")
+        log.info("boot entries made", extra={"disk": str(disk.path), "entries": ", ".join(labels)})
+
+    def _require_boot_sector(self) -> None:
+        written = self._written.last()
+        if written is not None and written.partitions:
+            raise BootloaderError(
+                f"install_bootloader: {written.disk.path} has a partition image and no boot loader for BIOS, and none"
+                " is installed here: running grub-install of an image as root would put the ramdisk into the image's"
+                " hands (CVE-2026-43003); deploy a whole-disk image, or boot the machine in UEFI mode"
+            )
 
     def _written_disk(self, root_uuid: str | None) -> WrittenImage:
         written = self._written.last()

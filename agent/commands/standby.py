@@ -71,13 +71,17 @@ class Standby:
     def get_partition_uuids(self, _params: Params) -> Job:
         """Say by what the written image is known; ``{}`` if none was written in this boot."""
 
-        def tell(_progress: ProgressSink) -> dict[str, str]:
+        def tell(_progress: ProgressSink) -> dict[str, Any]:
             written = self._written.last()
             if written is None:
                 return {}
-            uuids = {"root uuid": written.root_uuid}
-            if written.efi_system_partition_uuid is not None:
+            uuids: dict[str, Any] = {"root uuid": written.root_uuid}
+            if written.efi_system_partition_uuid is not None or written.partitions:
                 uuids["efi system partition uuid"] = written.efi_system_partition_uuid
+            if written.prep_boot_partition_uuid is not None:
+                uuids["PReP Boot partition uuid"] = written.prep_boot_partition_uuid
+            if written.partitions:
+                uuids["partitions"] = dict(written.partitions)
             return uuids
 
         return tell

@@ -20,6 +20,12 @@ def partition_numbers(disk: Path, sys: Path = Path("/sys")) -> tuple[int, ...]:
     return tuple(sorted(int(folder.read_text()) for folder in _partition_files(disk, sys)))
 
 
+def partition_path(disk: Path, number: int) -> Path:
+    """Return the device node of a partition as the kernel names it: ``sda1``, ``nvme0n1p1``."""
+    between = "p" if disk.name[-1].isdigit() else ""
+    return disk.with_name(f"{disk.name}{between}{number}")
+
+
 def partition_nodes(
     disk: Path, sys: Path = Path("/sys"), dev: Path = Path("/dev")
 ) -> tuple[Path, ...]:

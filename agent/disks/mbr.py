@@ -11,18 +11,22 @@ _ENTRY = struct.Struct("<B3sB3sII")
 _ENTRIES_AT = 446
 _COUNT = 4
 _SIGNATURE_AT = 440
+_ACTIVE = 0x80
 _LAST_CHS = b"\xfe\xff\xff"
+_PROTECTIVE_CHS = (b"\x00\x02\x00", b"\xff\xff\xff")
+"""UEFI specification 2.10, table 5.4."""
 _MAX_LBA = (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MbrPartition:
-    """A primary or extended partition; numbers begin at 1."""
+    """A primary or extended partition; numbers begin at 1. ``is_active`` marks the one that BIOS boot code starts."""
 
     number: int
     type_id: int
     first_lba: int
     sectors: int
+    is_active: bool = False
 
 
 def is_valid(head: bytes | bytearray) -> bool:
@@ -37,9 +41,15 @@ def partitions(head: bytes | bytearray) -> tuple[MbrPartition, ...]:
     """Return the entries in use, in the order of their numbers."""
     found = []
     for index in range(_COUNT):
-        _, _, kind, _, first, sectors = _ENTRY.unpack_from(head, _ENTRIES_AT + 16 * index)
+        flag, _, kind, _, first, sectors = _ENTRY.unpack_from(head, _ENTRIES_AT + 16 * index)
         if kind and sectors:
-            part = MbrPartition(number=index + 1, type_id=kind, first_lba=first, sectors=sectors)
+            part = MbrPartition(
+                number=index + 1,
+                type_id=kind,
+                first_lba=first,
+                sectors=sectors,
+                is_active=flag == _ACTIVE,
+            )
             found.append(part)
     return tuple(found)
 
@@ -71,13 +81,28 @@ def add_partition(head: bytearray, part: MbrPartition) -> None:
     _ENTRY.pack_into(
         head,
         _ENTRIES_AT + 16 * (part.number - 1),
-        0,
+        _ACTIVE if part.is_active else 0,
         _LAST_CHS,
         part.type_id,
         _LAST_CHS,
         part.first_lba,
         part.sectors,
     )
+
+
+def initialise(head: bytearray, signature: int) -> None:
+    """Make the first sector an empty table with this disk signature; there is no boot code in it."""
+    head[:512] = bytes(512)
+    struct.pack_into("<I", head, _SIGNATURE_AT, signature)
+    head[510:512] = b"\x55\xaa"
+
+
+def protect(head: bytearray, disk_sectors: int) -> None:
+    """Make the first sector the protective table of a GPT."""
+    initialise(head, 0)
+    first, last = _PROTECTIVE_CHS
+    size = min(disk_sectors - 1, _MAX_LBA)
+    _ENTRY.pack_into(head, _ENTRIES_AT, 0, first, PROTECTIVE_TYPE, last, 1, size)
 
 
 def resize_protective(head: bytearray, disk_sectors: int) -> None:

@@ -13,7 +13,8 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -77,18 +78,22 @@ class OpenDisk:
         self._is_loop = os.major(device) == _LOOP_MAJOR
         if writable and (uses := uses_of(device)):
             raise DiskInUse(f"{path}: in use: {'; '.join(uses)}; release it first")
-        flags = os.O_RDWR | os.O_EXCL if writable else os.O_RDONLY
-        try:
-            self._fd = os.open(path, flags | os.O_DIRECT | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno != errno.EBUSY:
-                raise _refused(error, path, "open") from error
-            message = f"{path}: the kernel says that it is in use; see lsblk and /proc/mounts"
-            raise DiskInUse(message) from error
+        self._writable = writable
+        self._fd = self._open()
         self._bounce = mmap.mmap(-1, MIB)  # for one thread at a time: read and write_bytes
         self._zeros = mmap.mmap(-1, MIB)
         self.size_bytes: int = struct.unpack("Q", fcntl.ioctl(self._fd, _BLKGETSIZE64, bytes(8)))[0]
         self.sector_bytes: int = struct.unpack("i", fcntl.ioctl(self._fd, _BLKSSZGET, bytes(4)))[0]
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_EXCL if self._writable else os.O_RDONLY
+        try:
+            return os.open(self.path, flags | os.O_DIRECT | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise _refused(error, self.path, "open") from error
+            message = f"{self.path}: the kernel says that it is in use; see lsblk and /proc/mounts"
+            raise DiskInUse(message) from error
 
     def __enter__(self) -> Self:
         return self
@@ -103,9 +108,33 @@ class OpenDisk:
 
     def close(self) -> None:
         """Let go of the disk; udev looks at it again then."""
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
         self._bounce.close()
         self._zeros.close()
+
+    @contextmanager
+    def left_to_programs(self) -> Iterator[None]:
+        """Flush and let go of the disk, so that a program may open it exclusively; nothing may be read or written meanwhile.
+
+        Raises:
+            DiskInUse: Somebody kept it in the end.
+        """
+        self.flush()
+        os.close(self._fd)
+        self._fd = -1
+        try:
+            yield
+        finally:
+            self._fd = self._open_again()
+
+    def _open_again(self) -> int:
+        """Open the disk when those have left who look at every disk that was closed, such as RAID tools started by udev."""
+        for _ in range(_REREAD_TRIES):
+            with suppress(DiskInUse):
+                return self._open()
+            time.sleep(_REREAD_PAUSE_S)
+        return self._open()
 
     def write(self, data: View, start_byte: int) -> None:
         """Write page-aligned memory of whole sectors; any thread may call this.

@@ -84,17 +84,23 @@ class BmcLocator(Protocol):
 class WrittenImage:
     """What an image write left behind.
 
-    ``root_uuid`` is the MBR signature (``0x%08x``) for whole-disk images; ``receipt`` = ``None``: the writer gives none.
+    ``root_uuid`` is the MBR signature (``0x%08x``) for whole-disk images, the filesystem's UUID for partition images.
+    ``partitions`` is empty for whole-disk images: pairs of role (Ironic's word) and device path. ``receipt`` = ``None``: the
+    writer gives none.
     """
 
     disk: BlockDevice
     root_uuid: str
     efi_system_partition_uuid: str | None = None
+    prep_boot_partition_uuid: str | None = None
+    partitions: tuple[tuple[str, str], ...] = ()
     receipt: Receipt | None = None
 
     def command_result(self, image_id: str) -> dict[str, Any]:
         """Return what the commands that write an image answer: Ironic's sentence, and our receipt beside it."""
         said = f"image ({image_id}) written to device {self.disk.path} root_uuid={self.root_uuid}"
+        if self.efi_system_partition_uuid is not None:
+            said += f" efi_system_partition_uuid={self.efi_system_partition_uuid}"
         more = {} if self.receipt is None else {"receipt": self.receipt}
         return {"result": f"prepare_image: {said}", **more}
 

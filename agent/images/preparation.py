@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
-from agent.errors import ImageDownloadError, ImageError
-from agent.images import config_drive, qcow2
+from agent.errors import ImageDownloadError
+from agent.images import qcow2
 from agent.images.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
+from agent.images.config_drive_source import fetch
 from agent.images.formats import PROBE_BYTES, ImageFormat, check_declared, detect
 from agent.images.forward_reader import ForwardReader
 from agent.images.http import Access, basic_authorization, masked
@@ -32,11 +33,12 @@ class WriterSettings:
     ``stall_timeout_s`` bounds each connect and each read, never the whole transfer; ``tls`` = ``None`` uses the system's
     certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only; ``allow_unverified`` accepts an
     image without any; ``stall_least_bytes`` is what must come in ``stall_timeout_s`` of waiting; ``sources`` says where images may
-    come from; ``verify`` says how much of the disk is read back.
+    come from; ``verify`` says how much of the disk is read back; ``config_drive_rebuild`` makes every config drive anew as FAT.
     """
 
     allow_md5: bool = False
     allow_unverified: bool = False
+    config_drive_rebuild: bool = False
     stall_timeout_s: float = 60.0
     stall_least_bytes: int = 1 << 16
     sources: SourceRules = field(default_factory=SourceRules)
@@ -81,11 +83,6 @@ def prepare(
         ImageDownloadError: It cannot be fetched.
         ConfigDriveError: The config drive is unusable.
     """
-    if image.image_type == "partition":
-        raise ImageError(
-            f"image {image.id}: partition images are not supported; publish a whole-disk image"
-            " and set image_type to whole-disk"
-        )
     if not image.urls:
         raise ImageDownloadError(f"image {image.id}: no URL given")
     access = _access(image, settings)
@@ -93,9 +90,7 @@ def prepare(
     name = unquote(urlsplit(image.urls[0]).path.rsplit("/", 1)[-1]) or image.id
     content = None
     if configdrive:
-        content = config_drive.fetch(
-            configdrive, replace(access, authorization=None, proxies={}), retry
-        )
+        content = fetch(configdrive, replace(access, authorization=None, proxies={}), retry)
     source, checksum = _open(image, name, access, settings, meter, clean_up)
     pipeline = Pipeline(source, checksum.algorithm, meter)
     start = bytes(pipeline.first.view[: min(PROBE_BYTES, pipeline.first.used_bytes)])

@@ -21,6 +21,9 @@ class ImageTarget:
     writes them: firmware repairs a GPT from its backup, so a tail alone can make a disk bootable.
     """
 
+    left_as = "was left without a partition table"
+    """What a message says of a disk whose image was not finished."""
+
     def __init__(self, disk: OpenDisk, witness: Witness | None = None) -> None:
         self.disk = disk
         self.witness = witness or make_witness(Verification.NONE)

@@ -1,13 +1,14 @@
-"""Streams a whole-disk image from a web server to a disk, verifies it, adds the config drive, and only then lets it boot.
+"""Streams an image from a web server to a disk, verifies it, adds the config drive, and only then lets it boot.
 
 Order (nothing is written before everything that can be checked is checked): config drive and checksum, the image's
 beginning and tables, the disk; then wipe the disk's tables, stream, compare the checksum, config drive, backup GPT, and the
-first MiB last.
+first MiB last. What is different with partition images is in :mod:`agent.images.partitioned_disk`.
 """
 
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from agent.disks import mbr
 from agent.disks.kernel_view import show_partitions
@@ -18,10 +19,13 @@ from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
 from agent.images import config_drive, first_look
 from agent.images.account import make_receipt
+from agent.images.config_drive_fat import suited_to
 from agent.images.formats import ImageFormat
 from agent.images.meter import Meter
+from agent.images.partition_wishes import is_partition_image
+from agent.images.partitioned_disk import DiskNames, Firmware, PartitionedDisk
 from agent.images.preparation import Work, WriterSettings, prepare
-from agent.images.read_back import Proof, read_back
+from agent.images.read_back import read_back
 from agent.images.target import ImageTarget
 from agent.images.witness import make_witness
 from agent.protocol.image import ImageInfo
@@ -61,11 +65,12 @@ class StreamingImageWriter:
         with ExitStack() as clean_up:
             work = prepare(image, configdrive, self._settings, meter, clean_up)
             opened = clean_up.enter_context(OpenDisk(disk.path))
-            target = ImageTarget(opened, make_witness(self._settings.verify))
-            check_fit(work, target.disk)
-            first_look.check(_head(work), opened.sector_bytes, opened.size_bytes, work.name)
+            work = self._with_suited_drive(work, opened)
+            check_fit(work, opened)
+            layout = self._layout(work, opened)
+            target = self._target(work, opened, layout)
             meter.end()
-            self._announce(work, target.disk)
+            self._announce(work, opened)
             log.info(
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
@@ -73,8 +78,15 @@ class StreamingImageWriter:
             target.make_unbootable()
             digest = stream_to(work, target, meter)
             meter.begin("verify")
-            check_digest(work, digest, f"{disk.path} was left without a partition table")
-            table, proof = self._complete(work, target, meter)
+            check_digest(work, digest, f"{disk.path} {target.left_as}")
+            meter.begin("flush")
+            opened.flush()
+            proof = read_back(target.witness, opened, meter)
+            if layout is None:
+                table = self._complete(work, target, meter)
+                names = DiskNames(root_uuid=mbr.disk_signature(table.head))
+            else:
+                table, names = layout.complete(meter)
             seen = show_partitions(target.disk, table.partitions(), self._runner)
         receipt = make_receipt(work, target, digest, proof, disk, meter.finish())
         log.info(
@@ -88,12 +100,39 @@ class StreamingImageWriter:
                 "compared": receipt.compared_bytes,
             },
         )
-        return WrittenImage(disk=disk, root_uuid=mbr.disk_signature(table.head), receipt=receipt)
+        return WrittenImage(
+            disk=disk,
+            root_uuid=names.root_uuid,
+            efi_system_partition_uuid=names.esp_uuid,
+            prep_boot_partition_uuid=names.prep_uuid,
+            partitions=names.partitions,
+            receipt=receipt,
+        )
 
-    def _complete(
-        self, work: Work, target: ImageTarget, meter: Meter
-    ) -> tuple[PartitionTable, Proof]:
-        """Make the disk whole: flush, read back, config drive, backup table, and the head last."""
+    def _with_suited_drive(self, work: Work, disk: OpenDisk) -> Work:
+        """Return the work with a config drive that can be mounted from this disk."""
+        if work.configdrive is None:
+            return work
+        rebuild = self._settings.config_drive_rebuild
+        drive = suited_to(work.configdrive, disk.sector_bytes, self._runner, rebuild=rebuild)
+        return replace(work, configdrive=drive)
+
+    def _layout(self, work: Work, disk: OpenDisk) -> PartitionedDisk | None:
+        """Return the layout of a partition image; ``None`` = the image brings its own."""
+        if not is_partition_image(work.image):
+            return None
+        return PartitionedDisk(work, disk, self._runner, Firmware.of_this_machine())
+
+    def _target(self, work: Work, disk: OpenDisk, layout: PartitionedDisk | None) -> ImageTarget:
+        """Return where the image goes, after a look at its partition table."""
+        witness = make_witness(self._settings.verify)
+        if layout is not None:
+            return layout.target(witness)
+        first_look.check(_head(work), disk.sector_bytes, disk.size_bytes, work.name)
+        return ImageTarget(disk, witness)
+
+    def _complete(self, work: Work, target: ImageTarget, meter: Meter) -> PartitionTable:
+        """Make the disk whole: config drive, backup table, and the head last."""
         disk = target.disk
         table = PartitionTable(target.head, disk.sector_bytes)
         table.fit(disk.size_bytes)
@@ -104,10 +143,8 @@ class StreamingImageWriter:
         meter.begin("flush")
         disk.write_bytes(target.tail, target.tail_from)
         disk.flush()
-        proof = read_back(target.witness, disk, meter)
         if work.configdrive is not None:
             meter.begin("config drive", len(work.configdrive))
-            config_drive.check_sectors(work.configdrive, disk.sector_bytes)
             config_drive.write(work.configdrive, disk, table, self._runner)
             meter.begin("flush")
         if (backup := table.backup()) is not None:
@@ -119,7 +156,7 @@ class StreamingImageWriter:
             raise ImageError(
                 f"{disk.path}: the first MiB reads back differently; the disk is faulty"
             )
-        return table, proof
+        return table
 
 
 def _head(work: Work) -> first_look.Head:
@@ -171,8 +208,6 @@ def check_fit(work: Work, disk: OpenDisk) -> None:
             f"{work.name}: needs {size} bytes, {disk.path} has {disk.size_bytes};"
             " choose a larger disk (root device hints) or a smaller image"
         )
-    if work.configdrive is not None:
-        config_drive.check_sectors(work.configdrive, disk.sector_bytes)
 
 
 def _content_bytes(work: Work) -> int | None:

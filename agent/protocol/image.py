@@ -8,7 +8,8 @@ import msgspec
 class ImageInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An image to deploy; checksums are hexadecimal or an http(s) URL of a checksum file.
 
-    ``id`` is the last part of the image's URL and only a name; sizes are in the units of the field names.
+    ``id`` is the last part of the image's URL and only a name; sizes are in the units of the field names (GiB, MiB). What stands
+    from ``deploy_boot_mode`` on is for partition images only (``image_type`` = ``partition``).
     """
 
     id: str
@@ -29,3 +30,15 @@ class ImageInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     node_uuid: str | None = None
     configdrive: str | dict[str, Any] | None = None
     deploy_boot_mode: str | None = None
+    boot_option: str | None = None
+    disk_label: str | None = None
+    kernel: str | None = None
+    ramdisk: str | None = None
+    root_gb: int | str | None = None
+    root_mb: int | str | None = None
+    swap_mb: int | str | None = None
+    ephemeral_mb: int | str | None = None
+    ephemeral_format: str | None = None
+    preserve_ephemeral: bool | str | None = None
+    grow_root_filesystem: bool | str | None = None
+    """Ours: let an ext2, ext3 or ext4 root filesystem fill its partition at once instead of in the deployed system."""

@@ -12,6 +12,7 @@ import json
 import shutil
 import subprocess  # noqa: TID251  # a narrow door: genisoimage only, words only, no shell
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from controller.errors import ControllerError, Invalid
 _PROGRAM = "genisoimage"
 _TIMEOUT_S = 30.0
 _MOST_BYTES = 64 * 1024 * 1024
+_GZIP = b"\x1f\x8b"
+_GZIP_WINDOW = 31
+"""Largest window, with gzip's header and checksum (zlib.h, inflateInit2)."""
 _FILES = {"meta_data": "meta_data.json", "network_data": "network_data.json"}
 _KEYS = frozenset({"meta_data", "network_data", "user_data", "vendor_data"})
 
@@ -51,14 +55,23 @@ def build_config_drive(
         raise Invalid(
             f"configdrive has unknown keys: {', '.join(unknown)}; possible: {', '.join(sorted(_KEYS))}"
         )
+    for key in sorted(set(value) - {"user_data"}):
+        if not isinstance(value[key], Mapping | None):
+            raise Invalid(f"configdrive.{key} is no object")
     defaults = {"uuid": node_uuid, "name": node_name or node_uuid}
     meta_data = {**defaults, **(value.get("meta_data") or {})}
     iso = _make_iso({**value, "meta_data": meta_data})
+    if len(iso) > _MOST_BYTES:
+        raise Invalid(f"configdrive makes an image of {len(iso)} bytes, more than {_MOST_BYTES}")
     return base64.b64encode(gzip.compress(iso, 6)).decode()
 
 
 def _checked_text(value: str) -> str:
     if "://" in value:
+        if not value.startswith(("http://", "https://")):
+            raise Invalid(
+                "configdrive is a URL of a kind that agents cannot fetch; use http or https"
+            )
         return value
     try:
         content = base64.b64decode(value, validate=False)
@@ -66,9 +79,23 @@ def _checked_text(value: str) -> str:
         raise Invalid(f"configdrive is neither a URL nor base64: {error}") from error
     if not content:
         raise Invalid("configdrive is empty; leave it out instead")
+    if content.startswith(_GZIP):
+        content = _gunzip(content)
     if len(content) > _MOST_BYTES:
         raise Invalid(f"configdrive has {len(content)} bytes, more than {_MOST_BYTES}")
     return value
+
+
+def _gunzip(content: bytes) -> bytes:
+    """Return what is in the gzip stream, or the beginning of what is too much."""
+    stream = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        plain = stream.decompress(content, _MOST_BYTES + 1)
+    except zlib.error as error:
+        raise Invalid(f"configdrive: its gzip data is damaged: {error}") from error
+    if not stream.eof and len(plain) <= _MOST_BYTES:
+        raise Invalid("configdrive: its gzip data is cut off")
+    return plain
 
 
 def _make_iso(parts: Mapping[str, Any]) -> bytes:

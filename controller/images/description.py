@@ -19,6 +19,7 @@ from controller.images.address import (
 _MD5_DIGITS = 32
 _HEX_DIGITS = frozenset({_MD5_DIGITS, 64, 128})
 """Lengths of md5, sha256 and sha512 sums; md5 only beside a better one, as image services give both."""
+_IMAGE_TYPES = frozenset({"whole-disk", "whole-disk-image", "partition"})
 _EXAMPLE = (
     "image_source=http://server/image.qcow2 image_os_hash_algo=sha256 image_os_hash_value=<hex>"
 )
@@ -46,10 +47,10 @@ def check_description(
     for address in (source, *mirrors(instance_info)):
         check_address(str(address))
     pull_login(instance_info)
-    if instance_info.get("image_type", "whole-disk") not in {"whole-disk", "whole-disk-image"}:
+    if (instance_info.get("image_type") or "whole-disk") not in _IMAGE_TYPES:
         raise Invalid(
-            f"instance_info.image_type {instance_info['image_type']!r} is not served yet; "
-            "use a whole-disk image"
+            f"instance_info.image_type {instance_info['image_type']!r} is not known; "
+            "use whole-disk or partition"
         )
     _check_checksum(instance_info, allow_unverified=allow_unverified, allow_md5=allow_md5)
 

@@ -2,12 +2,14 @@
 
 import base64
 import gzip
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.errors import ConfigDriveError
+from agent.images.preparation import WriterSettings
 from agent.images.writer import StreamingImageWriter
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
@@ -32,19 +34,34 @@ def disk(tmp_path: Path) -> Iterator[LoopDisk]:
 
 
 @pytest.fixture
-def iso(tmp_path: Path) -> bytes:
+def drive(tmp_path: Path) -> Path:
     folder = tmp_path / "drive"
-    (folder / "openstack/latest").mkdir(parents=True)
-    (folder / "openstack/latest/meta_data.json").write_text('{"hostname": "n1"}')
-    file = tmp_path / "drive.iso"
+    for name, text in {
+        "openstack/latest/meta_data.json": '{"hostname": "n1"}',
+        "openstack/content/0000": "x" * 10_000,
+    }.items():
+        place = folder / name
+        place.parent.mkdir(parents=True)
+        place.write_text(text)
+    return folder
+
+
+def make_iso(folder: Path) -> bytes:
+    file = folder.with_suffix(".iso")
     run("genisoimage", "-quiet", "-V", "config-2", "-J", "-R", "-o", str(file), str(folder))
     return file.read_bytes()
 
 
 @pytest.fixture
-def fat(tmp_path: Path) -> bytes:
-    file = tmp_path / "drive.fat"
+def iso(drive: Path) -> bytes:
+    return make_iso(drive)
+
+
+@pytest.fixture
+def fat(drive: Path) -> bytes:
+    file = drive.with_suffix(".fat")
     run("mkfs.vfat", "-C", "-n", "config-2", str(file), "2048")
+    run("mcopy", "-s", "-i", str(file), str(drive / "openstack"), "::")
     return file.read_bytes()
 
 
@@ -52,10 +69,18 @@ def as_text(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content)).decode()
 
 
-def write(server: ImageServer, disk: LoopDisk, raw: RawImage, configdrive: str) -> None:
+def write(
+    server: ImageServer,
+    disk: LoopDisk,
+    raw: RawImage,
+    configdrive: str,
+    *,
+    config_drive_rebuild: bool = False,
+) -> None:
     url = server.serve("image", raw.content)
     image = ImageInfo(id="i", urls=[url], checksum=sha256(raw.content))
-    StreamingImageWriter(HostRunner()).write_image(
+    settings = WriterSettings(config_drive_rebuild=config_drive_rebuild)
+    StreamingImageWriter(HostRunner(), settings).write_image(
         image, configdrive, disk.device(), lambda _report: None
     )
 
@@ -117,6 +142,32 @@ def test_a_partition_with_the_label_is_used_again(
     assert disk.read(10 * MIB + len(iso), MIB) == bytes(MIB)
 
 
+def mbr_with_drives(folder: Path, fat: bytes, *numbers: int) -> RawImage:
+    """Make an MBR image whose partitions with these numbers carry the label."""
+    raw = mbr_image(folder, partitions=3)
+    with raw.file.open("r+b") as file:
+        for number in numbers:
+            file.seek((1 + 4 * (number - 1)) * MIB)
+            file.write(fat)
+    return RawImage(file=raw.file, content=raw.file.read_bytes())
+
+
+def test_a_labelled_partition_of_an_mbr_is_used_again(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes, fat: bytes
+) -> None:
+    write(server, disk, mbr_with_drives(tmp_path, fat, 2), as_text(iso))
+    assert len(json.loads(disk.run("sfdisk", "--json"))["partitiontable"]["partitions"]) == 3
+    assert_drive_at(disk, 5 * MIB, iso)
+
+
+def test_two_labelled_partitions_are_an_error_and_leave_no_table(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes, fat: bytes
+) -> None:
+    with pytest.raises(ConfigDriveError, match="partitions 2, 3 of the image are all labelled"):
+        write(server, disk, mbr_with_drives(tmp_path, fat, 2, 3), as_text(iso))
+    assert disk.read(0, MIB) == bytes(MIB)
+
+
 def test_a_full_disk_has_no_room_and_cannot_boot(
     server: ImageServer, tmp_path: Path, iso: bytes
 ) -> None:
@@ -136,10 +187,74 @@ def test_a_config_drive_comes_by_url_in_any_form(
     assert_drive_at(disk, start * 512, iso)
 
 
-def test_an_iso_cannot_be_used_on_large_sectors_and_nothing_is_written(
+def files_at(disk: LoopDisk, start_byte: int) -> dict[str, bytes]:
+    """Return the files of the FAT filesystem there."""
+    image = f"{disk.path}@@{start_byte}"
+    names = run("mdir", "-/", "-b", "-i", image, "::").decode().split()
+    return {name[3:]: run("mtype", "-i", image, name) for name in names if not name.endswith("/")}
+
+
+def start_of_drive(disk: LoopDisk, number: int) -> int:
+    table = json.loads(disk.run("sfdisk", "--json"))["partitiontable"]
+    start: int = table["partitions"][number - 1]["start"]
+    return start * disk.sector_bytes
+
+
+@pytest.mark.parametrize("table", ["gpt", "mbr"])
+@pytest.mark.parametrize("kind", ["iso", "fat"])
+def test_on_large_sectors_the_drive_is_made_anew_as_fat(
+    table: str, kind: str, server: ImageServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    content: bytes = request.getfixturevalue(kind)
+    with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096, noise=False) as disk:
+        raw = image_for_large_sectors(disk, table)
+        write(server, disk, raw, as_text(content))
+        start = start_of_drive(disk, 2)
+        place = ("--offset", str(start), "--output", "export")
+        tags = run("blkid", "--probe", *place, str(disk.path)).decode().split()
+        assert {"LABEL=CONFIG-2", "BLOCK_SIZE=4096", "TYPE=vfat"} <= set(tags)
+        assert files_at(disk, start) == {
+            "openstack/latest/meta_data.json": b'{"hostname": "n1"}',
+            "openstack/content/0000": b"x" * 10_000,
+        }
+        if table == "gpt":
+            assert "No problems found" in disk.run("sgdisk", "--verify")
+
+
+def image_for_large_sectors(disk: LoopDisk, table: str) -> RawImage:
+    """Make an image with one partition of 4 MiB on the disk itself, because sector sizes belong to disks, and read it."""
+    text = f"label: {'gpt' if table == 'gpt' else 'dos'}\nsize=4MiB, type=linux\n"
+    run("sfdisk", "--quiet", "--no-reread", str(disk.path), stdin=text.encode())
+    content = disk.path.read_bytes()[: 8 * MIB]
+    return RawImage(file=disk.path, content=content)
+
+
+def test_every_drive_is_made_anew_where_the_setting_says_so(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes
+) -> None:
+    write(server, disk, gpt_image(tmp_path), as_text(iso), config_drive_rebuild=True)
+    start = int(disk.partition_lines()[2].split()[1]) * 512
+    assert files_at(disk, start)["openstack/latest/meta_data.json"] == b'{"hostname": "n1"}'
+
+
+def test_an_mbr_disk_of_three_tib_gets_its_drive_below_two(
     server: ImageServer, tmp_path: Path, iso: bytes
 ) -> None:
+    with loop_disk(tmp_path, 3 << 40, noise=False) as disk:
+        write(server, disk, mbr_image(tmp_path), as_text(iso))
+        start = start_of_drive(disk, 2)
+        assert (2 << 40) - 66 * MIB < start < (2 << 40) - 64 * MIB
+        assert_drive_at(disk, start, iso)
+
+
+def test_names_that_fat_cannot_hold_are_refused_before_the_first_write(
+    server: ImageServer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    (folder / "a:b").write_text("")
+    iso = make_iso(folder)
     with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
-        with pytest.raises(ConfigDriveError, match=r"sectors of 2048 bytes.*4096"):
+        with pytest.raises(ConfigDriveError, match="'a:b' cannot exist in FAT"):
             write(server, disk, gpt_image(tmp_path), as_text(iso))
         assert disk.read(0, 16) != bytes(16)

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from controller.errors import Invalid
 from controller.store.nodes import get_node
+from controller.workflow.questions import validate
 from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import (
     IMAGE,
@@ -145,6 +147,34 @@ def test_uefi_machines_get_their_boot_entry(tmp_path: Path) -> None:
         "target_boot_mode": "uefi",
     }
     assert "set_boot_device disk uefi True" in bmc.calls
+
+
+def test_a_partition_image_is_described_with_its_partitions(tmp_path: Path) -> None:
+    wishes = {"image_type": "partition", "root_gb": 10, "swap_mb": 64, "ephemeral_gb": 1}
+    with running_controller(tmp_path, default_boot_mode="uefi") as controller:
+        bmc = controller.enrol("m1", instance_info=IMAGE | wishes)
+        controller.ask("m1", "active")
+        controller.wait_for("m1", "active")
+    (params,) = bmc.machine.ordered("write_image")
+    info = params["step"]["args"]["image_info"]
+    assert (info["image_type"], info["deploy_boot_mode"], info["disk_label"]) == (
+        "partition",
+        "uefi",
+        "gpt",
+    )
+    assert (info["root_mb"], info["swap_mb"], info["ephemeral_mb"]) == (10240, 64, 1024)
+
+
+def test_a_partition_image_that_could_not_boot_is_refused_at_once(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", instance_info=IMAGE | {"image_type": "partition", "root_gb": 10})
+    answer = validate(controller.services, "m1")["deploy"]
+    assert answer["result"] is False
+    assert "cannot boot in BIOS mode" in answer["reason"]
+    with pytest.raises(Invalid, match="cannot boot in BIOS mode"):
+        controller.ask("m1", "active")
+    assert "write_image" not in str(bmc.machine.orders)
 
 
 def test_an_agent_with_tls_is_trusted_by_the_certificate_it_announced(tmp_path: Path) -> None:

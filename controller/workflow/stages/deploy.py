@@ -1,4 +1,4 @@
-"""Deployment of a whole-disk image: from ``deploying`` to ``active``.
+"""Deployment of an image: from ``deploying`` to ``active``.
 
 The core steps (Ironic's ``direct`` interface): ``deploy`` checks and boots the ramdisk, ``write_image`` is
 the agent's, ``prepare_instance_boot`` makes the disk bootable, ``tear_down_agent`` switches the machine
@@ -11,12 +11,11 @@ from typing import Any
 
 from controller.bmc.interface import BootDevice, BootMode
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
-from controller.images.description import image_info
 from controller.images.source import check_reachable
 from controller.states import Event
 from controller.workflow import receipts
 from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
-from controller.workflow.node_image import check_image
+from controller.workflow.node_image import check_image, image_for_agent
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
 from controller.workflow.stage import Context, Stage, To, Workflow
@@ -103,7 +102,7 @@ def _arguments(context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
     node = context.node
     if not node.instance_info.get("image_source"):
         raise StepFailed(f"{context.label}: instance_info.image_source has vanished; set it again")
-    info = image_info(node.instance_info, node.driver_info, node.uuid, node.config_drive)
+    info = image_for_agent(node, context.settings)
     return {"image_info": info, "configdrive": node.config_drive}
 
 

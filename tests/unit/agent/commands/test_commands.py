@@ -205,6 +205,43 @@ def test_a_restarted_agent_knows_what_was_written(desk: Desk) -> None:
     }
 
 
+PARTITIONED = replace(
+    WRITTEN,
+    root_uuid="7d7d5d5e-0000-4000-8000-00000000abcd",
+    efi_system_partition_uuid="ABCD-0123",
+    partitions=(("efi system partition", "/dev/vda1"), ("root", "/dev/vda2")),
+)
+
+
+def test_a_partition_image_is_known_by_the_uuids_that_ironic_expects(desk: Desk) -> None:
+    desk.written.remember(PARTITIONED)
+    assert Desk(desk.folder).do("standby.get_partition_uuids", {}).command_result == {
+        "root uuid": "7d7d5d5e-0000-4000-8000-00000000abcd",
+        "efi system partition uuid": "ABCD-0123",
+        "partitions": {"efi system partition": "/dev/vda1", "root": "/dev/vda2"},
+    }
+    with_prep = replace(
+        PARTITIONED, efi_system_partition_uuid=None, prep_boot_partition_uuid="12345678-01"
+    )
+    desk.written.remember(with_prep)
+    uuids = desk.do("standby.get_partition_uuids", {}).command_result
+    assert uuids["PReP Boot partition uuid"] == "12345678-01"
+    assert uuids["efi system partition uuid"] is None
+    assert PARTITIONED.command_result("root.img") == {
+        "result": "prepare_image: image (root.img) written to device /dev/vda"
+        " root_uuid=7d7d5d5e-0000-4000-8000-00000000abcd efi_system_partition_uuid=ABCD-0123"
+    }
+
+
+def test_a_partition_image_on_bios_has_no_boot_loader_and_says_why(desk: Desk) -> None:
+    desk.written.remember(PARTITIONED)
+    bios = {"root_uuid": PARTITIONED.root_uuid, "target_boot_mode": "bios"}
+    result = desk.do("image.install_bootloader", bios)
+    assert "CVE-2026-43003" in result.command_error.details
+    ignored = desk.do("image.install_bootloader", bios | {"ignore_bootloader_failure": True})
+    assert ignored.command_status is CommandStatus.SUCCEEDED
+
+
 UEFI = {"root_uuid": "0x0000002a", "efi_system_part_uuid": None, "target_boot_mode": "uefi"}
 
 

@@ -1,14 +1,11 @@
 """Formats by content, URLs in messages, credentials, identity of files, progress, buffers and stages."""
 
-import base64
-import gzip
 from urllib.parse import urlsplit
 
 import pytest
 
-from agent.disks.partition_table import Partition
-from agent.errors import ConfigDriveError, ImageDownloadError, ImageError
-from agent.images import config_drive, formats, http
+from agent.errors import ImageDownloadError, ImageError
+from agent.images import formats, http
 from agent.images.buffers import Buffer, BufferPool
 from agent.images.file_identity import Identity
 from agent.images.formats import ImageFormat
@@ -168,47 +165,3 @@ def test_a_stage_that_fails_goes_on_letting_go() -> None:
         stage.put(pool.take(number))
     with pytest.raises(ImageError, match="at 0"):
         stage.finish()
-
-
-ISO = bytes(0x8001) + b"CD001" + bytes(1000)
-
-
-def test_a_config_drive_is_decoded_from_every_form() -> None:
-    text = base64.encodebytes(gzip.compress(ISO)).decode()
-    assert config_drive.decode(text) == ISO
-    assert config_drive.decode(gzip.compress(ISO)) == ISO
-    assert config_drive.decode(base64.b64encode(ISO)) == ISO
-    assert config_drive.decode(ISO) == ISO
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (b"!!!", "neither base64"),
-        (base64.b64encode(b"hello world"), "no ISO 9660 or FAT"),
-        (gzip.compress(ISO)[:-9], "cut off"),
-        (b"\x1f\x8b" + bytes(20), "damaged"),
-        (gzip.compress(bytes((64 << 20) + 1)), "more than"),
-    ],
-    ids=["no base64", "no filesystem", "cut off", "damaged", "too large"],
-)
-def test_a_config_drive_that_is_unusable_says_why(data: bytes, reason: str) -> None:
-    with pytest.raises(ConfigDriveError, match=reason):
-        config_drive.decode(data)
-
-
-def part(number: int, size_bytes: int = 1000, name: str = "") -> Partition:
-    return Partition(number=number, start_byte=0, size_bytes=size_bytes, name=name)
-
-
-def test_the_partition_with_the_label_is_chosen_whatever_its_case() -> None:
-    assert config_drive.choose_partition([part(1), part(2)], ["", "CONFIG-2"], 10) == part(2)
-    assert config_drive.choose_partition([part(1, name="config-2")], [""], 10) is not None
-    assert config_drive.choose_partition([part(1)], ["root"], 10) is None
-
-
-def test_two_labelled_partitions_or_a_small_one_are_errors() -> None:
-    with pytest.raises(ConfigDriveError, match=r"1, 2.*all labelled"):
-        config_drive.choose_partition([part(1), part(2)], ["config-2", "config-2"], 10)
-    with pytest.raises(ConfigDriveError, match="only 1000"):
-        config_drive.choose_partition([part(1)], ["config-2"], 2000)

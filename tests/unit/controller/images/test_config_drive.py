@@ -1,3 +1,8 @@
+"""Config drives are checked before they are stored; what an agent would refuse is refused here."""
+
+import base64
+import gzip
+
 import pytest
 
 from controller.errors import Invalid
@@ -20,3 +25,29 @@ def test_what_cannot_be_a_config_drive_is_refused() -> None:
         build("abc")
     with pytest.raises(Invalid, match="unknown keys: meta"):
         build({"meta": {}})
+
+
+def text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("file:///etc/passwd", "use http or https"),
+        (text(gzip.compress(b"x" * 5000))[:40], "gzip data is cut off"),
+        (text(b"\x1f\x8b" + bytes(20)), "gzip data is damaged"),
+        (text(gzip.compress(bytes((64 << 20) + 1), 1)), "more than 67108864"),
+        ({"meta_data": "name=x"}, "configdrive.meta_data is no object"),
+        ({"network_data": []}, "configdrive.network_data is no object"),
+    ],
+    ids=["file", "cut off", "damaged", "too large", "text", "list"],
+)
+def test_what_no_agent_could_use_is_refused(value: object, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        build(value)
+
+
+def test_a_compressed_drive_is_passed_on_as_it_is() -> None:
+    drive = text(gzip.compress(bytes(1 << 20)))
+    assert build(drive) == drive

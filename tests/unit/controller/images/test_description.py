@@ -19,7 +19,8 @@ GOOD: dict[str, Any] = {
     [
         ({"image_source": None}, "image_source is missing"),
         ({"image_source": "/srv/disk.raw"}, "no http, https, oci or file URL"),
-        ({"image_type": "partition"}, "not served yet"),
+        ({"image_source": "glance://x"}, "no http, https, oci or file URL"),
+        ({"image_type": "ramdisk"}, "use whole-disk or partition"),
         ({"image_os_hash_algo": None}, "belong together"),
         ({"image_os_hash_value": None}, "belong together"),
         ({"image_os_hash_algo": None, "image_os_hash_value": None}, "no checksum"),

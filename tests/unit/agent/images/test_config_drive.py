@@ -1,0 +1,98 @@
+"""Config drives: every form is unpacked, a partition is chosen, and what FAT cannot hold is named."""
+
+import base64
+import gzip
+from pathlib import Path
+
+import pytest
+
+from agent.disks.partition_table import Partition
+from agent.errors import ConfigDriveError
+from agent.images import config_drive, config_drive_fat
+from agent.images.config_drive_source import decode, sector_bytes
+from agent.images.iso9660 import IsoFile
+from tests.unit.fakes import FakeRunner
+
+ISO = bytes(0x8001) + b"CD001" + bytes(1000)
+
+
+def test_a_config_drive_is_decoded_from_every_form() -> None:
+    text = base64.encodebytes(gzip.compress(ISO)).decode()
+    assert decode(text) == ISO
+    assert decode(gzip.compress(ISO)) == ISO
+    assert decode(base64.b64encode(ISO)) == ISO
+    assert decode(ISO) == ISO
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"!!!", "neither base64"),
+        (base64.b64encode(b"hello world"), "no ISO 9660 or FAT"),
+        (gzip.compress(ISO)[:-9], "cut off"),
+        (b"\x1f\x8b" + bytes(20), "damaged"),
+        (gzip.compress(bytes((64 << 20) + 1)), "more than"),
+    ],
+    ids=["no base64", "no filesystem", "cut off", "damaged", "too large"],
+)
+def test_a_config_drive_that_is_unusable_says_why(data: bytes, reason: str) -> None:
+    with pytest.raises(ConfigDriveError, match=reason):
+        decode(data)
+
+
+def part(number: int, size_bytes: int = 1000, name: str = "") -> Partition:
+    return Partition(number=number, start_byte=0, size_bytes=size_bytes, name=name)
+
+
+def test_the_partition_with_the_label_is_chosen_whatever_its_case() -> None:
+    assert config_drive.choose_partition([part(1), part(2)], ["", "CONFIG-2"], 10) == part(2)
+    assert config_drive.choose_partition([part(1, name="config-2")], [""], 10) is not None
+    assert config_drive.choose_partition([part(1)], ["root"], 10) is None
+
+
+def test_two_labelled_partitions_or_a_small_one_are_errors() -> None:
+    with pytest.raises(ConfigDriveError, match=r"1, 2.*all labelled"):
+        config_drive.choose_partition([part(1), part(2)], ["config-2", "config-2"], 10)
+    with pytest.raises(ConfigDriveError, match="only 1000"):
+        config_drive.choose_partition([part(1)], ["config-2"], 2000)
+
+
+def fat(size_of_sectors: int) -> bytes:
+    return (
+        b"\xeb\x58\x90mkfs.fat" + size_of_sectors.to_bytes(2, "little") + bytes(497) + b"\x55\xaa"
+    )
+
+
+def test_the_sector_size_of_a_filesystem_is_found() -> None:
+    assert sector_bytes(ISO) == 2048
+    assert sector_bytes(fat(4096)) == 4096
+    assert sector_bytes(fat(0)) is None
+    assert sector_bytes(bytes(1000)) is None
+
+
+def test_a_drive_that_can_be_mounted_stays_as_it_is() -> None:
+    no_programs = FakeRunner({})
+    assert config_drive_fat.suited_to(ISO, 512, no_programs) == ISO
+    assert config_drive_fat.suited_to(fat(4096), 4096, no_programs, rebuild=True) == fat(4096)
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["a:b"], "'a:b' cannot exist in FAT"),
+        (["tab\there"], "cannot exist in FAT"),
+        (["folder./a"], r"'folder\./a' cannot exist in FAT"),
+        (
+            ["openstack/User", "openstack/user"],
+            "'openstack/User' and 'openstack/user' are one name",
+        ),
+        (["OpenStack/a", "openstack/b"], "'OpenStack' and 'openstack' are one name"),
+        (["a", "a"], "'a' cannot be unpacked"),
+        (["n" * 300], "cannot be unpacked"),
+    ],
+)
+def test_names_that_fat_cannot_hold_are_named(
+    paths: list[str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigDriveError, match=message):
+        config_drive_fat.lay_out([IsoFile(path, b"") for path in paths], tmp_path)

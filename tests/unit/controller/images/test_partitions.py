@@ -1,0 +1,73 @@
+"""A partition image is recognised, and what it lacks is named before a machine is touched."""
+
+from typing import Any
+
+import pytest
+
+from controller.errors import Invalid
+from controller.images.partitions import check_partitions, is_partition_image, partition_fields
+
+GOOD: dict[str, Any] = {"image_type": "partition", "root_gb": "20"}
+
+
+@pytest.mark.parametrize(
+    ("instance_info", "expected"),
+    [
+        ({}, False),
+        ({"image_type": "whole-disk", "kernel": "http://s/k"}, False),
+        ({"image_type": "partition"}, True),
+        ({"kernel": "http://s/k", "ramdisk": "http://s/r"}, True),
+    ],
+)
+def test_a_kernel_beside_the_image_means_a_partition_image(
+    instance_info: dict[str, Any], expected: bool
+) -> None:
+    assert is_partition_image(instance_info) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"root_gb": None}, "root_gb is missing"),
+        ({"root_gb": "big"}, "root_gb 'big' is not a whole number"),
+        ({"swap_mb": -1}, "swap_mb -1 is negative"),
+        ({"ephemeral_gb": {"a": 1}}, "ephemeral_gb .* is not a whole number"),
+        ({"preserve_ephemeral": "perhaps"}, "neither true nor false"),
+    ],
+)
+def test_what_a_partition_image_lacks_is_named(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        check_partitions({**GOOD, **changes}, "uefi", None)
+
+
+def test_a_whole_disk_image_is_asked_for_nothing() -> None:
+    check_partitions({"image_source": "http://s/i", "swap_mb": "x"}, "bios", "odd")
+
+
+def test_what_cannot_boot_is_refused_before_the_machine_is_touched() -> None:
+    with pytest.raises(Invalid, match=r"cannot boot in BIOS mode.*CVE-2026-43003"):
+        check_partitions(GOOD, "bios", None)
+    with pytest.raises(Invalid, match="disk_label 'zfs'"):
+        check_partitions(GOOD, "uefi", "zfs")
+
+
+def test_the_fields_are_those_of_the_real_conductor() -> None:
+    assert partition_fields({"image_source": "http://s/i"}, "uefi", None) == {}
+    wishes = {**GOOD, "swap_mb": 512, "ephemeral_gb": 2, "preserve_ephemeral": "True"}
+    assert partition_fields(wishes, "uefi", None) == {
+        "image_type": "partition",
+        "kernel": None,
+        "ramdisk": None,
+        "root_gb": 20,
+        "root_mb": 20480,
+        "swap_mb": 512,
+        "ephemeral_mb": 2048,
+        "ephemeral_format": "ext4",
+        "preserve_ephemeral": True,
+        "deploy_boot_mode": "uefi",
+        "boot_option": "local",
+        "disk_label": "gpt",
+    }
+    grown = partition_fields({**GOOD, "grow_root_filesystem": True}, "bios", "msdos")
+    assert (grown["grow_root_filesystem"], grown["disk_label"]) == (True, "msdos")
+    assert grown["ephemeral_format"] is None
