@@ -107,11 +107,12 @@ class OpenDisk:
         self.close()
 
     def close(self) -> None:
-        """Let go of the disk; udev looks at it again then."""
+        """Let go of the disk; udev looks at it again then.
+
+        The buffers go with their last user: the traceback of a failed write still holds a view of one.
+        """
         if self._fd >= 0:
             os.close(self._fd)
-        self._bounce.close()
-        self._zeros.close()
 
     @contextmanager
     def left_to_programs(self) -> Iterator[None]:

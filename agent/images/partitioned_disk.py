@@ -28,6 +28,7 @@ from agent.images.meter import Meter
 from agent.images.partition_target import PartitionTarget
 from agent.images.partition_wishes import ephemeral_format, flag, layout_wishes
 from agent.images.preparation import Work
+from agent.images.target import ImageTarget
 from agent.images.witness import Witness
 from agent.protocol.partitions import PartitionRole
 from agent.system.runner import Runner
@@ -133,8 +134,8 @@ class PartitionedDisk:
                 self._disk.zero(part.start_byte, part.start_byte + MIB)
         self._disk.flush()
 
-    def complete(self, meter: Meter) -> tuple[PartitionTable, DiskNames]:
-        """Make the other filesystems and, last of all, the partition table true.
+    def complete(self, target: ImageTarget, meter: Meter) -> tuple[PartitionTable, DiskNames]:
+        """Make the other filesystems and, last of all, the partition table of ``target``'s disk true.
 
         Raises:
             ImageError: The image holds no filesystem, or the disk reads back differently.
@@ -155,7 +156,7 @@ class PartitionedDisk:
             file_systems.grow_ext(self._disk, self._root, root.kind, self._runner)
         for part in self._parts:
             self._fill(part, root.kind)
-        return self._write_table(meter), self._names(root.uuid)
+        return self._write_table(target, meter), self._names(root.uuid)
 
     def _fill(self, part: PlannedPartition, root_kind: str) -> None:
         """Give a partition its content; the root has it already."""
@@ -184,7 +185,7 @@ class PartitionedDisk:
             file_systems.make_fat(self._disk, part, "efi-part", self._runner, content=folder)
         log.info("ESP made", extra={"disk": str(self._disk.path), "files_of_the_image": files})
 
-    def _write_table(self, meter: Meter) -> PartitionTable:
+    def _write_table(self, target: ImageTarget, meter: Meter) -> PartitionTable:
         disk = self._disk
         head = self._kept or build_table(
             self._parts,
@@ -197,12 +198,8 @@ class PartitionedDisk:
         if self._kept is None and (backup := table.backup()) is not None:
             disk.write_bytes(backup[1], backup[0])
         disk.flush()
-        disk.write_bytes(head, 0)
-        disk.flush()
-        if disk.read(0, len(head)) != head:
-            raise ImageError(
-                f"{disk.path}: the first MiB reads back differently; the disk is faulty"
-            )
+        target.head[:] = head
+        target.make_bootable()
         return table
 
     def _names(self, root_uuid: str) -> DiskNames:
