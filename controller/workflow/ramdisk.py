@@ -23,7 +23,7 @@ from agent.protocol.lookup import (
 from controller.errors import Invalid, NotFound
 from controller.settings import Settings
 from controller.states import State
-from controller.store.events import has_event_since, record_event
+from controller.store.events import QUIET_S, has_event_since, record_event
 from controller.store.nodes import get_node
 from controller.store.secrets import masked
 from controller.store.tables import Node, Port
@@ -57,8 +57,6 @@ _MAY_HEARTBEAT = _MAY_LOOK_UP | {
 }
 NOT_FOUND = "Not Found"
 """The same bare words for an unknown machine and a wrong state: the answer tells a stranger nothing."""
-_QUIET_S = 300.0
-"""The same refusal is written into a node's history at most this often."""
 
 
 def lookup(
@@ -274,5 +272,5 @@ def _take(services: Services, session: Session, node: Node, beat: Heartbeat) -> 
 
 def _record_once(services: Services, session: Session, node: Node, text: str) -> None:
     now = services.clock()
-    if not has_event_since(session, node, text, now - _QUIET_S):
+    if not has_event_since(session, node, text, now - QUIET_S):
         record_event(session, node, "agent", text, severity="WARNING", at=now)
