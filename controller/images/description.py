@@ -31,7 +31,8 @@ def check_description(instance_info: Mapping[str, Any]) -> None:
             f"instance_info.image_source {shown_url(str(source))!r} is no http or https URL; put the image on a "
             "web server (the controller serves the files of its image_directory below /images/)"
         )
-    if instance_info.get("image_type", "whole-disk") not in {"whole-disk", "whole-disk-image"}:
+    # A tuple: the value may be a list, which no set can look up.
+    if instance_info.get("image_type", "whole-disk") not in ("whole-disk", "whole-disk-image"):
         raise Invalid(
             f"instance_info.image_type {instance_info['image_type']!r} is not served yet; "
             "use a whole-disk image"
@@ -73,7 +74,10 @@ def image_info(
 
 def shown_url(url: str) -> str:
     """Return a URL for messages: without user, password and query, which may be secrets."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"{url.partition(':')[0]}:..."
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if host else url
 
@@ -107,7 +111,10 @@ def _check_checksum(instance_info: Mapping[str, Any]) -> None:
 
 
 def _is_url(value: Any) -> bool:
-    parts = urlsplit(str(value))
+    try:
+        parts = urlsplit(str(value))
+    except ValueError:  # e.g. brackets that do not close
+        return False
     return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 

@@ -214,7 +214,7 @@ def _problem(node: Node, beat: Heartbeat, settings: Settings) -> str | None:
 
     The words are ours alone: what a stranger sends must neither fill the history nor make every refusal a new one.
     """
-    scheme = urlsplit(beat.callback_url).scheme
+    scheme = _scheme(beat.callback_url)
     known_url = node.driver_internal_info.get("agent_url")
     checks = (
         (scheme not in {"http", "https"}, "callback_url is no http(s) URL"),
@@ -238,6 +238,16 @@ def _problem(node: Node, beat: Heartbeat, settings: Settings) -> str | None:
     return next((text for applies, text in checks if applies), None)
 
 
+def _scheme(url: str) -> str | None:
+    """Return the scheme of a URL that names a host; ``None`` = it is none."""
+    try:
+        parts = urlsplit(url)
+        is_complete = parts.hostname is not None and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return None
+    return parts.scheme if is_complete else None
+
+
 def _is_token(node: Node, beat: Heartbeat) -> bool:
     given, known = (beat.agent_token or "").encode(), (node.agent_secret or "").encode()
     return bool(known) and secrets.compare_digest(given, known)
@@ -248,7 +258,7 @@ def _is_certificate(pem: str | None) -> bool:
         return True
     try:
         ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):  # TypeError: letters beyond ASCII
         return False
     return True
 

@@ -44,3 +44,9 @@ def test_an_answer_to_head_that_says_nothing_about_get_is_a_warning(
 def test_an_image_that_is_not_there_is_refused(web_server: str, status: int) -> None:
     with pytest.raises(Invalid, match=f"answers {status}"):
         check_reachable(f"{web_server}/{status}")
+
+
+@pytest.mark.parametrize("host", [f"{'a' * 300}.test", "a..test", "x:99999"])
+def test_an_address_that_nobody_can_have_is_refused(host: str) -> None:
+    with pytest.raises(Invalid, match=r"correct instance_info\.image_source"):
+        check_reachable(f"http://me:geheim@{host}/image")
