@@ -1,6 +1,5 @@
 """``ingot-controller``: the only place that turns errors into exit codes."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +12,12 @@ import click
 from sqlalchemy.engine import make_url
 
 from controller.errors import ControllerError, SettingsError
+from controller.log_output import set_up_logging
 from controller.service import Service, open_store
 from controller.settings import ENVIRONMENT_PREFIX, Settings, load_settings, setting_types
 from controller.states import FAILED, STABLE, TRANSITIONS
 
 _CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
-_LOG_FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -49,8 +48,7 @@ def cli() -> None:
 def serve(config: Path | None, **flags: Any) -> None:
     """Run the controller until it is told to stop."""
     settings = _settings(config, flags)
-    logging.basicConfig(format=_LOG_FORMAT, level=settings.log_level, stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    set_up_logging(settings.log_level)
     Service(settings).run()
 
 

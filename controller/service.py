@@ -10,10 +10,11 @@ import uuid
 from pathlib import Path
 from types import FrameType
 
-from cheroot.wsgi import Server
 from sqlalchemy.exc import SQLAlchemyError
 
+from agent.protocol.http_server import BoundedServer
 from controller.api.app import create_app
+from controller.api.bodies import MOST_BYTES
 from controller.bmc.registry import load_drivers
 from controller.boot.dnsmasq import Dnsmasq
 from controller.boot.dnsmasq_config import DhcpEvent
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 _REPORT_ALIVE_S = 10.0
 _STOP_S = 5.0
 _BACKLOG = 256
+_SHARE = 4
+"""One client address gets at most this part of the threads: a quarter."""
 
 
 def open_store(settings: Settings) -> Store:
@@ -99,9 +102,14 @@ class Service:
         app.register_blueprint(web_blueprint())
         address = (settings.listen_host, settings.listen_port)
         self._http = _HttpServer(
-            address, app, numthreads=settings.threads, request_queue_size=_BACKLOG
+            address,
+            app,
+            threads=settings.threads,
+            body_bytes=MOST_BYTES,
+            per_address=max(1, settings.threads // _SHARE),
+            request_queue_size=_BACKLOG,
+            shutdown_timeout=1,
         )
-        self._http.shutdown_timeout = 1
         self._dnsmasq = Dnsmasq(settings, self._on_dhcp) if settings.dhcp != "off" else None
 
     def run(self) -> None:
@@ -207,7 +215,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class _HttpServer(Server):
+class _HttpServer(BoundedServer):
     """Cheroot with its errors in our log."""
 
     def error_log(self, msg: str = "", level: int = logging.ERROR, traceback: bool = False) -> None:

@@ -15,6 +15,8 @@ CLIENT_VARIABLES = frozenset({"INGOT_API_URL", "INGOT_USERNAME", "INGOT_PASSWORD
 """Of the command line ``ingot``; they may be set in the shell that starts a controller."""
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
+_MOST_S = 10 * 365 * 86400.0
+"""Ten years: deadlines beyond it end in years that no date format holds."""
 _CALLS_PER_STAGE = 3
 """No stage makes more calls to a BMC or an agent than this before it ends."""
 
@@ -221,6 +223,10 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, key)
         if kind in {int, float} and (value < 0 or (value == 0 and key not in _MAY_BE_ZERO)):
             raise SettingsError(f"setting {key} is {value}; it must be above 0")
+        if kind is float and not value <= _MOST_S:
+            raise SettingsError(
+                f"setting {key} is {value}; it must be at most {_MOST_S:.0f} seconds"
+            )
     longest_s = max(settings.bmc_timeout_s, settings.agent_request_timeout_s)
     if settings.claim_lease_s < _CALLS_PER_STAGE * longest_s:
         raise SettingsError(

@@ -38,8 +38,9 @@ Null sorts as the smallest value. Nodes are chosen by {{filters}}.
 **Patches** are JSON patches with `add`, `replace` and `remove`. `add` of a field replaces it; `remove` of a field resets it to
 its default; `~0` and `~1` are decoded in every version.
 
-**Secrets** (passwords, tokens, keys, config drives, passwords in URLs) are shown as `******`. A patch that sends the mask
-back keeps what is stored; the mask where nothing is stored is refused.
+**Secrets** (passwords, tokens, keys, config drives, passwords or tokens in URLs and among kernel arguments) are shown as
+`******`. A patch that sends the mask back keeps what is stored; the mask where nothing is stored, or in a text that is
+otherwise changed, is refused.
 
 **Beyond Ironic**: nodes and their states also have `progress` (`step`, `phase`, `bytes_done`, `bytes_total`,
 `disk_bytes_done`, `disk_bytes_total`, `rate_bytes_per_s`, `time_left_s`, `updated_at`; null when nothing runs), `stage` (what the

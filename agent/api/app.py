@@ -83,8 +83,11 @@ def _refuse_without_token(deps: ApiDependencies) -> None:
 def _order(body: bytes) -> CommandRequest:
     try:
         return msgspec.json.decode(body, type=CommandRequest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"Missing or invalid name or params: {error}") from error
+    except RecursionError:
+        text = "Missing or invalid name or params: the document is nested too deeply"
+        raise InvalidRequest(text) from None
 
 
 def _wait() -> bool:

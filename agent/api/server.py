@@ -4,19 +4,21 @@ import logging
 import threading
 from pathlib import Path
 
-from cheroot import wsgi
 from flask import Flask
 
 from agent.api.tls import TlsAdapter
 from agent.errors import AgentError
+from agent.protocol.http_server import BoundedServer
 from agent.system.certificate import Certificate
 
 log = logging.getLogger(__name__)
 _THREADS = 16  # a waiting request holds one
+_BODY_BYTES = 96 * 1024 * 1024
+"""A config drive of 64 MiB in base64, and the rest of its order."""
 _SILENCE_TIMEOUT_S = 30
 
 
-class _Server(wsgi.Server):
+class _Server(BoundedServer):
     """Cheroot's server, with the agent's log."""
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
@@ -31,7 +33,9 @@ class ApiServer:
         self._server = _Server(
             (_usable_host(host), port),
             app,
-            numthreads=_THREADS,
+            threads=_THREADS,
+            body_bytes=_BODY_BYTES,
+            per_address=_THREADS - 4,
             server_name="ingot-agent",
             timeout=_SILENCE_TIMEOUT_S,
             shutdown_timeout=1,

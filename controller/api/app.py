@@ -7,7 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from typing import IO, Any
+from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -24,8 +24,6 @@ from controller.workflow.services import Services
 log = logging.getLogger(__name__)
 
 _UNVERSIONED = frozenset(route.path.split("/")[2] for route in ROUTES if route.path.count("/") > 1)
-_MAX_DRAIN_BYTES = 128 * 1024 * 1024
-_DRAIN_CHUNK_BYTES = 64 * 1024
 _WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -52,7 +50,6 @@ def create_app(services: Services) -> Flask:
 
     @app.after_request
     def _end(reply: Response) -> Response:
-        _drain(request.environ["wsgi.input"])
         if _is_api(request.path):
             _put_headers(reply)
         log.debug("request", extra=_log_data(reply))
@@ -98,13 +95,6 @@ def _body() -> bytes:
     if request.content_length is None and len(body) == request.max_content_length:
         raise RequestEntityTooLarge
     return body
-
-
-def _drain(body: IO[bytes]) -> None:
-    """Read what a refused request still sends, so that the client gets to read the reply."""
-    left = _MAX_DRAIN_BYTES
-    while left > 0 and (chunk := body.read(_DRAIN_CHUNK_BYTES)):
-        left -= len(chunk)
 
 
 def _put_headers(reply: Response) -> None:

@@ -9,6 +9,8 @@ from controller.errors import Invalid
 
 MAX_DEPTH = 24
 _MIB = 1024 * 1024
+MOST_BYTES = 65 * _MIB
+"""What the HTTP server takes at all; above every limit below, so that these are the ones that answer."""
 _DEFAULT_LIMIT_BYTES = 1 * _MIB
 _LIMITS = (
     (re.compile(r"/v1/nodes/[^/]+/states/provision"), 64 * _MIB),

@@ -72,8 +72,9 @@ def _answer(services: Services) -> str:
         if is_guess:
             row = machines.find_inspected_without_ports(session)
         node = machines.facts_of(row, settings, asker.base_url, is_guess=is_guess) if row else None
+        mac = machines.own_mac(session, row, asker.macs) if row else None
     if node:
-        _record_script(services, asker, node)
+        _record_script(services, asker, node, mac)
     else:
         log.info("a machine that no port names asks for a boot script", extra={"macs": asker.macs})
     return script(asker, node, unknown=Unknown(settings.unknown_machine))
@@ -90,7 +91,8 @@ def _asker(services: Services) -> Asker:
     )
 
 
-def _record_script(services: Services, asker: Asker, node: KnownNode) -> None:
+def _record_script(services: Services, asker: Asker, node: KnownNode, mac: str | None) -> None:
+    """Note the answer; a machine without one of the node's MAC addresses could call itself anything, so it has no name."""
     firmware = "UEFI" if asker.platform is Platform.UEFI else "BIOS"
     if node.problem:
         answer, severity = f"cannot boot the ramdisk: {node.problem}", "ERROR"
@@ -101,13 +103,13 @@ def _record_script(services: Services, asker: Asker, node: KnownNode) -> None:
     data = {
         "file": "script",
         "boots": "ramdisk" if node.ramdisk else "nothing" if node.problem else "disk",
-        "mac": asker.macs[0] if asker.macs else None,
+        "mac": mac or next(iter(asker.macs), None),
         "platform": asker.platform.value,
         "address": request.remote_addr,
     }
     machine = "A machine that no port names" if node.is_guess else "Machine"
-    mac = asker.macs[0] if asker.macs else "no MAC address"
-    message = f"{machine} asked what to boot ({firmware}, {mac}): {answer}"
+    how = f"{firmware}, {mac}" if mac else firmware
+    message = f"{machine} asked what to boot ({how}): {answer}"
     machines.record_boot_event(services.store, node.uuid, message, data=data, severity=severity)
 
 
@@ -141,13 +143,16 @@ def _record_transfer(
     rate = sent_mb / max(transfer.seconds, 0.001)
     is_whole = transfer.sent_bytes == transfer.wanted_bytes
     if is_whole:
-        message = f"Machine fetched its {kind}: {sent_mb:.1f} MB in {transfer.seconds:.1f} s, {rate:.0f} MB/s"
+        what = f"Machine fetched its {kind}: "
+        message = f"{what}{sent_mb:.1f} MB in {transfer.seconds:.1f} s, {rate:.0f} MB/s"
     else:
-        message = f"Machine broke off fetching its {kind} after {sent_mb:.1f} of {wanted_mb:.1f} MB and {transfer.seconds:.1f} s"
+        what = f"Machine broke off fetching its {kind} "
+        message = f"{what}after {sent_mb:.1f} of {wanted_mb:.1f} MB and {transfer.seconds:.1f} s"
     machines.record_boot_event(
         services.store,
         node_uuid,
         message,
+        same=what,
         severity="INFO" if is_whole else "WARNING",
         data={
             "file": kind,

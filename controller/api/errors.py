@@ -89,15 +89,21 @@ def _unstorable(error: DataError) -> Response:
 
 
 def _no_database(error: OperationalError) -> Response:
-    log.error("the database does not answer", exc_info=error)
+    log.error("the database does not answer", exc_info=error, extra=_which())
     message = f"The database does not answer ({type(error.orig).__name__}); retry in a few seconds"
     return fault_reply(message, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("request failed unexpectedly", exc_info=error)
+    log.error("request failed unexpectedly", exc_info=error, extra=_which())
     message = (
         f"Internal error ({type(error).__name__}); the controller's log has the details "
-        f"under request {g.get('request_id', 'unknown')}"
+        f"under request {_which()['request_id']}"
     )
     return fault_reply(message, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _which() -> dict[str, str]:
+    """Return what the log says of the request; never its query or body."""
+    request_id = g.get("request_id", "unknown")
+    return {"request_id": request_id, "method": request.method, "path": request.path}

@@ -13,10 +13,12 @@ from controller.errors import Invalid
 from controller.settings import Settings
 from controller.states import State
 from controller.store.database import Store
-from controller.store.events import record_event
+from controller.store.events import QUIET_S, has_event_since, last_event, record_event
 from controller.store.tables import Node, Port
 
 _INSPECTED = (State.INSPECTING, State.INSPECT_WAIT)
+_SWITCHED = ("power", "state")
+"""Kinds of events, none that a stranger can cause, after which the same boot is news."""
 _BOOT_KEYS = ("deploy_kernel", "deploy_ramdisk", "kernel_append_params")
 
 
@@ -24,6 +26,12 @@ def find_node(session: Session, macs: Sequence[str]) -> Node | None:
     """Return the node that owns a port with one of these MAC addresses; the oldest port decides."""
     query = select(Node).join(Port, Port.node_id == Node.id).where(Port.address.in_(macs))
     return session.scalars(query.order_by(Port.id).limit(1)).first()
+
+
+def own_mac(session: Session, node: Node, macs: Sequence[str]) -> str | None:
+    """Return the one of these MAC addresses that a port of ``node`` has, the oldest if several do."""
+    query = select(Port.address).where(Port.node_id == node.id, Port.address.in_(macs))
+    return session.scalar(query.order_by(Port.id).limit(1))
 
 
 def find_inspected_without_ports(session: Session) -> Node | None:
@@ -75,14 +83,29 @@ def record_boot_event(
     *,
     data: dict[str, Any],
     severity: str = "INFO",
+    same: str | None = None,
 ) -> None:
-    """Add to the node's history what its machine asked for; a node deleted meanwhile has none."""
+    """Add to the node's history what its machine asked for; a node deleted meanwhile has none.
+
+    Whoever asks is not known, so the same is added once in a while only, and anew after the machine was switched.
+
+    Args:
+        store: The database.
+        node_uuid: The node.
+        message: A sentence for people, without words of the asker's choice.
+        data: The same for programs.
+        severity: ``INFO``, ``WARNING`` or ``ERROR``.
+        same: How messages begin that count as the same; ``None`` = they are this message.
+    """
     with store.edit() as session:
         node = session.scalars(select(Node).where(Node.uuid == node_uuid)).one_or_none()
-        if node:
-            record_event(
-                session, node, "boot", message, severity=severity, data=data, at=store.clock()
-            )
+        if node is None:
+            return
+        now = store.clock()
+        switched = last_event(session, node, _SWITCHED, now - QUIET_S)
+        since = switched.at if switched else now - QUIET_S
+        if not has_event_since(session, node, same or message, since):
+            record_event(session, node, "boot", message, severity=severity, data=data, at=now)
 
 
 def record_lease(store: Store, mac: str, address: str) -> None:

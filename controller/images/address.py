@@ -7,11 +7,12 @@ import base64
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from controller.errors import Invalid
 
 _WEB = frozenset({"http", "https"})
+_UNREADABLE = SplitResult("", "", "", "", "")
 _ARTIFACT = re.compile(
     r"/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]*)?(?:@sha(?:256|512):[0-9a-f]+)?"
 )
@@ -23,7 +24,7 @@ def check_address(source: str) -> None:
     Raises:
         Invalid: It is none that an agent can fetch.
     """
-    parts = urlsplit(source)
+    parts = _split(source)
     if is_web_url(source):
         return
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
@@ -59,12 +60,12 @@ def mirrors(instance_info: Mapping[str, Any]) -> tuple[str, ...]:
 
 def is_artifact(source: str) -> bool:
     """Say whether the image comes from a registry, which knows its digest."""
-    return urlsplit(source).scheme == "oci"
+    return _split(source).scheme == "oci"
 
 
 def is_web_url(text: str) -> bool:
     """Say whether this is an http or https URL."""
-    parts = urlsplit(text)
+    parts = _split(text)
     return parts.scheme in _WEB and bool(parts.netloc)
 
 
@@ -95,6 +96,16 @@ def pull_login(instance_info: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def shown_url(url: str) -> str:
     """Return a URL for messages: without user, password and query, which may be secrets."""
-    parts = urlsplit(url)
+    parts = _split(url)
+    if parts == _UNREADABLE:
+        return f"{url.partition(':')[0]}:..."
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" if host else url
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL, all of them empty if it has none, such as one with brackets that do not close."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return _UNREADABLE

@@ -6,7 +6,6 @@ controller that runs ``genisoimage``.
 """
 
 import base64
-import binascii
 import gzip
 import json
 import shutil
@@ -17,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from controller.errors import ControllerError, Invalid
+from controller.errors import ControllerError, Invalid, TemporaryError
 
 _PROGRAM = "genisoimage"
 _TIMEOUT_S = 30.0
@@ -50,6 +49,8 @@ def build_config_drive(
     """
     if isinstance(value, str):
         return _checked_text(value)
+    if not isinstance(value, Mapping):
+        raise Invalid(f"configdrive must be text or an object, not {type(value).__name__}")
     unknown = sorted(set(value) - _KEYS)
     if unknown:
         raise Invalid(
@@ -59,7 +60,10 @@ def build_config_drive(
         if not isinstance(value[key], Mapping | None):
             raise Invalid(f"configdrive.{key} is no object")
     defaults = {"uuid": node_uuid, "name": node_name or node_uuid}
-    meta_data = {**defaults, **(value.get("meta_data") or {})}
+    given = value.get("meta_data") or {}
+    if not isinstance(given, Mapping):
+        raise Invalid(f"configdrive.meta_data must be an object, not {type(given).__name__}")
+    meta_data = {**defaults, **given}
     iso = _make_iso({**value, "meta_data": meta_data})
     if len(iso) > _MOST_BYTES:
         raise Invalid(f"configdrive makes an image of {len(iso)} bytes, more than {_MOST_BYTES}")
@@ -75,7 +79,7 @@ def _checked_text(value: str) -> str:
         return value
     try:
         content = base64.b64decode(value, validate=False)
-    except binascii.Error as error:
+    except ValueError as error:  # also of letters beyond ASCII
         raise Invalid(f"configdrive is neither a URL nor base64: {error}") from error
     if not content:
         raise Invalid("configdrive is empty; leave it out instead")
@@ -133,6 +137,11 @@ def _run_genisoimage(tree: Path, iso: Path) -> None:
         raise ControllerError(
             f"a config drive cannot be made from a dictionary: {_PROGRAM} is not installed on the "
             "controller; install the package genisoimage, or pass the config drive as base64"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise TemporaryError(
+            f"a config drive was not made within {_TIMEOUT_S:.0f} s: the controller's machine is too busy, or its "
+            "disk is; ask again, or pass the config drive as base64"
         ) from error
     if done.returncode != 0:
         raise ControllerError(

@@ -19,7 +19,8 @@ from controller.images.address import (
 _MD5_DIGITS = 32
 _HEX_DIGITS = frozenset({_MD5_DIGITS, 64, 128})
 """Lengths of md5, sha256 and sha512 sums; md5 only beside a better one, as image services give both."""
-_IMAGE_TYPES = frozenset({"whole-disk", "whole-disk-image", "partition"})
+_IMAGE_TYPES = ("whole-disk", "whole-disk-image", "partition")
+"""A tuple: a client's value may be a list, which no set can look up."""
 _EXAMPLE = (
     "image_source=http://server/image.qcow2 image_os_hash_algo=sha256 image_os_hash_value=<hex>"
 )

@@ -6,6 +6,7 @@ Registries and files are the agent's affair: only it sees the files, and a regis
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from controller.errors import Invalid
 from controller.images.address import shown_url
@@ -37,6 +38,11 @@ def check_reachable(url: str) -> str | None:
         with requests.Session() as session:
             session.max_redirects = _MOST_REDIRECTS
             response = session.head(url, timeout=_TIMEOUT_S, allow_redirects=True)
+    except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError) as error:
+        raise Invalid(
+            f"the image cannot be fetched: {shown_url(url):.200} is no URL that can be asked "
+            f"({type(error).__name__}); correct instance_info.image_source"
+        ) from error
     except requests.RequestException as error:
         return (
             f"the image at {shown_url(url)} cannot be checked from the controller "

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from controller.store.tables import Node, NodeEvent
 
+QUIET_S = 300.0
+"""What strangers can cause is written into a node's history at most this often, or it would push out the rest."""
+
 
 def record_event(
     session: Session,
@@ -45,10 +48,12 @@ def record_event(
     )
 
 
-def has_event_since(session: Session, node: Node, message: str, since: float) -> bool:
-    """Say whether the node's history has this message already; keeps a stream of refusals short."""
+def has_event_since(session: Session, node: Node, beginning: str, since: float) -> bool:
+    """Say whether the node's history has a message that begins so; keeps what strangers can cause short."""
     query = select(NodeEvent.id).where(
-        NodeEvent.node_id == node.id, NodeEvent.at >= since, NodeEvent.message == message
+        NodeEvent.node_id == node.id,
+        NodeEvent.at >= since,
+        NodeEvent.message.startswith(beginning, autoescape=True),
     )
     return session.scalar(query.limit(1)) is not None
 

@@ -1,7 +1,6 @@
 """Keeps the logs of a ramdisk that failed, as evidence."""
 
 import base64
-import binascii
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +29,7 @@ def keep_logs(settings: Settings, node_uuid: str, title: str, logs: object, at: 
         raise StepFailed("the agent's answer has no system_logs")
     try:
         content = base64.b64decode(logs)
-    except binascii.Error as error:
+    except ValueError as error:
         raise StepFailed(f"system_logs is not base64: {error}") from error
     if len(content) > _MOST_BYTES:
         raise StepFailed(f"{len(content)} bytes are more than the {_MOST_BYTES} that are kept")

@@ -23,7 +23,7 @@ from agent.protocol.lookup import (
 from controller.errors import Invalid, NotFound
 from controller.settings import Settings
 from controller.states import State
-from controller.store.events import has_event_since, record_event
+from controller.store.events import QUIET_S, has_event_since, record_event
 from controller.store.nodes import get_node
 from controller.store.secrets import masked
 from controller.store.tables import Node, Port
@@ -57,8 +57,6 @@ _MAY_HEARTBEAT = _MAY_LOOK_UP | {
 }
 NOT_FOUND = "Not Found"
 """The same bare words for an unknown machine and a wrong state: the answer tells a stranger nothing."""
-_QUIET_S = 300.0
-"""The same refusal is written into a node's history at most this often."""
 
 
 def lookup(
@@ -216,7 +214,7 @@ def _problem(node: Node, beat: Heartbeat, settings: Settings) -> str | None:
 
     The words are ours alone: what a stranger sends must neither fill the history nor make every refusal a new one.
     """
-    scheme = urlsplit(beat.callback_url).scheme
+    scheme = _scheme(beat.callback_url)
     known_url = node.driver_internal_info.get("agent_url")
     checks = (
         (scheme not in {"http", "https"}, "callback_url is no http(s) URL"),
@@ -240,6 +238,16 @@ def _problem(node: Node, beat: Heartbeat, settings: Settings) -> str | None:
     return next((text for applies, text in checks if applies), None)
 
 
+def _scheme(url: str) -> str | None:
+    """Return the scheme of a URL that names a host; ``None`` = it is none."""
+    try:
+        parts = urlsplit(url)
+        is_complete = parts.hostname is not None and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return None
+    return parts.scheme if is_complete else None
+
+
 def _is_token(node: Node, beat: Heartbeat) -> bool:
     given, known = (beat.agent_token or "").encode(), (node.agent_secret or "").encode()
     return bool(known) and secrets.compare_digest(given, known)
@@ -250,7 +258,7 @@ def _is_certificate(pem: str | None) -> bool:
         return True
     try:
         ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):  # TypeError: letters beyond ASCII
         return False
     return True
 
@@ -274,5 +282,5 @@ def _take(services: Services, session: Session, node: Node, beat: Heartbeat) -> 
 
 def _record_once(services: Services, session: Session, node: Node, text: str) -> None:
     now = services.clock()
-    if not has_event_since(session, node, text, now - _QUIET_S):
+    if not has_event_since(session, node, text, now - QUIET_S):
         record_event(session, node, "agent", text, severity="WARNING", at=now)

@@ -11,6 +11,8 @@ import pytest
 import requests
 
 from controller.settings import Settings
+from controller.store.events import record_event
+from controller.store.nodes import get_node
 from tests.integration.boot_server import BootServer, boot_server
 
 pytestmark = pytest.mark.timeout(60)
@@ -74,6 +76,29 @@ def test_a_node_without_orders_boots_its_disk_and_that_is_in_its_history(
     node = server.add_node(MAC, state="active")
     assert "sanboot" in script_for(server, MAC)
     assert server.events(node, count=1)[0].data["boots"] == "disk"
+
+
+def test_a_stranger_cannot_push_the_history_out_by_asking_again_and_again(
+    server: BootServer,
+) -> None:
+    node = server.add_node(MAC, state="wait call-back", target="ramdisk")
+    for number in range(3):
+        script_for(server, f"52:54:00:00:00:{number:02x},{MAC}")
+        get(server, f"/boot/kernel/{node}")
+        get(server, f"/boot/kernel/{node}", Range=f"bytes={number}-")
+    script, kernel = server.events(node, count=2)
+    assert script.message == f"Machine asked what to boot (BIOS, {MAC}): boots the ramdisk"
+    assert kernel.message.startswith("Machine fetched its kernel: ")
+
+
+def test_what_a_machine_asks_after_it_was_switched_is_news(server: BootServer) -> None:
+    node = server.add_node(MAC, state="active")
+    script_for(server, MAC)
+    with server.store.edit() as session:
+        record_event(session, get_node(session, node), "power", "power: power off -> power on")
+    script_for(server, MAC)
+    script_for(server, MAC)
+    assert [event.kind for event in server.events(node, count=3)] == ["boot", "power", "boot"]
 
 
 def test_an_unknown_machine_is_told_so(server: BootServer) -> None:

@@ -85,6 +85,12 @@ def test_a_heartbeat_that_is_not_right_is_refused_with_the_reason(api: Api, node
     path = f"/v1/heartbeat/{node}"
     assert "token" in api.error(400, "POST", path, beat("wrong"), version="1.68")
     assert "callback_url" in api.error(400, "POST", path, {"agent_token": token}, version="1.68")
+    for url in ("http://[::1", "https://10.0.0.5:99999/", "https://10.0.0.5:x", "https://"):
+        body = beat(token) | {"callback_url": url}
+        assert "callback_url" in api.error(400, "POST", path, body, version="1.68")
+    for pem in ("zz", "zz\u00e9"):
+        body = beat(token) | {"agent_verify_ca": pem}
+        assert "agent_verify_ca" in api.error(400, "POST", path, body, version="1.68")
     assert "agent_version" in api.error(
         400, "POST", path, beat(token) | {"agent_version": 13}, version="1.68"
     )
@@ -108,6 +114,22 @@ def test_a_heartbeat_that_is_not_right_is_refused_with_the_reason(api: Api, node
 def test_an_inspection_without_interfaces_is_malformed(api: Api, body: dict[str, Any]) -> None:
     words = api.error(400, "POST", "/v1/continue_inspection", body, version=None)
     assert "inventory.interfaces" in words
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"bmc_address": ["x"]}, "inventory.bmc_address must be a string"),
+        ({"bmc_v6address": {}}, "inventory.bmc_v6address must be a string"),
+        ({"disks": 5}, "inventory.disks must be a list"),
+    ],
+)
+def test_an_inventory_with_wrong_types_is_malformed(
+    api: Api, node: str, part: dict[str, Any], words: str
+) -> None:
+    api.set_row(node, provision_state="inspect wait")
+    body = {"inventory": {"interfaces": [{"name": "eth0", "mac_address": MAC}]} | part}
+    assert words in api.error(400, "POST", "/v1/continue_inspection", body, version=None)
 
 
 def test_inspection_results_are_served_at_the_oldest_and_the_newer_versions_only(api: Api) -> None:

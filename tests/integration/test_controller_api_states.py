@@ -78,8 +78,16 @@ def test_power_requests_are_checked_before_they_are_taken(api: Api, node: str) -
     other = f"/v1/nodes/{api.node()['uuid']}/states/power"
     assert "flying" in api.error(400, "PUT", other, {"target": "flying"})
     assert "target" in api.error(400, "PUT", other, {})
-    assert "timeout" in api.error(400, "PUT", other, {"target": "power off", "timeout": -1})
+    for timeout in (-1, 0, True, "5", 1e300, 10**400, 604_801):
+        body = {"target": "power off", "timeout": timeout}
+        assert "at most 604800" in api.error(400, "PUT", other, body)
     assert api.error(406, "PUT", other, {"target": "soft power off"}, version="1.26")
+
+
+def test_the_longest_power_timeout_can_be_shown(api: Api, node: str) -> None:
+    body = {"target": "power on", "timeout": 604_800}
+    assert api.call("PUT", f"{node}/states/power", body).status_code == 202
+    assert len(api.ok("GET", "/v1/nodes/detail")["nodes"]) == 1
 
 
 def test_validation_says_for_each_interface_what_is_missing(api: Api, node: str) -> None:

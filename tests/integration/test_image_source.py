@@ -49,3 +49,9 @@ def test_an_image_that_is_not_there_is_refused(web_server: str, status: int) -> 
 @pytest.mark.parametrize("url", ["oci://127.0.0.1:1/debian:12", "file:///mnt/disk.raw"])
 def test_only_web_servers_are_asked(url: str) -> None:
     assert check_reachable(url) is None
+
+
+@pytest.mark.parametrize("host", [f"{'a' * 300}.test", "a..test", "x:99999"])
+def test_an_address_that_nobody_can_have_is_refused(host: str) -> None:
+    with pytest.raises(Invalid, match=r"correct instance_info\.image_source"):
+        check_reachable(f"http://me:geheim@{host}/image")

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 
+from controller.workflow.graph import STAGES
 from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import IMAGE
 
@@ -24,6 +25,8 @@ MAC = "52:54:00:00:00:01"
 HEADERS = {"X-OpenStack-Ironic-API-Version": "1.72"}
 _START_S = 60.0
 _MOST_KILLS = 40
+_HELD = 4_000_000_000
+"""A moment at which a stage is due that nobody waits for."""
 
 
 class Process:
@@ -105,6 +108,15 @@ class Process:
         finally:
             connection.close()
         return row[0], row[1]
+
+    def edit(self, *statements: str) -> None:
+        connection = sqlite3.connect(self.folder / "ingot.sqlite", timeout=30)
+        try:
+            with connection:
+                for statement in statements:
+                    connection.execute(statement)
+        finally:
+            connection.close()
 
     def log(self) -> str:
         return (self.folder / "controller.log").read_text()
@@ -205,6 +217,61 @@ def test_killed_at_every_stage_it_finishes_and_writes_the_image_once(process: Pr
         "deploy.boot_instance",
     }
     assert must_have_been_killed <= set(killed)
+    orders = [line for line in process.machine_lines if line.startswith("order ")]
+    assert orders.count("order write_image") == 1
+    assert orders.count("order install_bootloader") == 1
+    boots = [line for line in process.machine_lines if not line.startswith("order ")]
+    assert boots == ["on pxe", "off", "on disk"]
+    assert "internal error" not in process.log()
+
+
+def hold_new_stages(process: Process) -> None:
+    """Have the database keep every stage from being begun until its name is in the table ``begun``."""
+    held = f"UPDATE nodes SET due_at = {_HELD} WHERE id = NEW.id"
+    process.edit(
+        "CREATE TABLE begun (stage TEXT)",
+        "CREATE TRIGGER hold AFTER UPDATE OF stage, due_at ON nodes "
+        f"WHEN NEW.stage NOT IN (SELECT stage FROM begun) AND NEW.due_at < {_HELD} "
+        f"BEGIN {held}; END",
+    )
+
+
+def kill_before_every_stage(process: Process, goal: str) -> list[str]:
+    """Kill the controller after it has stored each stage and before it begins it, until the goal is reached."""
+    killed: list[str] = []
+    give_up_at = time.monotonic() + 400
+    while process.stage() != (None, goal):
+        stage, state = process.stage()
+        assert not state.endswith("failed"), process.log()[-3000:]
+        assert time.monotonic() < give_up_at, f"stuck at {stage}, {state}\n{process.log()[-3000:]}"
+        if stage is not None and stage not in killed:
+            process.kill()
+            killed.append(stage)
+            process.edit(
+                f"INSERT INTO begun VALUES ('{stage}')", f"UPDATE nodes SET due_at = {time.time()}"
+            )
+            process.start()
+        time.sleep(0.003)
+    return killed
+
+
+@pytest.mark.timeout(600)
+def test_killed_before_every_stage_of_a_deployment_it_finishes_and_writes_once(
+    process: Process,
+) -> None:
+    enrol(process)
+    ask(process, "manage")
+    wait_until(lambda: process.stage() == (None, "manageable"), 30, "manageable")
+    ask(process, "provide")
+    wait_until(lambda: process.stage() == (None, "available"), 60, "available")
+    process.machine_lines.clear()
+    hold_new_stages(process)
+    ask(process, "active")
+    killed = kill_before_every_stage(process, "active")
+    by_a_step_or_late = {name for name in STAGES if name.startswith("deploy.reboot.")}
+    by_a_step_or_late.add("deploy.cut_power")
+    every_stage = {name for name in STAGES if name.startswith("deploy.")}
+    assert set(killed) >= every_stage - by_a_step_or_late
     orders = [line for line in process.machine_lines if line.startswith("order ")]
     assert orders.count("order write_image") == 1
     assert orders.count("order install_bootloader") == 1

@@ -81,7 +81,9 @@ def _apply_inside(operation: Operation, root: dict[str, Any]) -> dict[str, Any]:
     try:
         result: dict[str, Any] = jsonpatch.apply_patch(root, [step], in_place=True)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        raise Invalid(f"Couldn't apply {operation.op} {operation.pointer}: {error}") from error
+        # The libraries' words quote the document, which holds passwords.
+        text = f"Couldn't apply {operation.op} {operation.pointer}: no such member"
+        raise Invalid(text) from error
     except TypeError as error:
         raise Invalid(
             f"Couldn't apply {operation.op} {operation.pointer}: {operation.attribute} has no members"

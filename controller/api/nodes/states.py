@@ -38,6 +38,8 @@ _ARGUMENT_SINCE = {
 }
 _SOFT_POWER_SINCE = 27
 _CONFIG_DRIVE_OBJECT_SINCE = 56
+_MOST_TIMEOUT_S = 7 * 24 * 3600
+"""Longer than any machine takes, and a deadline that every date format and database can hold."""
 
 
 def show(call: Call, ident: str) -> Response:
@@ -101,8 +103,11 @@ def _provision_request(body: dict[str, Any]) -> verbs.ProvisionRequest:
 def _timeout_s(value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise Invalid(f"timeout must be a number of seconds above 0, not {value!r}")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= _MOST_TIMEOUT_S:
+        raise Invalid(
+            f"timeout must be a number of seconds above 0 and at most {_MOST_TIMEOUT_S}, not {value!r:.100}"
+        )
     return float(value)
 
 

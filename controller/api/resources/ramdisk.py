@@ -18,6 +18,11 @@ from controller.workflow import inspection, ramdisk
 _RAMDISK_SINCE = 22
 _TOKEN_SINCE = 62
 _INSPECTION_SINCE = 84
+_INVENTORY_TYPES: Mapping[str, tuple[type, str]] = {
+    "disks": (list, "list"),
+    "bmc_address": (str, "string"),
+    "bmc_v6address": (str, "string"),
+}
 _FIELD_SINCE = {
     "agent_version": 36,
     "agent_token": 62,
@@ -98,3 +103,6 @@ def _check_inventory(inventory: Any) -> None:
         address = interface.get("mac_address") if isinstance(interface, dict) else None
         if not isinstance(address, str):
             raise Invalid(f"inventory.interfaces[{number}].mac_address must be a string")
+    for name, (kind, word) in _INVENTORY_TYPES.items():
+        if not isinstance(inventory.get(name), kind | None):
+            raise Invalid(f"inventory.{name} must be a {word}")

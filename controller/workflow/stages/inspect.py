@@ -64,10 +64,10 @@ def bmc_addresses(driver_info: Mapping[str, Any]) -> list[str]:
     for key, value in driver_info.items():
         if not key.endswith("_address") or not isinstance(value, str):
             continue
-        host = urlsplit(value).hostname if "://" in value else value.strip("[]")
         try:
+            host = urlsplit(value).hostname if "://" in value else value.strip("[]")
             answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):  # a BMC without an address fails where it is used
+        except (OSError, ValueError):  # a BMC without an address fails where it is used
             continue
         found.update(str(answer[4][0]).partition("%")[0] for answer in answers)
     return sorted(found - {a for a in found if ipaddress.ip_address(a).is_loopback})

@@ -128,6 +128,7 @@ def test_a_command_is_executed_and_listed(client: FlaskClient) -> None:
         ("[]", 400, "Missing or invalid name or params"),
         ('{"name": "a.echo"}', 400, "`params`"),
         ('{"name": "a.echo", "params": []}', 400, "$.params"),
+        ('{"name": "a.echo", "params": ' + '{"a":' * 5000 + "1" + "}" * 5001, 400, "too deeply"),
         ('{"name": "echo", "params": {}}', 400, "not of the form"),
         ('{"name": "a.other", "params": {}}', 400, "no command 'a.other'"),
         ('{"name": "b.echo", "params": {}}', 404, "no command namespace 'b'"),

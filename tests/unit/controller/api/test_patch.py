@@ -82,6 +82,19 @@ def test_a_patch_that_cannot_be_applied_says_which_operation_and_why(
         patched(document, {"extra": {"a": 1}, "name": "n"})
 
 
+@pytest.mark.parametrize("op", ["add", "replace", "remove"])
+@pytest.mark.parametrize("path", ["/nope/x", "/list/7", "/list/x", "/ipmi_password/x"])
+def test_a_refusal_never_quotes_the_document(op: str, path: str) -> None:
+    current = {"driver_info": {"ipmi_password": "geheim", "list": ["geheim"]}}
+    operation = {"op": op, "path": f"/driver_info{path}", "value": 1}
+    if op == "remove":
+        del operation["value"]
+    with pytest.raises(Invalid) as refusal:
+        patched([operation], current)
+    assert f"Couldn't apply {op} /driver_info{path}" in str(refusal.value)
+    assert "geheim" not in str(refusal.value)
+
+
 keys = st.text(min_size=1, max_size=8)
 values = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 

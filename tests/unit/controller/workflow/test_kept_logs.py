@@ -28,7 +28,9 @@ def test_logs_are_for_their_owner_only_from_the_first_moment(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize(("logs", "words"), [(None, "no system_logs"), ("abc", "not base64")])
+@pytest.mark.parametrize(
+    ("logs", "words"), [(None, "no system_logs"), ("abc", "not base64"), ("\u00e9", "not base64")]
+)
 def test_what_is_no_log_is_refused(tmp_path: Path, logs: object, words: str) -> None:
     with pytest.raises(StepFailed, match=words):
         keep_logs(Settings(state_directory=str(tmp_path)), "u", "deploy failed", logs, 0.0)

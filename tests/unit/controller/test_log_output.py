@@ -1,0 +1,34 @@
+import logging
+import sys
+
+from controller.log_output import LineFormatter
+
+
+def line(message: str, **extra: object) -> str:
+    record = logging.makeLogRecord({"msg": message, "levelname": "INFO", "created": 0.0})
+    vars(record).update(extra)
+    return LineFormatter().format(record)
+
+
+def test_a_line_has_time_level_message_and_data() -> None:
+    text = line("lease given", mac="52:54:00:00:00:01", why="a b", count=3)
+    assert text.endswith(' INFO    lease given mac=52:54:00:00:00:01 why="a b" count=3')
+
+
+def test_data_cannot_pretend_to_be_other_data_or_another_line() -> None:
+    assert line("m", a="x b=1") == line("m", a="x b=1").splitlines()[0]
+    assert line("m", a="x b=1").endswith(' m a="x b=1"')
+    assert line("m", a="x\nERROR all is lost").endswith(r' m a="x\nERROR all is lost"')
+    assert line("m", a="b=1").endswith(' m a="b=1"')
+    assert line("m", a="").endswith(' m a=""')
+
+
+def test_the_traceback_comes_below_the_line() -> None:
+    try:
+        int("odd")
+    except ValueError:
+        text = line("failed", exc_info=sys.exc_info(), request_id="req-1")
+    first, *rest = text.splitlines()
+    assert first.endswith(" failed request_id=req-1")
+    assert rest[0].startswith("Traceback")
+    assert rest[-1].startswith("ValueError: ")
