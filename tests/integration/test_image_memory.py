@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.disk_images import MIB, WRITE_PROGRAM, run, sha256
+from tests.integration.disk_images import MIB, WRITE_PROGRAM, packed, run, sha256
 from tests.integration.image_server import image_server
 from tests.integration.loop_disk import loop_disk
 
@@ -25,13 +25,13 @@ def test_a_large_image_is_written_in_less_than_60_mib(kind: str, tmp_path: Path)
             file.seek(start)
             file.write(b"some of it is text " * (2 * MIB // 19))
     run("sgdisk", "--clear", "-n", "1:2048:0", str(raw))
-    packed = tmp_path / "packed"
+    file_packed = tmp_path / "packed"
     if kind == "zstd":
-        run("zstd", "-q", str(raw), "-o", str(packed))
+        run("zstd", "-q", str(raw), "-o", str(file_packed))
     else:
         options = ("-c",) if kind == "compressed qcow2" else ()
-        run("qemu-img", "convert", "-O", "qcow2", *options, str(raw), str(packed))
-    content = packed.read_bytes()
+        run("qemu-img", "convert", "-O", "qcow2", *options, str(raw), str(file_packed))
+    content = file_packed.read_bytes()
     with image_server() as server, loop_disk(tmp_path, IMAGE_BYTES + MIB, noise=False) as disk:
         url = server.serve("big", content, has_ranges="Range" not in kind)
         arguments = (url, sha256(content), str(disk.path))
@@ -47,3 +47,40 @@ def test_a_large_image_is_written_in_less_than_60_mib(kind: str, tmp_path: Path)
         assert int(done.stdout) < LIMIT_KIB
         middle = 2 * MIB + 20 * (IMAGE_BYTES // 48)
         assert disk.read(middle, 38) == b"some of it is text " * 2
+
+
+BOMB_PROGRAM = WRITE_PROGRAM.replace(
+    "StreamingImageWriter(HostRunner())",
+    "from agent.errors import ImageError\ntry:\n    StreamingImageWriter(HostRunner())",
+).replace(
+    "lambda _report: None)\n",
+    "lambda _report: None)\nexcept ImageError as error:\n    print(error)\n",
+)
+"""Prints the refusal before the memory."""
+
+
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2"])
+def test_a_small_file_that_unpacks_to_far_more_than_the_disk_is_refused_in_little_memory(
+    kind: str, tmp_path: Path
+) -> None:
+    raw = tmp_path / "head.raw"
+    with raw.open("wb") as file:
+        file.truncate(4 * MIB)
+    run("sgdisk", "--clear", "-n", "1:2048:4095", str(raw))
+    zeros = packed(bytes(16 * MIB), kind)
+    content = packed(raw.read_bytes(), kind) + zeros * 32
+    assert len(content) < 3 * MIB
+    with image_server() as server, loop_disk(tmp_path, 64 * MIB) as disk:
+        arguments = (server.serve("bomb", content), sha256(content), str(disk.path))
+        done = subprocess.run(
+            [sys.executable, "-c", BOMB_PROGRAM, *arguments, str(disk.size_bytes)],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        refusal, peak_kib = done.stdout.splitlines()
+        assert f"larger than {disk.path}" in refusal
+        assert int(peak_kib) < LIMIT_KIB
+        assert disk.read(0, MIB) == bytes(MIB)

@@ -10,6 +10,7 @@ from agent.images.buffers import Buffer, BufferPool
 from agent.images.file_identity import Identity
 from agent.images.formats import ImageFormat
 from agent.images.meter import Meter
+from agent.images.raw_sink import runs
 from agent.images.source import RetryPolicy
 from agent.images.stage import Stage
 from agent.protocol.commands import Progress
@@ -22,6 +23,9 @@ from agent.protocol.commands import Progress
         (b"\x1f\x8b\x08\0", ImageFormat.GZIP),
         (b"\xfd7zXZ\0", ImageFormat.XZ),
         (b"\x28\xb5\x2f\xfd\0", ImageFormat.ZSTD),
+        (b"\x57\x2a\x4d\x18\0", ImageFormat.ZSTD),
+        (b"BZh91AY&SY", ImageFormat.BZIP2),
+        (b"BZhello", ImageFormat.RAW),
         (bytes(512), ImageFormat.RAW),
     ],
 )
@@ -36,6 +40,7 @@ def test_a_format_is_told_by_its_first_bytes(start: bytes, expected: ImageFormat
         (b"vhdxfile", "VHDX"),
         (b"<html>", "web page"),
         (b"PK\3\4", "zip"),
+        (bytes(0x8001) + b"CD001", "ISO 9660 image; .*publish a whole-disk image"),
         (b"", "empty"),
     ],
 )
@@ -55,6 +60,7 @@ def test_what_cannot_be_written_is_named(start: bytes, what: str) -> None:
         (ImageFormat.QCOW2, "raw", False),
         (ImageFormat.RAW, "qcow2", False),
         (ImageFormat.GZIP, "vmdk", False),
+        (ImageFormat.RAW, "iso", False),
     ],
 )
 def test_the_declared_format_must_agree(
@@ -152,6 +158,38 @@ def test_a_buffer_is_free_when_its_last_holder_lets_go() -> None:
     buffer.release()
     assert pool.take(7) is buffer
     assert buffer.start_byte == 7
+
+
+def filled(*blocks: bytes, size_bytes: int = 64 << 10) -> Buffer:
+    """Return a buffer of blocks of 64 KiB that begin with these bytes."""
+    buffer = BufferPool(1).take(0)
+    for number, block in enumerate(blocks):
+        buffer.view[number * size_bytes : number * size_bytes + len(block)] = block
+    buffer.used_bytes = len(blocks) * size_bytes
+    return buffer
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        ([b""], [(0, 1, True)]),
+        ([b"x"], [(0, 1, False)]),
+        ([b"", b"x", b""], [(0, 1, True), (1, 2, False), (2, 3, True)]),
+        ([b"x", b"", b"\0x"], [(0, 3, False)]),
+        ([b"x", b"", b"", b"x"], [(0, 1, False), (1, 3, True), (3, 4, False)]),
+        ([], []),
+    ],
+)
+def test_few_zeros_between_data_are_written_with_it(
+    blocks: list[bytes], expected: list[tuple[int, int, bool]]
+) -> None:
+    found = [(start >> 16, end >> 16, zero) for start, end, zero in runs(filled(*blocks))]
+    assert found == expected
+
+
+def test_one_byte_at_the_end_of_a_block_is_no_zero() -> None:
+    buffer = filled(b"", bytes((64 << 10) - 1) + b"x")
+    assert [zero for _, _, zero in runs(buffer)] == [True, False]
 
 
 def test_a_stage_that_fails_goes_on_letting_go() -> None:
