@@ -102,6 +102,7 @@ class StreamingImageWriter:
                 f"{work.name}: its partition table is empty; a whole-disk image is wanted"
             )
         meter.begin("flush")
+        disk.flush()  # first, as the tail may hold a backup table of the image's own
         disk.write_bytes(target.tail, target.tail_from)
         disk.flush()
         if work.configdrive is not None:
@@ -112,12 +113,7 @@ class StreamingImageWriter:
         if (backup := table.backup()) is not None:
             disk.write_bytes(backup[1], backup[0])
         disk.flush()
-        disk.write_bytes(target.head, 0)
-        disk.flush()
-        if disk.read(0, len(target.head)) != target.head:
-            raise ImageError(
-                f"{disk.path}: the first MiB reads back differently; the disk is faulty"
-            )
+        target.make_bootable()
         return table
 
 
