@@ -98,10 +98,11 @@ class OpenDisk:
         self.close()
 
     def close(self) -> None:
-        """Let go of the disk; udev looks at it again then."""
+        """Let go of the disk; udev looks at it again then.
+
+        The buffers go with their last user: the traceback of a failed write still holds a view of one.
+        """
         os.close(self._fd)
-        self._bounce.close()
-        self._zeros.close()
 
     def write(self, data: View, start_byte: int) -> None:
         """Write page-aligned memory of whole sectors; any thread may call this.

@@ -5,6 +5,7 @@ Pure: values in, the JSON of QEMU's ``-blockdev`` out (QEMU manual, "QMP referen
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 Node = Mapping[str, object]
@@ -12,14 +13,22 @@ SECTOR_BYTES = 512
 _EIO = 5
 
 
+class Operation(StrEnum):
+    """What can fail; the words are QEMU's (``BlkdebugIOType``)."""
+
+    READ = "read"
+    WRITE = "write"
+    FLUSH = "flush"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """An operation that fails with EIO every time: ``event`` as in ``BlkdebugEvent``.
+    """An operation that fails with EIO, every time, wherever it touches ``sector``.
 
     ``sector`` counts 512 bytes; ``None`` = any place.
     """
 
-    event: str
+    operation: Operation
     sector: int | None = None
 
 
@@ -32,7 +41,7 @@ def file_node(path: Path, *, read_only: bool = False) -> Node:
 def faulty_node(path: Path, faults: Sequence[Fault]) -> Node:
     """Return a disk over a raw file on which some operations fail (QEMU's ``blkdebug``)."""
     rules = [
-        {"event": fault.event, "errno": _EIO, "once": False}
+        {"event": "none", "iotype": str(fault.operation), "errno": _EIO}
         | ({} if fault.sector is None else {"sector": fault.sector})
         for fault in faults
     ]
