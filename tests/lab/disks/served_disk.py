@@ -34,8 +34,15 @@ def served_disk(folder: Path, node: Node, *, sector_bytes: int = 512) -> Iterato
     daemon.start()
     try:
         _wait_for(ready, daemon)
-        setup = ("losetup", "--find", "--show", "--sector-size", str(sector_bytes), str(file))
-        device = run(*setup).strip()
+        setup = (
+            "losetup",
+            "--find",
+            "--show",
+            "--direct-io=on",
+            "--sector-size",
+            str(sector_bytes),
+        )
+        device = run(*setup, str(file)).strip()
         try:
             yield Path(device)
         finally:
