@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.image_workbench import Workbench, make_workbench
 from tests.lab.enrol import BUILD, OS_IMAGE
 
 
@@ -22,3 +23,11 @@ def logs(request: pytest.FixtureRequest) -> Path:
     folder = BUILD / "test-results" / str(request.node.name)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """The deploy ramdisk right before it writes an image; started once for all tests."""
+    logs = BUILD / "test-results/workbench"
+    logs.mkdir(parents=True, exist_ok=True)
+    return make_workbench(tmp_path_factory.mktemp("workbench"), log=logs / "console.log")

@@ -49,6 +49,7 @@ def served_disk(folder: Path, node: Node, *, sector_bytes: int = 512) -> Iterato
             run("losetup", "--detach", device)
     finally:
         daemon.stop()
+        # only a daemon that had to be killed leaves its mount behind
         subprocess.run(("umount", "--lazy", str(file)), capture_output=True, check=False)
         file.unlink()
 
