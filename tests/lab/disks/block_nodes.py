@@ -18,6 +18,7 @@ class Operation(StrEnum):
 
     READ = "read"
     WRITE = "write"
+    ZERO = "write-zeroes"
     FLUSH = "flush"
 
 
