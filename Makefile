@@ -66,7 +66,7 @@ check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tes
 # pytest's own time limit per test keeps a wedged machine from holding the whole run.
 PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 
-.PHONY: test test-integration test-vm test-interop
+.PHONY: test test-integration test-vm test-cloud-init test-interop
 test: check test-integration test-vm ## Everything but the peers: checks, real parts, virtual machines
 
 test-integration: setup peers ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
@@ -74,6 +74,9 @@ test-integration: setup peers ramdisk ## Tests with real parts: loop devices, BM
 
 test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-on to the login prompt
 	$(PYTEST) -m "vm and not interop" tests/e2e
+
+test-cloud-init: setup ramdisk os-image ## An image with Debian's cloud-init reads the config drive (builds the image)
+	$(PYTEST) -m cloud_init tests/e2e
 
 test-interop: setup peers ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
 	$(PYTEST) -m interop tests/e2e

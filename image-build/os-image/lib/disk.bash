@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # build sets what is read here
 # The disk: partition table, boot sector, partitions at their places, and the two forms it is published in.
-# Reads $work, $root_uuid, $root_partuuid, $esp_mib; leaves $work/debian.raw and $work/debian.qcow2.
+# Reads $name, $work, $root_uuid, $root_partuuid, $esp_mib; leaves $work/$name.raw and $work/$name.qcow2.
 # Layout in MiB: 1 BIOS boot, then the EFI system partition, then the root to the last MiB (so it can be grown).
 
 disk_mib=1024
@@ -9,7 +9,7 @@ esp_start_mib=2
 
 # put FILE OFFSET_BYTES: copies a file into the disk and leaves its holes holes.
 put() {
-    dd if="$1" of="$work/debian.raw" bs=64K seek="$2" oflag=seek_bytes conv=notrunc,sparse status=none
+    dd if="$1" of="$work/$name.raw" bs=64K seek="$2" oflag=seek_bytes conv=notrunc,sparse status=none
 }
 
 # poke FILE OFFSET_BYTES HEX: overwrites bytes.
@@ -32,12 +32,12 @@ make_root_image() {
 
 partition_disk() {
     local root_start_mib=$((esp_start_mib + esp_mib))
-    truncate --size="${disk_mib}M" "$work/debian.raw"
+    truncate --size="${disk_mib}M" "$work/$name.raw"
     sgdisk --disk-guid="$(uuid_for disk)" \
         --new=1:${bios_start_mib}M:+1M --typecode=1:ef02 --change-name=1:bios --partition-guid=1:"$(uuid_for bios-partition)" \
         --new=2:"${esp_start_mib}M:+${esp_mib}M" --typecode=2:ef00 --change-name=2:esp --partition-guid=2:"$(uuid_for esp-partition)" \
         --new=3:${root_start_mib}M:+$((disk_mib - 1 - root_start_mib))M --typecode=3:8304 --change-name=3:root \
-        --partition-guid=3:"$root_partuuid" "$work/debian.raw" >/dev/null
+        --partition-guid=3:"$root_partuuid" "$work/$name.raw" >/dev/null
     put "$work/esp.img" $((esp_start_mib << 20))
     put "$work/root.img" $((root_start_mib << 20))
 }
@@ -60,5 +60,5 @@ make_disk() {
     make_root_image
     partition_disk
     install_bios_loader
-    qemu-img convert -f raw -O qcow2 -o compat=1.1 "$work/debian.raw" "$work/debian.qcow2"
+    qemu-img convert -f raw -O qcow2 -o compat=1.1 "$work/$name.raw" "$work/$name.qcow2"
 }
