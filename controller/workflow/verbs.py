@@ -12,7 +12,7 @@ from controller.bmc.interface import PowerAction, PowerState
 from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected
 from controller.images.config_drive import build_config_drive
 from controller.images.description import check_description
-from controller.states import Event, State
+from controller.states import VERBS, Event, State, check_verb
 from controller.store.claims import is_claimed
 from controller.store.events import record_event
 from controller.store.nodes import get_node
@@ -44,18 +44,8 @@ _PATIENCE_S = 5.0
 """How long a verb waits for a worker to let the node go."""
 _LOOK_AGAIN_S = 0.02
 
-_EVENTS: Mapping[str, Event] = {
-    "manage": Event.MANAGE,
-    "provide": Event.PROVIDE,
-    "active": Event.DEPLOY,
-    "deploy": Event.DEPLOY,
-    "rebuild": Event.REBUILD,
-    "deleted": Event.DELETE,
-    "undeploy": Event.DELETE,
-    "abort": Event.ABORT,
-    "inspect": Event.INSPECT,
-}
 _NOT_SERVED = frozenset({"clean", "adopt", "rescue", "unrescue", "service", "unhold"})
+_SERVED = tuple(verb for verb in VERBS if verb not in _NOT_SERVED)
 _FIRST_STAGES: Mapping[State, str] = {
     State.VERIFYING: "verify.credentials",
     State.INSPECTING: "inspect.begin",
@@ -105,7 +95,8 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
     ident, config_drive = _config_drive(services, ident, request, event)
     with _free_node(services, ident) as (session, node):
         if is_busy(node.stage) and str(node.stage).startswith("power."):
-            raise _locked(node)
+            raise _locked(services, node)
+        check_verb(State(node.provision_state), request.target, _SERVED)
         before, running = node.provision_state, node.clean_step
         now = services.clock()
         change_state(session, node, event, now)
@@ -150,7 +141,7 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
                 f'is in state "{node.provision_state}"'
             )
         if is_busy(node.stage):
-            raise _locked(node)
+            raise _locked(services, node)
         driver_of(services, node).validate(dict(node.driver_info))
         now = services.clock()
         node.target_power_state, node.last_error = wanted, None
@@ -163,14 +154,14 @@ def _event(target: str) -> Event:
     if target in _NOT_SERVED:
         raise Invalid(
             f'provision verb "{target}" is not served yet by this controller; '
-            f"it serves: {', '.join(sorted(_EVENTS))}"
+            f"it serves: {', '.join(sorted(_SERVED))}"
         )
-    if target not in _EVENTS:
+    if target not in VERBS:
         raise InvalidStateRequested(
             f'The requested action "{target}" is not a provision verb; '
-            f"possible: {', '.join(sorted(_EVENTS))}"
+            f"possible: {', '.join(sorted(_SERVED))}"
         )
-    return _EVENTS[target]
+    return VERBS[target]
 
 
 def _check_arguments(request: ProvisionRequest, event: Event) -> None:
@@ -250,14 +241,14 @@ def _free_node(services: Services, ident: str) -> Iterator[tuple[Session, Node]]
             if not is_claimed(node, services.clock()):
                 yield session, node
                 return
-            locked = _locked(node)
+            locked = _locked(services, node)
         if time.monotonic() > give_up_at:
             raise locked
         time.sleep(_LOOK_AGAIN_S)
 
 
-def _locked(node: Node) -> NodeLocked:
+def _locked(services: Services, node: Node) -> NodeLocked:
     return NodeLocked(
-        f"Node {node.uuid} is locked by host {node.claim_owner or 'its own work'}, please retry after "
+        f"Node {node.uuid} is locked by host {node.claim_owner or services.hostname}, please retry after "
         f"the current operation is completed (it is at {node.stage})"
     )

@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 import time
+from typing import Any
 
 from pyghmi.ipmi import bmc
 
@@ -51,7 +52,7 @@ class PlainBmc(bmc.Bmc):  # type: ignore[misc]  # pyghmi has no types
             self.flags, self.boot = data[1], data[2]
         session.send_ipmi_response()  # type: ignore[attr-defined]
 
-    def handle_raw_request(self, request: dict[str, bytes], session: object) -> None:
+    def handle_raw_request(self, request: dict[str, Any], session: object) -> None:
         if FAULTS.get("mute"):
             return
         time.sleep(FAULTS.get("slow_s", 0))
