@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.agent_client.client import AgentClient
-from controller.bmc.hardware_types import HARDWARE_TYPES
 from controller.bmc.interface import Bmc, BmcDriver, BootMode
 from controller.errors import AgentRefused, Invalid
 from controller.settings import Settings
@@ -33,9 +32,9 @@ def driver_of(services: Services, node: Node) -> BmcDriver:
     Raises:
         Invalid: The hardware type is unknown, or its driver is not installed.
     """
-    hardware_type = HARDWARE_TYPES.get(node.driver)
+    hardware_type = services.hardware_types.get(node.driver)
     if hardware_type is None:
-        known = ", ".join(sorted(HARDWARE_TYPES))
+        known = ", ".join(sorted(services.hardware_types))
         raise Invalid(f"driver {node.driver!r} is not served; choose one of: {known}")
     name = hardware_type.bmc_driver(node.interfaces.get("power"))
     driver = services.drivers.get(name)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from controller.bmc.hardware_types import HARDWARE_TYPES, INTERFACE_KINDS
+from controller.bmc.hardware_types import INTERFACE_KINDS
 from controller.bmc.interface import BootDevice
 from controller.boot.files import find_boot_file
 from controller.errors import ControllerError, Invalid, NodeLocked
@@ -75,7 +75,7 @@ def _read(services: Services, ident: str) -> Node:
 
 
 def _answer(services: Services, node: Node, kind: str, has_port: bool) -> dict[str, Any]:
-    hardware_type = HARDWARE_TYPES.get(node.driver)
+    hardware_type = services.hardware_types.get(node.driver)
     name = node.interfaces.get(kind) or (hardware_type and hardware_type.default_interface(kind))
     if str(name).startswith("no-"):
         return {"result": None, "reason": "not supported"}

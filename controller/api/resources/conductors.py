@@ -9,7 +9,6 @@ from sqlalchemy import select
 from controller.api.call import Call
 from controller.api.lists import PAGE_ARGUMENTS, chosen_fields, listing, page_of
 from controller.api.replies import iso_date, json_reply, links
-from controller.bmc.hardware_types import HARDWARE_TYPES
 from controller.errors import NotFound
 from controller.store.conductors import ALIVE_S
 from controller.store.paging import Page
@@ -77,7 +76,9 @@ def _document(call: Call, row: Conductor, wanted: Collection[str]) -> dict[str, 
         "hostname": row.hostname,
         "conductor_group": row.conductor_group,
         "drivers": [
-            name for name, one in HARDWARE_TYPES.items() if one.bmc_driver() in row.drivers
+            name
+            for name, one in call.services.hardware_types.items()
+            if one.bmc_driver() in row.drivers
         ],
         "links": links(call.base_url, f"conductors/{row.hostname}"),
         "alive": call.services.clock() - row.seen_at < ALIVE_S,
