@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from controller.bmc.interface import PowerAction, PowerState
-from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected
+from controller.errors import Conflict, Invalid, InvalidStateRequested, NodeLocked, NodeProtected
 from controller.images.config_drive import build_config_drive
 from controller.images.description import check_description
 from controller.states import VERBS, Event, State, check_verb
@@ -64,6 +64,7 @@ _POWER_STAGES: Mapping[PowerAction, tuple[str, PowerState]] = {
     PowerAction.REBOOT: ("power.cycle_off", PowerState.ON),
     PowerAction.SOFT_REBOOT: ("power.soft_cycle_off", PowerState.ON),
 }
+_SWITCHES_OFF = frozenset({PowerAction.OFF, PowerAction.SOFT_OFF, PowerAction.SOFT_REBOOT})
 _NO_POWER_STATES = frozenset({State.CLEANING, State.CLEAN_WAIT, State.CLEAN_HOLD})
 
 
@@ -127,6 +128,7 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
     Raises:
         NotFound: There is no such node.
         Invalid: An unknown target, the node's state does not allow it, or ``driver_info`` is incomplete.
+        Conflict: The node must not be switched off.
         NodeLocked: The node is at something else.
     """
     try:
@@ -139,6 +141,11 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
             raise InvalidStateRequested(
                 f'The requested action "{target}" can not be performed on node "{node.uuid}" while it '
                 f'is in state "{node.provision_state}"'
+            )
+        if node.disable_power_off and target in _SWITCHES_OFF:
+            raise Conflict(
+                f"node {node.uuid} has disable_power_off and is not switched off; ask for "
+                f'"{PowerAction.REBOOT}", which resets it, or clear disable_power_off first'
             )
         if is_busy(node.stage):
             raise _locked(services, node)

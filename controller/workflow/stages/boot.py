@@ -32,7 +32,7 @@ def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Ma
             run=prepare_network_boot, ways={"done": To(stage=f"{prefix}.power_on")}
         ),
         f"{prefix}.power_on": Stage(
-            run=power.power_on,
+            run=power.power_on_or_reset,
             ways={"done": To(stage=f"{prefix}.wait_for_agent", event=Event.WAIT)},
             timeout_s=lambda settings: settings.power_change_timeout_s,
         ),

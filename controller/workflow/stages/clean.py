@@ -23,7 +23,7 @@ def begin(context: Context) -> Outcome:
 
 
 def finish(_context: Context) -> Outcome:
-    """Forget the agent; the machine is off."""
+    """Forget the agent; the machine is off, or was reset."""
     return leave(columns={"agent_secret": None}, internal={**forget_agent(), "boot_target": None})
 
 
@@ -68,7 +68,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     **boot_ramdisk("clean.reboot", then=To(stage="clean.next", event=Event.RESUME)),
     "clean.last_power_off": Stage(
-        run=power.power_off,
+        run=power.power_off_or_reset,
         ways={"done": To(stage="clean.finish")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),

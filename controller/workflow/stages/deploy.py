@@ -78,6 +78,8 @@ def sync(context: Context) -> Outcome:
 
 def agent_power_off(context: Context) -> Outcome:
     """Have the agent switch the machine off; if it does not hear, the next stages see to it."""
+    if context.node.disable_power_off:
+        return leave()
     try:
         agent_of(context.services, context.node).execute("standby.power_off", {})
     except (AgentRefused, AgentUnreachable) as error:  # it may be on its way down already
@@ -173,7 +175,7 @@ STAGES: Mapping[str, Stage] = {
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
     "deploy.boot_instance": Stage(
-        run=power.power_on,
+        run=power.power_on_or_reset,
         ways={"done": _NEXT},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),

@@ -53,7 +53,7 @@ def wait_for_result(context: Context) -> Outcome:
 
 
 def finish(_context: Context) -> Outcome:
-    """Forget how the machine was recognized; it is off."""
+    """Forget how the machine was recognized; it is off, or was reset."""
     internal = {**forget_agent(), "boot_target": None, BMC_ADDRESSES: None}
     return leave(columns={"agent_secret": None}, internal=internal)
 
@@ -97,7 +97,7 @@ STAGES: Mapping[str, Stage] = {
         wait=wait_for_result,
     ),
     "inspect.last_power_off": Stage(
-        run=power.power_off,
+        run=power.power_off_or_reset,
         ways={"done": To(stage="inspect.finish")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
