@@ -26,6 +26,11 @@ def forget_agent() -> dict[str, None]:
     return dict.fromkeys(AGENT_KEYS)
 
 
+def is_fake(node: Node, kind: str) -> bool:
+    """Say whether the interface of this kind is ``fake``: its work is done at once, without a machine."""
+    return bool(node.interfaces.get(kind) == "fake")
+
+
 def driver_of(services: Services, node: Node) -> BmcDriver:
     """Return the BMC driver that the node's hardware type and power interface stand for.
 

@@ -13,7 +13,7 @@ from controller.images.description import check_description
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.graph import is_busy
-from controller.workflow.machine import bmc_of, boot_mode_of, driver_of
+from controller.workflow.machine import bmc_of, boot_mode_of, driver_of, is_fake
 from controller.workflow.services import Services
 
 _Check = Callable[[Services, Node, bool], None]
@@ -92,6 +92,8 @@ def _check_bmc(services: Services, node: Node, _has_port: bool) -> None:
 
 
 def _check_boot(services: Services, node: Node, has_port: bool) -> None:
+    if is_fake(node, "boot"):
+        return
     for file in ("kernel", "ramdisk"):
         find_boot_file(file, node.driver_info, services.settings)
     if not has_port:
@@ -102,7 +104,8 @@ def _check_boot(services: Services, node: Node, has_port: bool) -> None:
 
 
 def _check_deploy(_services: Services, node: Node, _has_port: bool) -> None:
-    check_description(node.instance_info)
+    if not is_fake(node, "deploy"):
+        check_description(node.instance_info)
 
 
 _CHECKS: Mapping[str, _Check] = {

@@ -18,7 +18,7 @@ from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.graph import is_busy
-from controller.workflow.machine import driver_of
+from controller.workflow.machine import driver_of, is_fake
 from controller.workflow.questions import (
     boot_device,
     set_boot_device,
@@ -208,7 +208,8 @@ def _check_node(
                 f"node {node.uuid} is in maintenance ({node.maintenance_reason or 'no reason given'}); "
                 "end the maintenance first"
             )
-        check_description(node.instance_info)
+        if not is_fake(node, "deploy"):
+            check_description(node.instance_info)
     if event is Event.INSPECT and node.interfaces.get("inspect") == "no-inspect":
         raise Invalid(
             f"node {node.uuid} has inspect_interface no-inspect; set it to agent to inspect the node"

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from controller.states import Event
-from controller.workflow.machine import forget_agent
+from controller.workflow.machine import forget_agent, is_fake
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.plan import PlannedStep, plan_cleaning
 from controller.workflow.stage import Context, Stage, To, Workflow
@@ -16,7 +16,9 @@ from controller.workflow.stages.steps import make_plan, next_step, step_params
 
 
 def begin(context: Context) -> Outcome:
-    """Decide whether there is anything to clean."""
+    """Decide whether there is anything to clean; the fake deploy interface has no clean steps."""
+    if is_fake(context.node, "deploy"):
+        return leave("skip")
     wanted = context.node.automated_clean
     is_wanted = context.settings.automated_clean if wanted is None else wanted
     return leave("clean" if is_wanted else "skip")

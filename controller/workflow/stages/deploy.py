@@ -14,7 +14,7 @@ from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.images.description import check_description, image_info
 from controller.images.source import check_reachable
 from controller.states import Event
-from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
+from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent, is_fake
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
 from controller.workflow.stage import Context, Stage, To, Workflow
@@ -25,8 +25,10 @@ from controller.workflow.stages.steps import make_plan, next_step, step_params
 
 
 def begin(context: Context) -> Outcome:
-    """Check the image before the machine is touched."""
+    """Check the image before the machine is touched; leaves by ``fake`` if there is nothing to be done."""
     node = context.node
+    if is_fake(node, "deploy"):
+        return leave("fake")
     check_description(node.instance_info)
     warning = check_reachable(str(node.instance_info["image_source"]))
     notes = [Note(kind="step", message="deploy step deploy begins")]
@@ -121,7 +123,12 @@ _RESUME_NEXT = To(stage="deploy.next", event=Event.RESUME)
 
 STAGES: Mapping[str, Stage] = {
     "deploy.begin": Stage(
-        run=begin, ways={"done": To(stage="deploy.power_off")}, is_before_touch=True
+        run=begin,
+        ways={
+            "done": To(stage="deploy.power_off"),
+            "fake": To(stage=None, event=Event.DONE),
+        },
+        is_before_touch=True,
     ),
     **boot_ramdisk("deploy", then=To(stage="deploy.plan", event=Event.RESUME)),
     "deploy.plan": Stage(
