@@ -106,5 +106,6 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
         "ipmi_protocol_version": _protocol,
         "ipmi_force_boot_device": values.boolean,
         "ipmi_disable_boot_timeout": values.boolean,
+        "wipe_special_filesystems": values.boolean,
     }
 )

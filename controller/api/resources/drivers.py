@@ -19,6 +19,7 @@ _PLAIN_FIELDS = ("name", "hosts", "links", "properties", "type")
 _COMMON_PROPERTIES = {
     "deploy_kernel": "Path or URL of the deploy ramdisk's kernel; the setting's by default.",
     "deploy_ramdisk": "Path or URL of the deploy ramdisk's initramfs; the setting's by default.",
+    "wipe_special_filesystems": "Erase filesystems too that other machines may be using; default false.",
     "kernel_append_params": "Kernel arguments of the ramdisk; %default% stands for the setting's.",
 }
 

@@ -12,6 +12,7 @@ def test_values_are_stored_in_their_type() -> None:
         "ipmi_password": 1234,
         "ipmi_cipher_suite": 3,
         "ipmi_force_boot_device": "yes",
+        "wipe_special_filesystems": "True",
         "anything": [1],
     }
     assert checked_driver_info(given) == {
@@ -19,6 +20,7 @@ def test_values_are_stored_in_their_type() -> None:
         "ipmi_password": "1234",
         "ipmi_cipher_suite": 3,
         "ipmi_force_boot_device": True,
+        "wipe_special_filesystems": True,
         "anything": [1],
     }
 
