@@ -5,7 +5,6 @@ import requests
 from controller.errors import Invalid
 from controller.images.description import shown_url
 
-_TIMEOUT_S = 10.0
 _MOST_REDIRECTS = 4
 _TELLS_NOTHING = {
     requests.codes.unauthorized,
@@ -17,11 +16,12 @@ _TELLS_NOTHING = {
 """4xx answers to HEAD that do not say that GET will fail; URLs that are signed for GET answer 401 or 403."""
 
 
-def check_reachable(url: str) -> str | None:
+def check_reachable(url: str, *, timeout_s: float) -> str | None:
     """Return a warning if nothing can be said from here, ``None`` if the image is there.
 
     Args:
         url: The image.
+        timeout_s: Longest wait for the server to take the connection, and again for its answer.
 
     Raises:
         Invalid: The server says that it will not give this image.
@@ -29,7 +29,7 @@ def check_reachable(url: str) -> str | None:
     try:
         with requests.Session() as session:
             session.max_redirects = _MOST_REDIRECTS
-            response = session.head(url, timeout=_TIMEOUT_S, allow_redirects=True)
+            response = session.head(url, timeout=timeout_s, allow_redirects=True)
     except requests.RequestException as error:
         return (
             f"the image at {shown_url(url)} cannot be checked from the controller "

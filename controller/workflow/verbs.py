@@ -40,8 +40,6 @@ __all__ = [
 
 _HARMLESS_STAGES = frozenset({"clean_failed.logs", "deploy_failed.logs"})
 """A worker that reads a failed machine's logs is not waited for: the verb takes its claim, and what it read is dropped."""
-_PATIENCE_S = 5.0
-"""How long a verb waits for a worker to let the node go."""
 _LOOK_AGAIN_S = 0.02
 
 _NOT_SERVED = frozenset({"clean", "adopt", "rescue", "unrescue", "service", "unhold"})
@@ -234,13 +232,16 @@ def _config_drive(
         value = node.instance_info.get("configdrive")
     if value is None:
         return node.uuid, None
-    return node.uuid, build_config_drive(value, node_uuid=node.uuid, node_name=node.name)
+    timeout_s = services.settings.config_drive_timeout_s
+    return node.uuid, build_config_drive(
+        value, node_uuid=node.uuid, node_name=node.name, timeout_s=timeout_s
+    )
 
 
 @contextmanager
 def _free_node(services: Services, ident: str) -> Iterator[tuple[Session, Node]]:
     """Give the node's locked row in a transaction, when no worker is at it."""
-    give_up_at = time.monotonic() + _PATIENCE_S
+    give_up_at = time.monotonic() + services.settings.verb_patience_s
     while True:
         with services.store.edit() as session:
             node = get_node(session, ident, for_update=True)

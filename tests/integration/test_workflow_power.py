@@ -135,3 +135,10 @@ def test_a_verb_wakes_workers_that_would_sleep_for_an_hour(
         time.sleep(0.5)  # every worker sleeps
         controller.ask("m1", "manage")
         wait_until(lambda: controller.node("m1").provision_state == "manageable", 5, "manageable")
+
+
+def test_how_long_a_verb_waits_for_a_worker_can_be_set(tmp_path: Path) -> None:
+    with running_controller(tmp_path, verb_patience_s=0.01) as controller:
+        controller.enrol("m1", "enroll", claim_owner="elsewhere", claim_expires_at=time.time() + 60)
+        with pytest.raises(NodeLocked, match="locked by host elsewhere"):
+            controller.ask("m1", "manage")

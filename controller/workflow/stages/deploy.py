@@ -30,7 +30,8 @@ def begin(context: Context) -> Outcome:
     if is_fake(node, "deploy"):
         return leave("fake")
     check_description(node.instance_info)
-    warning = check_reachable(str(node.instance_info["image_source"]))
+    timeout_s = context.settings.image_check_timeout_s
+    warning = check_reachable(str(node.instance_info["image_source"]), timeout_s=timeout_s)
     notes = [Note(kind="step", message="deploy step deploy begins")]
     if warning:
         notes.append(Note(kind="step", message=warning, severity="WARNING"))

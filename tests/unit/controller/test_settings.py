@@ -40,7 +40,9 @@ def test_values_get_their_types() -> None:
         ("workers = 0", {}, "above 0"),
         ("power_sync_interval_s = -1", {}, "above 0"),
         ("dhcp = 'yes'", {}, "possible: off, range, proxy"),
-        ("claim_lease_s = 10", {}, "at least 3 times"),
+        ("claim_lease_s = 10", {}, "at least 100.0, which is 3 times bmc_timeout_s"),
+        ("image_check_timeout_s = 20", {}, "at least 200.0.* 10 times image_check_timeout_s"),
+        ("verb_patience_s = 0", {}, "above 0"),
         ("workers =", {}, "no valid TOML"),
     ],
 )
