@@ -44,6 +44,10 @@ back keeps what is stored; the mask where nothing is stored is refused.
 `rate_bytes_per_s`, `time_left_s`, `updated_at`; null when nothing runs), `stage` (what the controller does next for the node),
 `stage_started_at`, `stage_deadline_at`, and `status_text` (all of it in one line for people). The history has every state change, step, boot file and refusal, not only errors.
 MAC addresses are taken in any usual spelling.
+
+**Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
+machine is recognized by them. A node with `disable_power_off` refuses `soft rebooting` at once (409). `ipmi_bridging` needs the
+`power_interface` `ipmitool-cli` (400 from the verbs, and a reason in `validate`), and only cipher suites 3 and 17 are taken.
 """
 
 
