@@ -19,6 +19,8 @@ _MOST_S = 10 * 365 * 86400.0
 """Ten years: deadlines beyond it end in years that no date format holds."""
 _CALLS_PER_STAGE = 3
 """No stage makes more calls to a BMC or an agent than this before it ends."""
+_WAITS_PER_IMAGE_CHECK = 10
+"""For the connection and for the answer, of the image's server and of four that it may send on to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,14 @@ class Settings:
     """Refuse agents that do not offer TLS."""
     power_sync_interval_s: float = 120.0
     """How often the power state of idle nodes is asked for; 0 = never."""
+    verb_patience_s: float = 5.0
+    """How long a request waits for a worker to let the node go before it is answered with 409."""
+    image_check_timeout_s: float = 10.0
+    """Longest wait for the web server of an image, which is asked for it before the machine is touched."""
+    config_drive_timeout_s: float = 30.0
+    """Longest time for making a config drive from a dictionary."""
+    dnsmasq_start_timeout_s: float = 10.0
+    """Longest wait for dnsmasq to serve when the controller starts."""
     log_level: str = "INFO"
     """``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``."""
 
@@ -228,9 +238,11 @@ def _check(settings: Settings) -> None:
                 f"setting {key} is {value}; it must be at most {_MOST_S:.0f} seconds"
             )
     longest_s = max(settings.bmc_timeout_s, settings.agent_request_timeout_s)
-    if settings.claim_lease_s < _CALLS_PER_STAGE * longest_s:
+    image_s = _WAITS_PER_IMAGE_CHECK * settings.image_check_timeout_s
+    needed_s = max(_CALLS_PER_STAGE * longest_s, image_s)
+    if settings.claim_lease_s < needed_s:
         raise SettingsError(
             f"setting claim_lease_s is {settings.claim_lease_s}; a worker would lose its node while it waits "
-            f"for a BMC or an agent: set it to at least {_CALLS_PER_STAGE} times bmc_timeout_s and "
-            f"agent_request_timeout_s ({_CALLS_PER_STAGE * longest_s})"
+            f"for others: set it to at least {needed_s}, which is {_CALLS_PER_STAGE} times bmc_timeout_s and "
+            f"agent_request_timeout_s and {_WAITS_PER_IMAGE_CHECK} times image_check_timeout_s"
         )

@@ -3,6 +3,7 @@
 Source: Ironic's provision states and verbs; documentation and its picture are generated from this table.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from controller.errors import InvalidStateRequested
@@ -67,6 +68,25 @@ class Event(StrEnum):
 
 
 S, E = State, Event
+
+VERBS: dict[str, Event] = {
+    "manage": E.MANAGE,
+    "provide": E.PROVIDE,
+    "active": E.DEPLOY,
+    "deploy": E.DEPLOY,
+    "rebuild": E.REBUILD,
+    "deleted": E.DELETE,
+    "undeploy": E.DELETE,
+    "abort": E.ABORT,
+    "inspect": E.INSPECT,
+    "clean": E.CLEAN,
+    "adopt": E.ADOPT,
+    "rescue": E.RESCUE,
+    "unrescue": E.UNRESCUE,
+    "service": E.SERVICE,
+    "unhold": E.UNHOLD,
+}
+"""What a client may write as ``target``, by Ironic's names; of two names for one event the first is the usual one."""
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.ENROLL, E.MANAGE): S.VERIFYING,
@@ -166,6 +186,9 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.SERVICE_FAILED, E.ABORT): S.ACTIVE,
 }
 
+_NOT_FOR_CLIENTS = frozenset({(S.CLEANING, E.MANAGE), (S.DELETING, E.CLEAN)})
+"""Steps with the name of a verb that only the work itself takes."""
+
 STABLE = frozenset({S.ENROLL, S.MANAGEABLE, S.AVAILABLE, S.ACTIVE, S.ERROR, S.RESCUE})
 FAILED = frozenset(state for state in State if state.value.endswith(" failed"))
 
@@ -197,6 +220,29 @@ def after(state: State, event: Event) -> State:
             f"possible there: {possible}"
         )
         raise InvalidStateRequested(message) from None
+
+
+def check_verb(state: State, verb: str, served: Collection[str]) -> None:
+    """Refuse a client's verb that the state does not allow.
+
+    Args:
+        state: The node's state.
+        verb: One of ``VERBS``.
+        served: The verbs to advise.
+
+    Raises:
+        InvalidStateRequested: The message names the verbs that are possible.
+    """
+    steps = {event for origin, event in TRANSITIONS if origin == state}
+    allowed = {event for event in steps if (state, event) not in _NOT_FOR_CLIENTS}
+    if VERBS[verb] in allowed:
+        return
+    usual = {event: name for name, event in reversed(VERBS.items()) if name in served}
+    possible = ", ".join(sorted(name for event, name in usual.items() if event in allowed))
+    raise InvalidStateRequested(
+        f'The requested action "{verb}" can not be performed on a node in the state "{state}"; '
+        f"possible there: {possible or 'none, wait for its end'}"
+    )
 
 
 def target_of(state: State) -> State | None:

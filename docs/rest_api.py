@@ -52,6 +52,10 @@ A node also has `image_receipt`, from the end of `write_image` until the next de
 was verified. Null before that, and when the ramdisk's agent is not ours. Its keys:
 {{receipt}}
 MAC addresses are taken in any usual spelling.
+
+**Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
+machine is recognized by them. A node with `disable_power_off` refuses `soft rebooting` at once (409). `ipmi_bridging` needs the
+`power_interface` `ipmitool-cli` (400 from the verbs, and a reason in `validate`), and only cipher suites 3 and 17 are taken.
 """
 
 

@@ -1,20 +1,41 @@
 """Filesystems that several machines share; erasing one through the wrong machine destroys everybody's data. Pure."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from agent.disks import gpt, mbr
-from agent.errors import ImageError
+from agent.errors import ImageError, InvalidRequest
 
+WIPE_SHARED = "wipe_special_filesystems"
+"""Key of the node's ``driver_info``, as Ironic documents it: whether shared filesystems are erased like any other."""
 _SHARED_TYPES = {
     uuid.UUID("37affc90-ef7d-4e96-91c3-2d7ae055b174"): "IBM Storage Scale (GPFS)",
     uuid.UUID("aa31e02a-400f-11db-9590-000c2911d1b8"): "VMware VMFS",
 }
+_YES = frozenset({"1", "t", "true", "on", "y", "yes"})
+_NO = frozenset({"", "0", "f", "false", "off", "n", "no"})
+"""The words that Ironic takes for booleans."""
 _VMFS_MBR_TYPE = 0xFB
 _MAGICS = (
     (0x10000, bytes.fromhex("01161970"), "GFS2"),
     (0x100000, bytes.fromhex("0dd001c0"), "VMware VMFS"),
 )
+
+
+def is_wiping_shared(node: Mapping[str, Any]) -> bool:
+    """Say whether the node's owner wants shared filesystems to be erased; only a clear yes counts.
+
+    Raises:
+        InvalidRequest: The value is neither a yes nor a no.
+    """
+    value = (node.get("driver_info") or {}).get(WIPE_SHARED)
+    word = str(value).lower()
+    if value is None or word in _NO:
+        return False
+    if word in _YES:
+        return True
+    raise InvalidRequest(f"driver_info.{WIPE_SHARED} is {value!r}; give true or false")
 
 
 def shared_filesystem(

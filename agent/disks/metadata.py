@@ -6,7 +6,7 @@ It does not erase data: the content between the wiped edges can still be read by
 import logging
 
 from agent.disks import gpt, mbr
-from agent.disks.guard import shared_filesystem
+from agent.disks.guard import WIPE_SHARED, shared_filesystem
 from agent.disks.kernel_view import partition_nodes
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.errors import CommandFailed, EraseError, ImageError
@@ -25,11 +25,12 @@ _BLKID_NOTHING_FOUND = 2
 class MetadataWiper:
     """Implements :class:`agent.hardware.capabilities.MetadataEraser`; one object serves several disks at once."""
 
-    def __init__(self, runner: Runner, *, wipe_shared_filesystems: bool = False) -> None:
+    def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._wipe_shared = wipe_shared_filesystems
 
-    def erase_metadata(self, disk: BlockDevice, progress: ProgressSink) -> EraseEvidence:
+    def erase_metadata(
+        self, disk: BlockDevice, progress: ProgressSink, *, wipe_shared: bool
+    ) -> EraseEvidence:
         """Leave nothing on ``disk`` that a kernel, a firmware or a RAID tool would recognise, or raise.
 
         Raises:
@@ -41,7 +42,8 @@ class MetadataWiper:
         progress(Progress(phase="erase metadata", message=str(disk.path)))
         with OpenDisk(disk.path) as handle:
             head = handle.read(0, min(MIB, handle.size_bytes))
-            self._refuse_shared(handle, head)
+            if not wipe_shared:
+                _refuse_shared(handle, head)
             ranges = _partition_ranges(head, handle)
             nodes = partition_nodes(handle.path)
             for node in nodes:
@@ -58,14 +60,6 @@ class MetadataWiper:
         )
         log.info("metadata erased", extra={"disk": str(disk.path), "partitions": len(ranges)})
         return EraseEvidence(disk=disk, method="metadata", detail=detail)
-
-    def _refuse_shared(self, handle: OpenDisk, head: bytes) -> None:
-        found = shared_filesystem(head, handle.sector_bytes, handle.size_bytes, handle.read)
-        if found and not self._wipe_shared:
-            raise EraseError(
-                f"{handle.path}: carries {found}, which other machines may be using; disconnect it, or set"
-                " driver_internal_info.wipe_special_filesystems to erase it all the same"
-            )
 
     def _wipefs(self, path: str) -> None:
         self._runner.run("wipefs", "--all", "--force", path, timeout_s=_TIMEOUT_S)
@@ -93,6 +87,15 @@ class MetadataWiper:
                 raise EraseError(f"{path}: blkid still finds {found.stdout.strip()[:400]}")
         if nodes := partition_nodes(handle.path):
             raise EraseError(f"{path}: the kernel still shows {', '.join(map(str, nodes))}")
+
+
+def _refuse_shared(handle: OpenDisk, head: bytes) -> None:
+    found = shared_filesystem(head, handle.sector_bytes, handle.size_bytes, handle.read)
+    if found:
+        raise EraseError(
+            f"{handle.path}: carries {found}, which other machines may be using; disconnect it, list it in"
+            f" properties.skip_block_devices, or set driver_info.{WIPE_SHARED} to true to erase it all the same"
+        )
 
 
 def _zero_edges(handle: OpenDisk, start_byte: int, end_byte: int) -> None:

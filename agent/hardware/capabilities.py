@@ -133,8 +133,16 @@ class DiskEraser(Protocol):
 class MetadataEraser(Protocol):
     """Removes partition tables, RAID and filesystem signatures."""
 
-    def erase_metadata(self, disk: BlockDevice, progress: ProgressSink) -> EraseEvidence:
-        """Leave nothing on ``disk`` that a kernel, a firmware or a RAID tool would recognise, or raise."""
+    def erase_metadata(
+        self, disk: BlockDevice, progress: ProgressSink, *, wipe_shared: bool
+    ) -> EraseEvidence:
+        """Leave nothing on ``disk`` that a kernel, a firmware or a RAID tool would recognise, or raise.
+
+        Args:
+            disk: The disk.
+            progress: Told what is done.
+            wipe_shared: Erase filesystems too that other machines may be using.
+        """
 
 
 class BootloaderInstaller(Protocol):

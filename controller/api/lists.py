@@ -9,6 +9,7 @@ from controller.errors import Invalid
 from controller.store.paging import Page
 
 MAX_LIMIT = 1000
+_MIN_FIELDS = 8
 PAGE_ARGUMENTS = ("limit", "marker", "sort_key", "sort_dir")
 
 
@@ -20,7 +21,7 @@ def page_of(call: Call, sortable: Collection[str]) -> Page:
     """
     sort_key = call.query.get("sort_key", "id")
     if sort_key != "id" and sort_key not in sortable:
-        valid = ", ".join(sorted(sortable))
+        valid = ", ".join(["id", *sorted(sortable)])
         raise Invalid(
             f"The sort_key value {sort_key} is an invalid field for sorting; valid: {valid}"
         )
@@ -52,6 +53,25 @@ def listing(
         query = dict(call.query) | {"limit": str(page.limit), "marker": last}
         document["next"] = f"{call.base_url}{call.path}?{urlencode(query, safe=',')}"
     return document
+
+
+def chosen_fields(call: Call, known: Collection[str], since: int = _MIN_FIELDS) -> set[str] | None:
+    """Return the names in ``?fields=``; ``None`` = not given.
+
+    Raises:
+        NotAcceptable: The microversion is older than 1.``since``.
+        Invalid: There is no such field, or all fields were asked for too.
+    """
+    text = call.query.get("fields")
+    if text is None:
+        return None
+    call.require(since, "?fields=")
+    if call.flag("detail"):
+        raise Invalid("Can not specify ?detail=True and fields in the same request.")
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    if unknown := sorted(names - set(known)):
+        raise Invalid(f"Field(s) {', '.join(unknown)} are not valid; valid: {', '.join(known)}")
+    return names
 
 
 def _limit(text: str | None) -> int:

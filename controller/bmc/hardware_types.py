@@ -1,14 +1,16 @@
 """The hardware types and their interfaces, as pure data under Ironic's names (ironic-protocol.md B4).
 
 A hardware type says which interfaces a node of it may choose and which BMC driver a power interface stands for. The
-management interface follows the power interface: one BMC, one driver.
+management interface follows the power interface: one BMC, one driver. Drivers that are installed beside Ingot add their
+interfaces, and hardware types (``served_types``).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from controller.errors import Invalid
+from controller.bmc.interface import BmcDriver, OffersInterface
+from controller.errors import Invalid, SettingsError
 
 INTERFACE_KINDS = (
     "bios",
@@ -57,22 +59,32 @@ class HardwareType:
             raise Invalid(message) from None
 
 
+_AGENT_INTERFACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "bios": ("no-bios",),
+        "boot": ("ipxe", "pxe", "http"),
+        "console": ("no-console",),
+        "deploy": ("direct",),
+        "firmware": ("no-firmware",),
+        "inspect": ("agent", "no-inspect"),
+        "management": (),
+        "network": ("noop", "flat"),
+        "power": (),
+        "raid": ("no-raid", "agent"),
+        "rescue": ("no-rescue",),
+        "storage": ("noop",),
+        "vendor": ("no-vendor",),
+    }
+)
+"""What does not depend on the BMC."""
+
 _IPMI = HardwareType(
     name="ipmi",
     interfaces=MappingProxyType(
         {
-            "bios": ("no-bios",),
-            "boot": ("ipxe", "pxe", "http"),
-            "console": ("no-console",),
-            "deploy": ("direct",),
-            "firmware": ("no-firmware",),
-            "inspect": ("agent", "no-inspect"),
+            **_AGENT_INTERFACES,
             "management": ("ipmitool", "pyghmi", "ipmitool-cli"),
-            "network": ("noop", "flat"),
             "power": ("ipmitool", "pyghmi", "ipmitool-cli"),
-            "raid": ("no-raid", "agent"),
-            "rescue": ("no-rescue",),
-            "storage": ("noop",),
             "vendor": ("no-vendor", "ipmitool"),
         }
     ),
@@ -103,7 +115,43 @@ _FAKE = HardwareType(
     bmc_drivers=MappingProxyType({"fake": "fake"}),
 )
 
-HARDWARE_TYPES: Mapping[str, HardwareType] = MappingProxyType(
+OWN_TYPES: Mapping[str, HardwareType] = MappingProxyType(
     {hardware_type.name: hardware_type for hardware_type in (_IPMI, _FAKE)}
 )
-"""All hardware types by name."""
+"""Ingot's own hardware types by name."""
+
+
+def served_types(drivers: Mapping[str, BmcDriver]) -> Mapping[str, HardwareType]:
+    """Return the hardware types by name, with what the installed drivers add.
+
+    Args:
+        drivers: The installed BMC drivers by the name of their entry point.
+
+    Raises:
+        SettingsError: Two drivers want the same name of an interface.
+    """
+    types = dict(OWN_TYPES)
+    for driver_name in sorted(drivers):
+        driver = drivers[driver_name]
+        if not isinstance(driver, OffersInterface):
+            continue
+        for type_name in driver.offer.hardware_types:
+            before = types.get(type_name) or HardwareType(
+                name=type_name, interfaces=_AGENT_INTERFACES, bmc_drivers={}
+            )
+            types[type_name] = _with_driver(before, driver.offer.interface, driver_name)
+    return MappingProxyType(types)
+
+
+def _with_driver(before: HardwareType, interface: str, driver_name: str) -> HardwareType:
+    if interface in before.bmc_drivers:
+        raise SettingsError(
+            f"BMC driver {driver_name!r} offers the power interface {interface!r} of hardware type {before.name!r}, "
+            f"which is that of driver {before.bmc_drivers[interface]!r}; uninstall one of the two packages"
+        )
+    added = {kind: (*before.interfaces[kind], interface) for kind in ("power", "management")}
+    return HardwareType(
+        name=before.name,
+        interfaces=MappingProxyType({**before.interfaces, **added}),
+        bmc_drivers=MappingProxyType({**before.bmc_drivers, interface: driver_name}),
+    )

@@ -5,7 +5,7 @@ Every call returns or raises before its deadline; nothing here ever shows a pass
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class PowerState(StrEnum):
@@ -79,6 +79,23 @@ class Bmc(Protocol):
         self, device: BootDevice, *, mode: BootMode, persistent: bool, timeout_s: float
     ) -> None:
         """Set the boot device override, once or persistent, for the firmware mode."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Under which name nodes choose a driver that is not Ingot's own."""
+
+    interface: str
+    """Name of the power and management interface that the driver adds."""
+    hardware_types: tuple[str, ...]
+    """Hardware types that get it: ``ipmi`` or ``fake-hardware``, or a new one whose default it then is."""
+
+
+@runtime_checkable
+class OffersInterface(Protocol):
+    """A driver that adds an interface; part of ``BmcDriver`` for everything that is installed beside Ingot."""
+
+    offer: Offer
 
 
 class BmcDriver(Protocol):

@@ -61,4 +61,9 @@ def _parse(driver_info: dict[str, Any]) -> IpmiTarget:
             "use 2.0, or the power_interface ipmitool-cli"
         )
         raise Invalid(message)
+    if target.bridge:
+        raise Invalid(
+            "driver_info/ipmi_bridging is not possible with this driver, which would switch the BMC's own machine; "
+            "use the power_interface ipmitool-cli"
+        )
     return target

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.bmc.driver_info_values import boolean, choice, number, text
+from controller.bmc.ipmi_bridge import BRIDGE_PROPERTIES, IpmiBridge, parse_bridge
 from controller.errors import Invalid
 
 log = logging.getLogger(__name__)
@@ -21,13 +23,12 @@ PROPERTIES: dict[str, str] = {
     "ipmi_force_boot_device": "Accepted; the boot device is set before every boot in any case.",
     "ipmi_disable_boot_timeout": "Ask the BMC to keep the boot device longer than 60 s; default true.",
     "ipmi_terminal_port": "Accepted; consoles are not served yet.",
+    **BRIDGE_PROPERTIES,
 }
 """``driver_info`` keys with a help text each."""
 
 _PRIVILEGE_LEVELS = {"CALLBACK": 1, "USER": 2, "OPERATOR": 3, "ADMINISTRATOR": 4}
 _CIPHER_SUITES = (3, 17)
-_TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
-_FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 _KG_HEX = re.compile(r"[0-9A-Fa-f]{40}")
 _MAX_USERNAME_BYTES = 16
 _MAX_PASSWORD_BYTES = 20
@@ -50,11 +51,14 @@ class IpmiTarget:
     """The BMC's own key; ``None`` = one-key login."""
     protocol_version: str
     disables_boot_timeout: bool
+    bridge: IpmiBridge | None
+    """The way to another controller behind this BMC; ``None`` = the BMC itself is meant."""
 
     @property
     def where(self) -> str:
-        """Return address and port as messages name the BMC."""
-        return f"{self.address} port {self.port}"
+        """Return address, port and bridge as messages name the BMC."""
+        behind = f" bridged to {self.bridge}" if self.bridge else ""
+        return f"{self.address} port {self.port}{behind}"
 
     @property
     def privilege_level(self) -> int:
@@ -68,23 +72,23 @@ def parse_target(driver_info: dict[str, Any]) -> IpmiTarget:
     Raises:
         Invalid: A key is missing or malformed; the message names it and gives an example.
     """
-    address = _text(driver_info, "ipmi_address")
+    address = text(driver_info, "ipmi_address").strip()
     if not address:
         raise Invalid(
             "driver_info/ipmi_address is missing: give the BMC's address, for example 192.0.2.10"
         )
+    version = choice(driver_info, "ipmi_protocol_version", ("2.0", "1.5"), "2.0")
     return IpmiTarget(
         address=address,
-        port=_number(driver_info, "ipmi_port", default=623, lowest=1, highest=_MAX_PORT),
-        username=_text(driver_info, "ipmi_username", max_bytes=_MAX_USERNAME_BYTES),
-        password=_text(driver_info, "ipmi_password", max_bytes=_MAX_PASSWORD_BYTES),
-        privilege=_choice(
-            driver_info, "ipmi_priv_level", tuple(_PRIVILEGE_LEVELS), "ADMINISTRATOR"
-        ),
-        cipher_suite=_cipher_suite(driver_info),
+        port=number(driver_info, "ipmi_port", default=623, lowest=1, highest=_MAX_PORT),
+        username=text(driver_info, "ipmi_username", max_bytes=_MAX_USERNAME_BYTES),
+        password=text(driver_info, "ipmi_password", max_bytes=_MAX_PASSWORD_BYTES),
+        privilege=choice(driver_info, "ipmi_priv_level", tuple(_PRIVILEGE_LEVELS), "ADMINISTRATOR"),
+        cipher_suite=_cipher_suite(driver_info, version),
         kg=_kg(driver_info),
-        protocol_version=_choice(driver_info, "ipmi_protocol_version", ("2.0", "1.5"), "2.0"),
-        disables_boot_timeout=_boolean(driver_info, "ipmi_disable_boot_timeout", default=True),
+        protocol_version=version,
+        disables_boot_timeout=boolean(driver_info, "ipmi_disable_boot_timeout", default=True),
+        bridge=parse_bridge(driver_info),
     )
 
 
@@ -100,48 +104,12 @@ def warn_of_unknown_keys(driver_info: dict[str, Any]) -> None:
         )
 
 
-def _text(info: dict[str, Any], key: str, *, max_bytes: int = 255) -> str:
-    value = info.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        raise Invalid(f"driver_info/{key} must be a text, not {type(value).__name__}")
-    text = str(value).strip() if key == "ipmi_address" else str(value)
-    if len(text.encode()) > max_bytes or "\0" in text:
-        raise Invalid(
-            f"driver_info/{key} must be at most {max_bytes} bytes without a zero byte (IPMI 2.0)"
-        )
-    return text
-
-
-def _number(info: dict[str, Any], key: str, *, default: int, lowest: int, highest: int) -> int:
-    value = info.get(key)
-    if value is None or value == "":
-        return default
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = lowest - 1
-    if isinstance(value, bool) or not lowest <= number <= highest:
-        message = f"driver_info/{key} is {value!r}; give a number from {lowest} to {highest}, for example {default}"
-        raise Invalid(message)
-    return number
-
-
-def _choice(info: dict[str, Any], key: str, choices: tuple[str, ...], default: str) -> str:
-    value = info.get(key)
-    if value is None or value == "":
-        return default
-    chosen = str(value).upper()
-    if chosen not in choices:
-        raise Invalid(f"driver_info/{key} is {value!r}; choose from: {', '.join(choices)}")
-    return chosen
-
-
-def _cipher_suite(info: dict[str, Any]) -> int | None:
+def _cipher_suite(info: dict[str, Any], protocol_version: str) -> int | None:
     value = info.get("ipmi_cipher_suite")
     if value is None or value == "":
         return None
+    if protocol_version == "1.5":
+        raise Invalid("driver_info/ipmi_cipher_suite does not go with IPMI 1.5; remove it")
     if str(value) not in map(str, _CIPHER_SUITES):
         message = f"driver_info/ipmi_cipher_suite is {value!r}; choose 3 (SHA-1) or 17 (SHA-256), or leave it out"
         raise Invalid(message)
@@ -155,15 +123,3 @@ def _kg(info: dict[str, Any]) -> bytes | None:
     if not isinstance(value, str) or not _KG_HEX.fullmatch(value):
         raise Invalid("driver_info/ipmi_hex_kg_key must be 40 hexadecimal digits (20 bytes)")
     return bytes.fromhex(value)
-
-
-def _boolean(info: dict[str, Any], key: str, *, default: bool) -> bool:
-    value = info.get(key)
-    if value is None or value == "":
-        return default
-    word = str(value).lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise Invalid(f"driver_info/{key} is {value!r}; give true or false")

@@ -1,6 +1,6 @@
 """The second IPMI driver: the program ``ipmitool``, one process per request.
 
-For BMCs that pyghmi cannot talk to, and for IPMI 1.5. Chosen with ``power_interface`` and ``management_interface``
+For BMCs that pyghmi cannot talk to, for IPMI 1.5 and for bridging. Chosen with ``power_interface`` and ``management_interface``
 ``ipmitool-cli``. The password goes by environment, never as an argument.
 """
 
@@ -107,6 +107,7 @@ def arguments(target: IpmiTarget, request: Sequence[int]) -> list[str]:
         *("-U", target.username),
         *("-L", target.privilege),
         *suite,
+        *_bridge_words(target),
         *("-N", str(_RETRY_WAIT_S)),
         *("-R", str(_RETRIES)),
         "-E",
@@ -114,6 +115,17 @@ def arguments(target: IpmiTarget, request: Sequence[int]) -> list[str]:
         "raw",
         *(f"0x{byte:02x}" for byte in request),
     ]
+
+
+def _bridge_words(target: IpmiTarget) -> list[str]:
+    bridge = target.bridge
+    if bridge is None:
+        return []
+    words = ["-m", f"0x{bridge.local_address:02x}"]
+    if bridge.transit:
+        channel, address = bridge.transit
+        words += ["-B", str(channel), "-T", f"0x{address:02x}"]
+    return [*words, "-b", str(bridge.target_channel), "-t", f"0x{bridge.target_address:02x}"]
 
 
 def secrets(target: IpmiTarget) -> dict[str, bytes]:

@@ -29,7 +29,6 @@ from controller.settings import Settings
 log = logging.getLogger(__name__)
 
 _DHCP_PORT = 67
-_START_TIMEOUT_S = 10.0
 _LOOK_S = 0.1
 _STOP_TIMEOUT_S = 5.0
 _LONGEST_PAUSE_S = 60.0
@@ -71,7 +70,7 @@ class Dnsmasq:
         self._process = self._spawn()
         self._thread = threading.Thread(target=self._supervise, name="dnsmasq", daemon=True)
         self._thread.start()
-        end = time.monotonic() + _START_TIMEOUT_S
+        end = time.monotonic() + self._settings.dnsmasq_start_timeout_s
         while not self._serving.wait(_LOOK_S) and self.check() and time.monotonic() < end:
             pass
         if not self._serving.is_set():

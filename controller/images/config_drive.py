@@ -19,7 +19,6 @@ from typing import Any
 from controller.errors import ControllerError, Invalid, TemporaryError
 
 _PROGRAM = "genisoimage"
-_TIMEOUT_S = 30.0
 _MOST_BYTES = 64 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31
@@ -34,7 +33,7 @@ def is_program_installed() -> bool:
 
 
 def build_config_drive(
-    value: str | Mapping[str, Any], *, node_uuid: str, node_name: str | None
+    value: str | Mapping[str, Any], *, node_uuid: str, node_name: str | None, timeout_s: float
 ) -> str:
     """Return the config drive as the agent takes it: base64 of a gzip-compressed ISO, or a URL.
 
@@ -43,9 +42,11 @@ def build_config_drive(
             ``network_data``, ``user_data`` (text or a dictionary) and ``vendor_data``.
         node_uuid: Default of ``meta_data.uuid``.
         node_name: Default of ``meta_data.name``; ``None`` = the UUID.
+        timeout_s: Longest time for making the ISO.
 
     Raises:
         Invalid: The value is none of these.
+        ControllerError: The ISO cannot be made, or not in time.
     """
     if isinstance(value, str):
         return _checked_text(value)
@@ -64,7 +65,7 @@ def build_config_drive(
     if not isinstance(given, Mapping):
         raise Invalid(f"configdrive.meta_data must be an object, not {type(given).__name__}")
     meta_data = {**defaults, **given}
-    iso = _make_iso({**value, "meta_data": meta_data})
+    iso = _make_iso({**value, "meta_data": meta_data}, timeout_s)
     if len(iso) > _MOST_BYTES:
         raise Invalid(f"configdrive makes an image of {len(iso)} bytes, more than {_MOST_BYTES}")
     return base64.b64encode(gzip.compress(iso, 6)).decode()
@@ -102,7 +103,7 @@ def _gunzip(content: bytes) -> bytes:
     return plain
 
 
-def _make_iso(parts: Mapping[str, Any]) -> bytes:
+def _make_iso(parts: Mapping[str, Any], timeout_s: float) -> bytes:
     with tempfile.TemporaryDirectory(prefix="ingot-config-drive-") as name:
         tree, iso = Path(name, "tree"), Path(name, "drive.iso")
         folder = tree / "openstack" / "latest"
@@ -116,11 +117,11 @@ def _make_iso(parts: Mapping[str, Any]) -> bytes:
             user_data = parts["user_data"]
             text = user_data if isinstance(user_data, str) else json.dumps(user_data)
             folder.joinpath("user_data").write_text(text)
-        _run_genisoimage(tree, iso)
+        _run_genisoimage(tree, iso, timeout_s)
         return iso.read_bytes()
 
 
-def _run_genisoimage(tree: Path, iso: Path) -> None:
+def _run_genisoimage(tree: Path, iso: Path, timeout_s: float) -> None:
     words = [_PROGRAM, "-quiet", "-o", str(iso), "-ldots", "-allow-lowercase", "-allow-multidot"]
     words += ["-l", "-publisher", "ingot", "-J", "-r", "-V", "config-2", str(tree)]
     try:
@@ -128,7 +129,7 @@ def _run_genisoimage(tree: Path, iso: Path) -> None:
             words,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
             text=True,
             errors="replace",
@@ -140,8 +141,8 @@ def _run_genisoimage(tree: Path, iso: Path) -> None:
         ) from error
     except subprocess.TimeoutExpired as error:
         raise TemporaryError(
-            f"a config drive was not made within {_TIMEOUT_S:.0f} s: the controller's machine is too busy, or its "
-            "disk is; ask again, or pass the config drive as base64"
+            f"{_PROGRAM} did not end within {timeout_s:g} s: the controller's machine is too busy, or its disk is; ask "
+            "again, raise config_drive_timeout_s, or pass the config drive as base64"
         ) from error
     if done.returncode != 0:
         raise ControllerError(

@@ -11,7 +11,6 @@ import urllib3
 from controller.errors import Invalid
 from controller.images.address import shown_url
 
-_TIMEOUT_S = 10.0
 _MOST_REDIRECTS = 4
 _TELLS_NOTHING = {
     requests.codes.unauthorized,
@@ -23,11 +22,12 @@ _TELLS_NOTHING = {
 """4xx answers to HEAD that do not say that GET will fail; URLs that are signed for GET answer 401 or 403."""
 
 
-def check_reachable(url: str) -> str | None:
+def check_reachable(url: str, *, timeout_s: float) -> str | None:
     """Return a warning if nothing can be said from here, ``None`` if the image is there or on no web server.
 
     Args:
         url: The image.
+        timeout_s: Longest wait for the server to take the connection, and again for its answer.
 
     Raises:
         Invalid: The server says that it will not give this image.
@@ -37,7 +37,7 @@ def check_reachable(url: str) -> str | None:
     try:
         with requests.Session() as session:
             session.max_redirects = _MOST_REDIRECTS
-            response = session.head(url, timeout=_TIMEOUT_S, allow_redirects=True)
+            response = session.head(url, timeout=timeout_s, allow_redirects=True)
     except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError) as error:
         raise Invalid(
             f"the image cannot be fetched: {shown_url(url):.200} is no URL that can be asked "

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.agent_client.client import AgentClient
-from controller.bmc.hardware_types import HARDWARE_TYPES
 from controller.bmc.interface import Bmc, BmcDriver, BootMode
 from controller.errors import AgentRefused, Invalid
 from controller.settings import Settings
@@ -27,15 +26,20 @@ def forget_agent() -> dict[str, None]:
     return dict.fromkeys(AGENT_KEYS)
 
 
+def is_fake(node: Node, kind: str) -> bool:
+    """Say whether the interface of this kind is ``fake``: its work is done at once, without a machine."""
+    return bool(node.interfaces.get(kind) == "fake")
+
+
 def driver_of(services: Services, node: Node) -> BmcDriver:
     """Return the BMC driver that the node's hardware type and power interface stand for.
 
     Raises:
         Invalid: The hardware type is unknown, or its driver is not installed.
     """
-    hardware_type = HARDWARE_TYPES.get(node.driver)
+    hardware_type = services.hardware_types.get(node.driver)
     if hardware_type is None:
-        known = ", ".join(sorted(HARDWARE_TYPES))
+        known = ", ".join(sorted(services.hardware_types))
         raise Invalid(f"driver {node.driver!r} is not served; choose one of: {known}")
     name = hardware_type.bmc_driver(node.interfaces.get("power"))
     driver = services.drivers.get(name)

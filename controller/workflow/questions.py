@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from controller.bmc.hardware_types import HARDWARE_TYPES, INTERFACE_KINDS
+from controller.bmc.hardware_types import INTERFACE_KINDS
 from controller.bmc.interface import BootDevice
 from controller.boot.files import find_boot_file
 from controller.errors import ControllerError, Invalid, NodeLocked
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.graph import is_busy
-from controller.workflow.machine import bmc_of, boot_mode_of, driver_of
+from controller.workflow.machine import bmc_of, boot_mode_of, driver_of, is_fake
 from controller.workflow.node_image import check_image
 from controller.workflow.services import Services
 
@@ -75,7 +75,7 @@ def _read(services: Services, ident: str) -> Node:
 
 
 def _answer(services: Services, node: Node, kind: str, has_port: bool) -> dict[str, Any]:
-    hardware_type = HARDWARE_TYPES.get(node.driver)
+    hardware_type = services.hardware_types.get(node.driver)
     name = node.interfaces.get(kind) or (hardware_type and hardware_type.default_interface(kind))
     if str(name).startswith("no-"):
         return {"result": None, "reason": "not supported"}
@@ -92,6 +92,8 @@ def _check_bmc(services: Services, node: Node, _has_port: bool) -> None:
 
 
 def _check_boot(services: Services, node: Node, has_port: bool) -> None:
+    if is_fake(node, "boot"):
+        return
     for file in ("kernel", "ramdisk"):
         find_boot_file(file, node.driver_info, services.settings)
     if not has_port:
@@ -102,7 +104,8 @@ def _check_boot(services: Services, node: Node, has_port: bool) -> None:
 
 
 def _check_deploy(services: Services, node: Node, _has_port: bool) -> None:
-    check_image(node, services.settings)
+    if not is_fake(node, "deploy"):
+        check_image(node, services.settings)
 
 
 _CHECKS: Mapping[str, _Check] = {

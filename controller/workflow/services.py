@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controller.agent_client.pool import AgentPool
+from controller.bmc.hardware_types import HardwareType, served_types
 from controller.bmc.interface import BmcDriver
 from controller.settings import Settings
 from controller.store.database import Store
@@ -23,5 +24,11 @@ class Services:
     """Seconds since the epoch."""
     hostname: str
     """Name of this controller; owner of claims and ``conductor`` of the nodes."""
+    hardware_types: Mapping[str, HardwareType] = field(init=False)
+    """What the drivers serve, by name."""
     agents: AgentPool = field(default_factory=AgentPool)
     """Connections to agents."""
+
+    def __post_init__(self) -> None:
+        """Work out the hardware types once: every document of a node asks for them."""
+        object.__setattr__(self, "hardware_types", served_types(self.drivers))

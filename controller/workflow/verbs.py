@@ -9,15 +9,15 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from controller.bmc.interface import PowerAction, PowerState
-from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected
+from controller.errors import Conflict, Invalid, InvalidStateRequested, NodeLocked, NodeProtected
 from controller.images.config_drive import build_config_drive
-from controller.states import Event, State
+from controller.states import VERBS, Event, State, check_verb
 from controller.store.claims import is_claimed
 from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.graph import is_busy
-from controller.workflow.machine import driver_of
+from controller.workflow.machine import driver_of, is_fake
 from controller.workflow.node_image import check_image
 from controller.workflow.questions import (
     boot_device,
@@ -40,22 +40,10 @@ __all__ = [
 
 _HARMLESS_STAGES = frozenset({"clean_failed.logs", "deploy_failed.logs"})
 """A worker that reads a failed machine's logs is not waited for: the verb takes its claim, and what it read is dropped."""
-_PATIENCE_S = 5.0
-"""How long a verb waits for a worker to let the node go."""
 _LOOK_AGAIN_S = 0.02
 
-_EVENTS: Mapping[str, Event] = {
-    "manage": Event.MANAGE,
-    "provide": Event.PROVIDE,
-    "active": Event.DEPLOY,
-    "deploy": Event.DEPLOY,
-    "rebuild": Event.REBUILD,
-    "deleted": Event.DELETE,
-    "undeploy": Event.DELETE,
-    "abort": Event.ABORT,
-    "inspect": Event.INSPECT,
-}
 _NOT_SERVED = frozenset({"clean", "adopt", "rescue", "unrescue", "service", "unhold"})
+_SERVED = tuple(verb for verb in VERBS if verb not in _NOT_SERVED)
 _FIRST_STAGES: Mapping[State, str] = {
     State.VERIFYING: "verify.credentials",
     State.INSPECTING: "inspect.begin",
@@ -74,6 +62,7 @@ _POWER_STAGES: Mapping[PowerAction, tuple[str, PowerState]] = {
     PowerAction.REBOOT: ("power.cycle_off", PowerState.ON),
     PowerAction.SOFT_REBOOT: ("power.soft_cycle_off", PowerState.ON),
 }
+_SWITCHES_OFF = frozenset({PowerAction.OFF, PowerAction.SOFT_OFF, PowerAction.SOFT_REBOOT})
 _NO_POWER_STATES = frozenset({State.CLEANING, State.CLEAN_WAIT, State.CLEAN_HOLD})
 
 
@@ -105,7 +94,8 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
     ident, config_drive = _config_drive(services, ident, request, event)
     with _free_node(services, ident) as (session, node):
         if is_busy(node.stage) and str(node.stage).startswith("power."):
-            raise _locked(node)
+            raise _locked(services, node)
+        check_verb(State(node.provision_state), request.target, _SERVED)
         before, running = node.provision_state, node.clean_step
         now = services.clock()
         change_state(session, node, event, now)
@@ -136,6 +126,7 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
     Raises:
         NotFound: There is no such node.
         Invalid: An unknown target, the node's state does not allow it, or ``driver_info`` is incomplete.
+        Conflict: The node must not be switched off.
         NodeLocked: The node is at something else.
     """
     try:
@@ -149,8 +140,13 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
                 f'The requested action "{target}" can not be performed on node "{node.uuid}" while it '
                 f'is in state "{node.provision_state}"'
             )
+        if node.disable_power_off and target in _SWITCHES_OFF:
+            raise Conflict(
+                f"node {node.uuid} has disable_power_off and is not switched off; ask for "
+                f'"{PowerAction.REBOOT}", which resets it, or clear disable_power_off first'
+            )
         if is_busy(node.stage):
-            raise _locked(node)
+            raise _locked(services, node)
         driver_of(services, node).validate(dict(node.driver_info))
         now = services.clock()
         node.target_power_state, node.last_error = wanted, None
@@ -163,14 +159,14 @@ def _event(target: str) -> Event:
     if target in _NOT_SERVED:
         raise Invalid(
             f'provision verb "{target}" is not served yet by this controller; '
-            f"it serves: {', '.join(sorted(_EVENTS))}"
+            f"it serves: {', '.join(sorted(_SERVED))}"
         )
-    if target not in _EVENTS:
+    if target not in VERBS:
         raise InvalidStateRequested(
             f'The requested action "{target}" is not a provision verb; '
-            f"possible: {', '.join(sorted(_EVENTS))}"
+            f"possible: {', '.join(sorted(_SERVED))}"
         )
-    return _EVENTS[target]
+    return VERBS[target]
 
 
 def _check_arguments(request: ProvisionRequest, event: Event) -> None:
@@ -210,7 +206,8 @@ def _check_node(
                 f"node {node.uuid} is in maintenance ({node.maintenance_reason or 'no reason given'}); "
                 "end the maintenance first"
             )
-        check_image(node, services.settings)
+        if not is_fake(node, "deploy"):
+            check_image(node, services.settings)
     if event is Event.INSPECT and node.interfaces.get("inspect") == "no-inspect":
         raise Invalid(
             f"node {node.uuid} has inspect_interface no-inspect; set it to agent to inspect the node"
@@ -235,13 +232,16 @@ def _config_drive(
         value = node.instance_info.get("configdrive")
     if value is None:
         return node.uuid, None
-    return node.uuid, build_config_drive(value, node_uuid=node.uuid, node_name=node.name)
+    timeout_s = services.settings.config_drive_timeout_s
+    return node.uuid, build_config_drive(
+        value, node_uuid=node.uuid, node_name=node.name, timeout_s=timeout_s
+    )
 
 
 @contextmanager
 def _free_node(services: Services, ident: str) -> Iterator[tuple[Session, Node]]:
     """Give the node's locked row in a transaction, when no worker is at it."""
-    give_up_at = time.monotonic() + _PATIENCE_S
+    give_up_at = time.monotonic() + services.settings.verb_patience_s
     while True:
         with services.store.edit() as session:
             node = get_node(session, ident, for_update=True)
@@ -250,14 +250,14 @@ def _free_node(services: Services, ident: str) -> Iterator[tuple[Session, Node]]
             if not is_claimed(node, services.clock()):
                 yield session, node
                 return
-            locked = _locked(node)
+            locked = _locked(services, node)
         if time.monotonic() > give_up_at:
             raise locked
         time.sleep(_LOOK_AGAIN_S)
 
 
-def _locked(node: Node) -> NodeLocked:
+def _locked(services: Services, node: Node) -> NodeLocked:
     return NodeLocked(
-        f"Node {node.uuid} is locked by host {node.claim_owner or 'its own work'}, please retry after "
+        f"Node {node.uuid} is locked by host {node.claim_owner or services.hostname}, please retry after "
         f"the current operation is completed (it is at {node.stage})"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from agent.disks.guard import is_wiping_shared
 from agent.disks.root_device import choose_root_disk, skipped_disks
 from agent.errors import AgentError, EraseError, InvalidRequest
 from agent.hardware.capabilities import EraseEvidence, Phase, Step, StepContext
@@ -24,6 +25,7 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
         What was done, by disk path. Disks of ``properties.skip_block_devices`` and read-only ones are named and left alone.
 
     Raises:
+        InvalidRequest: ``driver_info.wipe_special_filesystems`` is neither true nor false.
         EraseError: At least one disk still has metadata; every failure is named, the other disks are erased.
     """
     disks = context.hardware.disks()
@@ -35,10 +37,11 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     wanted = [disk for disk in disks if disk.path not in skipped]
     context.progress(Progress(phase="erase metadata", message=f"{len(wanted)} disks"))
     eraser = context.hardware.metadata_eraser()
+    wipe_shared = is_wiping_shared(context.node)
 
     def erase(disk: BlockDevice) -> EraseEvidence | AgentError:
         try:
-            return eraser.erase_metadata(disk, context.progress)
+            return eraser.erase_metadata(disk, context.progress, wipe_shared=wipe_shared)
         except AgentError as error:
             return error
 

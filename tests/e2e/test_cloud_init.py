@@ -70,7 +70,7 @@ def deploy(image: Path, folder: Path, key: SshKey) -> Path:
         "meta_data": {"uuid": "1", "hostname": "metal-9", "public_keys": {"k": key.public}},
         "user_data": user_data(),
     }
-    drive = build_config_drive(parts, node_uuid="1", node_name="metal-9")
+    drive = build_config_drive(parts, node_uuid="1", node_name="metal-9", timeout_s=60)
     checksum = image.with_suffix(".qcow2.sha256").read_text().split()[0]
     disk = folder / "deployed.raw"
     with image_server() as server, loop_disk(folder, DISK_BYTES, noise=False) as loop:

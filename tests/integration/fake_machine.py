@@ -87,7 +87,9 @@ class FakeMachine:
         disk.path.write_bytes(f"{image.urls[0]} {configdrive}".encode())
         return WrittenImage(disk=disk, root_uuid="0x12345678")
 
-    def erase_metadata(self, disk: BlockDevice, progress: ProgressSink) -> EraseEvidence:
+    def erase_metadata(
+        self, disk: BlockDevice, progress: ProgressSink, *, wipe_shared: bool
+    ) -> EraseEvidence:
         disk.path.write_bytes(b"")
         return EraseEvidence(disk=disk, method="truncate", detail="emptied")
 
@@ -101,7 +103,10 @@ class FakeMachine:
 
     def _erase(self, context: StepContext) -> dict[str, str]:
         eraser = context.hardware.metadata_eraser()
-        done = [eraser.erase_metadata(d, context.progress) for d in context.hardware.disks()]
+        done = [
+            eraser.erase_metadata(d, context.progress, wipe_shared=False)
+            for d in context.hardware.disks()
+        ]
         return {str(evidence.disk.path): evidence.method for evidence in done}
 
     def _write(self, context: StepContext) -> str:

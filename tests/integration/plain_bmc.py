@@ -2,16 +2,19 @@
 
 What it cannot do is what makes it useful beside the laboratory's BMC: it knows only cipher suite 3 and takes it whatever
 is proposed, and it ignores the login of a user that it does not know. Each line on standard input is a JSON object that
-sets faults: ``mute``, ``slow_s``, ``stays_off``, ``busy`` (a number of answers). Prints ``ready`` when it listens.
+sets faults: ``mute``, ``slow_s``, ``stays_off``, ``busy`` (a number of answers). Prints ``ready`` when it listens. It
+has no controller behind it: a bridged request (Send Message) is refused with a code that holds the target's address.
 """
 
 import json
 import sys
 import threading
 import time
+from typing import Any
 
 from pyghmi.ipmi import bmc
 
+_NETFN_APP, _SEND_MESSAGE = 6, 0x34
 FAULTS: dict[str, float] = {}
 
 
@@ -49,13 +52,16 @@ class PlainBmc(bmc.Bmc):  # type: ignore[misc]  # pyghmi has no types
             self.flags, self.boot = data[1], data[2]
         session.send_ipmi_response()  # type: ignore[attr-defined]
 
-    def handle_raw_request(self, request: dict[str, bytes], session: object) -> None:
+    def handle_raw_request(self, request: dict[str, Any], session: object) -> None:
         if FAULTS.get("mute"):
             return
         time.sleep(FAULTS.get("slow_s", 0))
         if FAULTS.get("busy", 0) > 0:
             FAULTS["busy"] -= 1
             session.send_ipmi_response(code=0xC0)  # type: ignore[attr-defined]
+            return
+        if (request["netfn"], request["command"]) == (_NETFN_APP, _SEND_MESSAGE):
+            session.send_ipmi_response(code=request["data"][1])  # type: ignore[attr-defined]
             return
         super().handle_raw_request(request, session)
 

@@ -63,6 +63,8 @@ class MachineBmc:
 
     def reset(self, *, timeout_s: float) -> None:
         self._call("reset")
+        self.machine.power_off()
+        self.machine.power_on()
 
     def boot_device(self, *, timeout_s: float) -> BootOverride:
         self._call("boot_device")

@@ -162,3 +162,20 @@ def test_a_bmc_that_lacks_the_chosen_cipher_suite_is_not_talked_to_with_a_weaker
     bmc = driver.connect(bmcs.info(1, ipmi_cipher_suite=17))
     words = refusal(bmc.power_state, BmcError, timeout_s=30, limit_s=10)
     assert "ipmi_cipher_suite" in words
+
+
+def test_a_bridged_request_goes_to_the_target_and_never_switches_the_bmc_between(
+    bmcs: PlainBmcs,
+) -> None:
+    driver = IpmitoolDriver()
+    bmc = driver.connect(bmcs.info())
+    bmc.power_off(timeout_s=10)
+    bridged = driver.connect(
+        bmcs.info(ipmi_bridging="single", ipmi_target_channel=0, ipmi_target_address="0x82")
+    )
+    words = refusal(bridged.power_on, BmcError, timeout_s=10, limit_s=11)
+    assert "bridged to 0x82 on channel 0" in words
+    assert (
+        "0x82" in words.partition("power on")[2]
+    )  # the code with which the BMC refuses the target
+    assert bmc.power_state(timeout_s=10) is PowerState.OFF

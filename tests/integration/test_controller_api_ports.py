@@ -137,3 +137,44 @@ def test_a_port_is_changed_moved_and_deleted(api: Api, node: str) -> None:
     assert "may have 64" in api.error(400, "PATCH", path, replace("/physical_network", "x" * 65))
     assert api.call("DELETE", path).status_code == 204
     assert port["uuid"] in api.error(404, "DELETE", path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "allowed", "refused"),
+    [
+        ({"provision_state": "manageable"}, ["address", "pxe_enabled", "extra"], []),
+        ({"provision_state": "available"}, ["address", "extra"], ["pxe_enabled"]),
+        ({"provision_state": "active"}, ["extra"], ["address", "pxe_enabled"]),
+        ({"provision_state": "available", "instance_uuid": MISSING}, ["extra"], ["address"]),
+        ({"provision_state": "active", "maintenance": True}, ["address", "pxe_enabled"], []),
+        (
+            {"provision_state": "wait call-back", "stage": "deploy.wait_for_agent"},
+            ["extra"],
+            ["address", "pxe_enabled"],
+        ),
+    ],
+)
+def test_what_may_change_depends_on_the_state_of_the_node(
+    api: Api, columns: dict[str, Any], allowed: list[str], refused: list[str]
+) -> None:
+    node = api.node(name="one")
+    made = api.ok("POST", "/v1/ports", {"node_uuid": node["uuid"], "address": "52:54:00:00:00:01"})
+    api.set_row("one", **columns)
+    values = {"address": "52:54:00:00:00:02", "pxe_enabled": False, "extra": {"a": 1}}
+    path = f"/v1/ports/{made['uuid']}"
+    for name in refused:
+        words = api.error(409, "PATCH", path, replace(f"/{name}", values[name]))
+        assert name in words
+        assert node["uuid"] in words
+        api.ok("PATCH", path, replace(f"/{name}", made[name]))  # no change is always possible
+    for name in allowed:
+        assert api.ok("PATCH", path, replace(f"/{name}", values[name]))[name] == values[name]
+
+
+def test_a_port_stays_while_its_machine_is_waited_for(api: Api) -> None:
+    node = api.node(name="one")
+    made = api.ok("POST", "/v1/ports", {"node_uuid": node["uuid"], "address": "52:54:00:00:00:01"})
+    api.set_row("one", provision_state="wait call-back", stage="deploy.wait_for_agent")
+    assert "please retry" in api.error(409, "DELETE", f"/v1/ports/{made['uuid']}")
+    api.set_row("one", provision_state="active", stage=None)
+    assert api.call("DELETE", f"/v1/ports/{made['uuid']}").status_code == 204

@@ -7,6 +7,7 @@ import bcrypt
 import pytest
 
 from controller.log_output import LineFormatter
+from controller.store.conductors import take_name
 from tests.integration.controller_api import LATEST, Api, make_api
 
 RANGE = {
@@ -73,6 +74,26 @@ def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
     assert "nope" in api.error(404, "GET", "/v1/conductors/nope")
 
 
+def test_conductors_have_pages_and_fields(api: Api) -> None:
+    for number in (2, 3):
+        take_name(api.services.store, f"lab-{number}", "1", [], predecessor=None)
+    page = api.ok("GET", "/v1/conductors?limit=2&fields=hostname,alive")
+    assert [(one["hostname"], one["alive"]) for one in page["conductors"]] == [
+        ("lab-1", True),
+        ("lab-2", True),
+    ]
+    assert set(page["conductors"][0]) == {"hostname", "alive", "links"}
+    assert "marker=lab-2" in page["next"]
+    rest = api.ok("GET", "/v1/conductors?marker=lab-2")["conductors"]
+    assert [one["hostname"] for one in rest] == ["lab-3"]
+    last = api.ok("GET", "/v1/conductors?sort_key=hostname&sort_dir=desc&limit=1")["conductors"]
+    assert last[0]["hostname"] == "lab-3"
+    assert "nope" in api.error(404, "GET", "/v1/conductors?marker=nope")
+    assert "valid: created_at" in api.error(400, "GET", "/v1/conductors?fields=nope")
+    assert "alive" in api.error(400, "GET", "/v1/conductors?sort_key=alive")
+    assert "same request" in api.error(400, "GET", "/v1/conductors?fields=alive&detail=true")
+
+
 def test_what_is_not_there_is_an_error_in_the_clients_form(api: Api) -> None:
     assert "/v1/nothing" in api.error(404, "GET", "/v1/nothing")
     assert "DELETE" in api.error(405, "DELETE", "/v1/nodes")
@@ -122,6 +143,15 @@ def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
     assert "ipmi_address" in api.ok("GET", "/v1/drivers/ipmi/properties")
     assert "valid: fake-hardware, ipmi" in api.error(404, "GET", "/v1/drivers/nope")
     assert "default_boot_interface" not in api.ok("GET", "/v1/drivers/ipmi", version="1.29")
+
+
+def test_fields_of_drivers_can_be_chosen(api: Api) -> None:
+    one, *_ = api.ok("GET", "/v1/drivers?fields=name,default_boot_interface")["drivers"]
+    assert set(one) == {"name", "default_boot_interface", "links"}
+    shown = api.ok("GET", "/v1/drivers/ipmi?fields=enabled_power_interfaces")
+    assert "ipmitool" in shown["enabled_power_interfaces"]
+    assert "nope" in api.error(400, "GET", "/v1/drivers?fields=nope")
+    assert api.error(406, "GET", "/v1/drivers?fields=name", version="1.76")
 
 
 def test_an_unexpected_failure_is_500_and_names_the_request(

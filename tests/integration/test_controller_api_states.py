@@ -34,8 +34,7 @@ def test_a_verb_that_the_state_forbids_is_refused_with_those_that_are_possible(
     api: Api, node: str
 ) -> None:
     words = api.error(400, "PUT", f"{node}/states/provision", {"target": "provide"})
-    assert "enroll" in words
-    assert "manage" in words
+    assert 'in the state "enroll"; possible there: manage' in words
 
 
 @pytest.mark.parametrize(
@@ -82,6 +81,21 @@ def test_power_requests_are_checked_before_they_are_taken(api: Api, node: str) -
         body = {"target": "power off", "timeout": timeout}
         assert "at most 604800" in api.error(400, "PUT", other, body)
     assert api.error(406, "PUT", other, {"target": "soft power off"}, version="1.26")
+    words = api.error(400, "PUT", other, {"target": "power off", "force": True})
+    assert words == "Unexpected arguments: force; valid: target, timeout"
+
+
+@pytest.mark.parametrize(
+    ("state", "too_old", "old_enough"),
+    [("wait call-back", "1.109", "1.110"), ("inspect wait", "1.40", "1.41")],
+)
+def test_abort_came_later_in_some_states(
+    api: Api, node: str, state: str, too_old: str, old_enough: str
+) -> None:
+    api.set_row("one", provision_state=state)
+    path, body = f"{node}/states/provision", {"target": "abort"}
+    assert state in api.error(406, "PUT", path, body, version=too_old)
+    assert api.call("PUT", path, body, version=old_enough).status_code == 202
 
 
 def test_the_longest_power_timeout_can_be_shown(api: Api, node: str) -> None:
@@ -125,6 +139,8 @@ def test_the_history_begins_with_the_creation_and_has_pages(api: Api, node: str)
     assert f"marker={marker}" in page["next"]
     rest = api.ok("GET", f"{node}/history?marker={marker}")["history"]
     assert [one["event"] for one in rest] == ["Maintenance switched off"]
+    words = api.error(400, "GET", f"{node}/history?sort_key=nope")
+    assert words.endswith("invalid field for sorting; valid: id")
     one = api.ok("GET", f"{node}/history/{marker}")
     assert one["event"] == "Maintenance switched on: why"
     assert {"state", "duration_seconds", "project"} <= set(one)

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.disks.metadata import MetadataWiper
 from agent.disks.open_disk import OpenDisk
-from agent.errors import DiskInUse, EraseError
-from agent.hardware.capabilities import EraseEvidence
+from agent.errors import DiskInUse, EraseError, InvalidRequest
+from agent.hardware.capabilities import EraseEvidence, HardwareManager, StepContext, Support
+from agent.hardware.devices import BlockDevice
+from agent.hardware.registry import Hardware
 from agent.system.runner import HostRunner
+from hardware_managers.generic.steps import erase_devices_metadata
 from tests.integration.disk_images import MIB, run
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
 
@@ -23,9 +27,39 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LoopDisk]:
         yield made
 
 
-def erase(disk: LoopDisk, **options: bool) -> EraseEvidence:
-    wiper = MetadataWiper(HostRunner(), **options)
-    return wiper.erase_metadata(disk.device(), lambda _report: None)
+class OneDisk:
+    """Lists one loop device and no disk of this machine."""
+
+    def __init__(self, disk: LoopDisk) -> None:
+        self._disk = disk
+
+    def list_disks(self) -> tuple[BlockDevice, ...]:
+        return (self._disk.device(),)
+
+
+def erase(disk: LoopDisk) -> EraseEvidence:
+    wiper = MetadataWiper(HostRunner())
+    return wiper.erase_metadata(disk.device(), lambda _report: None, wipe_shared=False)
+
+
+def run_step(disk: LoopDisk, driver_info: dict[str, Any]) -> dict[str, str]:
+    """Run the clean step as the agent does for a node with this ``driver_info``."""
+    manager = HardwareManager(
+        name="one disk",
+        version="1",
+        support=Support.GENERIC,
+        disk_lister=OneDisk(disk),
+        metadata_eraser=MetadataWiper(HostRunner()),
+    )
+    context = StepContext(
+        node={"driver_info": driver_info},
+        ports=(),
+        args={},
+        progress=lambda _report: None,
+        hardware=Hardware([manager]),
+        remember=lambda _written: None,
+    )
+    return erase_devices_metadata(context)
 
 
 def patch(disk: LoopDisk, start_byte: int, data: bytes) -> None:
@@ -140,10 +174,14 @@ def test_a_shared_filesystem_is_refused_unless_told_otherwise(
     arguments: tuple[str, ...], name: str, disk: LoopDisk
 ) -> None:
     disk.run("sgdisk", "-n", "1:1M:+32M", *arguments)
-    with pytest.raises(EraseError, match=f"{name}.*wipe_special_filesystems"):
-        erase(disk)
-    assert len(disk.partition_lines()) == 1
-    erase(disk, wipe_shared_filesystems=True)
+    advice = rf"{name}.*driver_info\.wipe_special_filesystems to true"
+    for driver_info in ({}, {"wipe_special_filesystems": False}):
+        with pytest.raises(EraseError, match=advice):
+            run_step(disk, driver_info)
+        assert len(disk.partition_lines()) == 1
+    with pytest.raises(InvalidRequest, match=r"wipe_special_filesystems is 'perhaps'"):
+        run_step(disk, {"wipe_special_filesystems": "perhaps"})
+    run_step(disk, {"wipe_special_filesystems": True})
     assert_clean(disk)
 
 

@@ -62,7 +62,7 @@ def test_a_verb_waits_for_nothing_but_says_that_the_node_is_busy(
     set_power(controller.services, "m1", "power on", 5.0)
     with pytest.raises(NodeLocked, match="retry"):
         controller.ask("m1", "active")
-    with pytest.raises(NodeLocked, match="retry"):
+    with pytest.raises(NodeLocked, match="locked by host here, please retry"):
         set_power(controller.services, "m1", "power off", None)
 
 
@@ -70,7 +70,7 @@ def test_impossible_requests_are_refused(controller: RunningController) -> None:
     controller.enrol("m1", "available")
     with pytest.raises(Invalid, match="unknown"):
         set_power(controller.services, "m1", "explode", None)
-    with pytest.raises(InvalidStateRequested, match="possible there: deploy, manage"):
+    with pytest.raises(InvalidStateRequested, match="possible there: active, manage"):
         controller.ask("m1", "provide")
     with pytest.raises(InvalidStateRequested, match="not a provision verb"):
         controller.ask("m1", "explode")
@@ -135,3 +135,10 @@ def test_a_verb_wakes_workers_that_would_sleep_for_an_hour(
         time.sleep(0.5)  # every worker sleeps
         controller.ask("m1", "manage")
         wait_until(lambda: controller.node("m1").provision_state == "manageable", 5, "manageable")
+
+
+def test_how_long_a_verb_waits_for_a_worker_can_be_set(tmp_path: Path) -> None:
+    with running_controller(tmp_path, verb_patience_s=0.01) as controller:
+        controller.enrol("m1", "enroll", claim_owner="elsewhere", claim_expires_at=time.time() + 60)
+        with pytest.raises(NodeLocked, match="locked by host elsewhere"):
+            controller.ask("m1", "manage")

@@ -55,7 +55,7 @@ def patch_node(call: Call, session: Session, ident: str, document: Any) -> Node:
     _refuse_reasons(node, changed)
     if "driver" in changed and call.flag("reset_interfaces"):
         node.interfaces = {}
-    put_values(session, node, changed | _consequences(changed))
+    put_values(session, node, changed | _consequences(changed), call.services.hardware_types)
     node.updated_at = call.services.clock()
     return node
 

@@ -40,7 +40,7 @@ def create_node(call: Call, session: Session, body: dict[str, Any]) -> Node:
         driver_info={},
         instance_info={},
     )
-    put_values(session, node, values | {"uuid": node.uuid})
+    put_values(session, node, values | {"uuid": node.uuid}, call.services.hardware_types)
     session.add(node)
     session.flush()
     record_event(session, node, "request", f"Node created in state {state}", at=now)

@@ -11,7 +11,8 @@ from controller.api.documents import values
 from controller.errors import Invalid
 
 _MAX_PORT = 65535
-_MAX_CIPHER_SUITE = 17
+_CIPHER_SUITES = (3, 17)
+_BRIDGING = ("no", "single", "dual")
 _PRIVILEGES = ("ADMINISTRATOR", "CALLBACK", "OPERATOR", "USER")
 
 
@@ -42,7 +43,9 @@ def _port(value: Any, where: str) -> int:
 
 
 def _cipher_suite(value: Any, where: str) -> int:
-    return _whole_number(value, where, 0, _MAX_CIPHER_SUITE)
+    if str(value) in map(str, _CIPHER_SUITES):
+        return int(value)
+    raise Invalid(f"{where} must be 3 (SHA-1) or 17 (SHA-256), not {value!r}")
 
 
 def _whole_number(value: Any, where: str, low: int, high: int) -> int:
@@ -61,6 +64,12 @@ def _privilege(value: Any, where: str) -> str:
     if value in _PRIVILEGES:
         return str(value)
     raise Invalid(f"{where} must be one of {', '.join(_PRIVILEGES)}, not {value!r}")
+
+
+def _bridging(value: Any, where: str) -> str:
+    if value in _BRIDGING:
+        return str(value)
+    raise Invalid(f"{where} must be one of {', '.join(_BRIDGING)}, not {value!r}")
 
 
 def _protocol(value: Any, where: str) -> str:
@@ -92,9 +101,11 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
         "ipmi_port": _port,
         "ipmi_terminal_port": _port,
         "ipmi_cipher_suite": _cipher_suite,
+        "ipmi_bridging": _bridging,
         "ipmi_priv_level": _privilege,
         "ipmi_protocol_version": _protocol,
         "ipmi_force_boot_device": values.boolean,
         "ipmi_disable_boot_timeout": values.boolean,
+        "wipe_special_filesystems": values.boolean,
     }
 )

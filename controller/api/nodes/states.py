@@ -1,5 +1,6 @@
 """``/v1/nodes/<ident>/states``: what a node is, and the verbs that change it; done by the workflow."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,7 @@ from controller.api.nodes.fields import NODE_FIELDS, STATES_FIELDS
 from controller.api.nodes.view import make_view
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid
+from controller.states import State
 from controller.store.node_lists import read_node
 from controller.workflow import verbs
 
@@ -36,6 +38,9 @@ _ARGUMENT_SINCE = {
     "service_steps": 87,
     "runbook": 92,
 }
+_ABORT_SINCE = {State.INSPECT_WAIT: 41, State.DEPLOY_WAIT: 110}
+"""States in which ``abort`` came later than the verb itself."""
+_POWER_ARGUMENTS = ("target", "timeout")
 _SOFT_POWER_SINCE = 27
 _CONFIG_DRIVE_OBJECT_SINCE = 56
 _MOST_TIMEOUT_S = 7 * 24 * 3600
@@ -60,6 +65,8 @@ def provision(call: Call, ident: str) -> Response:
         call.require(_ARGUMENT_SINCE[name], f"The argument {name}")
     if isinstance(body.get("configdrive"), dict):
         call.require(_CONFIG_DRIVE_OBJECT_SINCE, "A config drive as an object")
+    if target == "abort":
+        _require_abort(call, ident)
     verbs.provision(call.services, ident, _provision_request(body))
     return _accepted(call, ident)
 
@@ -68,6 +75,7 @@ def power(call: Call, ident: str) -> Response:
     """Switch the power on, off, or off and on; ``soft`` asks the operating system."""
     body = call.body_object()
     target = _target(body)
+    _refuse_unknown(body, _POWER_ARGUMENTS)
     if target.startswith("soft ") or body.get("timeout") is not None:
         call.require(_SOFT_POWER_SINCE, "Soft power and timeout")
     verbs.set_power(call.services, ident, target, _timeout_s(body.get("timeout")))
@@ -89,11 +97,20 @@ def _target(body: dict[str, Any]) -> str:
     return target
 
 
-def _provision_request(body: dict[str, Any]) -> verbs.ProvisionRequest:
-    unknown = sorted(set(body) - set(verbs.ProvisionRequest.__struct_fields__))
+def _require_abort(call: Call, ident: str) -> None:
+    with call.services.store.read() as session:
+        state = read_node(session, ident, ("provision_state",)).provision_state
+    call.require(_ABORT_SINCE.get(state, 1), f"The target 'abort' in the state {state!r}")
+
+
+def _refuse_unknown(body: dict[str, Any], known: Sequence[str]) -> None:
+    unknown = sorted(set(body) - set(known))
     if unknown:
-        valid = ", ".join(verbs.ProvisionRequest.__struct_fields__)
-        raise Invalid(f"Unexpected arguments: {', '.join(unknown)}; valid: {valid}")
+        raise Invalid(f"Unexpected arguments: {', '.join(unknown)}; valid: {', '.join(known)}")
+
+
+def _provision_request(body: dict[str, Any]) -> verbs.ProvisionRequest:
+    _refuse_unknown(body, verbs.ProvisionRequest.__struct_fields__)
     try:
         return msgspec.convert(body, verbs.ProvisionRequest)
     except msgspec.ValidationError as error:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from controller.api.documents.values import refuse_too_long
 from controller.api.nodes.driver_info import checked_driver_info
-from controller.bmc.hardware_types import HARDWARE_TYPES, INTERFACE_KINDS
+from controller.bmc.hardware_types import INTERFACE_KINDS, HardwareType
 from controller.errors import Conflict, Invalid, NotFound
 from controller.store.identity import is_legal_name
 from controller.store.nodes import get_node
@@ -20,8 +20,10 @@ _GROUP = re.compile(r"[a-z0-9._-]*")
 _SUFFIX = "_interface"
 
 
-def put_values(session: Session, node: Node, values: Mapping[str, Any]) -> None:
-    """Write checked values by field name into the row.
+def put_values(
+    session: Session, node: Node, values: Mapping[str, Any], types: Mapping[str, HardwareType]
+) -> None:
+    """Write checked values by field name into the row; ``types`` are the hardware types that are served.
 
     Raises:
         Invalid: An illegal name, an unknown driver, interface or parent, a mask without a secret.
@@ -37,16 +39,18 @@ def put_values(session: Session, node: Node, values: Mapping[str, Any]) -> None:
                 interfaces[name.removesuffix(_SUFFIX)] = value
         else:
             _put_one(session, node, name, value)
-    check_driver(node.driver, interfaces)
+    check_driver(node.driver, interfaces, types)
     if interfaces != node.interfaces:
         node.interfaces = interfaces
 
 
-def check_driver(driver: str, interfaces: Mapping[str, str]) -> None:
+def check_driver(
+    driver: str, interfaces: Mapping[str, str], types: Mapping[str, HardwareType]
+) -> None:
     """Refuse an unknown hardware type, or an interface that it does not have; lists the valid ones."""
-    hardware_type = HARDWARE_TYPES.get(driver)
+    hardware_type = types.get(driver)
     if hardware_type is None:
-        valid = ", ".join(sorted(HARDWARE_TYPES))
+        valid = ", ".join(sorted(types))
         raise Invalid(f"driver {driver!r} is not served here; valid drivers: {valid}")
     for kind in INTERFACE_KINDS:
         chosen, valid_names = interfaces.get(kind), hardware_type.interfaces[kind]

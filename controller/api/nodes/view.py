@@ -10,7 +10,7 @@ from controller.api.call import Call
 from controller.api.nodes.fields import LIST_FIELDS, NODE_FIELDS, NodeField
 from controller.api.nodes.status import status_text
 from controller.api.replies import iso_date, links
-from controller.bmc.hardware_types import HARDWARE_TYPES
+from controller.bmc.hardware_types import HardwareType
 from controller.errors import Invalid, NotAcceptable
 from controller.store.secrets import MASK, masked
 
@@ -85,9 +85,9 @@ def _getter(field: NodeField, call: Call) -> Getter:
     return attrgetter(field.name) if make is None else make(field.name, call)
 
 
-def _interface(name: str, _call: Call) -> Getter:
-    kind = name.removesuffix("_interface")
-    return lambda row: chosen_interface(row.driver, row.interfaces, kind)
+def _interface(name: str, call: Call) -> Getter:
+    kind, types = name.removesuffix("_interface"), call.services.hardware_types
+    return lambda row: chosen_interface(types.get(row.driver), row.interfaces, kind)
 
 
 def _reservation(_name: str, call: Call) -> Getter:
@@ -120,12 +120,13 @@ _SHAPES: Mapping[str, Callable[[str, Call], Getter]] = MappingProxyType(
 """How a shape is made of a row; a shape that is not here is the column as it is."""
 
 
-def chosen_interface(driver: str, chosen: dict[str, Any] | None, kind: str) -> str | None:
-    """Return the interface of a kind: the node's choice or the driver's default."""
+def chosen_interface(
+    hardware_type: HardwareType | None, chosen: dict[str, Any] | None, kind: str
+) -> str | None:
+    """Return the interface of a kind: the node's choice or the hardware type's default."""
     choice = (chosen or {}).get(kind)
     if choice is not None:
         return str(choice)
-    hardware_type = HARDWARE_TYPES.get(driver)
     return hardware_type.default_interface(kind) if hardware_type else None
 
 

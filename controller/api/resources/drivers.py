@@ -1,20 +1,25 @@
 """``/v1/drivers``: the hardware types, their interfaces and the ``driver_info`` keys they know."""
 
+from collections.abc import Collection
 from typing import Any
 
 from flask import Response
 
 from controller.api.call import Call
+from controller.api.lists import chosen_fields
 from controller.api.nodes.fields import NODE_FIELDS
 from controller.api.replies import json_reply, links
-from controller.bmc.hardware_types import HARDWARE_TYPES, HardwareType
+from controller.bmc.hardware_types import INTERFACE_KINDS, HardwareType
 from controller.errors import Invalid, NotFound
 
 _TYPES_SINCE = 30
+_FIELDS_SINCE = 77
 _PROPERTIES_SINCE = 14
+_PLAIN_FIELDS = ("name", "hosts", "links", "properties", "type")
 _COMMON_PROPERTIES = {
     "deploy_kernel": "Path or URL of the deploy ramdisk's kernel; the setting's by default.",
     "deploy_ramdisk": "Path or URL of the deploy ramdisk's initramfs; the setting's by default.",
+    "wipe_special_filesystems": "Erase filesystems too that other machines may be using; default false.",
     "kernel_append_params": "Kernel arguments of the ramdisk; %default% stands for the setting's.",
 }
 
@@ -25,40 +30,59 @@ def index(call: Call) -> Response:
     kind = call.query.get("type")
     if kind not in (None, "dynamic", "classic"):
         raise Invalid(f'Driver type must be "dynamic" or "classic", not {kind!r}')
-    served = HARDWARE_TYPES.values() if kind != "classic" else ()
-    is_detailed = bool(call.flag("detail"))
-    return json_reply(
-        {"drivers": [_document(call, one, is_detailed=is_detailed) for one in served]}
-    )
+    served = call.services.hardware_types.values() if kind != "classic" else ()
+    wanted = chosen_fields(call, _field_names(), _FIELDS_SINCE)
+    is_detailed = wanted is not None or bool(call.flag("detail"))
+    documents = [_document(call, one, is_detailed=is_detailed) for one in served]
+    return json_reply({"drivers": [_chosen(document, wanted) for document in documents]})
 
 
 def show(call: Call, name: str) -> Response:
     """Show a hardware type with its interfaces."""
-    return json_reply(_document(call, _hardware_type(name), is_detailed=True))
+    call.expect("fields")
+    wanted = chosen_fields(call, _field_names(), _FIELDS_SINCE)
+    return json_reply(
+        _chosen(_document(call, _hardware_type(call, name), is_detailed=True), wanted)
+    )
 
 
 def properties(call: Call, name: str) -> Response:
     """Explain the ``driver_info`` keys of a hardware type."""
-    driver = call.services.drivers.get(_hardware_type(name).bmc_driver())
-    known = dict(driver.properties) if driver is not None else {}
+    known: dict[str, str] = {}
+    for driver_name in _hardware_type(call, name).bmc_drivers.values():
+        driver = call.services.drivers.get(driver_name)
+        known = (dict(driver.properties) if driver is not None else {}) | known
     return json_reply(known | _COMMON_PROPERTIES)
 
 
-def methods(_call: Call, name: str) -> Response:
+def methods(call: Call, name: str) -> Response:
     """Return no vendor methods."""
-    _hardware_type(name)
+    _hardware_type(call, name)
     return json_reply({})
 
 
-def _hardware_type(name: str) -> HardwareType:
+def _hardware_type(call: Call, name: str) -> HardwareType:
     try:
-        return HARDWARE_TYPES[name]
+        return call.services.hardware_types[name]
     except KeyError:
-        valid = ", ".join(sorted(HARDWARE_TYPES))
+        valid = ", ".join(sorted(call.services.hardware_types))
         message = (
             f"Could not find the following driver(s) or hardware type(s): {name}; valid: {valid}"
         )
         raise NotFound(message) from None
+
+
+def _field_names() -> list[str]:
+    kinds = [
+        (f"default_{kind}_interface", f"enabled_{kind}_interfaces") for kind in INTERFACE_KINDS
+    ]
+    return [*_PLAIN_FIELDS, *(name for pair in kinds for name in pair)]
+
+
+def _chosen(document: dict[str, Any], wanted: Collection[str] | None) -> dict[str, Any]:
+    if wanted is None:
+        return document
+    return {key: value for key, value in document.items() if key in wanted or key == "links"}
 
 
 def _document(call: Call, one: HardwareType, *, is_detailed: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from controller.api.documents import patch
 from controller.api.documents.patch import RESET
 from controller.api.documents.values import refuse_too_long
 from controller.api.resources.port_fields import PORT_FIELDS, check_names
+from controller.api.resources.port_rules import refuse_change, refuse_deletion
 from controller.errors import Conflict, Invalid, NotFound
 from controller.store.identity import is_legal_name, new_uuid
 from controller.store.nodes import get_node
@@ -62,7 +63,13 @@ def create_port(call: Call, session: Session, body: dict[str, Any]) -> Port:
 
 
 def patch_port(call: Call, session: Session, ident: str, document: Any) -> Port:
-    """Apply a JSON patch to the port; raises as :func:`create_port`."""
+    """Apply a JSON patch to the port.
+
+    Raises:
+        Conflict: The state of the port's node does not allow it, or as :func:`create_port`.
+        Invalid: As :func:`create_port`.
+        NotAcceptable: As :func:`create_port`.
+    """
     operations = patch.parse(document, _PATCHABLE)
     check_names(call, [operation.attribute for operation in operations])
     port = get_port(session, ident)
@@ -75,9 +82,24 @@ def patch_port(call: Call, session: Session, ident: str, document: Any) -> Port:
         name: _default(name) if value is RESET else _checked(name, value)
         for name, value in patch.apply(operations, current).items()
     }
+    node = session.get_one(Node, port.node_id, with_for_update=True)
+    current["node_uuid"] = node.uuid
+    refuse_change(node, port.uuid, [n for n, value in changed.items() if value != current.get(n)])
     _put(session, port, changed)
     port.updated_at = call.services.clock()
     return port
+
+
+def delete_port(session: Session, ident: str) -> None:
+    """Forget a port.
+
+    Raises:
+        NotFound: There is no such port.
+        NodeLocked: A workflow is at the port's node.
+    """
+    port = get_port(session, ident)
+    refuse_deletion(session.get_one(Node, port.node_id, with_for_update=True), port.uuid)
+    session.delete(port)
 
 
 def _put(session: Session, port: Port, values: Mapping[str, Any]) -> None:

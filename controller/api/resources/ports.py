@@ -9,7 +9,7 @@ from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.lists import PAGE_ARGUMENTS, listing, page_of
 from controller.api.replies import empty_reply, json_reply
-from controller.api.resources.port_changes import create_port, patch_port
+from controller.api.resources.port_changes import create_port, delete_port, patch_port
 from controller.api.resources.port_fields import (
     LIST_FIELDS,
     SORTABLE,
@@ -20,7 +20,7 @@ from controller.api.resources.port_fields import (
 )
 from controller.errors import Invalid
 from controller.store.node_lists import read_node
-from controller.store.ports import PortFilters, get_port, list_ports, read_port
+from controller.store.ports import PortFilters, list_ports, read_port
 
 _DETAIL_SINCE = 43
 _FILTERS = ("address", "node", "node_uuid", "portgroup", "shard", "conductor_groups")
@@ -76,7 +76,7 @@ def patch(call: Call, ident: str) -> Response:
 def delete(call: Call, ident: str) -> Response:
     """Forget a port."""
     with call.services.store.edit() as session:
-        session.delete(get_port(session, ident))
+        delete_port(session, ident)
     return empty_reply()
 
 

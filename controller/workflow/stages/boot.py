@@ -7,7 +7,7 @@ from controller.boot.files import find_boot_file
 from controller.errors import BmcError, StepFailed
 from controller.states import Event
 from controller.store.events import last_event
-from controller.workflow.machine import bmc_of, boot_mode_of, forget_agent
+from controller.workflow.machine import bmc_of, boot_mode_of, forget_agent, is_fake
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, StageFunction, To
 from controller.workflow.stages import power
@@ -32,7 +32,7 @@ def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Ma
             run=prepare_network_boot, ways={"done": To(stage=f"{prefix}.power_on")}
         ),
         f"{prefix}.power_on": Stage(
-            run=power.power_on,
+            run=power.power_on_or_reset,
             ways={"done": To(stage=f"{prefix}.wait_for_agent", event=Event.WAIT)},
             timeout_s=lambda settings: settings.power_change_timeout_s,
         ),
@@ -51,7 +51,7 @@ def prepare_network_boot(context: Context) -> Outcome:
         Invalid: There is no kernel or ramdisk to boot.
     """
     node, settings = context.node, context.settings
-    if node.interfaces.get("boot") != "fake":
+    if not is_fake(node, "boot"):
         for kind in ("kernel", "ramdisk"):
             find_boot_file(kind, node.driver_info, settings)
     mode = boot_mode_of(node, settings)

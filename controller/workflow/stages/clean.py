@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from controller.states import Event
-from controller.workflow.machine import forget_agent
+from controller.workflow.machine import forget_agent, is_fake
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.plan import PlannedStep, plan_cleaning
 from controller.workflow.stage import Context, Stage, To, Workflow
@@ -16,14 +16,16 @@ from controller.workflow.stages.steps import make_plan, next_step, step_params
 
 
 def begin(context: Context) -> Outcome:
-    """Decide whether there is anything to clean."""
+    """Decide whether there is anything to clean; the fake deploy interface has no clean steps."""
+    if is_fake(context.node, "deploy"):
+        return leave("skip")
     wanted = context.node.automated_clean
     is_wanted = context.settings.automated_clean if wanted is None else wanted
     return leave("clean" if is_wanted else "skip")
 
 
 def finish(_context: Context) -> Outcome:
-    """Forget the agent; the machine is off."""
+    """Forget the agent; the machine is off, or was reset."""
     return leave(columns={"agent_secret": None}, internal={**forget_agent(), "boot_target": None})
 
 
@@ -68,7 +70,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     **boot_ramdisk("clean.reboot", then=To(stage="clean.next", event=Event.RESUME)),
     "clean.last_power_off": Stage(
-        run=power.power_off,
+        run=power.power_off_or_reset,
         ways={"done": To(stage="clean.finish")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),

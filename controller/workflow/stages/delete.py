@@ -10,7 +10,7 @@ from controller.workflow.stages import power
 
 
 def forget_instance(_context: Context) -> Outcome:
-    """Wipe what belongs to the instance; the machine is off."""
+    """Wipe what belongs to the instance; the machine is off, unless it must stay on."""
     return leave(
         columns={
             "instance_info": {},

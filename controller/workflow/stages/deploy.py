@@ -14,7 +14,7 @@ from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.images.source import check_reachable
 from controller.states import Event
 from controller.workflow import receipts
-from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
+from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent, is_fake
 from controller.workflow.node_image import check_image, image_for_agent
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
@@ -26,10 +26,13 @@ from controller.workflow.stages.steps import make_plan, next_step, step_params
 
 
 def begin(context: Context) -> Outcome:
-    """Check the image before the machine is touched."""
+    """Check the image before the machine is touched; leaves by ``fake`` if there is nothing to be done."""
     node = context.node
+    if is_fake(node, "deploy"):
+        return leave("fake")
     check_image(node, context.settings)
-    warning = check_reachable(str(node.instance_info["image_source"]))
+    timeout_s = context.settings.image_check_timeout_s
+    warning = check_reachable(str(node.instance_info["image_source"]), timeout_s=timeout_s)
     notes = [Note(kind="step", message="deploy step deploy begins")]
     if warning:
         notes.append(Note(kind="step", message=warning, severity="WARNING"))
@@ -80,6 +83,8 @@ def sync(context: Context) -> Outcome:
 
 def agent_power_off(context: Context) -> Outcome:
     """Have the agent switch the machine off; if it does not hear, the next stages see to it."""
+    if context.node.disable_power_off:
+        return leave()
     try:
         agent_of(context.services, context.node).execute("standby.power_off", {})
     except (AgentRefused, AgentUnreachable) as error:  # it may be on its way down already
@@ -121,7 +126,12 @@ _RESUME_NEXT = To(stage="deploy.next", event=Event.RESUME)
 
 STAGES: Mapping[str, Stage] = {
     "deploy.begin": Stage(
-        run=begin, ways={"done": To(stage="deploy.power_off")}, is_before_touch=True
+        run=begin,
+        ways={
+            "done": To(stage="deploy.power_off"),
+            "fake": To(stage=None, event=Event.DONE),
+        },
+        is_before_touch=True,
     ),
     **boot_ramdisk("deploy", then=To(stage="deploy.plan", event=Event.RESUME)),
     "deploy.plan": Stage(
@@ -175,7 +185,7 @@ STAGES: Mapping[str, Stage] = {
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
     "deploy.boot_instance": Stage(
-        run=power.power_on,
+        run=power.power_on_or_reset,
         ways={"done": _NEXT},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),

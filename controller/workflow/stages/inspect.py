@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from controller.errors import Invalid, StepFailed
 from controller.settings import Settings
 from controller.states import Event
-from controller.workflow.machine import forget_agent
+from controller.workflow.machine import forget_agent, is_fake
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages import power
@@ -26,11 +26,13 @@ RESULT = "inspection"
 
 
 def begin(context: Context) -> Outcome:
-    """Find out how the machine will be recognized.
+    """Find out how the machine will be recognized; leaves by ``fake`` if there is nothing to be done.
 
     Raises:
         Invalid: In no way: it has neither a port nor a BMC address that the ramdisk could report.
     """
+    if is_fake(context.node, "inspect"):
+        return leave("fake")
     addresses = bmc_addresses(context.node.driver_info)
     if not context.ports:
         _check_recognizable(context.label, addresses, context.settings)
@@ -53,7 +55,7 @@ def wait_for_result(context: Context) -> Outcome:
 
 
 def finish(_context: Context) -> Outcome:
-    """Forget how the machine was recognized; it is off."""
+    """Forget how the machine was recognized; it is off, or was reset."""
     internal = {**forget_agent(), "boot_target": None, BMC_ADDRESSES: None}
     return leave(columns={"agent_secret": None}, internal=internal)
 
@@ -89,7 +91,12 @@ def _check_recognizable(label: str, addresses: list[str], settings: Settings) ->
 
 STAGES: Mapping[str, Stage] = {
     "inspect.begin": Stage(
-        run=begin, ways={"done": To(stage="inspect.power_off")}, is_before_touch=True
+        run=begin,
+        ways={
+            "done": To(stage="inspect.power_off"),
+            "fake": To(stage=None, event=Event.DONE),
+        },
+        is_before_touch=True,
     ),
     **boot_ramdisk(
         "inspect",
@@ -97,7 +104,7 @@ STAGES: Mapping[str, Stage] = {
         wait=wait_for_result,
     ),
     "inspect.last_power_off": Stage(
-        run=power.power_off,
+        run=power.power_off_or_reset,
         ways={"done": To(stage="inspect.finish")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),

@@ -1,6 +1,8 @@
 """Power: the stages that every workflow shares, and the workflow of the power API.
 
-Each stage asks for the power state before it orders anything, so that it can be run again at any time.
+Each stage asks for the power state before it orders anything, so that it can be run again at any time. Nodes with
+``disable_power_off`` (their machine may not come back, or others hang on its power) are never switched off: what
+ends with a power cycle elsewhere ends with a reset there.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +23,9 @@ _Order = Callable[[Bmc, float], None]
 
 
 def power_off(context: Context) -> Outcome:
-    """Cut the power, unless it is off."""
+    """Cut the power, unless it is off, or the node must stay on."""
+    if context.node.disable_power_off:
+        return read_power(context)
     return _reach(
         context, PowerState.OFF, lambda bmc, timeout_s: bmc.power_off(timeout_s=timeout_s)
     )
@@ -30,6 +34,24 @@ def power_off(context: Context) -> Outcome:
 def power_on(context: Context) -> Outcome:
     """Switch the power on, unless it is on."""
     return _reach(context, PowerState.ON, lambda bmc, timeout_s: bmc.power_on(timeout_s=timeout_s))
+
+
+def power_on_or_reset(context: Context) -> Outcome:
+    """Begin a new boot: switch the power on, or reset a machine that had to stay on."""
+    was_ordered = context.node.stage_data.get("_ordered_at") is not None
+    if context.node.disable_power_off and not was_ordered:
+        state = _ask(context, bmc_of(context.services, context.node))
+        if state == PowerState.ON:
+            return _reset(context)
+    return power_on(context)
+
+
+def power_off_or_reset(context: Context) -> Outcome:
+    """End the ramdisk: cut the power, or reset a machine that must stay on."""
+    if not context.node.disable_power_off:
+        return power_off(context)
+    state = _ask(context, bmc_of(context.services, context.node))
+    return _reset(context) if state == PowerState.ON else leave(columns={"power_state": state})
 
 
 def soft_power_off(context: Context) -> Outcome:
@@ -47,6 +69,8 @@ def soft_power_off_or_late(context: Context) -> Outcome:
 
 def wait_for_off(context: Context) -> Outcome:
     """Watch the machine switch itself off; leaves by ``late`` if it does not."""
+    if context.node.disable_power_off:
+        return read_power(context)
     outcome = _reach(context, PowerState.OFF, None)
     return leave("late") if outcome.way is None and context.is_late else outcome
 
@@ -71,6 +95,18 @@ def _data(before: str | None, after: str) -> Mapping[str, Any]:
 
 def _ask(context: Context, bmc: Bmc) -> PowerState:
     return bmc.power_state(timeout_s=context.settings.bmc_timeout_s)
+
+
+def _reset(context: Context) -> Outcome:
+    bmc = bmc_of(context.services, context.node)
+    bmc.reset(timeout_s=context.settings.bmc_timeout_s)
+    text = (
+        "the BMC was told to reset the machine, which must not be switched off (disable_power_off)"
+    )
+    return leave(
+        columns={"power_state": PowerState.ON},
+        notes=(Note(kind="power", message=text, data={"ordered": "reset"}),),
+    )
 
 
 def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcome:
@@ -128,9 +164,10 @@ STAGES: Mapping[str, Stage] = {
     "power.on": _stage(power_on, "power.end"),
     "power.off": _stage(power_off, "power.end"),
     "power.soft_off": _stage(soft_power_off, "power.end", _SOFT_S),
-    "power.cycle_off": _stage(power_off, "power.on"),
+    "power.cycle_off": _stage(power_off, "power.cycle_on"),
+    "power.cycle_on": _stage(power_on_or_reset, "power.end"),
     "power.soft_cycle_off": _stage(
-        soft_power_off_or_late, "power.on", _SOFT_S, late="power.cycle_off"
+        soft_power_off_or_late, "power.cycle_on", _SOFT_S, late="power.cycle_off"
     ),
     "power.end": Stage(run=_finish, ways=_END),
     "sync.power": Stage(run=read_power, ways=_END),

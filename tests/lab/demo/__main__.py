@@ -17,6 +17,7 @@ from tests.lab.api_client import ApiClient
 from tests.lab.controller import Controller
 from tests.lab.demo.keys import SshKey, make_key
 from tests.lab.demo.road import Image, Journey, Road, read_checksum
+from tests.lab.enrol import SERIAL_CONSOLE
 from tests.lab.errors import LabError
 from tests.lab.hardware import Disk, Firmware
 from tests.lab.lab import Lab
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 settings={
                     "deploy_kernel": str(kernel),
                     "deploy_ramdisk": str(ramdisk),
-                    "kernel_append_params": "console=ttyS0,115200 quiet nofb vga=normal",
+                    "kernel_append_params": SERIAL_CONSOLE,
                 }
             )
             machines = [

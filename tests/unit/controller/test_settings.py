@@ -44,7 +44,9 @@ def test_values_get_their_types() -> None:
         ("", {"INGOT_CLAIM_LEASE_S": "NaN"}, "claim_lease_s is nan; it must be at most"),
         ("callback_timeout_s = 1e300", {}, "it must be at most"),
         ("dhcp = 'yes'", {}, "possible: off, range, proxy"),
-        ("claim_lease_s = 10", {}, "at least 3 times"),
+        ("claim_lease_s = 10", {}, "at least 100.0, which is 3 times bmc_timeout_s"),
+        ("image_check_timeout_s = 20", {}, "at least 200.0.* 10 times image_check_timeout_s"),
+        ("verb_patience_s = 0", {}, "above 0"),
         ("workers =", {}, "no valid TOML"),
     ],
 )

@@ -12,6 +12,7 @@ def test_values_are_stored_in_their_type() -> None:
         "ipmi_password": 1234,
         "ipmi_cipher_suite": 3,
         "ipmi_force_boot_device": "yes",
+        "wipe_special_filesystems": "True",
         "anything": [1],
     }
     assert checked_driver_info(given) == {
@@ -19,6 +20,7 @@ def test_values_are_stored_in_their_type() -> None:
         "ipmi_password": "1234",
         "ipmi_cipher_suite": 3,
         "ipmi_force_boot_device": True,
+        "wipe_special_filesystems": True,
         "anything": [1],
     }
 
@@ -31,7 +33,8 @@ def test_values_are_stored_in_their_type() -> None:
         ("ipmi_port", 65536),
         ("ipmi_port", True),
         ("ipmi_port", 6.5),
-        ("ipmi_cipher_suite", 18),
+        ("ipmi_cipher_suite", 8),
+        ("ipmi_bridging", "triple"),
         ("ipmi_priv_level", "GOD"),
         ("ipmi_protocol_version", "3"),
         ("ipmi_address", ["10.0.0.1"]),

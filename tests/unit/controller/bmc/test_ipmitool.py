@@ -28,6 +28,14 @@ def test_the_command_line_names_everything_but_the_secrets() -> None:
     assert "abab" not in line
 
 
+def test_bridged_requests_name_the_whole_way() -> None:
+    single = {"ipmi_bridging": "single", "ipmi_target_channel": 7, "ipmi_target_address": 130}
+    dual = {**single, "ipmi_bridging": "dual", "ipmi_transit_channel": "0x1"}
+    assert "-m 0x20 -b 7 -t 0x82 -N" in " ".join(arguments(target(**single), (0, 1)))
+    words = arguments(target(**dual, ipmi_transit_address="0x24", ipmi_local_address=34), (0, 1))
+    assert "-m 0x22 -B 1 -T 0x24 -b 7 -t 0x82 -N" in " ".join(words)
+
+
 def test_password_and_kg_go_by_environment() -> None:
     assert secrets(target(ipmi_hex_kg_key="ab" * 20)) == {
         "IPMI_PASSWORD": b"s3cret",

@@ -10,7 +10,7 @@ from controller.images.config_drive import build_config_drive
 
 
 def build(value: object) -> str:
-    return build_config_drive(value, node_uuid="u", node_name=None)  # type: ignore[arg-type]
+    return build_config_drive(value, node_uuid="u", node_name=None, timeout_s=60)  # type: ignore[arg-type]
 
 
 def test_text_is_passed_on() -> None:

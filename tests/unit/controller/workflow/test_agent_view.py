@@ -9,6 +9,7 @@ def test_nothing_secret_reaches_the_agent() -> None:
         driver="ipmi",
         driver_info={
             "ipmi_address": "10.0.0.1",
+            "wipe_special_filesystems": True,
             "ipmi_password": "hunter2",
             "ipmi_hex_kg_key": "hunter2",
             "snmp_community": "hunter2",
@@ -29,6 +30,7 @@ def test_nothing_secret_reaches_the_agent() -> None:
     assert view["driver_info"]["image_http_proxy"] == "http://me:******@proxy:3128/"
     assert view["driver_internal_info"]["agent_secret_token"] == "******"
     assert view["driver_internal_info"]["agent_erase_devices_iterations"] == 1
+    assert view["driver_info"]["wipe_special_filesystems"] is True
     assert view["boot_interface"] == "ipxe"
 
 

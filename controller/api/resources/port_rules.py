@@ -1,0 +1,65 @@
+"""When a port may change or go, by the state of its node; the rules are Ironic's (conductor, ``update_port``).
+
+One is ours: while a workflow is at the node, its MAC addresses stay. The machine is recognized by them.
+"""
+
+from collections.abc import Collection
+
+from controller.errors import Conflict, NodeLocked
+from controller.states import State
+from controller.store.tables import Node
+from controller.workflow.graph import is_busy
+
+_IDENTITY = frozenset({"address", "node_uuid"})
+_CONNECTIVITY = ("local_link_connection", "physical_network", "portgroup_uuid", "pxe_enabled")
+_CONNECTIVITY_MAY_CHANGE = (
+    State.ENROLL,
+    State.INSPECTING,
+    State.INSPECT_WAIT,
+    State.MANAGEABLE,
+)
+
+
+def refuse_change(node: Node, port_uuid: str, changed: Collection[str]) -> None:
+    """Refuse the change of these fields of a port in the node's state.
+
+    Raises:
+        Conflict: The MAC address of a deployed machine, or connectivity in a state that does not allow it.
+        NodeLocked: A workflow is at the node.
+    """
+    identity = sorted(_IDENTITY & set(changed))
+    if identity and not node.maintenance and _is_in_use(node):
+        raise Conflict(
+            f"Cannot update {', '.join(identity)} of port {port_uuid}: node {node.uuid} is active or has an instance "
+            "UUID; switch maintenance on first"
+        )
+    if identity:
+        _refuse_while_busy(node, f"{', '.join(identity)} of port {port_uuid} cannot change")
+    connectivity = [name for name in _CONNECTIVITY if name in changed]
+    if connectivity and not (node.provision_state in _CONNECTIVITY_MAY_CHANGE or node.maintenance):
+        raise Conflict(
+            f"Port {port_uuid} can not have {', '.join(connectivity)} updated unless node {node.uuid} is in one of "
+            f"these states: {', '.join(_CONNECTIVITY_MAY_CHANGE)} or in maintenance mode; its state is "
+            f"{node.provision_state}"
+        )
+
+
+def refuse_deletion(node: Node, port_uuid: str) -> None:
+    """Refuse to delete a port by which a workflow recognizes the machine.
+
+    Raises:
+        NodeLocked: A workflow is at the node.
+    """
+    _refuse_while_busy(node, f"port {port_uuid} cannot be deleted")
+
+
+def _is_in_use(node: Node) -> bool:
+    return node.provision_state == State.ACTIVE or node.instance_uuid is not None
+
+
+def _refuse_while_busy(node: Node, what: str) -> None:
+    if is_busy(node.stage):
+        raise NodeLocked(
+            f"{what}: node {node.uuid} is {node.provision_state!r} (at {node.stage}) and is recognized by its ports; "
+            "please retry after the current operation is completed"
+        )

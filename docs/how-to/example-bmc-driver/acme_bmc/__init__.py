@@ -1,0 +1,1 @@
+"""A BMC driver for Acme's power strips; Acme stands for your vendor."""
