@@ -116,6 +116,8 @@ class Settings:
         "sample", "ingot-image-verify", choices=("none", "sample", "whole")
     )
     """How much of a written image is read back from the disk and compared before the disk can boot."""
+    config_drive_rebuild: bool = _setting(default=False, argument="ingot-config-drive-rebuild")
+    """Put the files of every config drive into a FAT filesystem, as is done anyway where its own cannot be mounted."""
     boot_interface: str = _setting("", "BOOTIF")
     """The interface this ramdisk was booted from, as the network loader wrote it."""
 

@@ -21,3 +21,4 @@ class ImageRules:
     stall_timeout_s: float = 60.0
     stall_least_bytes: int = 1 << 16
     verify: str = "sample"
+    config_drive_rebuild: bool = False

@@ -30,6 +30,7 @@ def writer_settings(rules: ImageRules) -> WriterSettings:
         ),
         tls=tls_context(rules),
         verify=Verification(rules.verify),
+        config_drive_rebuild=rules.config_drive_rebuild,
     )
 
 

@@ -65,8 +65,10 @@ class DiskNames:
 class PartitionedDisk:
     """One disk and its plan."""
 
-    def __init__(self, work: Work, disk: OpenDisk, runner: Runner, firmware: Firmware) -> None:
-        """Plan and check; nothing is written.
+    def __init__(
+        self, work: Work, disk: OpenDisk, runner: Runner, firmware: Firmware, start: bytes
+    ) -> None:
+        """Plan and check; nothing is written. ``start`` is the beginning of the image's content, zeros where unknown.
 
         Raises:
             InvalidRequest: A field of ``image_info`` is missing or wrong.
@@ -84,7 +86,7 @@ class PartitionedDisk:
         self._grow = flag(work.image.grow_root_filesystem, "grow_root_filesystem")
         self._parts = plan_layout(self._wishes, disk.size_bytes, disk.sector_bytes)
         self._root = self._parts[-1]
-        self._check_image()
+        self._check_image(start)
         self._kept: bytearray | None = None
         if (
             flag(work.image.preserve_ephemeral, "preserve_ephemeral")
@@ -94,7 +96,7 @@ class PartitionedDisk:
             label = self._wishes.label
             self._kept = kept_table(head, disk.sector_bytes, self._parts, label, str(disk.path))
 
-    def _check_image(self) -> None:
+    def _check_image(self, start: bytes) -> None:
         work = self._work
         size = work.size_bytes if work.found is ImageFormat.RAW else None
         if work.tables is not None:
@@ -103,13 +105,11 @@ class PartitionedDisk:
             raise ImageError(
                 f"{work.name}: has {size} bytes, its root partition only {self._root.size_bytes}; raise root_gb"
             )
-        start = bytes(work.pipeline.first.view[: work.pipeline.first.used_bytes])
         if any(gpt.has_signature(start, sector_bytes) for sector_bytes in _SECTOR_SIZES):
             raise ImageError(
                 f"{work.name}: is the image of a whole disk, not of a root filesystem; set image_type to whole-disk"
             )
-        if work.found is ImageFormat.RAW:
-            self._check_blocks(block_bytes(start))
+        self._check_blocks(block_bytes(start))
 
     def _check_blocks(self, size_bytes: int | None) -> None:
         """Refuse a filesystem that no kernel can mount from this disk; not known (``None`` or 0) passes."""

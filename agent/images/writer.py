@@ -67,8 +67,9 @@ class StreamingImageWriter:
             opened = clean_up.enter_context(OpenDisk(disk.path))
             work = self._with_suited_drive(work, opened)
             check_fit(work, opened)
-            layout = self._layout(work, opened)
-            target = self._target(work, opened, layout)
+            head = _head(work)
+            layout = self._layout(work, opened, head)
+            target = self._target(work, opened, layout, head)
             meter.end()
             self._announce(work, opened)
             log.info(
@@ -117,18 +118,21 @@ class StreamingImageWriter:
         drive = suited_to(work.configdrive, disk.sector_bytes, self._runner, rebuild=rebuild)
         return replace(work, configdrive=drive)
 
-    def _layout(self, work: Work, disk: OpenDisk) -> PartitionedDisk | None:
+    def _layout(self, work: Work, disk: OpenDisk, head: first_look.Head) -> PartitionedDisk | None:
         """Return the layout of a partition image; ``None`` = the image brings its own."""
         if not is_partition_image(work.image):
             return None
-        return PartitionedDisk(work, disk, self._runner, Firmware.of_this_machine())
+        firmware = Firmware.of_this_machine()
+        return PartitionedDisk(work, disk, self._runner, firmware, head.content)
 
-    def _target(self, work: Work, disk: OpenDisk, layout: PartitionedDisk | None) -> ImageTarget:
+    def _target(
+        self, work: Work, disk: OpenDisk, layout: PartitionedDisk | None, head: first_look.Head
+    ) -> ImageTarget:
         """Return where the image goes, after a look at its partition table."""
         witness = make_witness(self._settings.verify)
         if layout is not None:
             return layout.target(witness)
-        first_look.check(_head(work), disk.sector_bytes, disk.size_bytes, work.name)
+        first_look.check(head, disk.sector_bytes, disk.size_bytes, work.name)
         return ImageTarget(disk, witness)
 
     def _complete(self, work: Work, target: ImageTarget, meter: Meter) -> PartitionTable:

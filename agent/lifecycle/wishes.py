@@ -32,6 +32,7 @@ def wishes_of(settings: Settings, *, allow_md5: bool = False) -> Wishes:
         stall_timeout_s=settings.image_stall_timeout_s,
         stall_least_bytes=settings.image_stall_bytes,
         verify=settings.image_verify,
+        config_drive_rebuild=settings.config_drive_rebuild,
     )
     return Wishes(images=rules)
 
