@@ -71,7 +71,7 @@ def drive(tmp_path: Path) -> str:
 
 def failure(node: Node, folder: Path, content: bytes, drive: str) -> str:
     """Write an image to a disk that fails and return what the writer says, the disk's name replaced."""
-    with image_server() as server, served_disk(folder, node) as path:
+    with image_server() as server, served_disk(folder, node, is_cached=False) as path:
         device = BlockDevice(
             path=path,
             size_bytes=DISK_BYTES,

@@ -20,8 +20,11 @@ _START_S = 30
 
 
 @contextmanager
-def served_disk(folder: Path, node: Node, *, sector_bytes: int = 512) -> Iterator[Path]:
-    """Serve a node and return the loop device; at the end everything is on the node's file, and its log is complete."""
+def served_disk(folder: Path, node: Node, *, is_cached: bool = True) -> Iterator[Path]:
+    """Serve a node and return the loop device; at the end everything is on the node's file, and its log is complete.
+
+    ``is_cached=False`` has every read reach the node, so that faults of reads show; without it the page cache may answer.
+    """
     name = f"served-{os.urandom(4).hex()}"
     file, ready = folder / name, folder / f"{name}.pid"
     file.touch()
@@ -34,14 +37,8 @@ def served_disk(folder: Path, node: Node, *, sector_bytes: int = 512) -> Iterato
     daemon.start()
     try:
         _wait_for(ready, daemon)
-        setup = (
-            "losetup",
-            "--find",
-            "--show",
-            "--direct-io=on",
-            "--sector-size",
-            str(sector_bytes),
-        )
+        direct = "off" if is_cached else "on"
+        setup = ("losetup", "--find", "--show", f"--direct-io={direct}")
         device = run(*setup, str(file)).strip()
         try:
             yield Path(device)
