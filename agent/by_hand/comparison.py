@@ -13,8 +13,8 @@ from mmap import mmap
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.disks.partition_table import Partition, PartitionTable
 from agent.errors import ImageError
-from agent.images import config_drive
-from agent.images.target import ImageTarget
+from agent.images.config_drives import config_drive
+from agent.images.flow.target import ImageTarget
 from agent.system.runner import Runner
 
 _ROOM_BYTES = 2 * MIB + 8192

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from agent.errors import InvalidRequest
-from agent.images.witness import Verification
+from agent.images.proof.witness import Verification
 from agent.protocol.image import ImageInfo
 
 _NAMED_CHECKSUM = re.compile(r"(?P<algorithm>[A-Za-z0-9-]+):(?P<value>.+)", re.DOTALL)

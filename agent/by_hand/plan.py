@@ -7,10 +7,10 @@ from agent.disks.open_disk import MIB, OpenDisk
 from agent.disks.partition_table import Partition, PartitionTable
 from agent.errors import ImageError
 from agent.hardware.devices import BlockDevice
-from agent.images import config_drive
-from agent.images.http import masked
+from agent.images.config_drives import config_drive
 from agent.images.preparation import Work
-from agent.images.witness import Verification
+from agent.images.proof.witness import Verification
+from agent.images.sources.http import masked
 from agent.system.runner import Runner
 
 

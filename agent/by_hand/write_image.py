@@ -21,7 +21,7 @@ from agent.disks.open_disk import MIB, OpenDisk, require_whole_disk
 from agent.disks.partition_table import Partition
 from agent.errors import AgentError, DiskInUse, ImageError
 from agent.hardware.devices import BlockDevice
-from agent.images.meter import Meter
+from agent.images.flow.meter import Meter
 from agent.images.preparation import Work, WriterSettings, prepare
 from agent.images.writer import StreamingImageWriter, check_digest, check_fit, stream_to
 from agent.system.runner import Runner

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from agent.errors import SettingError
 from agent.hardware.image_rules import ImageRules
-from agent.images.opening import SourceRules
 from agent.images.preparation import WriterSettings
-from agent.images.witness import Verification
+from agent.images.proof.witness import Verification
+from agent.images.sources.opening import SourceRules
 
 log = logging.getLogger(__name__)
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from agent.errors import ImageDownloadError
-from agent.images import qcow2
-from agent.images.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
-from agent.images.config_drive_source import fetch
-from agent.images.formats import PROBE_BYTES, ImageFormat, check_declared, detect
-from agent.images.forward_reader import ForwardReader
-from agent.images.http import Access, basic_authorization, masked
-from agent.images.meter import Meter
-from agent.images.opening import Opener, SourceRules, is_artifact, open_image
-from agent.images.pace import Pace
-from agent.images.pipeline import Pipeline
-from agent.images.qcow2_sink import TableWatch
-from agent.images.source import HttpSource, RetryPolicy
-from agent.images.stream import ImageSource
-from agent.images.witness import Verification
+from agent.images.config_drives.config_drive_source import fetch
+from agent.images.flow.meter import Meter
+from agent.images.flow.pipeline import Pipeline
+from agent.images.flow.qcow2_sink import TableWatch
+from agent.images.formats import qcow2
+from agent.images.formats.recognition import PROBE_BYTES, ImageFormat, check_declared, detect
+from agent.images.proof.witness import Verification
+from agent.images.sources.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
+from agent.images.sources.forward_reader import ForwardReader
+from agent.images.sources.http import Access, basic_authorization, masked
+from agent.images.sources.opening import Opener, SourceRules, is_artifact, open_image
+from agent.images.sources.pace import Pace
+from agent.images.sources.source import HttpSource, RetryPolicy
+from agent.images.sources.stream import ImageSource
 from agent.protocol.image import ImageInfo
 
 _MAX_CHECKSUM_FILE_BYTES = 1 << 20

@@ -2,7 +2,7 @@
 
 Order (nothing is written before everything that can be checked is checked): config drive and checksum, the image's
 beginning and tables, the disk; then wipe the disk's tables, stream, compare the checksum, config drive, backup GPT, and the
-first MiB last. What is different with partition images is in :mod:`agent.images.partitioned_disk`.
+first MiB last. What is different with partition images is in :mod:`agent.images.partitions.partitioned_disk`.
 """
 
 import logging
@@ -17,17 +17,18 @@ from agent.disks.partition_table import PartitionTable
 from agent.errors import ImageError
 from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
-from agent.images import config_drive, first_look
-from agent.images.account import make_receipt
-from agent.images.config_drive_fat import suited_to
-from agent.images.formats import ImageFormat
-from agent.images.meter import Meter
-from agent.images.partition_wishes import is_partition_image
-from agent.images.partitioned_disk import DiskNames, Firmware, PartitionedDisk
+from agent.images.config_drives import config_drive
+from agent.images.config_drives.config_drive_fat import suited_to
+from agent.images.flow.meter import Meter
+from agent.images.flow.target import ImageTarget
+from agent.images.formats import first_look
+from agent.images.formats.recognition import ImageFormat
+from agent.images.partitions.partition_wishes import is_partition_image
+from agent.images.partitions.partitioned_disk import DiskNames, Firmware, PartitionedDisk
 from agent.images.preparation import Work, WriterSettings, prepare
-from agent.images.read_back import read_back
-from agent.images.target import ImageTarget
-from agent.images.witness import make_witness
+from agent.images.proof.account import make_receipt
+from agent.images.proof.read_back import read_back
+from agent.images.proof.witness import make_witness
 from agent.protocol.image import ImageInfo
 from agent.system.runner import Runner
 

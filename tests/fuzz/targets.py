@@ -12,12 +12,12 @@ from typing import Any
 
 from agent.disks.partition_table import PartitionTable
 from agent.errors import AgentError, ImageError
-from agent.images import first_look, formats, qcow2
-from agent.images.buffers import BUFFER_BYTES, Buffer, BufferPool
-from agent.images.content import Content
-from agent.images.formats import ImageFormat
-from agent.images.qcow2_sink import Qcow2Sink, TableWatch
-from agent.images.target import ImageTarget
+from agent.images.flow.buffers import BUFFER_BYTES, Buffer, BufferPool
+from agent.images.flow.qcow2_sink import Qcow2Sink, TableWatch
+from agent.images.flow.target import ImageTarget
+from agent.images.formats import first_look, qcow2, recognition
+from agent.images.formats.content import Content
+from agent.images.formats.recognition import ImageFormat
 
 MIB = 1 << 20
 DISK_BYTES = 2 * MIB
@@ -162,8 +162,8 @@ def fuzz_packed(data: bytes) -> None:
 
 def fuzz_detection(data: bytes) -> None:
     """Any bytes as the beginning of a file and as a partition table."""
-    found = formats.detect(data[: formats.PROBE_BYTES], "fuzz")
-    formats.check_end(data[-formats.END_BYTES :], "fuzz")
+    found = recognition.detect(data[: recognition.PROBE_BYTES], "fuzz")
+    recognition.check_end(data[-recognition.END_BYTES :], "fuzz")
     sector_bytes = 512 if data[0] % 2 else 4096
     head = bytearray(data.ljust(MIB, b"\0")[:MIB])
     if found is ImageFormat.RAW:

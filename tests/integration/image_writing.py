@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from agent.hardware.devices import BlockDevice
 from agent.images.preparation import WriterSettings
-from agent.images.source import RetryPolicy
+from agent.images.sources.source import RetryPolicy
 from agent.images.writer import StreamingImageWriter
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo

@@ -8,7 +8,7 @@ import psutil
 
 from agent.hardware.image_rules import ImageRules
 from agent.hardware.wishes import Wishes
-from agent.images.witness import Verification
+from agent.images.proof.witness import Verification
 from agent.images.writer import StreamingImageWriter
 from agent.system.runner import HostRunner
 from agent.system.sysfs import SysRoot

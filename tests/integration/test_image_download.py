@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ImageDownloadError
-from agent.images import http
-from agent.images.source import RetryPolicy
+from agent.images.sources import http
+from agent.images.sources.source import RetryPolicy
 from agent.protocol.image import ImageInfo
 from tests.integration.disk_images import MIB, RawImage, gpt_image, qcow2, sha256
 from tests.integration.image_server import ImageServer, image_server

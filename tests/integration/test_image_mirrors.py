@@ -7,9 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from agent.errors import ImageDownloadError
-from agent.images.http import Access
-from agent.images.opening import Opener, SourceRules, open_image
-from agent.images.source import RetryPolicy
+from agent.images.sources.http import Access
+from agent.images.sources.opening import Opener, SourceRules, open_image
+from agent.images.sources.source import RetryPolicy
 from agent.protocol.image import ImageInfo
 from tests.integration.image_server import ImageServer, image_server
 

@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import DiskError
 from agent.images.preparation import WriterSettings
-from agent.images.witness import Verification
+from agent.images.proof.witness import Verification
 from agent.images.writer import StreamingImageWriter
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ImageDownloadError
-from agent.images.checksum import Checksum
-from agent.images.http import Access, basic_authorization
-from agent.images.opening import Opener, SourceRules
-from agent.images.source import RetryPolicy
-from agent.images.stream import ImageSource
+from agent.images.sources.checksum import Checksum
+from agent.images.sources.http import Access, basic_authorization
+from agent.images.sources.opening import Opener, SourceRules
+from agent.images.sources.source import RetryPolicy
+from agent.images.sources.stream import ImageSource
 from tests.integration.disk_images import sha256
 from tests.integration.image_server import image_server
 from tests.integration.registry_process import (

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from agent.errors import ImageDownloadError
-from agent.images.http import Access
-from agent.images.pace import Pace
-from agent.images.source import HttpSource, RetryPolicy
+from agent.images.sources.http import Access
+from agent.images.sources.pace import Pace
+from agent.images.sources.source import HttpSource, RetryPolicy
 from tests.integration.image_server import image_server
 from tests.integration.scripted_server import Asked, ScriptedServer, head, part, scripted_server
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ImageDownloadError, ImageError
-from agent.images.opening import SourceRules
+from agent.images.sources.opening import SourceRules
 from agent.protocol.image import ImageInfo
 from tests.integration.disk_images import MIB, RawImage, gpt_image, qcow2, sha256
 from tests.integration.image_server import ImageServer, image_server

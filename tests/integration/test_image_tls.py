@@ -11,10 +11,10 @@ import pytest
 
 from agent.errors import ImageDownloadError, SettingError
 from agent.hardware.image_rules import ImageRules
-from agent.images import http
-from agent.images.http import Access
 from agent.images.operator_rules import tls_context, writer_settings
-from agent.images.source import HttpSource, RetryPolicy
+from agent.images.sources import http
+from agent.images.sources.http import Access
+from agent.images.sources.source import HttpSource, RetryPolicy
 from tests.integration.disk_images import run
 from tests.integration.image_server import ImageServer, image_server
 from tests.integration.scripted_server import Asked, head, scripted_server

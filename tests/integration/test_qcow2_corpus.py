@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from agent.disks.open_disk import OpenDisk
-from agent.images import first_look, qcow2
-from agent.images.meter import Meter
-from agent.images.pipeline import Pipeline
-from agent.images.qcow2_sink import TableWatch
-from agent.images.target import ImageTarget
+from agent.images.flow.meter import Meter
+from agent.images.flow.pipeline import Pipeline
+from agent.images.flow.qcow2_sink import TableWatch
+from agent.images.flow.target import ImageTarget
+from agent.images.formats import first_look, qcow2
 from tests.integration.disk_images import MIB, run, sha256
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
 

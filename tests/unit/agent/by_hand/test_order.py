@@ -6,7 +6,7 @@ import pytest
 from agent.by_hand.order import Order, make_order
 from agent.cli import build_parser
 from agent.errors import InvalidRequest
-from agent.images.witness import Verification
+from agent.images.proof.witness import Verification
 
 URL = "http://web/debian%2012.qcow2"
 

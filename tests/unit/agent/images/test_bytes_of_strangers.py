@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from agent.errors import ImageError
-from agent.images.formats import ImageFormat
+from agent.images.formats.recognition import ImageFormat
 from tests.fuzz import targets
 from tests.fuzz.seeds import mutations, seeds
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ImageError
-from agent.images.checksum import Checksum, choose_checksum, expected_checksum, find_digest
+from agent.images.sources.checksum import Checksum, choose_checksum, expected_checksum, find_digest
 from agent.protocol.image import ImageInfo
 
 SHA256, SHA512, MD5 = "a1" * 32, "b2" * 64, "c3" * 16

@@ -8,9 +8,9 @@ import pytest
 
 from agent.disks.partition_table import Partition
 from agent.errors import ConfigDriveError
-from agent.images import config_drive, config_drive_fat
-from agent.images.config_drive_source import decode, sector_bytes
-from agent.images.iso9660 import IsoFile
+from agent.images.config_drives import config_drive, config_drive_fat
+from agent.images.config_drives.config_drive_source import decode, sector_bytes
+from agent.images.config_drives.iso9660 import IsoFile
 from tests.unit.fakes import FakeRunner
 
 ISO = bytes(0x8001) + b"CD001" + bytes(1000)

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ImageError
-from agent.images import inflate
-from agent.images.buffers import Buffer, BufferPool
-from agent.images.decompress import decoder_for
-from agent.images.formats import ImageFormat
-from agent.images.unpacker import Unpacker
+from agent.images.flow.buffers import Buffer, BufferPool
+from agent.images.formats.recognition import ImageFormat
+from agent.images.unpacking import inflate
+from agent.images.unpacking.decompress import decoder_for
+from agent.images.unpacking.unpacker import Unpacker
 
 
 def zstd_frame(data: bytes) -> bytes:

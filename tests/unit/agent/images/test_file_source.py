@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ImageDownloadError
-from agent.images.file_source import FileSource
+from agent.images.sources.file_source import FileSource
 
 CONTENT = bytes(range(256)) * 100
 

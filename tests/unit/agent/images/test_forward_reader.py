@@ -5,8 +5,8 @@ import random
 import pytest
 
 from agent.errors import ImageDownloadError
-from agent.images.forward_reader import ForwardReader
-from agent.images.meter import Meter
+from agent.images.flow.meter import Meter
+from agent.images.sources.forward_reader import ForwardReader
 from agent.protocol.commands import Progress
 
 CONTENT = random.Random(8).randbytes(3_000_000)  # content of a test image

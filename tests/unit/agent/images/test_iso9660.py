@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ConfigDriveError
-from agent.images.iso9660 import SECTOR_BYTES, read_files
+from agent.images.config_drives.iso9660 import SECTOR_BYTES, read_files
 
 DATA = Path(__file__).parents[3] / "data/iso9660"
 FORMS = ("rock-ridge", "joliet", "plain")

@@ -1,4 +1,4 @@
-from agent.images.meter import Meter
+from agent.images.flow.meter import Meter
 from agent.protocol.commands import Progress
 from agent.protocol.receipt import PhaseTime
 

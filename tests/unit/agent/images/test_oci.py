@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.errors import ImageDownloadError, ImageError
-from agent.images.oci_manifest import (
+from agent.images.sources.oci_manifest import (
     Descriptor,
     Platform,
     choose_disk,
@@ -14,7 +14,7 @@ from agent.images.oci_manifest import (
     parse_digest,
     parse_manifest,
 )
-from agent.images.oci_reference import base_url, parse_reference
+from agent.images.sources.oci_reference import base_url, parse_reference
 
 DIGEST = "sha256:" + "a1" * 32
 LAYER = "application/vnd.oci.image.layer.v1.tar"

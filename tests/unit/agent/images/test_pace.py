@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.errors import SettingError
-from agent.images.pace import Pace, PacedReader, TooSlow
+from agent.images.sources.pace import Pace, PacedReader, TooSlow
 
 
 class SlowBytes(io.RawIOBase):

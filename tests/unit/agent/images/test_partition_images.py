@@ -7,10 +7,10 @@ import pytest
 from agent.disks.layout import DiskLabel, LayoutWishes, PlannedPartition, plan_layout
 from agent.disks.new_table import build_table
 from agent.errors import InvalidRequest, LayoutDoesNotFit
-from agent.images.block_size import block_bytes
-from agent.images.efi_assets import Entry, parse_listing
-from agent.images.kept_ephemeral import kept_table
-from agent.images.partition_wishes import ephemeral_format, flag, layout_wishes
+from agent.images.partitions.block_size import block_bytes
+from agent.images.partitions.efi_assets import Entry, parse_listing
+from agent.images.partitions.kept_ephemeral import kept_table
+from agent.images.partitions.partition_wishes import ephemeral_format, flag, layout_wishes
 from agent.protocol.image import ImageInfo
 
 MIB = 1 << 20

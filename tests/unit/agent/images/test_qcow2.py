@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ImageError
-from agent.images import qcow2
+from agent.images.formats import qcow2
 
 CLUSTER = 4096
 PER_TABLE = CLUSTER // 8

@@ -5,14 +5,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from agent.errors import ImageDownloadError, ImageError
-from agent.images import formats, http
-from agent.images.buffers import Buffer, BufferPool
-from agent.images.file_identity import Identity
-from agent.images.formats import ImageFormat
-from agent.images.meter import Meter
-from agent.images.raw_sink import runs
-from agent.images.source import RetryPolicy
-from agent.images.stage import Stage
+from agent.images.flow.buffers import Buffer, BufferPool
+from agent.images.flow.meter import Meter
+from agent.images.flow.raw_sink import runs
+from agent.images.flow.stage import Stage
+from agent.images.formats import recognition
+from agent.images.formats.recognition import ImageFormat
+from agent.images.sources import http
+from agent.images.sources.file_identity import Identity
+from agent.images.sources.source import RetryPolicy
 from agent.protocol.commands import Progress
 
 
@@ -30,7 +31,7 @@ from agent.protocol.commands import Progress
     ],
 )
 def test_a_format_is_told_by_its_first_bytes(start: bytes, expected: ImageFormat) -> None:
-    assert formats.detect(start, "image") is expected
+    assert recognition.detect(start, "image") is expected
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_a_format_is_told_by_its_first_bytes(start: bytes, expected: ImageFormat
 )
 def test_what_cannot_be_written_is_named(start: bytes, what: str) -> None:
     with pytest.raises(ImageError, match=what):
-        formats.detect(start, "image")
+        recognition.detect(start, "image")
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,10 @@ def test_the_declared_format_must_agree(
     found: ImageFormat, declared: str | None, is_fine: bool
 ) -> None:
     if is_fine:
-        formats.check_declared(found, declared, "image")
+        recognition.check_declared(found, declared, "image")
     else:
         with pytest.raises(ImageError, match="disk_format"):
-            formats.check_declared(found, declared, "image")
+            recognition.check_declared(found, declared, "image")
 
 
 def test_urls_in_messages_carry_no_secret() -> None:

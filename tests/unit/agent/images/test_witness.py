@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.images.read_back import windows
-from agent.images.witness import (
+from agent.images.proof.read_back import windows
+from agent.images.proof.witness import (
     Claim,
     Reservoir,
     SampleWitness,

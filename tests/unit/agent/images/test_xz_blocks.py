@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from agent.errors import ImageError
-from agent.images import xz_format
-from agent.images.buffers import BUFFER_BYTES, Buffer, BufferPool
-from agent.images.xz_blocks import XzUnpacker
+from agent.images.flow.buffers import BUFFER_BYTES, Buffer, BufferPool
+from agent.images.unpacking import xz_format
+from agent.images.unpacking.xz_blocks import XzUnpacker
 
 MIB = 1 << 20
 CONTENT = b"".join(bytes([number]) * (MIB // 2) for number in range(1, 6)) + b"the end"

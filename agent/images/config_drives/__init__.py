@@ -1,0 +1,1 @@
+"""Config drives: fetched, checked, made to fit the disk, put beside the image."""

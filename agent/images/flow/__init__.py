@@ -1,0 +1,1 @@
+"""The pipeline: buffers that travel from the source to the disk."""

@@ -1,0 +1,1 @@
+"""What an image is, judged by its content, and what its tables say."""

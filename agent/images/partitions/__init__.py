@@ -1,0 +1,1 @@
+"""Partition images: a disk laid out around a root filesystem."""

@@ -1,0 +1,102 @@
+"""Opens an image at one of its addresses, whatever kind they are."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from agent.errors import ImageDownloadError, ImageError
+from agent.images.sources import file_source, oci_reference
+from agent.images.sources.checksum import Checksum
+from agent.images.sources.file_source import FileSource
+from agent.images.sources.http import Access, TryAgain
+from agent.images.sources.mirrors import Mirrors
+from agent.images.sources.oci_manifest import Descriptor, parse_digest
+from agent.images.sources.oci_registry import Registry
+from agent.images.sources.source import HttpSource, RetryPolicy
+from agent.images.sources.stream import ImageSource
+from agent.protocol.image import ImageInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRules:
+    """Where images may come from: folders for ``file:`` URLs, registries (``host`` or ``host:port``) that may speak http."""
+
+    folders: tuple[Path, ...] = ()
+    insecure_registries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opener:
+    """Opens addresses for one image."""
+
+    access: Access
+    retry: RetryPolicy
+    rules: SourceRules
+    notify: Callable[[str], None]
+    published: list[Checksum]
+    """Digests that registries gave, in the order in which they were opened."""
+
+    def open(self, url: str) -> ImageSource:
+        """Connect to one address.
+
+        Raises:
+            ImageDownloadError: It cannot be used.
+        """
+        scheme = urlsplit(url).scheme
+        if scheme == file_source.SCHEME:
+            return FileSource(url, self.rules.folders)
+        if scheme == oci_reference.SCHEME:
+            return self._open_artifact(url)
+        return HttpSource(url, replace(self.access, authorized_url=url), self.retry, self.notify)
+
+    def _open_artifact(self, url: str) -> ImageSource:
+        reference = oci_reference.parse_reference(url)
+        registry = Registry(reference, self.access, self.rules.insecure_registries)
+        try:
+            blob = self._find(registry)
+        except ImageError as error:
+            raise ImageDownloadError(str(error)) from error
+        digest = parse_digest(blob.digest, str(reference))
+        source = HttpSource(registry.blob_url(blob), registry, self.retry, self.notify)
+        if source.size_bytes not in (None, blob.size):
+            source.disconnect()
+            raise ImageDownloadError(
+                f"{reference}: the manifest says {blob.size} bytes, the registry offers {source.size_bytes};"
+                " push the artifact again"
+            )
+        self.published.append(Checksum(algorithm=digest.algorithm, digest=digest.hexadecimal))
+        return source
+
+    def _find(self, registry: Registry) -> Descriptor:
+        """Ask for the manifest, as often as the policy allows."""
+        for failures in range(1, self.retry.tries + 1):
+            try:
+                return registry.find_disk(os.uname().machine)
+            except TryAgain as reason:
+                if failures == self.retry.tries:
+                    raise ImageDownloadError(
+                        f"{registry.reference}: gave up after {failures} tries; the last: {reason}"
+                    ) from reason
+                self.notify(f"{registry.reference}: {reason}; trying again")
+                self.retry.sleep(self.retry.pause_s(failures))
+        raise ImageDownloadError(f"{registry.reference}: no try is allowed")
+
+
+def is_artifact(url: str) -> bool:
+    """Whether ``url`` names an artifact, whose registry knows its digest."""
+    return urlsplit(url).scheme == oci_reference.SCHEME
+
+
+def open_image(image: ImageInfo, opener: Opener, clean_up: ExitStack) -> Mirrors:
+    """Connect to the first address of ``image`` that answers; the others wait for its failure.
+
+    Raises:
+        ImageDownloadError: None can be used; the message has the reason of each.
+    """
+    source = Mirrors([partial(opener.open, url) for url in image.urls], opener.notify)
+    clean_up.callback(source.disconnect)
+    return source

@@ -1,0 +1,1 @@
+"""Decompression in bounded memory."""
