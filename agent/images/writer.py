@@ -68,9 +68,8 @@ class StreamingImageWriter:
             opened = clean_up.enter_context(OpenDisk(disk.path))
             work = self._with_suited_drive(work, opened)
             check_fit(work, opened)
-            head = _head(work)
-            layout = self._layout(work, opened, head)
-            target = self._target(work, opened, layout, head)
+            layout = self._layout(work, opened)
+            target = self._target(work, opened, layout)
             meter.end()
             self._announce(work, opened)
             log.info(
@@ -119,21 +118,19 @@ class StreamingImageWriter:
         drive = suited_to(work.configdrive, disk.sector_bytes, self._runner, rebuild=rebuild)
         return replace(work, configdrive=drive)
 
-    def _layout(self, work: Work, disk: OpenDisk, head: first_look.Head) -> PartitionedDisk | None:
+    def _layout(self, work: Work, disk: OpenDisk) -> PartitionedDisk | None:
         """Return the layout of a partition image; ``None`` = the image brings its own."""
         if not is_partition_image(work.image):
             return None
         firmware = Firmware.of_this_machine()
-        return PartitionedDisk(work, disk, self._runner, firmware, head.content)
+        return PartitionedDisk(work, disk, self._runner, firmware)
 
-    def _target(
-        self, work: Work, disk: OpenDisk, layout: PartitionedDisk | None, head: first_look.Head
-    ) -> ImageTarget:
+    def _target(self, work: Work, disk: OpenDisk, layout: PartitionedDisk | None) -> ImageTarget:
         """Return where the image goes, after a look at its partition table."""
         witness = make_witness(self._settings.verify)
         if layout is not None:
             return layout.target(witness)
-        first_look.check(head, disk.sector_bytes, disk.size_bytes, work.name)
+        first_look.check(work.head, disk.sector_bytes, disk.size_bytes, work.name)
         return ImageTarget(disk, witness)
 
     def _complete(self, work: Work, target: ImageTarget, meter: Meter) -> PartitionTable:
@@ -158,12 +155,6 @@ class StreamingImageWriter:
         disk.flush()
         target.make_bootable()
         return table
-
-
-def _head(work: Work) -> first_look.Head:
-    if work.tables is not None:
-        return first_look.head_of_qcow2(work.tables, work.watch.read)
-    return first_look.head_of_stream(work.pipeline.first, work.found, work.name)
 
 
 def stream_to(work: Work, target: ImageTarget, meter: Meter, phase: str = "write") -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 from controller.client.times import Row
 
 _PLAIN_PROGRESS_INTERVAL_S = 5.0
+_BAR_WIDTH = 20
 _STEPS = ("clean_step", "deploy_step", "service_step")
 
 
@@ -101,17 +102,17 @@ def _amount(row: Row) -> str:
 
 
 def describe(progress: Mapping[str, Any]) -> str:
-    """Return progress in words: phase, bytes, bytes on the disk, rate, time left, and what the agent says."""
+    """Return progress in words: phase, bytes, rate, time left, bytes on the disk, and what the agent says."""
     words = [str(progress.get("phase") or "")]
     done, total = progress.get("bytes_done"), progress.get("bytes_total")
     if done is not None:
         words.append(decimal(done) + (f" of {decimal(total)}" if total else ""))
-    if on_disk := progress.get("disk_bytes_done"):
-        words.append(f"{decimal(on_disk)} on disk")
     if rate := progress.get("rate_bytes_per_s"):
         words.append(f"{decimal(int(rate))}/s")
     if (left_s := progress.get("time_left_s")) is not None:
         words.append(f"{left_s:.0f} s left")
+    if on_disk := progress.get("disk_bytes_done"):
+        words.append(f"{decimal(on_disk)} on disk")
     words.append(str(progress.get("message") or ""))
     return ", ".join(word for word in words if word)
 
@@ -125,22 +126,27 @@ def current_step(node: Mapping[str, Any]) -> str:
 
 
 def _line(name: str, node: Mapping[str, Any]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2))
-    cells: list[RenderableType] = [
+    """Return a node as a line, and its progress as a second one; neither is broken in a narrow terminal."""
+    progress = node.get("progress") or {}
+    words = "" if progress else str(node.get("status_text") or "")
+    line = _one_line(
         Text(name, style="bold"),
         Text(str(node.get("provision_state", ""))),
         Text(current_step(node)),
-    ]
-    progress = node.get("progress") or {}
-    if progress.get("bytes_total"):
-        cells.append(
-            ProgressBar(
-                total=progress["bytes_total"], completed=progress.get("bytes_done") or 0, width=40
-            )
-        )
-    if progress:
-        cells.append(Text(describe(progress)))
-    elif node.get("status_text"):
-        cells.append(Text(str(node["status_text"])))
+        Text(words),
+    )
+    if not progress:
+        return line
+    total = progress.get("bytes_total")
+    bar: RenderableType = ""
+    if total:
+        bar = ProgressBar(total=total, completed=progress.get("bytes_done") or 0, width=_BAR_WIDTH)
+    return Group(line, _one_line("", bar, Text(describe(progress))))
+
+
+def _one_line(*cells: RenderableType) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for _ in cells:
+        grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_row(*cells)
     return grid

@@ -246,7 +246,7 @@ def test_a_filesystem_with_small_blocks_is_refused_for_large_sectors(
         assert disk.read(0, 16) != bytes(16)
         with pytest.raises(ImageError, match=message):
             write(server, disk, packed(small.content, "gzip"))
-        assert disk.read(0, MIB) == bytes(MIB)
+        assert disk.read(0, 16) != bytes(16)
 
 
 def test_a_compressed_image_that_turns_out_too_large_leaves_no_table(
@@ -264,9 +264,9 @@ def test_a_whole_disk_image_is_told_from_a_root_filesystem(
     with pytest.raises(ImageError, match="set image_type to whole-disk"):
         write(server, disk, image.content, root_mb=60)
     assert disk.read(0, 16) != bytes(16)
-    with pytest.raises(ImageError, match="blkid finds no filesystem"):
+    with pytest.raises(ImageError, match="set image_type to whole-disk"):
         write(server, disk, packed(image.content, "gzip"), root_mb=60)
-    assert disk.read(0, MIB) == bytes(MIB)
+    assert disk.read(0, 16) != bytes(16)
 
 
 def test_a_wrong_checksum_leaves_no_table(

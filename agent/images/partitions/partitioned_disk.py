@@ -66,10 +66,8 @@ class DiskNames:
 class PartitionedDisk:
     """One disk and its plan."""
 
-    def __init__(
-        self, work: Work, disk: OpenDisk, runner: Runner, firmware: Firmware, start: bytes
-    ) -> None:
-        """Plan and check; nothing is written. ``start`` is the beginning of the image's content, zeros where unknown.
+    def __init__(self, work: Work, disk: OpenDisk, runner: Runner, firmware: Firmware) -> None:
+        """Plan and check; nothing is written.
 
         Raises:
             InvalidRequest: A field of ``image_info`` is missing or wrong.
@@ -87,7 +85,7 @@ class PartitionedDisk:
         self._grow = flag(work.image.grow_root_filesystem, "grow_root_filesystem")
         self._parts = plan_layout(self._wishes, disk.size_bytes, disk.sector_bytes)
         self._root = self._parts[-1]
-        self._check_image(start)
+        self._check_image()
         self._kept: bytearray | None = None
         if (
             flag(work.image.preserve_ephemeral, "preserve_ephemeral")
@@ -97,7 +95,7 @@ class PartitionedDisk:
             label = self._wishes.label
             self._kept = kept_table(head, disk.sector_bytes, self._parts, label, str(disk.path))
 
-    def _check_image(self, start: bytes) -> None:
+    def _check_image(self) -> None:
         work = self._work
         size = work.size_bytes if work.found is ImageFormat.RAW else None
         if work.tables is not None:
@@ -106,6 +104,7 @@ class PartitionedDisk:
             raise ImageError(
                 f"{work.name}: has {size} bytes, its root partition only {self._root.size_bytes}; raise root_gb"
             )
+        start = work.head.content
         if any(gpt.has_signature(start, sector_bytes) for sector_bytes in _SECTOR_SIZES):
             raise ImageError(
                 f"{work.name}: is the image of a whole disk, not of a root filesystem; set image_type to whole-disk"

@@ -77,7 +77,7 @@ def test_progress_is_described_with_what_is_known() -> None:
         "message": "lost at byte 7",
     }
     assert describe(progress) == (
-        "write, 1.0 MB of 4.0 MB, 9.0 MB on disk, 500.0 kB/s, 6 s left, lost at byte 7"
+        "write, 1.0 MB of 4.0 MB, 500.0 kB/s, 6 s left, 9.0 MB on disk, lost at byte 7"
     )
     assert describe({"phase": "flush", "bytes_done": None}) == "flush"
 
