@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.image_workbench import Workbench, outcome, start
+from tests.e2e.image_workbench import DISK_BYTES, Workbench, outcome, start
 from tests.lab.disks.block_nodes import Fault, Node, Operation, faulty_node, file_node
 from tests.lab.disks.disk_verdict import MIB, Judge
 from tests.lab.program import run
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 BAD_BYTE = 9 * MIB
+DRIVE_AT = DISK_BYTES - 65 * MIB
+"""The config drive's partition of 64 MiB lies before the last, aligned MiB."""
 LARGEST_ZERO_BYTES = 8 * MIB
 
 
@@ -37,6 +39,16 @@ def test_a_bad_sector_in_the_middle_is_named_and_nothing_boots(
     found = re.search(r"failed: DiskError: /dev/vd\w: write.* at byte (\d+): Input/output", said)
     assert found, said
     assert BAD_BYTE - LARGEST_ZERO_BYTES < int(found[1]) <= BAD_BYTE
+    assert_blank(disk)
+
+
+def test_a_config_drive_that_cannot_be_read_back_is_named_and_nothing_boots(
+    workbench: Workbench, logs: Path
+) -> None:
+    disk = workbench.new_disk()
+    node = faulty_node(disk, [Fault(operation=Operation.READ, sector=DRIVE_AT // 512 + 64)])
+    said = failure(workbench, node, logs / "console.log")
+    assert re.search(r"failed: DiskError: /dev/vd\w: read at byte \d+: Input/output", said), said
     assert_blank(disk)
 
 
