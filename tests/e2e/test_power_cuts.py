@@ -1,7 +1,7 @@
 """QEMU is killed in the middle of writes: the disk holds the older system, nothing that boots, or exactly the image.
 
 The moments are counted in finished operations of the disk, not in seconds, so that a busy machine tests the same. Half of them
-lie in the last operations: config drive, backup table, first MiB. ``INGOT_POWER_CUTS=50`` asks for more of them. What a real
+lie in the last operations: config drive, backup table, first MiB. ``LAB_POWER_CUTS=50`` asks for more of them. What a real
 disk loses beyond that (writes after the last flush) is the matter of ``tests/integration/test_power_cut_states.py``.
 """
 
@@ -22,7 +22,7 @@ from tests.lab.program import run
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
 log = logging.getLogger(__name__)
-CUTS = int(os.environ.get("INGOT_POWER_CUTS", "6"))
+CUTS = int(os.environ.get("LAB_POWER_CUTS", "6"))
 LAST_OPERATIONS = 12
 POLL_S = 0.005
 DRIVE_ID = "c0ffee00-0000-4000-8000-000000000003"

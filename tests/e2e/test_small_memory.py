@@ -1,6 +1,6 @@
 """A machine with 768 MB of memory gets a 4 GiB image: the ramdisk fits, and the agent keeps nothing of the image.
 
-The image would not fit into the memory several times over. ``INGOT_IMAGE_DATA_MIB=1331`` asks for as much data in it as the
+The image would not fit into the memory several times over. ``LAB_IMAGE_DATA_MIB=1331`` asks for as much data in it as the
 benchmarks have; most of the time goes into sending it through an emulated network card.
 """
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.vm, pytest.mark.timeout(3600)]
 log = logging.getLogger(__name__)
 MEMORY_MIB = 768
 IMAGE_BYTES = 4 << 30
-DATA_MIB = int(os.environ.get("INGOT_IMAGE_DATA_MIB", "160"))
+DATA_MIB = int(os.environ.get("LAB_IMAGE_DATA_MIB", "160"))
 BANNER = "a guest is here."
 DEPLOY_S = 3000
 
