@@ -27,9 +27,10 @@ from agent.images.partitions.partition_wishes import is_partition_image
 from agent.images.partitions.partitioned_disk import DiskNames, Firmware, PartitionedDisk
 from agent.images.preparation import Work, WriterSettings, prepare
 from agent.images.proof.account import make_receipt
-from agent.images.proof.read_back import read_back
+from agent.images.proof.read_back import Proof, read_back
 from agent.images.proof.witness import make_witness
 from agent.protocol.image import ImageInfo
+from agent.protocol.receipt import Receipt
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -76,31 +77,15 @@ class StreamingImageWriter:
                 "writing the image",
                 extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
             )
-            target.make_unbootable()
-            digest = stream_to(work, target, meter)
-            meter.begin("verify")
-            check_digest(work, digest, f"{disk.path} {target.left_as}")
-            meter.begin("flush")
-            opened.flush()
-            proof = read_back(target.witness, opened, meter)
+            digest, proof = _write_content(work, target, meter)
             if layout is None:
                 table = self._complete(work, target, meter)
                 names = DiskNames(root_uuid=mbr.disk_signature(table.head))
             else:
                 table, names = layout.complete(target, meter)
-            seen = show_partitions(target.disk, table.partitions(), self._runner)
+            seen = show_partitions(opened, table.partitions(), self._runner)
         receipt = make_receipt(work, target, digest, proof, disk, meter.finish())
-        log.info(
-            "image written",
-            extra={
-                "disk": str(disk.path),
-                "bytes": receipt.content_bytes,
-                "seconds": receipt.seconds,
-                "partitions": seen,
-                "verified": receipt.verified,
-                "compared": receipt.compared_bytes,
-            },
-        )
+        _log_end(receipt, seen)
         return WrittenImage(
             disk=disk,
             root_uuid=names.root_uuid,
@@ -155,6 +140,31 @@ class StreamingImageWriter:
         disk.flush()
         target.make_bootable()
         return table
+
+
+def _write_content(work: Work, target: ImageTarget, meter: Meter) -> tuple[str, Proof]:
+    """Write everything between head and tail, compare the checksum, flush and read back; return the digest and the proof."""
+    target.make_unbootable()
+    digest = stream_to(work, target, meter)
+    meter.begin("verify")
+    check_digest(work, digest, f"{target.disk.path} {target.left_as}")
+    meter.begin("flush")
+    target.disk.flush()
+    return digest, read_back(target.witness, target.disk, meter)
+
+
+def _log_end(receipt: Receipt, partitions: int) -> None:
+    log.info(
+        "image written",
+        extra={
+            "disk": receipt.disk,
+            "bytes": receipt.content_bytes,
+            "seconds": receipt.seconds,
+            "partitions": partitions,
+            "verified": receipt.verified,
+            "compared": receipt.compared_bytes,
+        },
+    )
 
 
 def stream_to(work: Work, target: ImageTarget, meter: Meter, phase: str = "write") -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 TCG = "tcg,thread=multi"
 KVM = "kvm"
-WISH = "INGOT_LAB_KVM"
+WISH = "LAB_KVM"
 """Environment variable: ``1`` asks for KVM."""
 
 _TIMEOUT_S = 20
