@@ -8,7 +8,9 @@ make_rootfs() {
     "$here/../apt-settings" "$work"
     local packages
     local variant=$here/variants/$name
-    packages=$(cat "$here/packages.txt" "$variant/packages.txt" 2>/dev/null | sed 's/#.*//' | xargs | tr ' ' ,)
+    local lists=("$here/packages.txt")
+    [ ! -e "$variant/packages.txt" ] || lists+=("$variant/packages.txt")
+    packages=$(sed 's/#.*//' "${lists[@]}" | xargs | tr ' ' ,)
     export here variant work root_uuid
     # Hooks run on this machine with the new root as $1.
     # shellcheck disable=SC2016
