@@ -18,7 +18,7 @@ RAMDISK = Path(__file__).resolve().parents[2] / "build/ramdisk"
 MAC = "52:54:00:1a:07:01"
 # What real Ironic puts before its own arguments; nothing of it may disturb the start.
 ARGUMENTS = (
-    "selinux=0 troubleshoot=0 text nofb nomodeset vga=normal console=tty0 console=ttyS0,115200n8 "
+    "selinux=0 troubleshoot=0 text nofb nomodeset vga=normal console=tty0 console=ttyS0,115200n8 no_timer_check "
     "ipa-api-url=http://10.0.2.2:9 ipa-global-request-id=req-1"
 )
 BOOT_S = 240

@@ -151,7 +151,7 @@ class FrozenMachine:
             *("-accel", TCG, "-cpu", "max", "-smp", "2", "-m", f"{hardware.memory_mib}M"),
             *("-machine", "q35,graphics=off,memory-backend=memory", "-object", memory),
             *("-kernel", str(hardware.kernel), "-initrd", str(hardware.initramfs)),
-            *("-append", f"console=ttyS0,115200 {hardware.arguments}"),
+            *("-append", f"console=ttyS0,115200 no_timer_check {hardware.arguments}"),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
         ]
         for serial, node in zip(hardware.serials, disks, strict=True):

@@ -47,7 +47,7 @@ dhcp_provider = none
 [pxe]
 tftp_root = {root}/tftp
 tftp_master_path = {root}/tftp/master
-kernel_append_params = nofb vga=normal console=ttyS0,115200n8
+kernel_append_params = nofb vga=normal console=ttyS0,115200n8 no_timer_check
 [deploy]
 http_url = http://{gateway}:{files_port}
 http_root = {root}/http
