@@ -60,5 +60,5 @@ make_disk() {
     make_root_image
     partition_disk
     install_bios_loader
-    qemu-img convert -f raw -O qcow2 -o compat=1.1 "$work/$name.raw" "$work/$name.qcow2"
+    qemu-img convert -f raw -O qcow2 -c -o compat=1.1,compression_type=zstd "$work/$name.raw" "$work/$name.qcow2"
 }
