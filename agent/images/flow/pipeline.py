@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from agent.images.flow.buffers import BUFFER_BYTES, Buffer, BufferPool
+from agent.images.flow.disk_writers import DiskWriters
 from agent.images.flow.meter import Meter
 from agent.images.flow.qcow2_sink import Qcow2Sink, TableWatch
 from agent.images.flow.raw_sink import RawSink
@@ -38,8 +39,11 @@ class Pipeline:
 
     def run_raw(self, target: ImageTarget) -> str:
         """Write a raw image and return the digest."""
-        sink = RawSink(target)
-        digest = self._run(sink.work, lambda: None)
+        writers = DiskWriters(target)
+        sink = RawSink(target, writers)
+        with ExitStack() as clean_up:
+            clean_up.callback(writers.stop)
+            digest = self._run(sink.work, writers.finish)
         check_end(sink.end, "the image")
         sink.finish()
         self.content_bytes = sink.end_byte

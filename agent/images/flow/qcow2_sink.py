@@ -7,6 +7,7 @@ from mmap import mmap
 
 from agent.errors import ImageError
 from agent.images.flow.buffers import Buffer
+from agent.images.flow.disk_writers import DiskWriters
 from agent.images.flow.stage import Stage
 from agent.images.flow.target import ImageTarget
 from agent.images.formats.qcow2 import Map, ReadAt
@@ -90,6 +91,7 @@ class Qcow2Sink:
         self._image = image
         self._target = target
         self._watch = watch
+        self._writers = DiskWriters(target)
         self._next_plain = 0
         self._next_packed = 0
         self._carried = memoryview(bytearray())
@@ -110,12 +112,14 @@ class Qcow2Sink:
             self._hand_out(buffer, self._inflaters)
 
     def finish(self) -> None:
-        """Wait for the inflaters."""
+        """Wait for the inflaters and the writers."""
+        self._writers.finish()
         if self._inflaters is not None:
             self._inflaters.finish()
 
     def stop(self) -> None:
         """End the threads after a failure elsewhere."""
+        self._writers.stop()
         if self._inflaters is not None:
             self._inflaters.stop()
 
@@ -127,7 +131,7 @@ class Qcow2Sink:
             start = plain.file_bytes_at[index]
             low, high = max(start, base), min(start + plain.sizes[index], end)
             place = plain.disk_bytes_at[index] + low - start
-            self._target.write(buffer.view[low - base : high - base], place)
+            self._writers.write(buffer, low - base, high - base, place)
             if start + plain.sizes[index] > end:
                 break
             index += 1

@@ -2,6 +2,7 @@
 
 from agent.disks.open_disk import PLAIN_ZERO_BYTES
 from agent.images.flow.buffers import Buffer
+from agent.images.flow.disk_writers import DiskWriters
 from agent.images.flow.target import ImageTarget
 from agent.images.formats.recognition import END_BYTES
 
@@ -37,8 +38,10 @@ class RawSink:
     ``end`` is the last sector of the last buffer that has one.
     """
 
-    def __init__(self, target: ImageTarget) -> None:
+    def __init__(self, target: ImageTarget, writers: DiskWriters | None = None) -> None:
+        """``writers`` take the data; without them it is written before :meth:`work` returns."""
         self._target = target
+        self._writers = writers
         self._zero_from = 0
         self._zero_to = 0
         self.end_byte = 0
@@ -53,12 +56,18 @@ class RawSink:
             if is_zero:
                 self._add_zeros(buffer.start_byte + start, buffer.start_byte + end)
             else:
-                self._target.write(buffer.view[start:end], buffer.start_byte + start)
+                self._write(buffer, start, end)
 
     def finish(self) -> None:
         """Write the zeros that came last."""
         self._target.zero(self._zero_from, self._zero_to)
         self._zero_from = self._zero_to
+
+    def _write(self, buffer: Buffer, start: int, end: int) -> None:
+        if self._writers is not None:
+            self._writers.write(buffer, start, end, buffer.start_byte + start)
+        else:
+            self._target.write(buffer.view[start:end], buffer.start_byte + start)
 
     def _add_zeros(self, start_byte: int, end_byte: int) -> None:
         if start_byte != self._zero_to:

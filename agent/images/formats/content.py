@@ -4,6 +4,7 @@ from typing import Protocol
 
 from agent.errors import ImageError
 from agent.images.flow.buffers import Buffer, BufferPool
+from agent.images.flow.disk_writers import DiskWriters
 from agent.images.flow.raw_sink import RawSink
 from agent.images.flow.stage import Stage
 from agent.images.flow.target import ImageTarget
@@ -31,7 +32,8 @@ class Content:
         self._found = found
         self._name = name
         self._sinks: list[RawSink] = []
-        self._writing: Stage[Buffer] = Stage("write", self._open_sink())
+        self._writers = DiskWriters(target)
+        self._sorting: Stage[Buffer] = Stage("sort", self._open_sink(self._writers))
         self._blocks: XzUnpacker | None = None
 
     def unpacker(self, pool: BufferPool) -> AnyUnpacker:
@@ -43,7 +45,8 @@ class Content:
 
     def finish(self) -> int:
         """Write what is left and return the size of the image in bytes."""
-        self._writing.finish()
+        self._sorting.finish()
+        self._writers.finish()
         for sink in self._sinks:
             sink.finish()
         return max(sink.end_byte for sink in self._sinks)
@@ -52,14 +55,15 @@ class Content:
         """End the threads; never raises."""
         if self._blocks is not None:
             self._blocks.stop()
-        self._writing.stop()
+        self._sorting.stop()
+        self._writers.stop()
 
     def _emit(self, buffer: Buffer) -> None:
-        self._writing.put(buffer)
-        self._writing.check()
+        self._sorting.put(buffer)
+        self._sorting.check()
 
-    def _open_sink(self) -> Write:
-        sink = RawSink(self._target)
+    def _open_sink(self, writers: DiskWriters | None = None) -> Write:
+        sink = RawSink(self._target, writers)
         self._sinks.append(sink)
 
         def write(buffer: Buffer) -> None:
