@@ -11,7 +11,9 @@ from agent.images.config_drives.config_drive_source import fetch
 from agent.images.flow.meter import Meter
 from agent.images.flow.pipeline import Pipeline
 from agent.images.flow.qcow2_sink import TableWatch
-from agent.images.formats import first_look, qcow2
+from agent.images.formats import first_look
+from agent.images.formats.qcow2_header import read_header
+from agent.images.formats.qcow2_map import Map, read_map
 from agent.images.formats.recognition import PROBE_BYTES, ImageFormat, check_declared, detect
 from agent.images.proof.witness import Verification
 from agent.images.sources.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
@@ -57,7 +59,7 @@ class Work:
     configdrive: bytes | None
     found: ImageFormat
     pipeline: Pipeline
-    tables: qcow2.Map | None
+    tables: Map | None
     watch: TableWatch
     head: first_look.Head
     size_bytes: int | None
@@ -202,17 +204,17 @@ def _fetch_text(url: str, access: Access, retry: RetryPolicy) -> str:
 
 def _read_tables(
     source: ImageSource, pipeline: Pipeline, start: bytes, meter: Meter
-) -> tuple[qcow2.Map, TableWatch, first_look.Head]:
+) -> tuple[Map, TableWatch, first_look.Head]:
     """Read the tables and the content's head of a qcow2 image, by Range if the server can, else in passes of their own."""
     if source.has_ranges and source.size_bytes is not None:
         source.disconnect()  # goes on later; some servers answer one connection at a time
         watch, size = TableWatch(source.read_at), source.size_bytes
-        tables = qcow2.read_map(qcow2.read_header(start, size), watch.read)
+        tables = read_map(read_header(start, size), watch.read)
         return tables, watch, first_look.head_of_qcow2(tables, watch.read)
     reader = ForwardReader(source, meter)
     size = reader.measure()
     watch = TableWatch(reader.read_at)
-    tables = qcow2.read_map(qcow2.read_header(start, size), watch.read)
+    tables = read_map(read_header(start, size), watch.read)
     head = first_look.head_of_qcow2(tables, watch.read)
     source.seek(pipeline.first.used_bytes)
     return tables, watch, head

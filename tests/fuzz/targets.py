@@ -15,7 +15,7 @@ from agent.errors import AgentError, ImageError
 from agent.images.flow.buffers import BUFFER_BYTES, Buffer, BufferPool
 from agent.images.flow.qcow2_sink import Qcow2Sink, TableWatch
 from agent.images.flow.target import ImageTarget
-from agent.images.formats import first_look, qcow2, recognition
+from agent.images.formats import first_look, qcow2_header, qcow2_map, recognition
 from agent.images.formats.content import Content
 from agent.images.formats.recognition import ImageFormat
 
@@ -93,7 +93,7 @@ def unpack(data: bytes, found: ImageFormat, piece_bytes: int = BUFFER_BYTES) -> 
         content.stop()
 
 
-def reader(file: bytes) -> qcow2.ReadAt:
+def reader(file: bytes) -> qcow2_map.ReadAt:
     """Return a function that reads ``file`` and insists on staying inside of it."""
 
     def read(start: int, size: int) -> bytes:
@@ -105,13 +105,13 @@ def reader(file: bytes) -> qcow2.ReadAt:
     return read
 
 
-def read_map(file: bytes) -> qcow2.Map:
+def read_map(file: bytes) -> qcow2_map.Map:
     """Read a qcow2 file's tables and check that every byte of its disk has one place.
 
     Raises:
         ImageError: It is refused.
     """
-    found = qcow2.read_map(qcow2.read_header(file[:65536], len(file)), reader(file))
+    found = qcow2_map.read_map(qcow2_header.read_header(file[:65536], len(file)), reader(file))
     step, end = found.header.cluster_bytes, found.header.virtual_bytes
     covered = sorted(
         [(disk, disk + size) for _, disk, size in found.plain]

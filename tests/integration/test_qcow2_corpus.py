@@ -16,7 +16,7 @@ from agent.images.flow.meter import Meter
 from agent.images.flow.pipeline import Pipeline
 from agent.images.flow.qcow2_sink import TableWatch
 from agent.images.flow.target import ImageTarget
-from agent.images.formats import first_look, qcow2
+from agent.images.formats import first_look, qcow2_header, qcow2_map
 from tests.integration.disk_images import MIB, run, sha256
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
 
@@ -126,7 +126,7 @@ def write(content: bytes, disk: LoopDisk) -> bytes:
     stream = Stream(content)
     pipeline = Pipeline(stream, "sha256", Meter(lambda _report: None))
     watch = TableWatch(stream.read_at)
-    image = qcow2.read_map(qcow2.read_header(content[:65536], len(content)), watch.read)
+    image = qcow2_map.read_map(qcow2_header.read_header(content[:65536], len(content)), watch.read)
     size = image.header.virtual_bytes
     with OpenDisk(disk.path) as opened:
         for start in range(0, DISK_BYTES, MIB):

@@ -11,8 +11,8 @@ from agent.images.flow.qcow2_sink import Qcow2Sink, TableWatch
 from agent.images.flow.raw_sink import RawSink
 from agent.images.flow.stage import Stage
 from agent.images.flow.target import ImageTarget
-from agent.images.formats import qcow2
 from agent.images.formats.content import Content
+from agent.images.formats.qcow2_map import Map
 from agent.images.formats.recognition import ImageFormat, check_end
 from agent.images.sources.stream import ByteStream
 from agent.images.unpacking.xz_blocks import WAITING_BUFFERS
@@ -61,7 +61,7 @@ class Pipeline:
             self.content_bytes = content.finish()
         return digest
 
-    def run_qcow2(self, target: ImageTarget, image: qcow2.Map, watch: TableWatch) -> str:
+    def run_qcow2(self, target: ImageTarget, image: Map, watch: TableWatch) -> str:
         """Write a qcow2 image and return the digest of the file."""
         for start_byte, end_byte in image.gaps():
             target.zero(start_byte, end_byte, lambda _size: self._meter.advance(0))

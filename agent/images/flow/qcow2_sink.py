@@ -10,8 +10,8 @@ from agent.images.flow.buffers import Buffer
 from agent.images.flow.disk_writers import DiskWriters
 from agent.images.flow.stage import Stage
 from agent.images.flow.target import ImageTarget
-from agent.images.formats.qcow2 import Map, ReadAt
 from agent.images.formats.qcow2_cluster import ClusterInflater
+from agent.images.formats.qcow2_map import Map, ReadAt
 
 _INFLATERS = 2
 _ROOM_BYTES = 2 << 20

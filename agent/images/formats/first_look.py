@@ -10,8 +10,8 @@ from agent.disks import gpt, mbr
 from agent.disks.partition_table import PartitionTable
 from agent.errors import ImageError
 from agent.images.flow.buffers import BUFFER_BYTES, Buffer
-from agent.images.formats.qcow2 import Extents, Map, ReadAt
 from agent.images.formats.qcow2_cluster import ClusterInflater
+from agent.images.formats.qcow2_map import Extents, Map, ReadAt
 from agent.images.formats.recognition import ImageFormat, detect
 from agent.images.unpacking.decompress import decoder_for
 

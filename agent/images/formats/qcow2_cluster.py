@@ -1,7 +1,7 @@
 """Inflates the compressed clusters of a qcow2 image; one object for each thread."""
 
 from agent.errors import ImageError
-from agent.images.formats.qcow2 import Compression, Header
+from agent.images.formats.qcow2_header import Compression, Header
 from agent.images.unpacking.inflate import inflate_raw
 from agent.images.unpacking.zstd import ZstdDecoder
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from agent.errors import ImageError
-from agent.images.formats import qcow2
+from agent.images.formats import qcow2_header
 
 PROBE_BYTES = 65536
 """Bytes of the beginning that :func:`detect` wants to see."""
@@ -23,7 +23,7 @@ class ImageFormat(StrEnum):
 
 
 _KNOWN = (
-    (0, qcow2.MAGIC, ImageFormat.QCOW2),
+    (0, qcow2_header.MAGIC, ImageFormat.QCOW2),
     (0, b"\x1f\x8b\x08", ImageFormat.GZIP),
     (0, b"\xfd7zXZ\x00", ImageFormat.XZ),
     (0, b"\x28\xb5\x2f\xfd", ImageFormat.ZSTD),

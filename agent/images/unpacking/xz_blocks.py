@@ -24,6 +24,8 @@ _WORKERS = 2
 _MAX_DICTIONARY_BYTES = 8 << 20
 """Of ``xz -6``, the default; two threads with larger ones would take too much memory."""
 _MAX_BLOCKS = 1 << 20
+_OUTPUT_BYTES = 256 << 10
+"""Unpacked at a time, as it goes through memory of its own first."""
 
 Write = Callable[[Buffer], None]
 
@@ -70,7 +72,9 @@ class _Worker:
         feed: bytes | memoryview = data
         room = self.room
         while True:
-            content = self._stream.decompress(feed, BUFFER_BYTES - room.used_bytes)
+            content = self._stream.decompress(
+                feed, min(_OUTPUT_BYTES, BUFFER_BYTES - room.used_bytes)
+            )
             feed = b""
             room.view[room.used_bytes : room.used_bytes + len(content)] = content
             room.used_bytes += len(content)

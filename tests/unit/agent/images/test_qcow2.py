@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ImageError
-from agent.images.formats import qcow2
+from agent.images.formats import qcow2_header, qcow2_map
 
 CLUSTER = 4096
 PER_TABLE = CLUSTER // 8
@@ -50,13 +50,13 @@ def packed_at(at: int, sectors: int = 0) -> int:
     return 1 << 62 | sectors << (62 - (12 - 8)) | at
 
 
-def read_map(file: bytes) -> qcow2.Map:
+def read_map(file: bytes) -> qcow2_map.Map:
     def read(start: int, size: int) -> bytes:
         assert start >= 0
         assert start + size <= len(file), "read beyond the file's end"
         return file[start : start + size]
 
-    return qcow2.read_map(qcow2.read_header(file[:65536], len(file)), read)
+    return qcow2_map.read_map(qcow2_header.read_header(file[:65536], len(file)), read)
 
 
 def test_neighbours_are_joined_zeros_are_gaps_and_the_order_is_that_of_the_file() -> None:
@@ -148,7 +148,7 @@ def test_an_l2_table_beyond_the_file_is_refused() -> None:
 
 def test_bytes_that_are_no_qcow2_are_refused() -> None:
     with pytest.raises(ImageError, match="not a qcow2"):
-        qcow2.read_header(b"QFI\xfb", 4)
+        qcow2_header.read_header(b"QFI\xfb", 4)
 
 
 @given(

@@ -6,20 +6,13 @@ checks every number against the size of the file before it uses it. An image fro
 
 import bisect
 import heapq
-import struct
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 
 from agent.errors import ImageError
+from agent.images.formats.qcow2_header import HEADER_BYTES, Header
 
-MAGIC = b"QFI\xfb"
-_HEADER_BYTES = 104
-_HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQII")
-_MAX_VIRTUAL_BYTES = 1 << 46
-_MAX_L1_BYTES = 8 << 20
 _MAX_EXTENTS = 1 << 22
 _MAX_TABLES_BYTES = 256 << 20
 _READ_BYTES = 1 << 20
@@ -28,40 +21,9 @@ _COMPRESSED = 1 << 62
 _ZERO = 1
 _SECTOR_BYTES = 512
 """Compressed clusters are measured in these, and begin anywhere in one."""
-_DIRTY, _CORRUPT, _DATA_FILE, _COMPRESSION, _EXTENDED_L2 = 1, 2, 4, 8, 16
 
 ReadAt = Callable[[int, int], bytes]
 """``read(start_byte, size_bytes)`` returns exactly that many bytes of the file."""
-
-
-class Compression(IntEnum):
-    """How compressed clusters are packed; the values are those of the file format."""
-
-    ZLIB = 0
-    ZSTD = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """What the header says, checked; ``file_bytes`` is the size of the whole qcow2 file."""
-
-    version: int
-    cluster_bits: int
-    virtual_bytes: int
-    l1_entries: int
-    l1_start_byte: int
-    compression: Compression
-    file_bytes: int
-
-    @property
-    def cluster_bytes(self) -> int:
-        """Size of a cluster."""
-        return 1 << self.cluster_bits
-
-    @property
-    def l1_needed(self) -> int:
-        """Number of L1 entries that cover the virtual disk; the rest is saved memory of snapshots."""
-        return -(-self.virtual_bytes // (self.cluster_bytes * self.cluster_bytes // 8))
 
 
 class Extents:
@@ -156,94 +118,11 @@ class Map:
             yield begin, end
 
 
-def read_header(start: bytes, file_bytes: int) -> Header:
-    """Parse and check the header.
-
-    Args:
-        start: The first 104 bytes of the file or more.
-        file_bytes: Size of the whole file.
-
-    Raises:
-        ImageError: It is no qcow2 file, or one that must not or cannot be written to a disk; the message says why.
-    """
-    if len(start) < _HEADER_BYTES or start[:4] != MAGIC:
-        raise ImageError("not a qcow2 file, or cut off inside its header")
-    (_, version, backing, _, bits, virtual, crypt, l1_entries, l1_at, *rest) = _HEADER.unpack(
-        start[:_HEADER_BYTES]
-    )
-    if version not in (2, 3):
-        raise ImageError(f"qcow2: version {version}; only 2 and 3 exist")
-    incompatible, header_bytes = (rest[-5], rest[-1]) if version == 3 else (0, 72)  # noqa: PLR2004
-    if backing:
-        raise ImageError(
-            "qcow2: has a backing file, which could be anything; flatten it: qemu-img convert"
-        )
-    if crypt:
-        raise ImageError("qcow2: encrypted; decrypt it: qemu-img convert")
-    _check_features(incompatible)
-    compression = 0
-    if incompatible & _COMPRESSION:
-        if not _HEADER_BYTES < header_bytes <= len(start):
-            raise ImageError(f"qcow2: header of {header_bytes} bytes names no compression type")
-        compression = start[_HEADER_BYTES]
-    if compression not in list(Compression):
-        raise ImageError(f"qcow2: unknown compression type {compression}")
-    header = Header(
-        version=version,
-        cluster_bits=bits,
-        virtual_bytes=virtual,
-        l1_entries=l1_entries,
-        l1_start_byte=l1_at,
-        compression=Compression(compression),
-        file_bytes=file_bytes,
-    )
-    _check_sizes(header)
-    return header
-
-
-def _check_features(incompatible: int) -> None:
-    if incompatible & _DATA_FILE:
-        raise ImageError("qcow2: keeps its data in another file; join them: qemu-img convert")
-    if incompatible & _CORRUPT:
-        raise ImageError("qcow2: marked as corrupt; repair it: qemu-img check -r all")
-    if incompatible & _DIRTY:
-        raise ImageError("qcow2: was not closed properly; repair it: qemu-img check -r all")
-    if incompatible & _EXTENDED_L2:
-        raise ImageError("qcow2: extended L2 entries; rewrite it: qemu-img convert -O qcow2")
-    if unknown := incompatible & ~_COMPRESSION:
-        raise ImageError(f"qcow2: unknown features {unknown:#x}; rewrite it: qemu-img convert")
-
-
-def _check_sizes(header: Header) -> None:
-    if not 9 <= header.cluster_bits <= 21:  # noqa: PLR2004  # the specification's range
-        raise ImageError(f"qcow2: clusters of 2^{header.cluster_bits} bytes are not allowed")
-    if not 0 < header.virtual_bytes <= _MAX_VIRTUAL_BYTES:
-        raise ImageError(f"qcow2: a virtual disk of {header.virtual_bytes} bytes is absurd")
-    if header.l1_entries < header.l1_needed:
-        raise ImageError(
-            f"qcow2: {header.l1_entries} L1 entries, but the virtual disk needs {header.l1_needed}"
-        )
-    if header.l1_needed * 8 > _MAX_L1_BYTES:
-        raise ImageError(
-            f"qcow2: an L1 table of {header.l1_needed * 8} bytes is too large;"
-            " rewrite the image with larger clusters"
-        )
-    _require_inside(header, header.l1_start_byte, header.l1_needed * 8, "L1 table")
-
-
-def _require_inside(header: Header, start_byte: int, size_bytes: int, what: str) -> None:
-    if start_byte + size_bytes > header.file_bytes:
-        raise ImageError(
-            f"qcow2: {what} at byte {start_byte} lies beyond the file's end"
-            f" ({header.file_bytes} bytes); the file is cut off or damaged"
-        )
-
-
 def read_map(header: Header, read: ReadAt) -> Map:
     """Read the L1 and L2 tables.
 
     Args:
-        header: From :func:`read_header`.
+        header: What the file's header says.
         read: Reads the file; called with stretches of at most 1 MiB or one table, the L2 tables in the order of the file.
 
     Raises:
@@ -261,7 +140,7 @@ def read_map(header: Header, read: ReadAt) -> Map:
             " rewrite the image with larger clusters"
         )
     for start_byte, _ in tables:
-        _require_inside(header, start_byte, header.cluster_bytes, "L2 table")
+        header.require_inside(start_byte, header.cluster_bytes, "L2 table")
         if start_byte % header.cluster_bytes:
             raise ImageError(f"qcow2: L2 table at byte {start_byte} is not on a cluster")
     image = Map(header)
@@ -271,7 +150,7 @@ def read_map(header: Header, read: ReadAt) -> Map:
             image.add_gap(index * disk_bytes_of_table, (index + 1) * disk_bytes_of_table)
     for index, table in _read_tables(header, tables, read):
         _add_table(image, index * disk_bytes_of_table, _entries(table))
-    header_and_l1 = ((0, _HEADER_BYTES), (header.l1_start_byte, header.l1_needed * 8))
+    header_and_l1 = ((0, HEADER_BYTES), (header.l1_start_byte, header.l1_needed * 8))
     image.close([*header_and_l1, *((at, header.cluster_bytes) for at, _ in tables)])
     return image
 
@@ -318,14 +197,14 @@ def _add_table(image: Map, disk_byte: int, entries: "array[int]") -> None:
         if entry & _COMPRESSED:
             start = entry & ((1 << shift) - 1)
             sectors = ((entry & (_COMPRESSED - 1)) >> shift) + 1
-            _require_inside(header, start, 1, "compressed cluster")
+            header.require_inside(start, 1, "compressed cluster")
             size = min(sectors * _SECTOR_BYTES - start % _SECTOR_BYTES, header.file_bytes - start)
             image.add(start, place, size, is_compressed=True)
         elif (start := entry & _OFFSET_MASK) and not entry & _ZERO:
             if start % step:
                 raise ImageError(f"qcow2: cluster at byte {start} is not aligned")
             size = min(step, header.virtual_bytes - place)
-            _require_inside(header, start, size, "cluster")
+            header.require_inside(start, size, "cluster")
             image.add(start, place, size, is_compressed=False)
         else:
             continue
