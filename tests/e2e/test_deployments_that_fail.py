@@ -28,7 +28,7 @@ from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 from tests.lab.program import run
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("deployments-that-fail")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,7 @@ def test_a_connection_cut_in_the_middle_is_resumed_and_ends_in_a_running_system(
 ) -> None:
     faults = site.lab.http.faults("debian.qcow2")
     faults.bytes_per_s = None
-    faults.cut_after_bytes, faults.cut_times = 100_000_000, 1
+    faults.cut_after_bytes, faults.cut_times = 50_000_000, 1
     before = len(site.lab.http.requests)
     mark = site.machine.console.mark()
     site.ask_for(site.image.url, site.image.sha256)
