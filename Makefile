@@ -73,7 +73,7 @@ test-integration: setup peers ramdisk ## Tests with real parts: loop devices, BM
 	$(PYTEST) --numprocesses=2 --dist=loadfile tests/integration
 
 test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-on to the login prompt
-	$(PYTEST) --numprocesses=2 --dist=loadgroup -m "vm and not interop" tests/e2e
+	$(PYTEST) -m "vm and not interop" tests/e2e
 
 test-cloud-init: setup ramdisk os-image ## An image with Debian's cloud-init reads the config drive (builds the image)
 	$(PYTEST) -m cloud_init tests/e2e

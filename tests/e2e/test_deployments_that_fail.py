@@ -28,7 +28,7 @@ from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 from tests.lab.program import run
 
-pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("deployments-that-fail")]
+pytestmark = pytest.mark.vm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

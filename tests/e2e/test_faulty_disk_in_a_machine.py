@@ -10,7 +10,7 @@ from tests.lab.disks.block_nodes import Fault, Node, Operation, faulty_node, fil
 from tests.lab.disks.disk_verdict import MIB, Judge
 from tests.lab.program import run
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(900), pytest.mark.xdist_group("workbench")]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
 BAD_BYTE = 9 * MIB
 DRIVE_AT = DISK_BYTES - 65 * MIB
 """The config drive's partition of 64 MiB lies before the last, aligned MiB."""

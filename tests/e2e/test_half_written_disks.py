@@ -15,7 +15,6 @@ from tests.lab.lab import Lab
 
 pytestmark = [
     pytest.mark.vm,
-    pytest.mark.xdist_group("workbench"),
     pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]

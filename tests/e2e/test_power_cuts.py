@@ -20,7 +20,7 @@ from tests.lab.disks.disk_verdict import Judge, Verdict
 from tests.lab.frozen_machine import RunningMachine
 from tests.lab.program import run
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800), pytest.mark.xdist_group("workbench")]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
 log = logging.getLogger(__name__)
 CUTS = int(os.environ.get("LAB_POWER_CUTS", "6"))
 LAST_OPERATIONS = 12
