@@ -16,6 +16,7 @@ from controller.client.screen import Screen
 from tests.lab.api_client import ApiClient
 from tests.lab.controller import Controller
 from tests.lab.demo.keys import SshKey, make_key
+from tests.lab.demo.leases import newest_address
 from tests.lab.demo.road import Image, Journey, Road, read_checksum
 from tests.lab.enrol import SERIAL_CONSOLE
 from tests.lab.errors import LabError
@@ -133,12 +134,10 @@ def _report(screen: Screen, journeys: Sequence[Journey]) -> None:
 
 
 def _address_of(machine: Machine, controller: Controller) -> str:
-    """Return the machine's address by the controller's DHCP leases (dnsmasq: expiry, MAC, address ...)."""
+    """Return the machine's address by the controller's DHCP leases."""
     for leases in controller.state_directory.rglob("leases"):
-        for line in reversed(leases.read_text().splitlines()):
-            words = line.split()
-            if len(words) > 2 and words[1] == machine.nics[0].mac:
-                return words[2]
+        if (address := newest_address(leases.read_text(), machine.nics[0].mac)) is not None:
+            return address
     return "its address (the controller has no lease of it)"
 
 
