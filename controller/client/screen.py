@@ -43,10 +43,11 @@ class Screen:
             self._live.stop()
 
     def say(self, text: str, style: str = "") -> None:
-        """Print a line that stays, with the seconds since the start."""
+        """Print a line that stays, with the seconds since the start; unbroken, so that commands and URLs can be copied."""
         with self._lock:
             self._console.print(
-                Text(f"{time.monotonic() - self._started_s:6.1f} s  {text}", style=style)
+                Text(f"{time.monotonic() - self._started_s:6.1f} s  {text}", style=style),
+                soft_wrap=True,
             )
 
     def show(self, name: str, node: Mapping[str, Any]) -> None:

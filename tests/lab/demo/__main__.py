@@ -5,7 +5,6 @@ Exit status 0 only when every machine showed its login prompt, and host name and
 
 import argparse
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -15,8 +14,8 @@ from threading import Thread
 from controller.client.screen import Screen
 from tests.lab.api_client import ApiClient
 from tests.lab.controller import Controller
+from tests.lab.demo.keep import keep
 from tests.lab.demo.keys import SshKey, make_key
-from tests.lab.demo.leases import newest_address
 from tests.lab.demo.road import Image, Journey, Road, read_checksum
 from tests.lab.enrol import SERIAL_CONSOLE
 from tests.lab.errors import LabError
@@ -71,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             journeys = _travel(lab, controller, machines, screen, image, key)
             _report(screen, journeys)
             if options.keep:
-                _keep(screen, lab, controller, machines, key)
+                keep(screen, lab, controller, machines, key)
     except LabError as error:
         sys.stderr.write(f"the demonstration failed: {error}\nlogs: {_LOGS}\n")
         return 1
@@ -131,31 +130,6 @@ def _report(screen: Screen, journeys: Sequence[Journey]) -> None:
         for title, table in journey.tables.items():
             screen.table(title, table)
         screen.say(f"enrolled to login prompt: {journey.enrolled_to_prompt_s:.1f} s", style="bold")
-
-
-def _address_of(machine: Machine, controller: Controller) -> str:
-    """Return the machine's address by the controller's DHCP leases."""
-    for leases in controller.state_directory.rglob("leases"):
-        if (address := newest_address(leases.read_text(), machine.nics[0].mac)) is not None:
-            return address
-    return "its address (the controller has no lease of it)"
-
-
-def _keep(
-    screen: Screen, lab: Lab, controller: Controller, machines: Sequence[Machine], key: SshKey
-) -> None:
-    screen.say("still running; Ctrl-C ends it. How to reach it, from this computer:")
-    port = controller.url.rpartition(":")[2]
-    screen.say(f"  API      curl http://{lab.network.outer_address}:{port}/v1/nodes")
-    for machine in machines:
-        screen.say(f"  console  tail -f {machine.console.raw}")
-        screen.say(
-            f"  BMC      ipmitool -I lanplus -H {machine.bmc.address} -U {machine.bmc.username} "
-            f"-P {machine.bmc.password} power status"
-        )
-        address = _address_of(machine, controller)
-        screen.say(f"  machine  ssh -i {key.private_file} root@{address}")
-    signal.pause()
 
 
 if __name__ == "__main__":

@@ -35,6 +35,11 @@ class Journey:
     tables: dict[str, tuple[Row, ...]]
 
 
+def deployed_name(machine: Machine) -> str:
+    """Return the host name that the machine's config drive gives it."""
+    return f"{machine.name}-deployed"
+
+
 class Road:
     """Takes one machine all the way."""
 
@@ -62,7 +67,7 @@ class Road:
             image_os_hash_algo="sha256",
             image_os_hash_value=image.sha256,
         )
-        hostname = f"{name}-deployed"
+        hostname = deployed_name(self._machine)
         drive = {
             "meta_data": {
                 "uuid": "8d1f2f9e-6f5c-4f0c-a3a5-1c3b4d5e6f70",
