@@ -12,7 +12,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,59 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-_BUSY_MACHINE = 6
-"""Times that are enough on an idle machine are multiplied by this: tests share their processors with others."""
-
-GENERIC_STEPS = {
-    "clean": [
-        {
-            "step": "erase_devices",
-            "priority": 10,
-            "interface": "deploy",
-            "reboot_requested": False,
-            "abortable": True,
-        },
-        {
-            "step": "erase_devices_metadata",
-            "priority": 99,
-            "interface": "deploy",
-            "reboot_requested": False,
-            "abortable": True,
-        },
-    ],
-    "deploy": [
-        {
-            "step": "write_image",
-            "priority": 0,
-            "interface": "deploy",
-            "reboot_requested": False,
-        },
-    ],
-}
-
-
-@dataclass(kw_only=True)
-class Behaviour:
-    """What the agent does; a test changes it at any time."""
-
-    steps: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: GENERIC_STEPS)
-    seconds: dict[str, float] = field(default_factory=dict)
-    """How long a step or command takes by its name; others end at once."""
-    failures: dict[str, str] = field(default_factory=dict)
-    """What a step or command fails with."""
-    results: dict[str, Any] = field(default_factory=dict)
-    """What a step answers by its name; others answer nothing."""
-    boot_s: float = 0.0
-    calls_back: bool = True
-    versions: list[str] = field(default_factory=lambda: ["1"])
-    """Hardware manager version by boot; the last one stays."""
-    tls: tuple[str, str] | None = None
-    """Paths of certificate and key."""
-    switches_itself_off: bool = True
-    lost_answers: int = 0
-    """So many boots, from now on, lose the answer to their first lookup."""
-    inspection: dict[str, Any] | None = None
-    """What an inspection finds; the machine then asks what to boot and obeys the kernel arguments."""
+from tests.integration.agent_behaviour import Behaviour
 
 
 class Machine:
@@ -375,17 +322,3 @@ def _reply(request: BaseHTTPRequestHandler, status: int, body: Any) -> None:
     request.send_header("Content-Length", str(len(content)))
     request.end_headers()
     request.wfile.write(content)
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
-    """Look every 5 ms until the condition holds.
-
-    Args:
-        condition: What is waited for.
-        timeout_s: How long it may take on an idle machine; a busy one gets several times as long.
-        what: The condition in words.
-    """
-    deadline = time.monotonic() + _BUSY_MACHINE * timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s} s"
-        time.sleep(0.005)

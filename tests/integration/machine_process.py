@@ -9,7 +9,8 @@ import time
 
 from pyghmi.ipmi import bmc
 
-from tests.integration.agent_double import Behaviour, Machine
+from tests.integration.agent_behaviour import Behaviour
+from tests.integration.agent_double import Machine
 
 BMC_ANSWER_S = 0.15
 """So that a stage that talks to the BMC lasts long enough to be seen."""

@@ -22,7 +22,8 @@ from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.engine import Engine
 from controller.workflow.services import Services
 from controller.workflow.verbs import ProvisionRequest, provision
-from tests.integration.agent_double import Machine, wait_until
+from tests.integration.agent_double import Machine
+from tests.integration.waiting import wait_until
 
 SHA256 = "7e75f1b677ddcfb3c5b25fae8dffc401a77f11e2edd061ce0dcf9d04171a3a9d"
 IMAGE = {

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.integration.agent_double import wait_until
 from tests.integration.controller_process import controller_process
+from tests.integration.waiting import wait_until
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs/how-to/example-bmc-driver"
 VERSION = {"X-OpenStack-Ironic-API-Version": "1.95"}

@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 
 from agent.protocol import http_server
 from agent.protocol.http_server import BoundedServer
-from tests.integration.agent_double import wait_until
+from tests.integration.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(60)
 MIB = 1024 * 1024

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import RunningController, running_controller
+from tests.integration.waiting import wait_until
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from controller.errors import Conflict
 from controller.workflow.verbs import set_power
-from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.waiting import wait_until
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from sqlalchemy import delete, select
 
 from controller.errors import Invalid
 from controller.store.tables import Port
-from tests.integration.agent_double import wait_until
 from tests.integration.agent_process import ROOT
 from tests.integration.fake_machine import MAC as REAL_MAC
 from tests.integration.running_controller import (
@@ -22,6 +21,7 @@ from tests.integration.running_controller import (
     RunningController,
     running_controller,
 )
+from tests.integration.waiting import wait_until
 
 MAC, SECOND_MAC = "52:54:00:00:00:01", "52:54:00:00:aa:02"
 BMC = "192.0.2.10"

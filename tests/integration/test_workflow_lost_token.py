@@ -9,8 +9,8 @@ import pytest
 
 from agent.protocol.lookup import Heartbeat
 from controller.workflow import ramdisk
-from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.waiting import wait_until
 
 MAC = "52:54:00:00:00:01"
 FAST: dict[str, Any] = {"agent_token_grace_s": 0.3, "power_check_interval_s": 0.1}

@@ -9,8 +9,8 @@ from controller.store.claims import claim_due, held, let_go
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Outcome
 from controller.workflow.stage import Context
-from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import IMAGE, RunningController
+from tests.integration.waiting import wait_until
 
 
 @pytest.fixture

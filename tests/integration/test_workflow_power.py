@@ -7,8 +7,8 @@ import pytest
 from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected, NotFound
 from controller.workflow.power_sync import make_idle_nodes_due
 from controller.workflow.verbs import set_power, validate
-from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.waiting import wait_until
 
 
 @pytest.fixture

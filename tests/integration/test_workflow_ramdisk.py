@@ -9,8 +9,8 @@ import requests
 from agent.protocol.lookup import Heartbeat
 from controller.errors import Invalid, NotFound
 from controller.workflow import ramdisk
-from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import RunningController, running_controller
+from tests.integration.waiting import wait_until
 
 MAC = "52:54:00:00:00:01"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from controller.api.app import create_app
-from tests.integration.agent_double import wait_until
 from tests.integration.controller_api import LATEST
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.waiting import wait_until
 
 RECEIPT = {
     "image": "http://web/user.qcow2",

@@ -18,8 +18,8 @@ import pytest
 import requests
 
 from controller.workflow.graph import STAGES
-from tests.integration.agent_double import wait_until
 from tests.integration.running_controller import IMAGE
+from tests.integration.waiting import wait_until
 
 MAC = "52:54:00:00:00:01"
 HEADERS = {"X-OpenStack-Ironic-API-Version": "1.72"}

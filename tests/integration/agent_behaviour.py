@@ -1,0 +1,55 @@
+"""What the agent double (:mod:`tests.integration.agent_double`) offers and does; values only."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+GENERIC_STEPS = {
+    "clean": [
+        {
+            "step": "erase_devices",
+            "priority": 10,
+            "interface": "deploy",
+            "reboot_requested": False,
+            "abortable": True,
+        },
+        {
+            "step": "erase_devices_metadata",
+            "priority": 99,
+            "interface": "deploy",
+            "reboot_requested": False,
+            "abortable": True,
+        },
+    ],
+    "deploy": [
+        {
+            "step": "write_image",
+            "priority": 0,
+            "interface": "deploy",
+            "reboot_requested": False,
+        },
+    ],
+}
+
+
+@dataclass(kw_only=True)
+class Behaviour:
+    """What the agent does; a test changes it at any time."""
+
+    steps: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: GENERIC_STEPS)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long a step or command takes by its name; others end at once."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """What a step or command fails with."""
+    results: dict[str, Any] = field(default_factory=dict)
+    """What a step answers by its name; others answer nothing."""
+    boot_s: float = 0.0
+    calls_back: bool = True
+    versions: list[str] = field(default_factory=lambda: ["1"])
+    """Hardware manager version by boot; the last one stays."""
+    tls: tuple[str, str] | None = None
+    """Paths of certificate and key."""
+    switches_itself_off: bool = True
+    lost_answers: int = 0
+    """So many boots, from now on, lose the answer to their first lookup."""
+    inspection: dict[str, Any] | None = None
+    """What an inspection finds; the machine then asks what to boot and obeys the kernel arguments."""
