@@ -48,7 +48,7 @@ def plan_lines(
         verify: How much is read back.
     """
     facts = (
-        ("image", masked(work.image.urls[0])),
+        ("image", masked(work.source.url)),
         ("format", _format(work)),
         ("checksum", _checksum(work, checksum_from)),
         ("config drive", _drive(work)),

@@ -19,10 +19,10 @@ from agent.images.proof.witness import Verification
 from agent.images.sources.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
 from agent.images.sources.forward_reader import ForwardReader
 from agent.images.sources.http import Access, basic_authorization, masked
+from agent.images.sources.mirrors import Mirrors
 from agent.images.sources.opening import Opener, SourceRules, is_artifact, open_image
 from agent.images.sources.pace import Pace
 from agent.images.sources.source import HttpSource, RetryPolicy
-from agent.images.sources.stream import ImageSource
 from agent.protocol.image import ImageInfo
 
 _MAX_CHECKSUM_FILE_BYTES = 1 << 20
@@ -51,10 +51,11 @@ class WriterSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What was found out before the first write."""
+    """What was found out before the first write; ``source`` is where the image comes from, by now."""
 
     image: ImageInfo
     name: str
+    source: Mirrors
     checksum: Checksum
     configdrive: bytes | None
     found: ImageFormat
@@ -89,27 +90,22 @@ def prepare(
     if not image.urls:
         raise ImageDownloadError(f"image {image.id}: no URL given")
     access = _access(image, settings)
-    retry = settings.retry
     name = unquote(urlsplit(image.urls[0]).path.rsplit("/", 1)[-1]) or image.id
-    content = None
+    drive = None
     if configdrive:
-        content = fetch(configdrive, replace(access, authorization=None, proxies={}), retry)
+        drive = fetch(configdrive, replace(access, authorization=None, proxies={}), settings.retry)
     source, checksum = _open(image, name, access, settings, meter, clean_up)
     pipeline = Pipeline(source, checksum.algorithm, meter)
     start = bytes(pipeline.first.view[: min(PROBE_BYTES, pipeline.first.used_bytes)])
     found = detect(start, name)
     check_declared(found, image.disk_format, name)
-    watch = TableWatch(source.read_at)
-    tables = None
-    if found is ImageFormat.QCOW2:
-        tables, watch, head = _read_tables(source, pipeline, start, meter)
-    else:
-        head = first_look.head_of_stream(pipeline.first, found, name)
+    tables, watch, head = _look_inside(found, name, source, pipeline, start, meter)
     return Work(
         image=image,
         name=name,
+        source=source,
         checksum=checksum,
-        configdrive=content,
+        configdrive=drive,
         found=found,
         pipeline=pipeline,
         tables=tables,
@@ -126,7 +122,7 @@ def _open(
     settings: WriterSettings,
     meter: Meter,
     clean_up: ExitStack,
-) -> tuple[ImageSource, Checksum]:
+) -> tuple[Mirrors, Checksum]:
     """Find out the checksum and connect; without a checksum nothing is asked of a server that could not give one."""
     may_lack = settings.allow_unverified or any(map(is_artifact, image.urls))
     given = None
@@ -202,8 +198,18 @@ def _fetch_text(url: str, access: Access, retry: RetryPolicy) -> str:
     return bytes(room[:size]).decode(errors="replace")
 
 
+def _look_inside(
+    found: ImageFormat, name: str, source: Mirrors, pipeline: Pipeline, start: bytes, meter: Meter
+) -> tuple[Map | None, TableWatch, first_look.Head]:
+    """Return the tables (``None`` = the format has none), who watches them, and the beginning of the content."""
+    if found is ImageFormat.QCOW2:
+        return _read_tables(source, pipeline, start, meter)
+    head = first_look.head_of_stream(pipeline.first, found, name)
+    return None, TableWatch(source.read_at), head
+
+
 def _read_tables(
-    source: ImageSource, pipeline: Pipeline, start: bytes, meter: Meter
+    source: Mirrors, pipeline: Pipeline, start: bytes, meter: Meter
 ) -> tuple[Map, TableWatch, first_look.Head]:
     """Read the tables and the content's head of a qcow2 image, by Range if the server can, else in passes of their own."""
     if source.has_ranges and source.size_bytes is not None:

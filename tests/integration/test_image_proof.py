@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,9 +46,10 @@ def write(
     content: bytes,
     verify: Verification,
     *,
+    given_up: Sequence[str] = (),
     at_read_back: Callable[[], object] = lambda: None,
 ) -> tuple[Receipt, list[Progress]]:
-    """Write an image; ``at_read_back`` runs when everything is written and flushed."""
+    """Write an image; ``given_up`` are URLs that come first; ``at_read_back`` runs when everything is written and flushed."""
     reports: list[Progress] = []
 
     def listen(progress: Progress) -> None:
@@ -56,7 +57,7 @@ def write(
         if progress.phase == "read back" and progress.bytes_done == 0:
             at_read_back()
 
-    image = ImageInfo(id="image", urls=[url], checksum=sha256(content))
+    image = ImageInfo(id="image", urls=[*given_up, url], checksum=sha256(content))
     writer = StreamingImageWriter(HostRunner(), WriterSettings(verify=verify))
     written = writer.write_image(image, None, disk.device(), listen)
     assert written.receipt is not None
@@ -199,3 +200,12 @@ def test_the_receipt_has_no_secret_and_names_the_disk(
     assert receipt.rate_bytes_per_s == pytest.approx(
         receipt.content_bytes / receipt.seconds, rel=0.01
     )
+
+
+def test_the_receipt_names_the_address_that_the_image_came_from_and_not_the_first_of_the_list(
+    server: ImageServer, disk: LoopDisk, raw: RawImage
+) -> None:
+    gone = server.serve("gone", b"", statuses=[404])
+    url = server.serve("image", raw.content)
+    receipt, _ = write(disk, url, raw.content, Verification.NONE, given_up=[gone])
+    assert receipt.image == url

@@ -20,7 +20,7 @@ def make_receipt(
     content_bytes = work.pipeline.content_bytes
     seconds = sum(one.seconds for one in phases)
     return Receipt(
-        image=masked(work.image.urls[0]),
+        image=masked(work.source.url),
         digest=f"{work.checksum.algorithm}:{digest}",
         format=str(work.found),
         disk=str(disk.path),

@@ -3,7 +3,7 @@
 Whether the two files are really the same is not judged here: the checksum over everything is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from agent.errors import ImageDownloadError
 from agent.images.sources.stream import ImageSource
@@ -15,16 +15,22 @@ Opener = Callable[[], ImageSource]
 class Mirrors:
     """Several sources as one, an :class:`agent.images.sources.stream.ImageSource`; they are opened in order and only when needed."""
 
-    def __init__(self, openers: Sequence[Opener], notify: Callable[[str], None]) -> None:
-        """Connect to the first one that answers.
+    def __init__(self, openers: Mapping[str, Opener], notify: Callable[[str], None]) -> None:
+        """Connect to the first address (key) that answers, in their order.
 
         Raises:
             ImageDownloadError: None of them can be used; the message has the reason of each.
         """
-        self._rest = list(openers)
+        self._rest = list(openers.items())
+        self._url = ""
         self._notify = notify
         self._failures: list[str] = []
         self._current = self._next(lambda _source: None)
+
+    @property
+    def url(self) -> str:
+        """The address in use, as it was given."""
+        return self._url
 
     @property
     def where(self) -> str:
@@ -89,8 +95,9 @@ class Mirrors:
 
     def _next(self, check: Callable[[ImageSource], None]) -> ImageSource:
         while self._rest:
+            self._url, connect = self._rest.pop(0)
             try:
-                source = self._rest.pop(0)()
+                source = connect()
                 check(source)
             except ImageDownloadError as error:
                 self._failures.append(str(error))

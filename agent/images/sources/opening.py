@@ -97,6 +97,6 @@ def open_image(image: ImageInfo, opener: Opener, clean_up: ExitStack) -> Mirrors
     Raises:
         ImageDownloadError: None can be used; the message has the reason of each.
     """
-    source = Mirrors([partial(opener.open, url) for url in image.urls], opener.notify)
+    source = Mirrors({url: partial(opener.open, url) for url in image.urls}, opener.notify)
     clean_up.callback(source.disconnect)
     return source
