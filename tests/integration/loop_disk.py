@@ -9,6 +9,8 @@ from pathlib import Path
 
 from agent.hardware.devices import BlockDevice
 
+DISK_BYTES = 64 << 20
+"""Size of the disk that most tests write to."""
 NOISE = bytes(range(1, 256)) * 4112
 
 

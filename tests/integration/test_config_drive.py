@@ -14,17 +14,11 @@ from agent.images.writer import StreamingImageWriter
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
 from tests.integration.disk_images import MIB, RawImage, gpt_image, mbr_image, run, sha256
-from tests.integration.image_server import ImageServer, image_server
+from tests.integration.image_server import ImageServer
 from tests.integration.loop_disk import LoopDisk, loop_disk
 
 pytestmark = pytest.mark.root
 DISK_BYTES = 160 * MIB
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import base64
 import hashlib
 import random
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +11,7 @@ from agent.errors import ImageDownloadError
 from agent.images.sources import http
 from agent.images.sources.source import RetryPolicy
 from agent.protocol.image import ImageInfo
-from tests.integration.disk_images import MIB, RawImage, gpt_image, qcow2, sha256
+from tests.integration.disk_images import MIB, RawImage, sha256
 from tests.integration.image_server import ImageServer, image_server
 from tests.integration.image_writing import (
     assert_unbootable,
@@ -22,32 +20,9 @@ from tests.integration.image_writing import (
     described,
     write,
 )
-from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.integration.loop_disk import LoopDisk
 
 pytestmark = pytest.mark.root
-DISK_BYTES = 64 * MIB
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[LoopDisk]:
-    with loop_disk(tmp_path, DISK_BYTES) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> RawImage:
-    return gpt_image(tmp_path_factory.mktemp("image"))
-
-
-@pytest.fixture(scope="module")
-def packed_qcow2(raw: RawImage) -> bytes:
-    return qcow2(raw, "-c")
 
 
 @pytest.mark.parametrize("kind", ["raw", "qcow2"])

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from tests.integration.disk_images import (
     run,
     sha256,
 )
-from tests.integration.image_server import ImageServer, image_server
+from tests.integration.image_server import ImageServer
 from tests.integration.image_writing import (
     assert_unbootable,
     assert_untouched,
@@ -30,32 +29,9 @@ from tests.integration.image_writing import (
     described,
     write,
 )
-from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.integration.loop_disk import DISK_BYTES, LoopDisk, loop_disk
 
 pytestmark = pytest.mark.root
-DISK_BYTES = 64 * MIB
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[LoopDisk]:
-    with loop_disk(tmp_path, DISK_BYTES) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> RawImage:
-    return gpt_image(tmp_path_factory.mktemp("image"))
-
-
-@pytest.fixture(scope="module")
-def packed_qcow2(raw: RawImage) -> bytes:
-    return qcow2(raw, "-c")
 
 
 @pytest.mark.parametrize("kind", ["raw", "qcow2", "zstd"])

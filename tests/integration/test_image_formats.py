@@ -1,6 +1,5 @@
 """Every image format is written byte for byte, over noise, and the disk's own tables are right afterwards."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,23 +19,10 @@ from tests.integration.disk_images import (
     run,
     sha256,
 )
-from tests.integration.image_server import ImageServer, image_server
-from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.integration.image_server import ImageServer
+from tests.integration.loop_disk import DISK_BYTES, LoopDisk, loop_disk
 
 pytestmark = pytest.mark.root
-DISK_BYTES = 64 * MIB
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[LoopDisk]:
-    with loop_disk(tmp_path, DISK_BYTES) as made:
-        yield made
 
 
 def write(

@@ -2,8 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -15,29 +14,11 @@ from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.receipt import Receipt
 from agent.system.runner import HostRunner
-from tests.integration.disk_images import MIB, RawImage, gpt_image, packed, qcow2, sha256
-from tests.integration.image_server import ImageServer, image_server
-from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.integration.disk_images import MIB, RawImage, packed, qcow2, sha256
+from tests.integration.image_server import ImageServer
+from tests.integration.loop_disk import LoopDisk
 
 pytestmark = pytest.mark.root
-DISK_BYTES = 64 * MIB
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> RawImage:
-    return gpt_image(tmp_path_factory.mktemp("image"))
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[LoopDisk]:
-    with loop_disk(tmp_path, DISK_BYTES) as made:
-        yield made
 
 
 def write(

@@ -8,7 +8,7 @@ import pytest
 from agent.errors import ImageDownloadError, ImageError
 from agent.images.sources.opening import SourceRules
 from agent.protocol.image import ImageInfo
-from tests.integration.disk_images import MIB, RawImage, gpt_image, qcow2, sha256
+from tests.integration.disk_images import MIB, RawImage, sha256
 from tests.integration.image_server import ImageServer, image_server
 from tests.integration.image_writing import (
     assert_unbootable,
@@ -17,33 +17,10 @@ from tests.integration.image_writing import (
     described,
     write,
 )
-from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.integration.loop_disk import LoopDisk
 from tests.integration.registry_process import RunningRegistry, registry
 
 pytestmark = pytest.mark.root
-DISK_BYTES = 64 * MIB
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[LoopDisk]:
-    with loop_disk(tmp_path, DISK_BYTES) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> RawImage:
-    return gpt_image(tmp_path_factory.mktemp("image"))
-
-
-@pytest.fixture(scope="module")
-def packed_qcow2(raw: RawImage) -> bytes:
-    return qcow2(raw, "-c")
 
 
 @pytest.fixture(scope="module")

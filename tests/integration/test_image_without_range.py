@@ -1,46 +1,20 @@
 """A server without Range takes longer and ends with the same disk, in the same little memory."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from agent.errors import ImageError
 from agent.protocol.commands import Progress
-from tests.integration.disk_images import MIB, RawImage, gpt_image, qcow2
-from tests.integration.image_server import ImageServer, image_server
+from tests.integration.disk_images import MIB, RawImage, qcow2
+from tests.integration.image_server import ImageServer
 from tests.integration.image_writing import (
     assert_unbootable,
     assert_written,
     described,
     write,
 )
-from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.integration.loop_disk import LoopDisk
 
 pytestmark = pytest.mark.root
-DISK_BYTES = 64 * MIB
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[LoopDisk]:
-    with loop_disk(tmp_path, DISK_BYTES) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> RawImage:
-    return gpt_image(tmp_path_factory.mktemp("image"))
-
-
-@pytest.fixture(scope="module")
-def packed_qcow2(raw: RawImage) -> bytes:
-    return qcow2(raw, "-c")
 
 
 def test_a_server_without_range_is_read_again_from_the_start(

@@ -16,7 +16,7 @@ from agent.images.writer import StreamingImageWriter
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
 from tests.integration.disk_images import MIB, RawImage, gpt_image, packed, qcow2, run, sha256
-from tests.integration.image_server import ImageServer, image_server
+from tests.integration.image_server import ImageServer
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
 from tests.integration.root_images import (
     ROOT_UUID,
@@ -30,12 +30,6 @@ from tests.integration.root_images import (
 
 pytestmark = pytest.mark.root
 SIZES = {"root_mb": 40, "swap_mb": 8, "ephemeral_mb": 24}
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
 
 
 @pytest.fixture
