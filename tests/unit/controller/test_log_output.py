@@ -5,7 +5,9 @@ from controller.log_output import LineFormatter
 
 
 def line(message: str, **extra: object) -> str:
-    record = logging.makeLogRecord({"msg": message, "levelname": "INFO", "created": 0.0})
+    record = logging.makeLogRecord(
+        {"msg": message, "levelname": "INFO", "created": 0.0, "msecs": 0.0}
+    )
     vars(record).update(extra)
     return LineFormatter().format(record)
 
@@ -16,7 +18,7 @@ def test_a_line_has_time_level_message_and_data() -> None:
 
 
 def test_data_cannot_pretend_to_be_other_data_or_another_line() -> None:
-    assert line("m", a="x b=1") == line("m", a="x b=1").splitlines()[0]
+    assert len(line("m", a="x\nERROR all is lost").splitlines()) == 1
     assert line("m", a="x b=1").endswith(' m a="x b=1"')
     assert line("m", a="x\nERROR all is lost").endswith(r' m a="x\nERROR all is lost"')
     assert line("m", a="b=1").endswith(' m a="b=1"')
