@@ -18,9 +18,9 @@ class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What an image write did; sizes in bytes, ``None`` = the disk does not say.
 
-    ``image`` is the URL without credentials and query, of several the one that the last byte came from; ``digest`` is ``<algorithm>:<hexadecimal>`` of the ``image_bytes``
-    as they are published; ``content_bytes`` is the size of the image on the disk, of which ``written_bytes`` were written and
-    ``zeroed_bytes`` ordered to read as zeros. ``verified`` is ``none``, ``sample`` or ``whole``: so many bytes
+    ``image`` is the URL without credentials and query, of several the one that the last byte came from; ``digest`` is
+    ``<algorithm>:<hexadecimal>`` of the ``image_bytes`` as they are published; ``content_bytes`` is the size of the image on
+    the disk, of which ``written_bytes`` were written and ``zeroed_bytes`` ordered to read as zeros. ``verified`` is ``none``, ``sample`` or ``whole``: so many bytes
     (``compared_bytes``) were read back from the disk and are what was sent.
     """
 

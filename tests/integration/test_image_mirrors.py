@@ -98,3 +98,8 @@ def test_a_server_that_does_not_answer_is_left_out(first: ImageServer, second: I
     assert read_all(first.url("gone"), second.serve("b", CONTENT)) == CONTENT
     with pytest.raises(ImageDownloadError, match=r"/gone.*404.*/none.*404"):
         read_all(first.url("gone"), second.url("none"))
+
+
+def test_an_address_that_is_there_twice_is_tried_again(first: ImageServer) -> None:
+    url = first.serve("a", CONTENT, statuses=[404, 200])
+    assert read_all(url, url) == CONTENT

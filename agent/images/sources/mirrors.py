@@ -3,25 +3,26 @@
 Whether the two files are really the same is not judged here: the checksum over everything is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 from agent.errors import ImageDownloadError
 from agent.images.sources.stream import ImageSource
 
-Opener = Callable[[], ImageSource]
-"""Connects to one address or raises ``ImageDownloadError``."""
+Opener = Callable[[str], ImageSource]
+"""Connects to an address or raises ``ImageDownloadError``."""
 
 
 class Mirrors:
     """Several sources as one, an :class:`agent.images.sources.stream.ImageSource`; they are opened in order and only when needed."""
 
-    def __init__(self, openers: Mapping[str, Opener], notify: Callable[[str], None]) -> None:
-        """Connect to the first address (key) that answers, in their order.
+    def __init__(self, urls: Sequence[str], connect: Opener, notify: Callable[[str], None]) -> None:
+        """Connect to the first address that answers; one that is there twice is tried twice.
 
         Raises:
             ImageDownloadError: None of them can be used; the message has the reason of each.
         """
-        self._rest = list(openers.items())
+        self._rest = list(urls)
+        self._connect = connect
         self._url = ""
         self._notify = notify
         self._failures: list[str] = []
@@ -95,9 +96,9 @@ class Mirrors:
 
     def _next(self, check: Callable[[ImageSource], None]) -> ImageSource:
         while self._rest:
-            self._url, connect = self._rest.pop(0)
+            self._url = self._rest.pop(0)
             try:
-                source = connect()
+                source = self._connect(self._url)
                 check(source)
             except ImageDownloadError as error:
                 self._failures.append(str(error))

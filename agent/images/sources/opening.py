@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -97,6 +96,6 @@ def open_image(image: ImageInfo, opener: Opener, clean_up: ExitStack) -> Mirrors
     Raises:
         ImageDownloadError: None can be used; the message has the reason of each.
     """
-    source = Mirrors({url: partial(opener.open, url) for url in image.urls}, opener.notify)
+    source = Mirrors(image.urls, opener.open, opener.notify)
     clean_up.callback(source.disconnect)
     return source
