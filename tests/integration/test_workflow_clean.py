@@ -1,17 +1,10 @@
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.running_controller import RunningController, running_controller
 from tests.integration.waiting import wait_until
-
-
-@pytest.fixture
-def controller(tmp_path: Path) -> Iterator[RunningController]:
-    with running_controller(tmp_path, agent_silence_timeout_s=1.0) as running:
-        yield running
 
 
 def step(name: str, priority: int, **changes: object) -> dict[str, object]:

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,6 @@ from tests.integration.running_controller import (
     running_controller,
 )
 from tests.integration.waiting import wait_until
-
-
-@pytest.fixture
-def controller(tmp_path: Path) -> Iterator[RunningController]:
-    with running_controller(tmp_path, agent_silence_timeout_s=1.0) as running:
-        yield running
 
 
 def test_a_node_goes_from_enroll_to_active(controller: RunningController) -> None:

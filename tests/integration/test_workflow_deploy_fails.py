@@ -18,12 +18,6 @@ from tests.integration.waiting import wait_until
 
 
 @pytest.fixture
-def controller(tmp_path: Path) -> Iterator[RunningController]:
-    with running_controller(tmp_path, agent_silence_timeout_s=1.0) as running:
-        yield running
-
-
-@pytest.fixture
 def web_server(tmp_path: Path) -> Iterator[str]:
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

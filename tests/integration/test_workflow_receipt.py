@@ -1,13 +1,10 @@
 """The receipt of a written image is kept with the node until the next deployment begins."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from controller.api.app import create_app
 from tests.integration.controller_api import LATEST
-from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.running_controller import IMAGE, RunningController
 from tests.integration.waiting import wait_until
 
 RECEIPT = {
@@ -27,12 +24,6 @@ RECEIPT = {
     "compared_bytes": 2_621_440,
     "phases": [{"phase": "write", "seconds": 19.0, "bytes_done": 400_000_000}],
 }
-
-
-@pytest.fixture
-def controller(tmp_path: Path) -> Iterator[RunningController]:
-    with running_controller(tmp_path, agent_silence_timeout_s=1.0) as running:
-        yield running
 
 
 def get(controller: RunningController, path: str) -> dict[str, object]:

@@ -17,8 +17,8 @@ from agent.by_hand.write_image import Terminal as PlainTerminal
 from agent.cli import build_parser
 from agent.images.preparation import WriterSettings
 from agent.system.runner import HostRunner
-from tests.integration.disk_images import MIB, RawImage, gpt_image, mbr_image, qcow2, run, sha256
-from tests.integration.image_server import ImageServer, image_server
+from tests.integration.disk_images import MIB, RawImage, mbr_image, qcow2, run, sha256
+from tests.integration.image_server import ImageServer
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
 from tests.integration.terminal import Terminal, on_terminal
 
@@ -36,20 +36,9 @@ PATIENCE_S = 60
 
 
 @pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
-
-
-@pytest.fixture
 def disk(tmp_path: Path) -> Iterator[LoopDisk]:
     with loop_disk(tmp_path, DISK_BYTES) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> RawImage:
-    return gpt_image(tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture
