@@ -55,13 +55,13 @@ def _run(context: Context, stage: Stage) -> Outcome | ControllerError:
     except ControllerError as error:
         return error
     except Exception as error:  # a fault of ours must not wedge the node or the worker
-        log.exception("%s: internal error in %s", context.label, context.node.stage)
+        log.exception("%s: internal error in %s", context.label, context.stage_name)
         return ControllerError(
-            f"internal error in {context.node.stage}: {type(error).__name__}: {error}; "
+            f"internal error in {context.stage_name}: {type(error).__name__}: {error}; "
             "this is a fault of the controller, its log has the details"
         )
     if outcome.way is None and context.is_late:
-        waited_s = context.now - (context.node.stage_started_at or context.now)
+        waited_s = context.now - (context.entered_at or context.now)
         return StepFailed(f"{outcome.waiting_for} (waited {waited_s:.0f} s); {outcome.advice}")
     return outcome
 
@@ -74,7 +74,7 @@ def _unknown(node: Node) -> ControllerError | None:
 
 def _retry(context: Context, error: TemporaryError) -> Outcome | ControllerError:
     """Try again later, for a bounded time, after an error that may pass."""
-    data, settings = context.node.stage_data, context.settings
+    data, settings = context.data, context.settings
     tries = int(data.get("_tries", 0)) + 1
     since = float(data.get("_failing_since", context.now))
     silent_s = context.now - since
@@ -88,7 +88,7 @@ def _retry(context: Context, error: TemporaryError) -> Outcome | ControllerError
             )
     elif tries >= settings.bmc_tries:
         return StepFailed(f"{error} (tried {tries} times)")
-    log.info("%s: %s: %s; trying again", context.label, context.node.stage, error)
+    log.info("%s: %s: %s; trying again", context.label, context.stage_name, error)
     longest_s = _AGENT_PAUSE_S if isinstance(error, AgentUnreachable) else _BMC_PAUSE_S
     pause_s = min(error.delay_s * 2.0 ** (min(tries, 6) - 1), longest_s)
     return Outcome(way=None, due_in_s=pause_s, data={"_tries": tries, "_failing_since": since})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from controller.settings import Settings
 from controller.states import Event
@@ -28,6 +29,21 @@ class Context:
     def label(self) -> str:
         """The node's name for messages."""
         return self.node.name or self.node.uuid
+
+    @property
+    def stage_name(self) -> str | None:
+        """Name of the stage that runs."""
+        return self.node.stage
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the workflow has kept since its begin; keys that begin with ``_`` belong to this stage alone."""
+        return self.node.stage_data
+
+    @property
+    def entered_at(self) -> float | None:
+        """When the stage began, in seconds since the epoch; ``None`` = the node is in none."""
+        return self.node.stage_started_at
 
     @property
     def is_late(self) -> bool:

@@ -91,7 +91,7 @@ def _boot_again(context: Context) -> Outcome:
         f"{context.label}: the agent's token was handed out, but no heartbeat with it has come: the answer "
         "was lost, or another machine took it"
     )
-    if context.node.stage_data.get("locked_out"):
+    if context.data.get("locked_out"):
         raise StepFailed(
             f"{text}; booting once more did not help; look for a second machine with a MAC address of this "
             "node's ports, and for losses on the network between the machine and this controller"
@@ -108,7 +108,7 @@ def watch_boot(context: Context, pause_s: float, missing: str) -> Outcome:
         pause_s: When to look again.
         missing: What has not happened: ``"no agent has called back"``.
     """
-    checked_at = context.node.stage_data.get("_checked_at") or context.node.stage_started_at
+    checked_at = context.data.get("_checked_at") or context.entered_at
     data = {}
     if checked_at and context.now - checked_at >= context.settings.power_check_interval_s:
         data = {"_checked_at": context.now, "_times_off": _times_off(context)}
@@ -132,10 +132,10 @@ def _times_off(context: Context) -> int:
             timeout_s=context.settings.bmc_timeout_s
         )
     except BmcError:  # what counts is the heartbeat; the deadline ends this wait in any case
-        return int(context.node.stage_data.get("_times_off", 0))
+        return int(context.data.get("_times_off", 0))
     if state != PowerState.OFF:
         return 0
-    times_off = int(context.node.stage_data.get("_times_off", 0)) + 1
+    times_off = int(context.data.get("_times_off", 0)) + 1
     if times_off > 1:
         raise StepFailed(
             f"{context.label}: the BMC accepted power on, but the machine stays off while its agent is "
@@ -147,7 +147,7 @@ def _times_off(context: Context) -> int:
 def _evidence(context: Context) -> str:
     """Say how far the boot has come."""
     with context.services.store.read() as session:
-        since = context.node.stage_started_at or 0.0
+        since = context.entered_at or 0.0
         event = last_event(session, context.node, ("boot", "agent"), since)
     if event is None:
         return "it has asked for nothing on the network since power-on"

@@ -98,7 +98,7 @@ def finish(_context: Context) -> Outcome:
 
 
 def _plan(context: Context, offered: Sequence[PlannedStep]) -> Sequence[PlannedStep]:
-    return plan_deployment(offered, context.node.stage_data.get("wishes") or ())
+    return plan_deployment(offered, context.data.get("wishes") or ())
 
 
 def _arguments(context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
@@ -112,7 +112,7 @@ def _arguments(context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
 
 
 def _boot_loader_params(context: Context) -> Mapping[str, Any]:
-    uuids = context.node.stage_data["uuids"]
+    uuids = context.data["uuids"]
     return {
         "root_uuid": uuids.get("root uuid"),
         "efi_system_part_uuid": uuids.get("efi system partition uuid"),

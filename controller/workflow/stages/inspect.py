@@ -45,7 +45,7 @@ def wait_for_result(context: Context) -> Outcome:
     Raises:
         StepFailed: The ramdisk or its result is at fault.
     """
-    result = context.node.stage_data.get(RESULT)
+    result = context.data.get(RESULT)
     if result is None:
         pause_s = context.settings.power_check_interval_s
         return watch_boot(context, pause_s, "no inspection result has come")

@@ -50,7 +50,7 @@ def new_order(context: Context, name: str, title: str) -> dict[str, Any]:
 
 def send(context: Context, params: Params) -> Outcome:
     """Give the order, or adopt it if the agent has it already."""
-    order = context.node.stage_data["order"]
+    order = context.data["order"]
     agent = agent_of(context.services, context.node)
     command = _adopted(agent.commands(), order)
     notes: tuple[Note, ...] = ()
@@ -63,7 +63,7 @@ def send(context: Context, params: Params) -> Outcome:
 
 def watch(context: Context) -> Outcome:
     """Look how far the order is."""
-    order = context.node.stage_data["order"]
+    order = context.data["order"]
     command = _find(context, order)
     if command.command_status == CommandStatus.RUNNING:
         return stay(
@@ -134,9 +134,7 @@ def _find(context: Context, order: Mapping[str, Any]) -> CommandResult:
 
 def _has_restarted(context: Context) -> bool:
     restarted_at = context.node.driver_internal_info.get("agent_restarted_at")
-    return isinstance(restarted_at, float) and restarted_at >= (
-        context.node.stage_started_at or 0.0
-    )
+    return isinstance(restarted_at, float) and restarted_at >= (context.entered_at or 0.0)
 
 
 def _restarted(context: Context, order: Mapping[str, Any]) -> str:

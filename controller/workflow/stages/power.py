@@ -38,7 +38,7 @@ def power_on(context: Context) -> Outcome:
 
 def power_on_or_reset(context: Context) -> Outcome:
     """Begin a new boot: switch the power on, or reset a machine that had to stay on."""
-    was_ordered = context.node.stage_data.get("_ordered_at") is not None
+    was_ordered = context.data.get("_ordered_at") is not None
     if context.node.disable_power_off and not was_ordered:
         state = _ask(context, bmc_of(context.services, context.node))
         if state == PowerState.ON:
@@ -115,7 +115,7 @@ def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcom
     columns, notes = {"power_state": state}, changed_power(context, state)
     if state == wanted:
         return leave(columns=columns, notes=notes)
-    ordered_at = context.node.stage_data.get("_ordered_at")
+    ordered_at = context.data.get("_ordered_at")
     due_in_s = context.settings.power_poll_interval_s
     data = {}
     if order and (ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S):

@@ -20,7 +20,7 @@ _MOST_PLANS = 4
 
 def make_plan(context: Context, *, kind: str, planner: Planner, steps_done: int) -> Outcome:
     """Ask the agent for its steps and plan them; ``steps_done`` of the plan have already been taken."""
-    plans = int(context.node.stage_data.get("plans", 0)) + 1
+    plans = int(context.data.get("plans", 0)) + 1
     if plans > _MOST_PLANS:
         raise StepFailed(
             f"{context.label}: the agent's hardware managers have changed {_MOST_PLANS} times while their "
@@ -42,7 +42,7 @@ def make_plan(context: Context, *, kind: str, planner: Planner, steps_done: int)
 
 def next_step(context: Context, *, kind: str) -> Outcome:
     """End the step before, begin the next; leaves by ``agent``, the name of a core step, or ``finished``."""
-    data = context.node.stage_data
+    data = context.data
     steps = msgspec.convert(data["steps"], list[PlannedStep])
     index = int(data["index"])
     notes = (ended(context, kind, steps[index].step),) if index >= 0 else ()
@@ -60,7 +60,7 @@ def next_step(context: Context, *, kind: str) -> Outcome:
 
 def ended(context: Context, kind: str, step: str) -> Note:
     """Return the event of a step that has succeeded."""
-    seconds = context.now - float(context.node.stage_data.get("step_started_at", context.now))
+    seconds = context.now - float(context.data.get("step_started_at", context.now))
     return Note(
         kind="step",
         message=f"{kind} step {step} ended after {seconds:.1f} s",
@@ -70,7 +70,7 @@ def ended(context: Context, kind: str, step: str) -> Note:
 
 def step_params(context: Context, *, kind: str, arguments: Arguments) -> dict[str, Any]:
     """Return the parameters of ``execute_<kind>_step`` for the current step."""
-    data = context.node.stage_data
+    data = context.data
     step = msgspec.convert(data["steps"][int(data["index"])], PlannedStep)
     sent = step.shown()
     args = arguments(context, step)
