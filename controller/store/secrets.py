@@ -1,44 +1,9 @@
-"""Secrets in documents: shown as ``******``, and kept when a client sends the mask back."""
+"""Secrets that a client was shown as ``******`` and sends back: kept as they are stored."""
 
-import re
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
+from agent.protocol.masking import MASK, is_secret, masked_value, replace_secrets
 from controller.errors import Invalid
-
-MASK = "******"
-
-_SECRET_KEY = re.compile(
-    r"passw|passphrase|pwd|secret|token|credential|authorization|cookie|community|snmp.*key"
-    r"|(private|api|auth|access|hexkg)key"
-)
-"""Found in a key without its separators: ``ssh_private_key``, ``X-Api-Key``, ``rootpwd``."""
-_SEPARATORS = re.compile(r"[ ._-]")
-_SECRET_NAMES = frozenset({"configdrive", "image_url"})
-_URL_USER = re.compile(r"(?P<scheme>\w+)://(?P<user>[^/\s?#]+)@")
-_ARGUMENTS = (
-    re.compile(r'(?P<head>(?:^|(?<=\s))(?P<name>[\w.-]+)=)(?P<secret>"[^"]*"|\S+)'),  # kernel
-    re.compile(r"(?P<head>[?&](?P<name>[\w.-]+)=)(?P<secret>[^\s&#]+)"),  # query of a URL
-)
-_Replace = Callable[[str], str]
-
-
-@lru_cache(maxsize=4096)
-def is_secret(key: str) -> bool:
-    """Say whether the value under ``key`` must never be shown."""
-    plain = _SEPARATORS.sub("", key.lower())
-    return key in _SECRET_NAMES or _SECRET_KEY.search(plain) is not None
-
-
-def masked(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of ``document`` with the secrets of every level replaced by ``MASK``.
-
-    Secrets are the values of keys that sound like one, and parts of texts: of URLs the password, or the user if there
-    is none (``https://token@host``), and values that sound like one in queries and among kernel arguments. Empty values
-    and truth values stay: they say that there is no secret.
-    """
-    return {key: _masked_value(key, value) for key, value in document.items()}
 
 
 def unmasked(document: Any, stored: Any, where: str) -> Any:
@@ -58,7 +23,7 @@ def unmasked(document: Any, stored: Any, where: str) -> Any:
 def _unmasked_value(
     key: str, value: Any, known: Any, where: str, *, is_in_secret: bool = False
 ) -> Any:
-    if known is not None and value == _masked_value(key, known):
+    if known is not None and value == masked_value(key, known):
         return known
     is_in_secret = is_in_secret or is_secret(key)
     if isinstance(value, dict):
@@ -84,7 +49,9 @@ def _unmasked_list(items: list[Any], known: Any, where: str, *, is_in_secret: bo
     places = stored if len(stored) == len(items) else [None] * len(items)
     found = []
     for number, (item, here) in enumerate(zip(items, places, strict=True)):
-        twins = [one for one in (here, *stored) if one is not None and item == _masked_item(one)]
+        twins = [
+            one for one in (here, *stored) if one is not None and item == masked_value("", one)
+        ]
         is_clear = bool(twins) and (twins[0] is here or all(one == twins[0] for one in twins))
         place = f"{where}/{number}"
         found.append(
@@ -95,22 +62,6 @@ def _unmasked_list(items: list[Any], known: Any, where: str, *, is_in_secret: bo
     return found
 
 
-def _masked_value(key: str, value: Any) -> Any:
-    if is_secret(key) and value not in (None, "", {}, []) and not isinstance(value, bool):
-        return MASK
-    if isinstance(value, dict):
-        return masked(value)
-    if isinstance(value, list):
-        return [_masked_item(item) for item in value]
-    if isinstance(value, str):
-        return _replaced(value, lambda _secret: MASK)
-    return value
-
-
-def _masked_item(value: Any) -> Any:
-    return _masked_value("", value)
-
-
 def _has_mask(text: str, *, is_in_secret: bool) -> bool:
     secrets = [text] if is_in_secret else []
 
@@ -118,28 +69,5 @@ def _has_mask(text: str, *, is_in_secret: bool) -> bool:
         secrets.append(secret)
         return secret
 
-    _replaced(text, see)
+    replace_secrets(text, see)
     return MASK in secrets
-
-
-def _replaced(text: str, replace: _Replace) -> str:
-    """Return ``text`` with the secrets inside of it replaced."""
-
-    def of_url(match: re.Match[str]) -> str:
-        user, colon, password = match["user"].partition(":")
-        if password:
-            password = replace(password)
-        elif match["scheme"] in {"http", "https"}:
-            user = replace(user)
-        return f"{match['scheme']}://{user}{colon}{password}@"
-
-    def of_argument(match: re.Match[str]) -> str:
-        secret = replace(match["secret"]) if is_secret(match["name"]) else match["secret"]
-        return match["head"] + secret
-
-    if "@" in text:
-        text = _URL_USER.sub(of_url, text)
-    if "=" in text:
-        for pattern in _ARGUMENTS:
-            text = pattern.sub(of_argument, text)
-    return text

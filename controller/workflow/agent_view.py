@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.protocol.lookup import MASKED_TOKEN
-from controller.store.secrets import masked
+from agent.protocol.masking import masked
 from controller.store.tables import Node, Port
 
 _ERASURE = {

@@ -20,12 +20,12 @@ from agent.protocol.lookup import (
     LookupNode,
     LookupResponse,
 )
+from agent.protocol.masking import masked
 from controller.errors import Invalid, NotFound
 from controller.settings import Settings
 from controller.states import State
 from controller.store.events import QUIET_S, has_event_since, record_event
 from controller.store.nodes import get_node
-from controller.store.secrets import masked
 from controller.store.tables import Node, Port
 from controller.workflow.agent_view import internal_info, iso_time
 from controller.workflow.services import Services

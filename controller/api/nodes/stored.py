@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from agent.protocol.masking import MASK
 from controller.api.documents.values import refuse_too_long
 from controller.api.nodes.driver_info import checked_driver_info
 from controller.bmc.hardware_types import INTERFACE_KINDS, HardwareType
 from controller.errors import Conflict, Invalid, NotFound
 from controller.store.identity import is_legal_name
 from controller.store.nodes import get_node
-from controller.store.secrets import MASK, unmasked
+from controller.store.secrets import unmasked
 from controller.store.tables import Node
 
 _GROUP = re.compile(r"[a-z0-9._-]*")

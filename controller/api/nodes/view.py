@@ -6,13 +6,13 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
+from agent.protocol.masking import MASK, masked
 from controller.api.call import Call
 from controller.api.nodes.fields import LIST_FIELDS, NODE_FIELDS, NodeField
 from controller.api.nodes.status import status_text
 from controller.api.replies import iso_date, links
 from controller.bmc.hardware_types import HardwareType
 from controller.errors import Invalid, NotAcceptable
-from controller.store.secrets import MASK, masked
 
 Getter = Callable[[Any], Any]
 _MIN_FIELDS = 8

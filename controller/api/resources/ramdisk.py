@@ -8,11 +8,11 @@ import msgspec
 from flask import Response
 
 from agent.protocol.lookup import Heartbeat
+from agent.protocol.masking import masked
 from controller.api.call import Call
 from controller.api.replies import empty_reply, json_reply, links
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_uuid, normal_mac
-from controller.store.secrets import masked
 from controller.workflow import inspection, ramdisk
 
 _RAMDISK_SINCE = 22

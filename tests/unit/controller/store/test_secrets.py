@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from agent.protocol.masking import MASK, masked
 from controller.errors import Invalid
-from controller.store.secrets import MASK, masked, unmasked
+from controller.store.secrets import unmasked
 
 
 def test_secrets_of_every_level_are_masked_and_the_rest_stays() -> None:

@@ -1,0 +1,153 @@
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.protocol.masking import MASK, is_secret, masked, masked_text
+from controller.store.secrets import unmasked
+
+SECRET = "geheim4711"
+SECRET_KEYS = (
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "credential",
+    "private key",
+    "ssh key",
+    "api key",
+    "access key",
+    "account key",
+    "encryption key",
+    "kg",
+    "kg key",
+    "hex kg key",
+    "pem",
+    "psk",
+    "sig",
+)
+PREFIXES = ("", "ipmi", "x", "redfish", "storage")
+SEPARATORS = ("_", "-", ".", " ")
+SIGNED = (
+    "sig",
+    "Signature",
+    "X-Amz-Signature",
+    "x-amz-signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "X-Goog-Signature",
+    "X-Goog-Credential",
+    "GoogleAccessId",
+    "AWSAccessKeyId",
+    "OSSAccessKeyId",
+    "Policy",
+    "token",
+    "agent_token",
+)
+PUBLIC = (
+    "se",
+    "sp",
+    "sv",
+    "Expires",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Algorithm",
+    "part",
+    "alt",
+)
+
+keys = st.builds(
+    lambda prefix, key, separator, style: style(
+        separator.join([*([prefix] if prefix else []), *key.split(" ")])
+    ),
+    st.sampled_from(PREFIXES),
+    st.sampled_from(SECRET_KEYS),
+    st.sampled_from(SEPARATORS),
+    st.sampled_from((str.lower, str.upper, str.title)),
+)
+words = st.text(alphabet="abcXYZ019", min_size=1, max_size=12)
+
+
+@given(keys)
+def test_every_way_to_write_the_name_of_a_secret_masks_it(key: str) -> None:
+    stored = {key: SECRET, "list": [{key: SECRET}]}
+    shown = masked(stored)
+    assert shown == {key: MASK, "list": [{key: MASK}]}
+    assert unmasked(shown, stored, "driver_info") == stored
+
+
+@given(st.lists(st.tuples(st.sampled_from(SIGNED + PUBLIC), st.booleans()), max_size=6), words)
+def test_signed_addresses_lose_what_signs_them_and_keep_the_rest(
+    parts: list[tuple[str, bool]], path: str
+) -> None:
+    query, shown_query = [], []
+    for name, is_encoded in parts:
+        written = quote(name, safe="").replace("-", "%2D") if is_encoded else name
+        value = f"{SECRET}%3D" if name in SIGNED else "2026"
+        query.append(f"{written}={value}")
+        shown_query.append(f"{written}={MASK if name in SIGNED else value}")
+    begin = f"https://bucket.example/{path}"
+    text = f'"GET {begin}?{"&".join(query)} HTTP/1.1" 200'
+    assert masked_text(text) == f'"GET {begin}?{"&".join(shown_query)} HTTP/1.1" 200'
+    stored = {"image_source": f"{begin}?{'&'.join(query)}"}
+    assert unmasked(masked(stored), stored, "instance_info") == stored
+
+
+@given(keys.filter(lambda key: " " not in key), words, words)
+def test_secret_kernel_arguments_are_masked_among_others(key: str, first: str, last: str) -> None:
+    for value in (SECRET, f'"{SECRET} with blanks"'):
+        text = f"console={first} {key}={value} root={last}"
+        assert masked_text(text) == f"console={first} {key}={MASK} root={last}"
+
+
+@given(keys, words)
+def test_secrets_of_printed_documents_are_masked(key: str, other: str) -> None:
+    for text in (f"{ {other: 1, key: SECRET}!r}", f'{{"{other}": 1, "{key}": "{SECRET}"}}'):
+        assert SECRET not in masked_text(f"cannot take {text}")
+        assert other in masked_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Basic geheim4711",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\ngeheim4711\n-----END OPENSSH PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\ngeheim4711",
+        "https://user:geheim4711@host/x",
+        "HTTPS://geheim4711@host/x",
+        "git+ssh://user:geheim4711@host/x",
+    ],
+)
+def test_other_places_of_secrets_are_masked(text: str) -> None:
+    assert SECRET not in masked_text(text)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "public_key",
+        "ssh_public_key",
+        "sshkey",
+        "authorized_keys",
+        "keyboard",
+        "signal",
+        "signature",
+        "package",
+        "agent_verify_ca",
+        "sas_address",
+    ],
+)
+def test_what_is_no_secret_is_shown(key: str) -> None:
+    assert not is_secret(key)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a://", 'a="', "'a':\"", "?a=", "@", "-----BEGIN PRIVATE KEY-----", "a.", "' \"\\"],
+)
+@pytest.mark.timeout(60)
+def test_a_long_text_made_to_be_slow_takes_moments(piece: str) -> None:
+    masked_text(f"authorization: {piece * 100_000}@='\":")  # hours, if it grew with the square
