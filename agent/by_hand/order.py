@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from agent.errors import InvalidRequest
 from agent.images.proof.witness import Verification
 from agent.protocol.image import ImageInfo
+from agent.protocol.web_address import file_name_of
 
 _NAMED_CHECKSUM = re.compile(r"(?P<algorithm>[A-Za-z0-9-]+):(?P<value>.+)", re.DOTALL)
-_LINK = re.compile(r"[a-z][a-z0-9+.-]*://")
+_LINK = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
 
 
@@ -101,7 +101,7 @@ def make_order(options: argparse.Namespace, default_verify: str) -> Order:
 
 
 def _image(urls: list[str], checksum: str, disk_format: str | None) -> ImageInfo:
-    name = unquote(urlsplit(urls[0]).path.rsplit("/", 1)[-1]) or "image"
+    name = file_name_of(urls[0]) or "image"
     algorithm = None
     if not _LINK.match(checksum) and (named := _NAMED_CHECKSUM.fullmatch(checksum)):
         algorithm, checksum = named["algorithm"], named["value"]

@@ -4,7 +4,6 @@ import base64
 import ssl
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from urllib.parse import unquote, urlsplit
 
 from agent.errors import ImageDownloadError
 from agent.images.config_drives.config_drive_source import fetch
@@ -16,6 +15,7 @@ from agent.images.formats.qcow2_header import read_header
 from agent.images.formats.qcow2_map import Map, read_map
 from agent.images.formats.recognition import PROBE_BYTES, ImageFormat, check_declared, detect
 from agent.images.proof.witness import Verification
+from agent.images.sources.address import with_usable_addresses
 from agent.images.sources.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
 from agent.images.sources.forward_reader import ForwardReader
 from agent.images.sources.http import Access, basic_authorization, masked
@@ -24,6 +24,7 @@ from agent.images.sources.opening import Opener, SourceRules, is_artifact, open_
 from agent.images.sources.pace import Pace
 from agent.images.sources.source import HttpSource, RetryPolicy
 from agent.protocol.image import ImageInfo
+from agent.protocol.web_address import file_name_of
 
 _MAX_CHECKSUM_FILE_BYTES = 1 << 20
 
@@ -87,10 +88,9 @@ def prepare(
         ImageDownloadError: It cannot be fetched.
         ConfigDriveError: The config drive is unusable.
     """
-    if not image.urls:
-        raise ImageDownloadError(f"image {image.id}: no URL given")
+    image = with_usable_addresses(image)
     access = _access(image, settings)
-    name = unquote(urlsplit(image.urls[0]).path.rsplit("/", 1)[-1]) or image.id
+    name = file_name_of(image.urls[0]) or image.id
     drive = None
     if configdrive:
         drive = fetch(configdrive, replace(access, authorization=None, proxies={}), settings.retry)

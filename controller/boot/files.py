@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.protocol.refusal import Refusal
+from agent.protocol.web_address import encode_url, is_web_address
 from controller.errors import Invalid, NotFound
 from controller.settings import Settings
 
-_URL_SCHEMES = ("http://", "https://")
 _FILE_SCHEME = "file://"
 
 
@@ -38,10 +39,8 @@ def find_boot_file(kind: str, driver_info: dict[str, Any], settings: Settings) -
         raise Invalid(
             f"no {key}: set driver_info/{key} of the node or the setting {key}, to a path or a URL"
         )
-    if value.startswith(_URL_SCHEMES):
-        if any(character.isspace() for character in value):
-            raise Invalid(f"{source} is a URL with a space in it: {value!r}")
-        return BootFile(url=value, path=None)
+    if is_web_address(value):
+        return BootFile(url=_encoded(value, source), path=None)
     path = _path_of(value, settings)
     if own and not value.startswith(("/", _FILE_SCHEME)):
         message = (
@@ -69,6 +68,13 @@ def find_image(name: str, settings: Settings) -> Path:
     raise NotFound(f"image {name!r} could not be found in the setting image_directory")
 
 
+def _encoded(url: str, source: str) -> str:
+    try:
+        return encode_url(url)
+    except Refusal as error:
+        raise Invalid(f"{source}: {error}") from error
+
+
 def _path_of(value: str, settings: Settings) -> Path:
     """Return a setting's path; relative ones are below the state directory."""
     return Path(settings.state_directory) / value.removeprefix(_FILE_SCHEME)
@@ -80,7 +86,7 @@ def _refuse_foreign_folder(path: Path, source: str, settings: Settings) -> None:
     folders = {
         _path_of(value, settings).parent.resolve()
         for value in configured
-        if value and not value.startswith(_URL_SCHEMES)
+        if value and not is_web_address(value)
     }
     if settings.image_directory:
         folders.add(_path_of(settings.image_directory, settings).resolve())

@@ -9,7 +9,7 @@ from typing import Any
 from controller.client.errors import ClientError
 
 _CHECKSUM = re.compile(r"(?P<algorithm>sha256|sha512):(?P<value>.+)", re.IGNORECASE)
-_IS_LINK = re.compile(r"https?://")
+_IS_LINK = re.compile(r"https?://", re.IGNORECASE)
 UNSET = ("image_checksum", "image_os_hash_algo", "image_os_hash_value")
 """Keys of an earlier image that would contradict this one."""
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from agent.protocol.refusal import Refusal
+from agent.protocol.web_address import encode_url, is_web_address, scheme_of, shown_url
 from controller.errors import Invalid
 
-_WEB = frozenset({"http", "https"})
 _UNREADABLE = SplitResult("", "", "", "", "")
 _ARTIFACT = re.compile(
     r"/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]*)?(?:@sha(?:256|512):[0-9a-f]+)?"
@@ -24,9 +25,15 @@ def check_address(source: str) -> None:
     Raises:
         Invalid: It is none that an agent can fetch.
     """
-    parts = _split(source)
-    if is_web_url(source):
+    try:
+        encode_url(source)
+    except Refusal as error:
+        raise Invalid(
+            f"the image's address {shown_url(source)!r} cannot be used: {error}"
+        ) from error
+    if is_web_address(source):
         return
+    parts = _split(source)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
         return
     if parts.scheme != "oci":
@@ -45,6 +52,18 @@ def check_address(source: str) -> None:
         )
 
 
+def check_encodable(url: str, name: str) -> None:
+    """Check that an address names a host and a port that can be.
+
+    Raises:
+        Invalid: It does not; the message calls it ``name``.
+    """
+    try:
+        encode_url(url)
+    except Refusal as error:
+        raise Invalid(f"{name} {shown_url(url)!r} cannot be used: {error}") from error
+
+
 def mirrors(instance_info: Mapping[str, Any]) -> tuple[str, ...]:
     """Return further addresses of the same image, in the order in which agents try them: ``image_mirrors``, which is ours.
 
@@ -60,13 +79,7 @@ def mirrors(instance_info: Mapping[str, Any]) -> tuple[str, ...]:
 
 def is_artifact(source: str) -> bool:
     """Say whether the image comes from a registry, which knows its digest."""
-    return _split(source).scheme == "oci"
-
-
-def is_web_url(text: str) -> bool:
-    """Say whether this is an http or https URL."""
-    parts = _split(text)
-    return parts.scheme in _WEB and bool(parts.netloc)
+    return scheme_of(source) == "oci"
 
 
 def pull_login(instance_info: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -92,15 +105,6 @@ def pull_login(instance_info: Mapping[str, Any]) -> tuple[str, str] | None:
             "instance_info.image_pull_secret is neither user:password nor the base64 of it"
         )
     return user, password
-
-
-def shown_url(url: str) -> str:
-    """Return a URL for messages: without user, password and query, which may be secrets."""
-    parts = _split(url)
-    if parts == _UNREADABLE:
-        return f"{url.partition(':')[0]}:..."
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if host else url
 
 
 def _split(url: str) -> SplitResult:

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from agent.protocol.refusal import Refusal
+from agent.protocol.web_address import encode_url, is_web_address
 from controller.errors import ControllerError, Invalid, TemporaryError
 
 _PROGRAM = "genisoimage"
@@ -38,7 +40,7 @@ def build_config_drive(
     """Return the config drive as the agent takes it: base64 of a gzip-compressed ISO, or a URL.
 
     Args:
-        value: A URL, base64 text (both returned as they are), or a dictionary with ``meta_data``,
+        value: A URL (returned encoded), base64 text (returned as it is), or a dictionary with ``meta_data``,
             ``network_data``, ``user_data`` (text or a dictionary) and ``vendor_data``.
         node_uuid: Default of ``meta_data.uuid``.
         node_name: Default of ``meta_data.name``; ``None`` = the UUID.
@@ -73,11 +75,7 @@ def build_config_drive(
 
 def _checked_text(value: str) -> str:
     if "://" in value:
-        if not value.startswith(("http://", "https://")):
-            raise Invalid(
-                "configdrive is a URL of a kind that agents cannot fetch; use http or https"
-            )
-        return value
+        return _checked_url(value)
     try:
         content = base64.b64decode(value, validate=False)
     except ValueError as error:  # also of letters beyond ASCII
@@ -89,6 +87,15 @@ def _checked_text(value: str) -> str:
     if len(content) > _MOST_BYTES:
         raise Invalid(f"configdrive has {len(content)} bytes, more than {_MOST_BYTES}")
     return value
+
+
+def _checked_url(value: str) -> str:
+    if not is_web_address(value):
+        raise Invalid("configdrive is a URL of a kind that agents cannot fetch; use http or https")
+    try:
+        return encode_url(value)
+    except Refusal as error:
+        raise Invalid(f"configdrive: {error}") from error
 
 
 def _gunzip(content: bytes) -> bytes:

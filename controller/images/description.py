@@ -5,13 +5,13 @@ Source: Ironic's ``direct`` deploy interface; the shape is the one its conductor
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from agent.protocol.web_address import encode_url, file_name_of, is_web_address
 from controller.errors import Invalid
 from controller.images.address import (
     check_address,
+    check_encodable,
     is_artifact,
-    is_web_url,
     mirrors,
     pull_login,
 )
@@ -63,10 +63,10 @@ def image_info(
     config_drive: str | None,
 ) -> dict[str, Any]:
     """Return the agent's ``image_info`` for an image that :func:`check_description` accepts."""
-    source = str(instance_info["image_source"])
+    source = encode_url(str(instance_info["image_source"]))
     info: dict[str, Any] = {
-        "id": unquote(urlsplit(source).path.rpartition("/")[2]) or "image",
-        "urls": [source, *mirrors(instance_info)],
+        "id": file_name_of(source) or "image",
+        "urls": [source, *map(encode_url, mirrors(instance_info))],
         "disk_format": instance_info.get("image_disk_format"),
         "container_format": instance_info.get("image_container_format"),
         "stream_raw_images": True,
@@ -109,7 +109,9 @@ def _check_checksum(
             "controller's setting allow_unverified_images"
         )
     for key, text in (("image_checksum", checksum), ("image_os_hash_value", value)):
-        if text and not is_web_url(str(text)) and not _is_hex(str(text)):
+        if text and is_web_address(str(text)):
+            check_encodable(str(text), f"instance_info.{key}")
+        elif text and not _is_hex(str(text)):
             raise Invalid(
                 f"instance_info.{key} {str(text)!r} is neither a hexadecimal sha256 or sha512 sum "
                 "nor an http(s) URL"

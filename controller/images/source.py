@@ -3,15 +3,13 @@
 Registries and files are the agent's affair: only it sees the files, and a registry's digests are checked where they count.
 """
 
-from urllib.parse import urlsplit
-
 import requests
 import urllib3
 
+from agent.protocol.refusal import Refusal
+from agent.protocol.web_address import MOST_REDIRECTS, encode_url, follow, is_web_address, shown_url
 from controller.errors import Invalid
-from controller.images.address import shown_url
 
-_MOST_REDIRECTS = 4
 _TELLS_NOTHING = {
     requests.codes.unauthorized,
     requests.codes.forbidden,
@@ -20,6 +18,13 @@ _TELLS_NOTHING = {
     requests.codes.too_many_requests,
 }
 """4xx answers to HEAD that do not say that GET will fail; URLs that are signed for GET answer 401 or 403."""
+
+
+class _StayingSession(requests.Session):
+    """One that never looks at redirects; requests fails on those that are not UTF-8 even if it shall not follow them."""
+
+    def get_redirect_target(self, _response: requests.Response) -> None:
+        """Return nothing: :func:`_head` follows by the rules that the agent has."""
 
 
 def check_reachable(url: str, *, timeout_s: float) -> str | None:
@@ -32,16 +37,18 @@ def check_reachable(url: str, *, timeout_s: float) -> str | None:
     Raises:
         Invalid: The server says that it will not give this image.
     """
-    if urlsplit(url).scheme not in {"http", "https"}:
+    if not is_web_address(url):
         return None
     try:
-        with requests.Session() as session:
-            session.max_redirects = _MOST_REDIRECTS
-            response = session.head(url, timeout=timeout_s, allow_redirects=True)
-    except (requests.exceptions.InvalidURL, urllib3.exceptions.LocationParseError) as error:
+        response = _head(url, timeout_s)
+    except (
+        requests.exceptions.InvalidURL,
+        urllib3.exceptions.LocationParseError,
+        Refusal,
+    ) as error:
+        reason = str(error) if isinstance(error, Refusal) else "is no URL that can be asked"
         raise Invalid(
-            f"the image cannot be fetched: {shown_url(url):.200} is no URL that can be asked "
-            f"({type(error).__name__}); correct instance_info.image_source"
+            f"the image cannot be fetched: {shown_url(url):.200}: {reason}; correct instance_info.image_source"
         ) from error
     except requests.RequestException as error:
         return (
@@ -57,3 +64,20 @@ def check_reachable(url: str, *, timeout_s: float) -> str | None:
         f"the image cannot be fetched: {shown_url(url)} answers {status} {response.reason}; "
         "correct instance_info.image_source or put the image there"
     )
+
+
+def _head(url: str, timeout_s: float) -> requests.Response:
+    """Send a HEAD and follow redirects as the agent does.
+
+    Raises:
+        Refusal: The URL, or one that a redirect leads to, cannot be asked.
+        requests.RequestException: The server cannot be reached.
+    """
+    target = encode_url(url)
+    for _ in range(MOST_REDIRECTS + 1):
+        with _StayingSession() as session:  # a new connection: some servers close without saying so
+            response = session.head(target, timeout=timeout_s, allow_redirects=False)
+        if not response.is_redirect:
+            return response
+        target = follow(target, response.headers["Location"])
+    raise Refusal(f"more than {MOST_REDIRECTS} redirects, the last to {shown_url(target)}")

@@ -5,12 +5,12 @@ The content is an ISO 9660 or FAT filesystem; it never appears in messages.
 
 import base64
 import binascii
-import re
 import zlib
 
 from agent.errors import ConfigDriveError
 from agent.images.sources.http import Access, TryAgain, get, masked
 from agent.images.sources.source import RetryPolicy
+from agent.protocol.web_address import is_web_address
 
 MAX_BYTES = 64 << 20
 _MAX_TEXT_BYTES = 2 * MAX_BYTES
@@ -77,7 +77,7 @@ def fetch(configdrive: str, access: Access, retry: RetryPolicy) -> bytes:
         ConfigDriveError: See :func:`decode`.
         ImageDownloadError: The server refuses.
     """
-    if not re.match("https?://", configdrive):
+    if not is_web_address(configdrive):
         return decode(configdrive)
     failures = 0
     while True:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agent.errors import ImageError
 from agent.protocol.image import ImageInfo
+from agent.protocol.web_address import is_web_address
 
 _ALGORITHM_BY_DIGITS = {32: "md5", 64: "sha256", 96: "sha384", 128: "sha512"}
 _DIGITS_BY_ALGORITHM = {name: digits for digits, name in _ALGORITHM_BY_DIGITS.items()}
@@ -87,7 +88,7 @@ def expected_checksum(
         raise ImageError(f"image {image.id}: {reason}; {_WAY_OUT}")
     where = f"image {image.id}"
     wanted = algorithm if known and image.os_hash_value else ""
-    if value.startswith(("http://", "https://")):
+    if is_web_address(value):
         where = f"checksum file of image {image.id}"
         value = find_digest(fetch(value), image_name, where, wanted)
     return _checked(value.strip().lower(), wanted, where, allow_md5=allow_md5)

@@ -14,14 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # undocumented, stable
 
 from agent.errors import ImageDownloadError
+from agent.images.sources.address import usable
 from agent.images.sources.pace import Pace, paced_response
+from agent.protocol.refusal import Refusal
+from agent.protocol.web_address import MOST_REDIRECTS, follow, shown_url
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_MAX_REDIRECTS = 5
 _BUSY = (408, 425, 429)
 _GZIP = ("gzip", "x-gzip")
 _PORTS = {"http": 80, "https": 443}
@@ -69,13 +71,7 @@ class Access:
 
 def masked(url: str) -> str:
     """Return ``url`` fit for messages: no user name, no password, no query values, no fragment."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return "(unreadable URL)"
-    query = "***" if parts.query else ""
-    return urlunsplit((parts.scheme, host, parts.path, query, ""))
+    return shown_url(url)
 
 
 class Reply:
@@ -160,26 +156,25 @@ def get(url: str, access: Access, headers: Mapping[str, str] | None = None) -> R
         ImageDownloadError: Another status that will not pass, or a URL that cannot be used.
         TryAgain: No connection, a time-out, or a status that may pass (5xx, 408, 425, 429).
     """
-    target = url
-    for _ in range(_MAX_REDIRECTS + 1):
+    target = usable(url)
+    for _ in range(MOST_REDIRECTS + 1):
         reply = _get_once(target, access, headers or {})
         if reply.status not in _REDIRECTS:
             return _accepted(reply, url)
         location = reply.headers.get("Location", "")
         reply.close()
-        source, target = target, urljoin(target, location)
-        if not location or urlsplit(target).scheme not in _PORTS:
-            raise ImageDownloadError(
-                f"{masked(url)}: redirected to {masked(target)}, which is no web address"
-            )
-        if urlsplit(source).scheme == "https" and urlsplit(target).scheme == "http":
-            raise ImageDownloadError(
-                f"{masked(url)}: redirected from https to {masked(target)}; refused"
-            )
+        target = _redirected(target, location, url)
     raise ImageDownloadError(
-        f"{masked(url)}: more than {_MAX_REDIRECTS} redirects, the last to {masked(target)};"
+        f"{masked(url)}: more than {MOST_REDIRECTS} redirects, the last to {masked(target)};"
         " correct the server or give the final URL"
     )
+
+
+def _redirected(target: str, location: str, url: str) -> str:
+    try:
+        return follow(target, location)
+    except Refusal as error:
+        raise ImageDownloadError(f"{masked(url)}: {error}") from error
 
 
 def _accepted(reply: Reply, url: str) -> Reply:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from agent.errors import ImageDownloadError, ImageError
 from agent.images.sources import file_source, oci_reference
@@ -18,6 +17,7 @@ from agent.images.sources.oci_registry import Registry
 from agent.images.sources.source import HttpSource, RetryPolicy
 from agent.images.sources.stream import ImageSource
 from agent.protocol.image import ImageInfo
+from agent.protocol.web_address import scheme_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Opener:
         Raises:
             ImageDownloadError: It cannot be used.
         """
-        scheme = urlsplit(url).scheme
+        scheme = scheme_of(url)
         if scheme == file_source.SCHEME:
             return FileSource(url, self.rules.folders)
         if scheme == oci_reference.SCHEME:
@@ -87,7 +87,7 @@ class Opener:
 
 def is_artifact(url: str) -> bool:
     """Whether ``url`` names an artifact, whose registry knows its digest."""
-    return urlsplit(url).scheme == oci_reference.SCHEME
+    return scheme_of(url) == oci_reference.SCHEME
 
 
 def open_image(image: ImageInfo, opener: Opener, clean_up: ExitStack) -> Mirrors:

@@ -55,7 +55,7 @@ def test_a_node_cannot_publish_any_file_of_the_controllers_machine(
     [
         ({}, "no deploy_ramdisk: set driver_info/deploy_ramdisk"),
         ({"deploy_ramdisk": "4a1b"}, "give an http"),
-        ({"deploy_ramdisk": "http://x/a b"}, "with a space"),
+        ({"deploy_ramdisk": "http://x:y/a"}, "its port is no number"),
     ],
 )
 def test_a_ramdisk_that_cannot_be_served_is_explained(

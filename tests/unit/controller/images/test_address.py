@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from controller.errors import Invalid
-from controller.images.address import check_address, mirrors, pull_login, shown_url
+from controller.images.address import check_address, mirrors, pull_login
 
 DIGEST = "sha256:" + "a1" * 32
 
@@ -32,7 +32,7 @@ def test_what_an_agent_can_fetch_is_accepted(source: str) -> None:
     [
         ("disk.raw", "no http, https, oci or file URL"),
         ("glance://x", "no http, https, oci or file URL"),
-        ("http:///disk.raw", "no http, https, oci or file URL"),
+        ("http:///disk.raw", "names no host"),
         ("file://server/disk.raw", "no http, https, oci or file URL"),
         ("oci://registry", "no address of an artifact"),
         ("oci://registry/Debian", "no address of an artifact"),
@@ -69,8 +69,3 @@ def test_another_pull_secret_is_refused_and_not_shown(secret: str) -> None:
     with pytest.raises(Invalid, match="neither user:password") as caught:
         pull_login({"image_source": "oci://registry/debian", "image_pull_secret": secret})
     assert "eheim" not in str(caught.value)
-
-
-def test_urls_are_shown_without_what_may_be_secret() -> None:
-    assert shown_url("https://me:pw@server:8/a/b.raw?signature=x#y") == "https://server:8/a/b.raw"
-    assert shown_url("/srv/x") == "/srv/x"
