@@ -69,7 +69,7 @@ PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 .PHONY: test test-integration test-vm test-cloud-init test-interop
 test: check test-integration test-vm ## Everything but the peers: checks, real parts, virtual machines
 
-test-integration: setup peers ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
+test-integration: setup peers $(STAMPS)/peer-ipa ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
 	$(PYTEST) --numprocesses=2 --dist=loadfile tests/integration
 
 test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-on to the login prompt

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.disks.hints import Hint, matches, parse_hints, shown_value
+from agent.disks.hints import Hint, matches, parse_hints, protects, shown_value
 from agent.errors import InvalidRequest, NoSuitableDisk
 from agent.hardware.devices import BlockDevice
 
@@ -12,14 +12,14 @@ MIN_ROOT_BYTES = 4 << 30
 
 
 def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> BlockDevice:
-    """Return the disk that the node's hints name, else the smallest one of at least 4 GiB; ties go by name.
+    """Return the first disk that the node's hints name, else the smallest one of at least 4 GiB; ties go by name.
 
     ``instance_info.root_device`` wins over ``properties.root_device``; disks in ``properties.skip_block_devices`` and
     read-only ones are never taken, removable ones only if hints name them.
 
     Args:
         node: The controller's document of the node.
-        disks: All disks of the machine.
+        disks: All disks of the machine, in the order of the inventory.
 
     Raises:
         NoSuitableDisk: None fits; the message names every disk and why not.
@@ -29,6 +29,8 @@ def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> B
     skipped = skipped_disks(node, disks)
     rejected = {disk.path: _why_not(disk, hints, skipped) for disk in disks}
     fitting = [disk for disk in disks if rejected[disk.path] is None]
+    if fitting and hints:
+        return fitting[0]
     if fitting:
         return min(fitting, key=lambda disk: (disk.size_bytes, str(disk.path)))
     wanted = f"matches the root device hints ({'; '.join(map(str, hints))})" if hints else "fits"
@@ -54,13 +56,26 @@ def skipped_disks(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> tupl
     Raises:
         InvalidRequest: A hint is unknown or malformed.
     """
+    wanted = [_skip_hints(entry) for entry in _skip_entries(node) if "volume_name" not in entry]
+    return tuple(disk for disk in disks if any(protects(hints, disk) for hints in wanted))
+
+
+def _skip_entries(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     entries = (node.get("properties") or {}).get("skip_block_devices") or []
-    wanted = [parse_hints(entry) for entry in entries if "volume_name" not in entry]
-    return tuple(
-        disk
-        for disk in disks
-        if any(hints and all(matches(hint, disk) for hint in hints) for hints in wanted)
-    )
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise InvalidRequest(
+            f"properties.skip_block_devices is no list of objects of hints but {entries!r}"
+        )
+    return entries
+
+
+def _skip_hints(entry: Mapping[str, Any]) -> tuple[Hint, ...]:
+    hints = parse_hints(entry)
+    if not hints:
+        raise InvalidRequest(
+            "properties.skip_block_devices has an empty entry, which names no disk; remove it or give hints"
+        )
+    return hints
 
 
 def _why_not(

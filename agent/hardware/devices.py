@@ -8,7 +8,8 @@ from pathlib import Path
 class BlockDevice:
     """A whole disk; ``None`` = the device does not say.
 
-    ``serials`` and ``wwns`` hold every known spelling (lsblk, udev short and long); ``serial`` and ``wwn`` the preferred one.
+    ``serials`` and ``wwns`` hold every known spelling (lsblk, udev short and long), ``by_paths`` every link below
+    ``/dev/disk/by-path``; ``serial``, ``wwn`` and ``by_path`` the preferred one.
     """
 
     path: Path
@@ -28,6 +29,7 @@ class BlockDevice:
     wwn_vendor_extension: str | None = None
     hctl: str | None = None
     by_path: str | None = None
+    by_paths: tuple[str, ...] = ()
     transport: str | None = None
 
 

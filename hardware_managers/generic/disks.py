@@ -44,7 +44,7 @@ class LsblkDiskLister:
 
 
 def parse_lsblk(text: str, udev: UdevReader, sys_root: SysRoot) -> tuple[BlockDevice, ...]:
-    """Turn the JSON of ``lsblk`` into disks, ordered by name; what cannot hold a system is left out.
+    """Turn the JSON of ``lsblk`` into disks, in its order; what cannot hold a system is left out.
 
     Raises:
         AgentError: The text is not what lsblk (util-linux 2.38) prints.
@@ -60,13 +60,13 @@ def parse_lsblk(text: str, udev: UdevReader, sys_root: SysRoot) -> tuple[BlockDe
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise AgentError(f"lsblk: output not understood ({error!r}): {text[:200]!r}") from error
-    return tuple(sorted(disks, key=lambda disk: str(disk.path)))
+    return tuple(disks)
 
 
 def _disk(row: Mapping[str, Any], udev: Mapping[str, str], sys_root: SysRoot) -> BlockDevice:
     serials = _distinct(row["serial"], udev.get("ID_SERIAL_SHORT"), udev.get("ID_SERIAL"))
     wwns = _distinct(row["wwn"], udev.get("ID_WWN"), udev.get("ID_WWN_WITH_EXTENSION"))
-    links = udev.get("DEVLINKS", "").split()
+    links = sorted(link for link in udev.get("DEVLINKS", "").split() if "/by-path/" in link)
     vendor = row["vendor"] or sys_root.text("sys/block", row["kname"], "device/vendor")
     return BlockDevice(
         path=Path("/dev") / row["name"],
@@ -85,7 +85,8 @@ def _disk(row: Mapping[str, Any], udev: Mapping[str, str], sys_root: SysRoot) ->
         wwn_with_extension=udev.get("ID_WWN_WITH_EXTENSION"),
         wwn_vendor_extension=udev.get("ID_WWN_VENDOR_EXTENSION"),
         hctl=row["hctl"],
-        by_path=next((link for link in sorted(links) if "/by-path/" in link), None),
+        by_path=links[0] if links else None,
+        by_paths=tuple(links),
         transport=row["tran"],
     )
 

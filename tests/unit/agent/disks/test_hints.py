@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.disks.hints import HINT_NAMES, matches, parse_hints
+from agent.disks.hints import HINT_NAMES, matches, parse_hints, protects
 from agent.errors import InvalidRequest
 from agent.hardware.devices import BlockDevice
 
@@ -80,7 +80,9 @@ def holds(name: str, value: object, disk: BlockDevice = DISK) -> bool:
         ("rotational", "yes", True),
         ("rotational", "False", False),
         ("by_path", "anything", False),
-        ("wwn_with_extension", "s!= anything", False),
+        ("by_path", "none", True),
+        ("wwn_with_extension", "s!= anything", True),
+        ("wwn_with_extension", "<in> on", True),
     ],
 )
 def test_a_hint_decides_as_ironic_does(name: str, value: object, expected: bool) -> None:
@@ -99,6 +101,15 @@ def test_a_hint_decides_as_ironic_does(name: str, value: object, expected: bool)
         ({"model": "<or> a <or>"}, "a value is missing"),
         ({"model": "<in>"}, "a value is missing"),
         ({"rotational": "maybe"}, "neither true nor false"),
+        ({"rotational": None}, "'rotational' is None; give true or false"),
+        ({"wwn": 20480}, "'wwn' is 20480; give text"),
+        ({"size": True}, "'size' is True; give a number of GiB or text"),
+        ({"size": "nan"}, "no positive number"),
+        ({"model": ">= big"}, "'big' is no number"),
+        ({"model": "<range-in> [ a b ]"}, "'a' is no number"),
+        ({"size": "<range-in> [ 20 10 ]"}, "ends before it begins"),
+        ({"model": "s== a s== b"}, "s== stands twice"),
+        ({"model": "s== >= 5"}, "begins with an operator"),
     ],
 )
 def test_a_wrong_hint_is_named(hints: dict[str, str], named: str) -> None:
@@ -121,5 +132,32 @@ def test_any_text_is_either_understood_or_refused_by_name(name: str, text: str) 
 @given(low=st.integers(1, 500), high=st.integers(1, 500), gib=st.integers(1, 500))
 def test_a_closed_range_is_the_same_as_two_comparisons(low: int, high: int, gib: int) -> None:
     disk = replace(DISK, size_bytes=gib * GIB)
+    low, high = min(low, high), max(low, high)
     inside = holds("size", f"<range-in> [ {low} {high} ]", disk)
     assert inside == (holds("size", f">= {low}", disk) and holds("size", f"<= {high}", disk))
+
+
+UNKNOWN_DISK = replace(DISK, transport=None, serial=None, serials=(), wwn=None, wwns=())
+
+
+@pytest.mark.parametrize("name", ["tran", "serial", "wwn", "by_path"])
+def test_what_a_disk_does_not_tell_protects_it_from_a_negation(name: str) -> None:
+    assert protects(parse_hints({name: "s!= nvme"}), UNKNOWN_DISK)
+    assert protects(parse_hints({name: "none"}), UNKNOWN_DISK)
+    assert not protects(parse_hints({name: "nvme"}), UNKNOWN_DISK)
+
+
+def test_a_disk_without_a_serial_number_or_wwn_is_not_chosen_by_them() -> None:
+    assert not holds("serial", "s!= other", UNKNOWN_DISK)
+    assert not holds("wwn", "none", UNKNOWN_DISK)
+
+
+def test_a_number_that_a_disk_cannot_be_compared_with_is_an_error_where_disks_are_protected() -> (
+    None
+):
+    with pytest.raises(
+        InvalidRequest, match="model != 5 compares numbers, but model of /dev/sda is Sams"
+    ):
+        protects(parse_hints({"model": "!= 5"}), DISK)
+    assert not protects(parse_hints({"model": "!= 5", "tran": "nvme"}), DISK)
+    assert not holds("model", "!= 5")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.disks.root_device import choose_root_disk
+from agent.disks.root_device import choose_root_disk, skipped_disks
 from agent.errors import InvalidRequest, NoSuitableDisk
 from tests.unit.fakes import disk
 
@@ -74,3 +74,20 @@ def test_a_refusal_says_of_every_disk_why() -> None:
 def test_hints_that_are_no_object_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="root_device is no object"):
         choose_root_disk(node(properties={"root_device": "/dev/sda"}), (LARGE,))
+
+
+def test_the_first_listed_of_several_matching_disks_is_taken() -> None:
+    hints = node(properties={"root_device": {"size": ">= 10"}})
+    assert choose_root_disk(hints, (SMALL, LARGE, MIDDLE)) == LARGE
+
+
+def test_a_disk_of_unknown_transport_is_protected_from_s_not_equal() -> None:
+    skip = node(properties={"skip_block_devices": [{"tran": "s!= nvme"}]})
+    fast = replace(LARGE, transport="nvme")
+    assert skipped_disks(skip, (SMALL, fast, MIDDLE)) == (SMALL, MIDDLE)
+
+
+@pytest.mark.parametrize("entries", [{"tran": "nvme"}, ["/dev/sda"], [{}], "x", [None]])
+def test_a_skip_list_that_names_nothing_is_refused(entries: object) -> None:
+    with pytest.raises(InvalidRequest, match="skip_block_devices"):
+        skipped_disks(node(properties={"skip_block_devices": entries}), (LARGE,))

@@ -25,10 +25,10 @@ def disks(tmp_path: Path) -> dict[str, object]:
     return {disk.path.name: disk for disk in found}
 
 
-def test_only_devices_that_can_hold_a_system_are_listed_in_the_order_of_their_names(
+def test_only_devices_that_can_hold_a_system_are_listed_in_the_order_of_lsblk(
     tmp_path: Path,
 ) -> None:
-    assert list(disks(tmp_path)) == ["nvme0n1", "sda", "vda"]
+    assert list(disks(tmp_path)) == ["vda", "sda", "nvme0n1"]
 
 
 def test_every_spelling_of_serial_and_wwn_is_kept_with_the_kernels_first(tmp_path: Path) -> None:
