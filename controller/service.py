@@ -12,9 +12,9 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.protocol.http_server import BoundedServer
+from agent.protocol.http_server.server import BoundedServer
 from controller.api.app import create_app
-from controller.api.bodies import MOST_BYTES
+from controller.api.pools import bounds, pool_of, pools
 from controller.bmc.registry import load_drivers
 from controller.boot.dnsmasq import Dnsmasq
 from controller.boot.dnsmasq_config import DhcpEvent
@@ -36,9 +36,6 @@ log = logging.getLogger(__name__)
 
 _REPORT_ALIVE_S = 10.0
 _STOP_S = 5.0
-_BACKLOG = 256
-_SHARE = 4
-"""One client address gets at most this part of the threads: a quarter."""
 
 
 def open_store(settings: Settings) -> Store:
@@ -104,10 +101,9 @@ class Service:
         self._http = _HttpServer(
             address,
             app,
-            threads=settings.threads,
-            body_bytes=MOST_BYTES,
-            per_address=max(1, settings.threads // _SHARE),
-            request_queue_size=_BACKLOG,
+            pools=pools(settings),
+            bounds=bounds(settings),
+            route=pool_of,
             shutdown_timeout=1,
         )
         self._dnsmasq = Dnsmasq(settings, self._on_dhcp) if settings.dhcp != "off" else None

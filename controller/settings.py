@@ -40,8 +40,18 @@ class Settings:
     """Port of the API."""
     public_url: str = ""
     """URL under which booting machines and agents reach this API; empty: ``http://<listen_host>:<listen_port>``."""
-    threads: int = 128
-    """Threads that serve HTTP requests."""
+    threads: int = 64
+    """Requests of people (API, web page) that are served at a time; for each kind, one address gets at most a quarter."""
+    agent_threads: int = 32
+    """Requests of agents (lookup, heartbeat, inspection data) that are served at a time."""
+    file_threads: int = 8
+    """Requests for files and boot scripts (``/boot``, ``/images``) that are answered at a time; sending them takes no thread."""
+    file_transfers: int = 256
+    """Files that are sent at a time; when all places are taken, an address with fewer displaces one with the most."""
+    file_rate: int = 16384
+    """Bytes per second that a file is read with at least, on average over two minutes; slower readers are cut off."""
+    connections: int = 1024
+    """Open connections in all; one address gets at most a quarter."""
     auth_strategy: str = "noauth"
     """``noauth`` or ``http_basic``."""
     htpasswd_file: str = ""

@@ -1,4 +1,4 @@
-"""Serves the API with cheroot: threads, TLS, IPv6 and IPv4 on one socket."""
+"""Serves the API: TLS, IPv6 and IPv4 on one socket, few connections and few threads."""
 
 import logging
 import threading
@@ -6,16 +6,22 @@ from pathlib import Path
 
 from flask import Flask
 
-from agent.api.tls import TlsAdapter
+from agent.api.tls import server_context
 from agent.errors import AgentError
-from agent.protocol.http_server import BoundedServer
+from agent.protocol.http_server.bounds import Bounds, PoolSize
+from agent.protocol.http_server.server import BoundedServer
 from agent.system.certificate import Certificate
 
 log = logging.getLogger(__name__)
-_THREADS = 16  # a waiting request holds one
-_BODY_BYTES = 96 * 1024 * 1024
-"""A config drive of 64 MiB in base64, and the rest of its order."""
-_SILENCE_TIMEOUT_S = 30
+_THREADS = PoolSize(
+    threads=16, per_address=12
+)  # a waiting request holds one; the controller has one address
+_BOUNDS = Bounds(
+    body_bytes=96 * 1024 * 1024,  # a config drive of 64 MiB in base64, and the rest of its order
+    connections=256,
+    idle_s=30.0,
+    arriving_bytes=16 * 1024 * 1024,  # memory is what the image is written with
+)
 
 
 class _Server(BoundedServer):
@@ -33,18 +39,16 @@ class ApiServer:
         self._server = _Server(
             (_usable_host(host), port),
             app,
-            threads=_THREADS,
-            body_bytes=_BODY_BYTES,
-            per_address=_THREADS - 4,
+            pools={"api": _THREADS},
+            bounds=_BOUNDS,
             server_name="ingot-agent",
-            timeout=_SILENCE_TIMEOUT_S,
             shutdown_timeout=1,
         )
-        self._thread = threading.Thread(target=self._server.serve, name="api", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve, name="api server", daemon=True)
 
     def use_tls(self, certificate: Certificate, *, min_version: str, cipher_suites: str) -> None:
         """Serve over TLS; before :meth:`start`."""
-        self._server.ssl_adapter = TlsAdapter(
+        self._server.tls = server_context(
             certificate.certificate_path,
             certificate.key_path,
             min_version=min_version,

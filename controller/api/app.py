@@ -17,13 +17,13 @@ from controller.api.auth import make_guard
 from controller.api.bodies import decode, limit_bytes
 from controller.api.boot_files import boot_blueprint
 from controller.api.call import Call
+from controller.api.paths import is_api, normal_path
 from controller.api.routes import ROUTES, Route
 from controller.errors import NotFound
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
-_UNVERSIONED = frozenset(route.path.split("/")[2] for route in ROUTES if route.path.count("/") > 1)
 _WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -44,13 +44,13 @@ def create_app(services: Services) -> Flask:
         request.max_content_length = limit_bytes(request.path)
         if refusal := guard(request.path, request.headers.get("Authorization")):
             return refusal
-        if _is_api(request.path):
+        if is_api(request.path):
             g.minor = versions.requested_minor(request.headers)
         return None
 
     @app.after_request
     def _end(reply: Response) -> Response:
-        if _is_api(request.path):
+        if is_api(request.path):
             _put_headers(reply)
         log.debug("request", extra=_log_data(reply))
         return reply
@@ -117,20 +117,11 @@ def _log_data(reply: Response) -> dict[str, Any]:
     }
 
 
-def _is_api(path: str) -> bool:
-    return path in ("/", "/v1", "/healthcheck") or path.startswith("/v1/")
-
-
 def _normalised(app: _WsgiApp) -> _WsgiApp:
     """Let clients write ``/nodes`` for ``/v1/nodes`` and a slash at the end, as Ironic does."""
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO") or "/"
-        if path.split("/")[1] in _UNVERSIONED:
-            path = f"/v1{path}"
-        if _is_api(path):
-            path = path.rstrip("/") or "/"
-        environ["PATH_INFO"] = path
+        environ["PATH_INFO"] = normal_path(environ.get("PATH_INFO") or "/")
         return app(environ, start_response)
 
     return call

@@ -6,16 +6,14 @@ in the folders that the settings name. What a machine fetched, and how long it t
 
 import logging
 import re
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
 
 from flask import Blueprint, Response, request
 
+from agent.protocol.http_server.files import FileRange, Transfer
 from controller.boot import machines
 from controller.boot.answer import Asker, KnownNode, Platform, Unknown, first_script, script
 from controller.boot.files import find_boot_file, find_image
@@ -27,7 +25,6 @@ from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
-_BLOCK_BYTES = 256 * 1024
 _LOADER_NAME = re.compile(r"[a-z0-9-]+\.(k?kpxe|efi)")
 _MAX_MACS = 64
 
@@ -127,15 +124,6 @@ def _serve_boot_file(services: Services, kind: str, node_uuid: str) -> Response:
     return _stream(file.path, on_end=record)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """How the sending of a file ended."""
-
-    sent_bytes: int
-    wanted_bytes: int
-    seconds: float
-
-
 def _record_transfer(
     services: Services, node_uuid: str, kind: str, address: str | None, transfer: Transfer
 ) -> None:
@@ -164,40 +152,6 @@ def _record_transfer(
     )
 
 
-class _Blocks:
-    """A range of a file as blocks for the WSGI server, which closes it at the end of the connection at the latest."""
-
-    def __init__(
-        self,
-        path: Path,
-        start_byte: int,
-        size_bytes: int,
-        on_end: Callable[[Transfer], None] | None,
-    ) -> None:
-        self._file: BinaryIO = path.open("rb")
-        self._file.seek(start_byte)
-        self._size_bytes = size_bytes
-        self._sent_bytes = 0
-        self._on_end = on_end
-        self._started = time.monotonic()
-
-    def __iter__(self) -> Iterator[bytes]:
-        while block := self._file.read(min(_BLOCK_BYTES, self._size_bytes - self._sent_bytes)):
-            yield block
-            self._sent_bytes += len(block)
-
-    def close(self) -> None:
-        self._file.close()
-        on_end, self._on_end = self._on_end, None
-        if on_end:
-            seconds = time.monotonic() - self._started
-            on_end(
-                Transfer(
-                    sent_bytes=self._sent_bytes, wanted_bytes=self._size_bytes, seconds=seconds
-                )
-            )
-
-
 def _stream(path: Path, *, on_end: Callable[[Transfer], None] | None = None) -> Response:
     """Answer with a file, or with what the request's conditions and range leave of it (RFC 9110 sections 13, 14)."""
     facts = path.stat()
@@ -208,7 +162,7 @@ def _stream(path: Path, *, on_end: Callable[[Transfer], None] | None = None) -> 
     reply.make_conditional(request, accept_ranges=True, complete_length=facts.st_size)
     if request.method == "GET" and reply.status_code in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         start_byte = (reply.content_range.start if reply.content_range else None) or 0
-        reply.response = _Blocks(path, start_byte, reply.content_length, on_end)
+        reply.response = FileRange(path, start_byte, reply.content_length, on_end)
     return reply
 
 

@@ -38,6 +38,11 @@ class Agent:
                 stdout=log,
             )
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def wait_for_log(self, text: str, *, timeout_s: float = 20) -> None:
         deadline = time.monotonic() + timeout_s
         while text not in self.log.read_text():

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cheroot.wsgi import Server
 from flask import Flask
 from sqlalchemy import select
 
+from agent.protocol.http_server.server import BoundedServer
 from controller.api import errors
 from controller.api.boot_files import boot_blueprint
+from controller.api.pools import bounds, pool_of, pools
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.migrate import migrate
@@ -84,8 +85,14 @@ def boot_server(directory: Path, settings: Settings) -> Iterator[BootServer]:
         hostname="test",
     )
     app.register_blueprint(boot_blueprint(services))
-    server = Server((settings.listen_host, settings.listen_port), app, numthreads=8)
-    server.shutdown_timeout = 1
+    server = BoundedServer(
+        (settings.listen_host, settings.listen_port),
+        app,
+        pools=pools(settings),
+        bounds=bounds(settings),
+        route=pool_of,
+        shutdown_timeout=1,
+    )
     server.prepare()
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()

@@ -1,5 +1,6 @@
 """A real ``ingot-controller serve`` on loopback with a database of its own."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -15,12 +16,12 @@ _STOP_TIMEOUT_S = 15
 
 
 @contextmanager
-def controller_process(folder: Path, **settings: str) -> Iterator[str]:
-    """Run a controller and give its URL; it is ended whatever happens."""
+def controller_process(folder: Path, **settings: str | bool) -> Iterator[str]:
+    """Run a controller, on loopback unless told otherwise, and give its URL; it is ended whatever happens."""
     port = _free_port()
     lines = {"state_directory": str(folder / "state"), "hostname": "lab-1"} | settings
     config = folder / "controller.toml"
-    text = "".join(f'{name} = "{value}"\n' for name, value in lines.items())
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
     config.write_text(f"listen_port = {port}\n{text}")
     program = Path(sys.executable).with_name("ingot-controller")
     with (folder / "controller.log").open("wb") as log:
@@ -28,7 +29,7 @@ def controller_process(folder: Path, **settings: str) -> Iterator[str]:
             [program, "serve", "--config", config], stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            url = f"http://127.0.0.1:{port}"
+            url = f"http://{settings.get('listen_host', '127.0.0.1')}:{port}"
             _wait(process, url, folder / "controller.log")
             yield url
         finally:

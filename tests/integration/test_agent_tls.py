@@ -5,9 +5,11 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 
@@ -36,16 +38,32 @@ def address_of(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def test_a_silent_client_holds_nobody_up(agent: Agent, controller: FakeController) -> None:
+def test_the_order_gets_through_while_strangers_hold_connections(
+    agent: Agent, controller: FakeController
+) -> None:
     agent.start()
     beat = controller.heartbeat().body
     conductor = Conductor(agent, beat)
-    silent = [socket.create_connection(address_of(beat["callback_url"])) for _ in range(5)]
-    assert (
-        conductor.commands() == []
-    )  # its own time limit is shorter than five handshakes' together
-    for connection in silent:
-        connection.close()
+    address = address_of(beat["callback_url"])
+    context = ssl.create_default_context(cadata=beat["agent_verify_ca"])
+    with ExitStack() as stack:
+        for begun in (b"", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n"):
+            for _ in range(100):
+                silent = stack.enter_context(socket.create_connection(address))
+                silent.sendall(begun)
+        for head in (
+            b"",
+            b"GET / HTTP/1.1\r\n",
+            b"POST /v1/commands/ HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+        ):
+            for _ in range(10):
+                plain = stack.enter_context(socket.create_connection(address))
+                encrypted = stack.enter_context(
+                    context.wrap_socket(plain, server_hostname=address[0])
+                )
+                encrypted.sendall(head)
+        assert conductor.commands() == []  # its time limit is shorter than a held connection's
+        assert psutil.Process(agent.pid).num_threads() <= 8
 
 
 def test_the_controllers_oldest_tls_version_is_kept(

@@ -1,0 +1,1 @@
+"""The HTTP server of both programs, for networks with strangers on them."""

@@ -1,0 +1,96 @@
+"""Threads for one kind of request, fair among the addresses that send them."""
+
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+
+from agent.protocol.http_server.bounds import PoolSize
+
+_WAITING_PER_THREAD = 4
+Job = Callable[[], None]
+
+
+class Pool:
+    """At most ``threads`` jobs at a time; the others wait in a bounded queue, each party's in its own row.
+
+    The parties take turns, and none occupies more than its share of the threads. Threads are started when needed.
+    """
+
+    def __init__(self, name: str, size: PoolSize) -> None:
+        """Prepare; no thread runs yet. ``name`` is the threads'."""
+        self.name, self._most, self._share = name, size.threads, size.per_address
+        self._changed = threading.Condition()
+        self._rows: OrderedDict[str | None, deque[Job]] = OrderedDict()
+        self._waiting = 0
+        self._busy: Counter[str | None] = Counter()
+        self._threads: list[threading.Thread] = []
+        self._is_stopping = False
+
+    @property
+    def busy(self) -> int:
+        """How many jobs run."""
+        with self._changed:
+            return self._busy.total()
+
+    def offer(self, party: str | None, job: Job) -> bool:
+        """Have ``job`` done in the name of ``party``; ``None`` has no limit of its own. False = there is no room."""
+        with self._changed:
+            row = self._rows.get(party)
+            is_full = self._waiting >= _WAITING_PER_THREAD * self._most
+            is_mine_full = row and party and len(row) >= _WAITING_PER_THREAD * self._share
+            if self._is_stopping or is_full or is_mine_full:
+                return False
+            self._rows.setdefault(party, deque()).append(job)
+            self._waiting += 1
+            if self._busy.total() + self._waiting > len(self._threads) < self._most:
+                self._start_thread()
+            self._changed.notify()
+            return True
+
+    def stop(self) -> None:
+        """Let the threads end with what they do now; what waits is dropped."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the threads, each at most ``timeout_s``."""
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _start_thread(self) -> None:
+        name = f"{self.name} {len(self._threads) + 1}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (taken := self._take()) is not None:
+            party, job = taken
+            try:
+                job()
+            finally:
+                with self._changed:
+                    self._busy[party] -= 1
+                    if not self._busy[party]:
+                        del self._busy[party]
+                    self._changed.notify()
+
+    def _take(self) -> tuple[str | None, Job] | None:
+        with self._changed:
+            while not self._is_stopping:
+                for party, row in self._rows.items():
+                    if party is None or self._busy[party] < self._share:
+                        return party, self._pop(party, row)
+                self._changed.wait()
+        return None
+
+    def _pop(self, party: str | None, row: deque[Job]) -> Job:
+        job = row.popleft()
+        self._waiting -= 1
+        self._busy[party] += 1
+        if row:
+            self._rows.move_to_end(party)  # the others' turn
+        else:
+            del self._rows[party]
+        return job

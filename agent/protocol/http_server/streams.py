@@ -1,0 +1,118 @@
+"""What cheroot reads a request from and writes an answer to."""
+
+import time
+
+from agent.protocol.http_server.channel import Channel, Patience
+
+_PIECE_BYTES = 256 * 1024
+_TAIL_BYTES = 64 * 1024
+"""So much of an answer may be left for the event loop to send; the thread is free then."""
+
+
+class Reader:
+    """What has come of a request already, then what still comes."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.data = bytearray()
+        """What was received and not yet read."""
+        self.patience = Patience()
+        self.closed = False
+        self.bytes_read = 0
+        self._channel = channel
+
+    def read(self, size: int | None = None) -> bytes:
+        """Return ``size`` bytes, all that is here without it; fewer if the connection ends before.
+
+        Raises:
+            TimeoutError: They do not come in time.
+        """
+        wanted = len(self.data) if size is None else size
+        while len(self.data) < wanted and self._fetch():
+            pass
+        return self._take(wanted)
+
+    def readline(self, size: int | None = None) -> bytes:
+        """Return a line with its end, or its first ``size`` bytes.
+
+        Raises:
+            TimeoutError: It does not come in time.
+        """
+        start = 0
+        while (end := self.data.find(b"\n", start) + 1) == 0:
+            start = len(self.data)
+            if (size is not None and start >= size) or not self._fetch():
+                end = start
+                break
+        return self._take(end if size is None else min(end, size))
+
+    def has_data(self) -> bool:
+        """Say whether something is here that was not read."""
+        return bool(self.data)
+
+    def close(self) -> None:
+        """Forget what is here."""
+        self.closed = True
+        self.data.clear()
+
+    def _fetch(self) -> bool:
+        while (piece := self._channel.receive(_PIECE_BYTES)) is None:
+            self._channel.wait(self.patience.left_s)
+        self.data += piece
+        return bool(piece)
+
+    def _take(self, size: int) -> bytes:
+        with memoryview(self.data) as view:
+            taken = bytes(view[:size])
+        del self.data[:size]
+        self.bytes_read += len(taken)
+        return taken
+
+
+class Writer:
+    """Sends what the client takes and keeps a short rest; waits for slow readers for a bounded time."""
+
+    def __init__(self, channel: Channel, reply_s: float, reply_rate: float) -> None:
+        self.bytes_written = 0
+        self._pending = bytearray()
+        self._channel = channel
+        self._reply_s, self._reply_rate = reply_s, reply_rate
+        self._allowed_s = reply_s
+
+    def begin(self) -> None:
+        """Begin an answer: what was waited for others does not count."""
+        self._allowed_s = self._reply_s
+
+    def write(self, data: bytes) -> int:
+        """Send ``data``, all but a short rest.
+
+        Raises:
+            TimeoutError: The client reads too slowly.
+            OSError: It is gone.
+        """
+        self._pending += data
+        self.bytes_written += len(data)
+        self._allowed_s += len(data) / self._reply_rate
+        while not self.push() and len(self._pending) > _TAIL_BYTES:
+            began = time.monotonic()
+            self._channel.wait(self._allowed_s)
+            self._allowed_s -= time.monotonic() - began
+        return len(data)
+
+    def push(self) -> bool:
+        """Send what can be sent now; say whether nothing is left.
+
+        Raises:
+            OSError: The client is gone.
+        """
+        while self._pending:
+            with memoryview(self._pending) as view, view[:_PIECE_BYTES] as piece:
+                sent_bytes = self._channel.send(piece)
+            if not sent_bytes:
+                return False
+            del self._pending[:sent_bytes]
+        return True
+
+    @property
+    def pending_bytes(self) -> int:
+        """How much is not sent yet."""
+        return len(self._pending)

@@ -1,0 +1,39 @@
+"""Which pool of the HTTP server serves a path: people, agents and readers of files cannot take each other's place."""
+
+import re
+from collections.abc import Mapping
+
+from agent.protocol.http_server.bounds import Bounds, PoolSize
+from controller.api.bodies import MOST_BYTES
+from controller.api.paths import normal_path
+from controller.settings import Settings
+
+_AGENTS = re.compile(r"/v1/(lookup|heartbeat/.*|continue_inspection)", re.DOTALL)
+_FILES = re.compile(r"/(boot|images)(/.*)?", re.DOTALL)
+
+
+def pool_of(path: str) -> str:
+    """Return the name of the pool for ``path``."""
+    path = normal_path(path)
+    if _AGENTS.fullmatch(path):
+        return "agents"
+    return "files" if _FILES.fullmatch(path) else "people"
+
+
+def pools(settings: Settings) -> Mapping[str, PoolSize]:
+    """Return how large each pool is."""
+    return {
+        "people": PoolSize.of(settings.threads),
+        "agents": PoolSize.of(settings.agent_threads),
+        "files": PoolSize.of(settings.file_threads),
+    }
+
+
+def bounds(settings: Settings) -> Bounds:
+    """Return what clients may cost."""
+    return Bounds(
+        body_bytes=MOST_BYTES,
+        connections=settings.connections,
+        transfers=settings.file_transfers,
+        transfer_rate=settings.file_rate,
+    )
