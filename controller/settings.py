@@ -133,7 +133,7 @@ class Settings:
     agent_silence_timeout_s: float = 300.0
     """How long a step's agent may be unreachable before the step counts as failed."""
     agent_request_timeout_s: float = 30.0
-    """Longest wait for one answer of an agent."""
+    """Longest time for one call to an agent, from connecting to the last byte of its answer."""
     agent_require_tls: bool = True
     """Refuse agents that do not offer TLS."""
     power_sync_interval_s: float = 120.0
@@ -141,7 +141,7 @@ class Settings:
     verb_patience_s: float = 5.0
     """How long a request waits for a worker to let the node go before it is answered with 409."""
     image_check_timeout_s: float = 10.0
-    """Longest wait for the web server of an image, which is asked for it before the machine is touched."""
+    """Longest time for the check of an image with its web server, redirects included, before the machine is touched."""
     config_drive_timeout_s: float = 30.0
     """Longest time for making a config drive from a dictionary."""
     dnsmasq_start_timeout_s: float = 10.0

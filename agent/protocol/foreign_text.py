@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from agent.protocol.masking import masked_text
 
 MOST_CHARS = 2000
@@ -32,7 +34,7 @@ _WIDEST_INT_BITS = 1024
 
 
 class UnfitDocument(ValueError):
-    """A document is nested too deeply or has too many parts; the message says which bound it breaks."""
+    """A document is no JSON, is nested too deeply or has too many parts; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class Bounds:
     most_chars: int = 65_536
     """Of one text; what is longer is cut."""
     most_key_chars: int = 255
+    most_marks: int = 500_000
+    """Commas and brackets of its text, those inside of texts too."""
 
 
 def clean_text(text: object, most_chars: int = MOST_CHARS) -> str:
@@ -74,6 +78,26 @@ def clean_document(value: Any, bounds: Bounds | None = None) -> Any:
         UnfitDocument: It is too deep or has too many parts.
     """
     return _Cleaner(bounds or Bounds()).clean(value, 0)
+
+
+def read_document(body: bytes, bounds: Bounds | None = None) -> Any:
+    """Decode and clean a foreign JSON document.
+
+    The parts are counted before anything is made of them: 16 MB of ``[[],[],...`` would become 300 MB of lists.
+
+    Raises:
+        UnfitDocument: It is no JSON, too deep, or has too many parts.
+    """
+    bounds = bounds or Bounds()
+    if sum(map(body.count, (b",", b"[", b"{"))) > bounds.most_marks:
+        raise UnfitDocument(f"it has more than {bounds.most_marks} commas and brackets")
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnfitDocument(f"it is no JSON: {clean_line(error, 200)}") from error
+    except RecursionError as error:
+        raise UnfitDocument(f"it is nested more than {bounds.most_depth} levels deep") from error
+    return clean_document(value, bounds)
 
 
 class _Cleaner:

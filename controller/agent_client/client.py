@@ -2,20 +2,28 @@
 
 Agents use self-signed certificates which they send with the heartbeat; that certificate is the only one
 trusted for its agent. The agent token travels in the query string, so URLs never appear in messages.
+Whatever an agent answers is cleaned here, before anybody reads it.
 """
 
-import ssl
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
-import requests
-from requests.adapters import HTTPAdapter
 
 from agent.protocol.commands import CommandList, CommandResult
+from agent.protocol.foreign_text import Bounds, UnfitDocument, clean_line, read_document
 from controller.errors import AgentRefused, AgentUnreachable
+from controller.peers.http import Answer, BadAddress, Limits, PeerMisbehaved, PeerSilent, to_agent
 
 _RETRY_S = 1.0
+_LOGS = "log.collect_system_logs"
+_MOST_LOG_BYTES = 96 << 20
+"""64 MiB of logs in base64, and what is around them."""
+_MOST_BYTES = 4 << 20
+"""Of other answers; the list of a boot's commands has the results of all."""
+_MOST_FAULT_CHARS = 300
 _Shape = TypeVar("_Shape")
 
 
@@ -33,95 +41,82 @@ class AgentClient:
             url: Where the agent listens (``callback_url`` of its heartbeat).
             token: The agent token of this boot.
             verify_ca: PEM of the agent's certificate; ``None`` = trust the system's authorities.
-            timeout_s: Longest wait for one answer.
+            timeout_s: Longest time for one call, from connecting to the last byte of the answer.
         """
         self.url = url.rstrip("/")
         self._token = token
         self._timeout_s = timeout_s
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy of the controller is not meant for agents
-        if verify_ca:
-            self._session.mount("https://", _PinnedCertificate(verify_ca))
+        self._http = to_agent(verify_ca)
 
     def commands(self) -> list[CommandResult]:
         """Return all commands of this boot, oldest first.
 
         Raises:
-            AgentUnreachable: No answer in time.
+            AgentUnreachable: No whole answer in time.
             AgentRefused: The agent does not accept the token, or answers nonsense.
         """
-        body = self._call("GET", {})
-        return self._decode(body, CommandList).commands
+        body = self._call("GET", {}, most_bytes=_MOST_BYTES)
+        return self._decode(body, CommandList, Bounds()).commands
 
     def execute(self, name: str, params: Mapping[str, Any], *, wait: bool = False) -> CommandResult:
         """Order a command (``<namespace>.<command>``); ``wait`` = until it has ended.
 
         Raises:
             AgentBusy: Another command is running.
-            AgentUnreachable: No answer in time; the agent may have got the order nevertheless.
-            AgentRefused: The agent does not know or accept the command.
+            AgentUnreachable: No whole answer in time; the agent may have got the order nevertheless.
+            AgentRefused: The agent does not know or accept the command, or answers nonsense.
         """
         body = msgspec.json.encode({"name": name, "params": params})
-        answer = self._call("POST", {"wait": "true" if wait else "false"}, body)
-        return self._decode(answer, CommandResult)
+        most_bytes = _MOST_LOG_BYTES if name == _LOGS else _MOST_BYTES
+        bounds = Bounds(most_chars=most_bytes) if name == _LOGS else Bounds()
+        query = {"wait": "true" if wait else "false"}
+        answer = self._call("POST", query, body, most_bytes=most_bytes)
+        return self._decode(answer, CommandResult, bounds)
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._http.close()
 
-    def _call(self, method: str, query: Mapping[str, str], body: bytes | None = None) -> bytes:
-        url = f"{self.url}/v1/commands/"
+    def _call(
+        self, method: str, query: Mapping[str, str], body: bytes | None = None, *, most_bytes: int
+    ) -> bytes:
+        url = f"{self.url}/v1/commands/?{urlencode({**query, 'agent_token': self._token})}"
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        limits = Limits(total_s=self._timeout_s, most_bytes=most_bytes)
         try:
-            response = self._session.request(
-                method,
-                url,
-                params={**query, "agent_token": self._token},
-                data=body,
-                headers={"Content-Type": "application/json", "Accept": "application/json"},
-                timeout=self._timeout_s,
+            answer = self._http.call(method, url, limits, headers=headers, body=body)
+        except PeerSilent as error:
+            message = (
+                f"the agent at {self.url} did not answer: it {error}; look at the machine's console and the "
+                "network between"
             )
-        except requests.RequestException as error:
-            reason = _reason(error)
-            message = f"the agent at {self.url} did not answer ({reason})"
-            raise AgentUnreachable(message, delay_s=_RETRY_S) from None  # its text shows the token
-        if response.ok:
-            return response.content
-        text = _fault(response)
-        if response.status_code == requests.codes.conflict or "agent is busy" in text.lower():
-            raise AgentBusy(f"the agent at {self.url} is busy: {text}", delay_s=_RETRY_S)
-        raise AgentRefused(f"the agent at {self.url} answers {response.status_code}: {text}")
+            raise AgentUnreachable(message, delay_s=_RETRY_S) from None  # its cause shows the token
+        except (PeerMisbehaved, BadAddress) as error:
+            raise AgentRefused(
+                f"the agent at {self.url} is not to be trusted or out of order: it {error}; look at what runs "
+                "on the machine"
+            ) from None
+        if answer.status == HTTPStatus.OK:
+            return answer.body
+        raise self._refusal(answer)
 
-    def _decode(self, body: bytes, shape: type[_Shape]) -> _Shape:
+    def _refusal(self, answer: Answer) -> AgentRefused | AgentBusy:
+        text = _fault(answer)
+        if answer.status == HTTPStatus.CONFLICT or "agent is busy" in text.lower():
+            return AgentBusy(f"the agent at {self.url} is busy: {text}", delay_s=_RETRY_S)
+        return AgentRefused(f"the agent at {self.url} answers {answer.status}: {text}")
+
+    def _decode(self, body: bytes, shape: type[_Shape], bounds: Bounds) -> _Shape:
         try:
-            return msgspec.json.decode(body, type=shape)
-        except msgspec.DecodeError as error:
-            raise AgentRefused(f"the agent at {self.url} answers nonsense: {error}") from error
+            return msgspec.convert(read_document(body, bounds), shape)
+        except (UnfitDocument, msgspec.ValidationError) as error:
+            text = f"the agent at {self.url} answers nonsense: {clean_line(error)}"
+            raise AgentRefused(text) from error
 
 
-class _PinnedCertificate(HTTPAdapter):
-    """Trusts exactly one self-signed certificate."""
-
-    def __init__(self, pem: str) -> None:
-        self._context = ssl.create_default_context(cadata=pem)
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-
-def _reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
-        return "timed out"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its TLS certificate is not the one that it announced"
-    if isinstance(error, requests.ConnectionError):
-        return "connection refused or broken"
-    return type(error).__name__
-
-
-def _fault(response: requests.Response) -> str:
+def _fault(answer: Answer) -> str:
     try:
-        text = str(response.json()["faultstring"])
-    except (ValueError, KeyError, TypeError):
-        text = response.text[:300]
-    return " ".join(text.split())
+        text = read_document(answer.body)["faultstring"]
+    except (UnfitDocument, LookupError, TypeError):
+        text = answer.body or answer.reason
+    return clean_line(text, _MOST_FAULT_CHARS)

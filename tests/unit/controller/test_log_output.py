@@ -34,3 +34,23 @@ def test_the_traceback_comes_below_the_line() -> None:
     assert first.endswith(" failed request_id=req-1")
     assert rest[0].startswith("Traceback")
     assert rest[-1].startswith("ValueError: ")
+
+
+def test_no_secret_and_no_control_character_gets_into_a_line() -> None:
+    url = "/v1/commands/?agent_token=geheim&wait=true"
+    text = line(
+        f'https://10.0.0.1:9999 "GET {url} HTTP/1.1" 200\x1b[2J\nERROR', token="geheim", at=url
+    )
+    assert "geheim" not in text
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 1
+    assert "wait=true" in text
+
+
+def test_a_traceback_has_no_secrets_either() -> None:
+    try:
+        int("http://user:geheim@proxy/")
+    except ValueError:
+        text = line("failed", exc_info=sys.exc_info())
+    assert "ValueError" in text
+    assert "geheim" not in text

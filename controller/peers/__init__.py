@@ -1,0 +1,1 @@
+"""How the controller calls peers over HTTP: read ``budget``, then ``connections``, then ``http``."""

@@ -1,0 +1,347 @@
+"""The one door for HTTP to agents and image servers: every call has one deadline and a bound of bytes.
+
+A peer may be slow, broken or hostile. A call ends at its deadline in whatever phase it is, takes no more bytes than it may,
+asks for answers as they are (``Accept-Encoding: identity``) and refuses packed ones, sends no cookies, and follows a
+redirect only where its caller says so, never from https to http.
+"""
+
+import http.client
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, LocationValueError
+
+from agent.protocol.foreign_text import clean_line
+from agent.protocol.refusal import Refusal
+from agent.protocol.web_address import encode_url, follow, shown_url
+from controller.peers import connections
+from controller.peers.budget import Budget, current, spending
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REPEATABLE = frozenset({"GET", "HEAD"})
+_PIECE_BYTES = 1 << 16
+_HEAD_BYTES = 256 * 1024
+"""For a head and everything before it, proxies' and provisional answers included."""
+_MOST_REASON_CHARS = 200
+_PORTS = {"http": 80, "https": 443}
+_CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (ssl.SSLCertVerificationError, "has another TLS certificate than the one that is trusted"),
+    (ssl.SSLError, "failed in the TLS handshake"),
+    (ConnectionRefusedError, "refused the connection"),
+    (socket.gaierror, "has a name that the name server does not know"),
+    (OSError, "cannot be reached, or broke the connection"),
+)
+"""Words for the cause of a failure, the first that fits."""
+
+
+class PeerFailed(Exception):
+    """A call got no answer that can be used; the text says what the peer did, without the address."""
+
+
+class PeerSilent(PeerFailed):
+    """No answer, or no whole one, before the deadline; trying again may help."""
+
+
+class PeerMisbehaved(PeerFailed):
+    """The peer answered what it must not: too much, packed, or a redirect to where no call may go."""
+
+
+class BadAddress(PeerFailed):
+    """The URL is none that can be called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a call may cost."""
+
+    total_s: float
+    """From its begin to the last byte of the body, redirects included."""
+    most_bytes: int
+    """Of the answer's body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer."""
+
+    url: str
+    """Whose answer it is, after redirects."""
+    status: int
+    reason: str
+    """The server's word for it, fit for messages."""
+    body: bytes
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self.status < HTTPStatus.BAD_REQUEST
+
+
+class PeerHttp:
+    """Connections to one peer, kept between calls; safe to use from several threads."""
+
+    def __init__(self, manager: urllib3.PoolManager) -> None:
+        """Take the connections over; see :func:`to_agent` and :func:`to_image_server`."""
+        self._manager = manager
+
+    def __enter__(self) -> Self:
+        """Return the door itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._manager.clear()
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        limits: Limits,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        most_redirects: int = 0,
+    ) -> Answer:
+        """Make one call.
+
+        Args:
+            method: ``GET``, ``HEAD`` or ``POST``.
+            url: Whom to call; a user and a password in it are sent to that server alone.
+            limits: Of the whole call.
+            headers: Sent besides ``Accept-Encoding``.
+            body: What is sent.
+            most_redirects: How many redirects may be followed, as ``method`` again; with 0 the first one is an error.
+
+        Raises:
+            BadAddress: The URL cannot be called.
+            PeerSilent: No whole answer before the deadline, or the connection broke.
+            PeerMisbehaved: Too many bytes, a packed answer, a redirect that may not be followed.
+        """
+        budget = Budget(total_s=limits.total_s)
+        sent = {**(headers or {}), "Accept-Encoding": "identity"}
+        with spending(budget):
+            try:
+                return self._follow(method, url, limits, sent, body, most_redirects)
+            except PeerFailed:
+                raise
+            except (LocationValueError, Refusal) as error:
+                raise BadAddress(f"its URL cannot be called: {clean_line(error)}") from error
+            except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+                raise _failure(error, budget, limits) from error
+
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        limits: Limits,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        most_redirects: int,
+    ) -> Answer:
+        answer, location = self._once(method, encode_url(url), limits, headers, body)
+        for _ in range(most_redirects):
+            if answer.status not in _REDIRECTS:
+                return answer
+            target = redirect_target(answer.url, location)
+            answer, location = self._once(method, target, limits, headers, body)
+        if answer.status not in _REDIRECTS:
+            return answer
+        where = clean_line(shown_url(location), _MOST_REASON_CHARS)
+        raise PeerMisbehaved(
+            f"answers {answer.status}: it sends the call on to {where!r}, where none may go"
+        )
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        limits: Limits,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> tuple[Answer, str]:
+        """Return the answer and its ``Location``."""
+        parts = _split(url)
+        budget = current()
+        budget.allow(_HEAD_BYTES)
+        response = self._open(
+            method, _without_user(parts), body, {**headers, **_login(parts)}, limits
+        )
+        budget.allow(limits.most_bytes + limits.most_bytes // 8)  # an eighth for sizes of chunks
+        try:
+            content = b"" if method == "HEAD" else _read(response, limits)
+        except BaseException:
+            response.close()  # what is left of it is not wanted
+            raise
+        response.release_conn()
+        answer = Answer(
+            url=url,
+            status=response.status,
+            reason=clean_line(response.reason or "", _MOST_REASON_CHARS),
+            body=content,
+        )
+        return answer, response.headers.get("Location", "")
+
+    def _open(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        limits: Limits,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request and read the answer's head."""
+        budget = current()
+        came_bytes = budget.bytes_received
+        send = partial(
+            self._manager.urlopen,
+            method,
+            url,
+            body=body,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            timeout=limits.total_s,
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            return send()
+        except (HTTPError, http.client.HTTPException, OSError):
+            is_idle_end = budget.bytes_received == came_bytes and not budget.is_late
+            if method not in _REPEATABLE or not is_idle_end:
+                raise
+        return (
+            send()
+        )  # the peer had ended a connection that was kept, and that was not seen in time
+
+
+def to_agent(trusted_pem: str | None) -> PeerHttp:
+    """Return a door to one agent, past every proxy.
+
+    Args:
+        trusted_pem: Its own certificate, the only one that is trusted; ``None`` = the system's authorities.
+    """
+    return PeerHttp(connections.direct(trusted_pem))
+
+
+def to_image_server(url: str) -> PeerHttp:
+    """Return a door to an image's web server, by the proxy that the environment names for it."""
+    return PeerHttp(connections.by_environment(url))
+
+
+def redirect_target(url: str, location: str) -> str:
+    """Return where a redirect leads; a user and a password go on to the same origin alone. Pure.
+
+    Raises:
+        PeerMisbehaved: To no web address, or from https to http.
+    """
+    try:
+        target = follow(url, location)
+    except Refusal as error:
+        raise PeerMisbehaved(f"answers a redirect that may not be followed: {error}") from error
+    source, parts = _split(url), _split(target)
+    if source.username is not None and parts.username is None and _origin(source) == _origin(parts):
+        user = source.netloc.rpartition("@")[0]
+        return urlunsplit((parts.scheme, f"{user}@{parts.netloc}", *parts[2:]))
+    return target
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        is_usable = bool(parts.hostname) and parts.scheme in _PORTS and parts.port != 0
+    except ValueError as error:
+        raise BadAddress("its URL cannot be read") from error
+    if not is_usable:
+        raise BadAddress("its URL is no http or https URL")
+    return parts
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
+    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
+
+
+def _without_user(parts: SplitResult) -> str:
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path or "/", parts.query, ""))
+
+
+def _login(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return urllib3.make_headers(basic_auth=login)
+
+
+def _read(response: urllib3.BaseHTTPResponse, limits: Limits) -> bytes:
+    encoding = clean_line(response.headers.get("Content-Encoding", "identity"), 64).lower()
+    if encoding not in {"", "identity"}:
+        raise PeerMisbehaved(f"packs its answer as {encoding!r} although it was asked not to")
+    body = bytearray()
+    while piece := response.read(_PIECE_BYTES, decode_content=False):
+        body += piece
+        if len(body) > limits.most_bytes:
+            raise _too_much(limits)
+    if not body and not _has_length(response):
+        raise PeerSilent("ended its answer before the body")  # a head that was cut looks whole
+    return bytes(body)
+
+
+def _has_length(response: urllib3.BaseHTTPResponse) -> bool:
+    """Say whether the head tells where the body ends."""
+    length = response.headers.get("Content-Length", "").strip()
+    return length.isdigit() or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+
+
+def _too_much(limits: Limits) -> PeerMisbehaved:
+    return PeerMisbehaved(
+        f"sends more than the {_HEAD_BYTES} bytes that a head or the {limits.most_bytes} bytes that its body may have"
+    )
+
+
+def _failure(error: Exception, budget: Budget, limits: Limits) -> PeerFailed:
+    """Say what went wrong; the library's own words have the URL in them, and with it the token."""
+    if budget.is_exceeded:
+        return _too_much(limits)
+    came_bytes = budget.bytes_received
+    if budget.is_late or _has_cause(error, TimeoutError):
+        came = f"{came_bytes} bytes of an answer came" if came_bytes else "nothing came"
+        return PeerSilent(f"did not answer within {limits.total_s:g} s ({came})")
+    for kind, words in _CAUSES:
+        if _has_cause(error, kind):
+            return PeerSilent(words)
+    if came_bytes:
+        return PeerSilent(f"broke off after {came_bytes} bytes, or what it sent is no HTTP")
+    return PeerSilent("ended the connection without an answer")
+
+
+def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    """Say whether the error, what it was raised from or what it carries is of this kind."""
+    todo: list[object] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        if isinstance(one, kind):
+            return True
+        seen.add(id(one))
+        todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return False
