@@ -92,3 +92,7 @@ class StepFailed(ControllerError):
 
 class SettingsError(ControllerError):
     """The settings contradict each other or are unsafe; the program does not start."""
+
+
+class DatabaseUnusable(SettingsError):
+    """The database cannot be opened, or is not one that this version can work with; the program does not start."""
