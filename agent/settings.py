@@ -10,7 +10,8 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 
 from agent.errors import SettingError
-from agent.system.kernel_cmdline import mac_of_bootif, parse_kernel_cmdline
+from agent.protocol.hardware_address import mac_of_bootif
+from agent.system.kernel_cmdline import parse_kernel_cmdline
 
 _TRUE = {"1", "true", "yes", "on", ""}
 _FALSE = {"0", "false", "no", "off"}

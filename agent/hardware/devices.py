@@ -35,7 +35,7 @@ class BlockDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkInterface:
-    """A physical network interface; ``mac`` is lower-case with colons, ``speed_mbps`` in Mbit/s."""
+    """A physical network interface; ``mac`` is lower-case with colons, 6 octets of InfiniBand cards too; ``speed_mbps`` in Mbit/s."""
 
     name: str
     mac: str
@@ -45,6 +45,8 @@ class NetworkInterface:
     vendor: str | None = None
     product: str | None = None
     pci_address: str | None = None
+    client_id: str | None = None
+    """DHCP client identifier that an InfiniBand card uses."""
     driver: str | None = None
     speed_mbps: int | None = None
 

@@ -102,6 +102,7 @@ def describe_nic(nic: NetworkInterface) -> Interface:
         has_carrier=nic.has_carrier,
         vendor=nic.vendor,
         product=nic.product,
+        client_id=nic.client_id,
         pci_address=nic.pci_address,
         driver=nic.driver,
         speed_mbps=nic.speed_mbps,

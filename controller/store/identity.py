@@ -1,11 +1,10 @@
-"""How rows are named from outside: UUIDs, node names and MAC addresses, as pure functions."""
+"""How rows are named from outside: UUIDs and node names, as pure functions."""
 
 import re
 import uuid
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NAME = re.compile(r"[A-Za-z0-9._~-]{1,255}")
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _RESERVED_NAMES = frozenset({"detail"})
 
 
@@ -25,9 +24,3 @@ def is_legal_name(text: str) -> bool:
     Legal are the unreserved characters of URLs (RFC 3986); a UUID or a word of the routes is not.
     """
     return _NAME.fullmatch(text) is not None and not is_uuid(text) and text not in _RESERVED_NAMES
-
-
-def normal_mac(text: str) -> str | None:
-    """Return a MAC address in lower case with colons; ``None`` when ``text`` is none."""
-    mac = text.strip().lower().replace("-", ":")
-    return mac if _MAC.fullmatch(mac) else None

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.protocol.hardware_address import mac_of_bootif, normal_mac
 from controller.errors import StepFailed
-from controller.store.identity import normal_mac
 
 _NO_ADDRESSES = frozenset({"0.0.0.0", "::/0", "::"})
 _PARTITIONING_GIB = 1
@@ -98,19 +98,13 @@ def reported_bmc_addresses(inventory: Mapping[str, Any]) -> frozenset[str]:
 def _interfaces(inventory: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the interfaces with a name and a MAC address; each says whether the machine booted from it."""
     boot = inventory.get("boot")
-    pxe_mac = _boot_mac(boot.get("pxe_interface")) if isinstance(boot, Mapping) else None
+    pxe_mac = mac_of_bootif(str(boot.get("pxe_interface") or "")) if isinstance(boot, Mapping) else None
     found = {}
     for one in inventory["interfaces"]:
         mac = normal_mac(str(one.get("mac_address") or "")) if isinstance(one, Mapping) else None
         if mac and one.get("name"):
             found[str(one["name"])] = {**one, "mac_address": mac, "pxe_enabled": mac == pxe_mac}
     return found
-
-
-def _boot_mac(text: object) -> str | None:
-    """Read a MAC address as ``BOOTIF`` has it; a hardware type may stand before it (``01-52-54-..``)."""
-    mac = str(text or "").lower().replace("-", ":")
-    return normal_mac(mac) or normal_mac(mac.removeprefix("01:"))
 
 
 def _chosen(valid: Mapping[str, dict[str, Any]], add_ports: str) -> dict[str, dict[str, Any]]:

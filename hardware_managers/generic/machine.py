@@ -6,6 +6,8 @@ import re
 import psutil
 
 from agent.hardware.devices import BootEnvironment, MainMemory, Processor, SystemIdentity
+from agent.protocol.hardware_address import mac_of_bootif
+from agent.system.kernel_cmdline import parse_kernel_cmdline
 from agent.system.sysfs import SysRoot
 
 _MIB = 1 << 20
@@ -67,12 +69,8 @@ class LinuxMachineReader:
 
 
 def pxe_mac(kernel_arguments: str) -> str | None:
-    """Return the MAC address of BOOTIF, in the form of iPXE (``52:54:..``) or of pxelinux (``01-52-54-..``)."""
-    found = re.search(r"(?:^|\s)BOOTIF=([0-9A-Fa-f:-]+)", kernel_arguments)
-    if not found:
-        return None
-    octets = found.group(1).lower().replace("-", ":").split(":")
-    return ":".join(octets[-6:]) if len(octets) in (6, 7) else None
+    """Return the MAC address of the kernel argument ``BOOTIF``."""
+    return mac_of_bootif(parse_kernel_cmdline(kernel_arguments).get("BOOTIF") or "")
 
 
 def memory_device_mib(record: bytes) -> int:

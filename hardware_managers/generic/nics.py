@@ -9,6 +9,7 @@ from collections.abc import Callable
 import netifaces
 
 from agent.hardware.devices import NetworkInterface
+from agent.protocol.hardware_address import infiniband_client_id, normal_mac
 from agent.system.sysfs import SysRoot
 
 AddressReader = Callable[[str], tuple[str | None, str | None]]
@@ -31,10 +32,12 @@ class SysfsNicLister:
     def _nic(self, name: str) -> NetworkInterface:
         base = f"sys/class/net/{name}"
         ipv4, ipv6 = self._addresses(name)
+        address = (self._root.text(base, "address") or "").lower()
         speed = self._root.number(base, "speed")  # -1 or an error without a link
         return NetworkInterface(
             name=name,
-            mac=(self._root.text(base, "address") or "").lower(),
+            mac=normal_mac(address) or address,
+            client_id=infiniband_client_id(address),
             has_carrier=self._root.number(base, "carrier") == 1,
             ipv4=ipv4,
             ipv6=ipv6,

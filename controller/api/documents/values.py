@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from agent.protocol.hardware_address import normal_mac
 from controller.api.call import parse_boolean
 from controller.errors import Invalid
-from controller.store.identity import is_uuid, normal_mac
+from controller.store.identity import is_uuid
 from controller.store.tables import Base
 
 _TRAIT = re.compile(r"CUSTOM_[A-Z0-9_]{1,248}|(HW|STORAGE|COMPUTE|MISC)_[A-Z0-9_]{1,250}")
