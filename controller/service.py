@@ -18,7 +18,7 @@ from controller.api.pools import bounds, pool_of, pools
 from controller.bmc.registry import load_drivers
 from controller.boot.dnsmasq import Dnsmasq
 from controller.boot.dnsmasq_config import DhcpEvent
-from controller.boot.machines import record_lease
+from controller.boot.history import take_lease
 from controller.errors import SettingsError
 from controller.images.config_drive import is_program_installed
 from controller.settings import Settings
@@ -176,9 +176,9 @@ class Service:
 
     def _on_dhcp(self, event: DhcpEvent) -> None:
         try:
-            record_lease(self._store, event.mac, event.ip or "an address of another server")
+            take_lease(self.services, event, self._settings.dhcp_lease_s)
         except SQLAlchemyError:  # dnsmasq's reader must go on; the lease itself is given
-            log.exception("a DHCP lease of %s could not be written into the history", event.mac)
+            log.exception("a DHCP lease of %s could not be stored", event.mac)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
@@ -194,6 +194,7 @@ class Service:
                     self._has_lost_name = True
                     self._stopping.set()
                     return
+                services.strangers.flush()
                 history.apply()
                 if interval_s and time.monotonic() >= sync_at:
                     sync_at = time.monotonic() + interval_s

@@ -3,6 +3,7 @@
 ``docs/reference/controller-settings.md`` is generated from the fields and the texts under them.
 """
 
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -73,6 +74,10 @@ class Settings:
     """Lease time."""
     tftp_directory: str = "/usr/lib/ipxe"
     """Where ``undionly.kpxe`` and ``snponly.efi`` are."""
+    sender_check: str = "lease"
+    """From where lookups, heartbeats and inspection results are taken: ``lease`` (the address that this site's DHCP gave to a port of the node, where ``dhcp = "range"`` knows it; and agents call back to the address that they send from), ``callback`` (the latter alone), ``off`` (from anywhere, to anywhere)."""
+    trusted_proxies: str = ""
+    """Addresses or networks, separated by commas, of the proxies before this controller: their ``X-Forwarded-For`` says who sent a request."""
     unknown_machine: str = "explain"
     """What a machine that no port names gets: ``explain`` (says so and waits), ``local`` (boots its disk)."""
 
@@ -153,6 +158,7 @@ class Settings:
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "auth_strategy": ("noauth", "http_basic"),
     "dhcp": ("off", "range", "proxy"),
+    "sender_check": ("lease", "callback", "off"),
     "unknown_machine": ("explain", "local"),
     "default_boot_mode": ("uefi", "bios"),
     "inspection_add_ports": ("pxe", "active", "all", "disabled"),
@@ -203,6 +209,22 @@ def setting_types() -> Mapping[str, type]:
     return {field.name: type(getattr(defaults, field.name)) for field in fields(Settings)}
 
 
+def proxy_networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Read the setting ``trusted_proxies``.
+
+    Raises:
+        SettingsError: A word of it is neither an address nor a network.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    try:
+        return tuple(ipaddress.ip_network(word, strict=False) for word in words)
+    except ValueError as error:
+        raise SettingsError(
+            f"setting trusted_proxies is {text!r}: {error}; write addresses or networks such as 192.0.2.0/24, "
+            "separated by commas"
+        ) from error
+
+
 def _known(key: str, where: str) -> str:
     if key not in setting_types():
         known = ", ".join(sorted(setting_types()))
@@ -247,6 +269,7 @@ def _check(settings: Settings) -> None:
             raise SettingsError(
                 f"setting {key} is {value}; it must be at most {_MOST_S:.0f} seconds"
             )
+    proxy_networks(settings.trusted_proxies)
     longest_s = max(settings.bmc_timeout_s, settings.agent_request_timeout_s)
     image_s = _WAITS_PER_IMAGE_CHECK * settings.image_check_timeout_s
     needed_s = max(_CALLS_PER_STAGE * longest_s, image_s)

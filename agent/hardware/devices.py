@@ -81,6 +81,7 @@ class SystemIdentity:
     firmware_vendor: str = ""
     firmware_version: str = ""
     firmware_date: str = ""
+    system_uuid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ def collect(hardware: InventorySource, hostname: str) -> Inventory:
             product_name=identity.product_name,
             serial_number=identity.serial_number,
             manufacturer=identity.manufacturer,
+            system_uuid=identity.system_uuid,
             firmware=Firmware(
                 vendor=identity.firmware_vendor,
                 version=identity.firmware_version,

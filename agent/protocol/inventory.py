@@ -78,6 +78,8 @@ class SystemVendor(msgspec.Struct, frozen=True, kw_only=True):
     serial_number: str
     manufacturer: str
     firmware: Firmware = Firmware()
+    system_uuid: str | None = None
+    """SMBIOS, as the kernel writes it; Ironic's agent does not send it."""
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):

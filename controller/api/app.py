@@ -19,6 +19,7 @@ from controller.api.boot_files import boot_blueprint
 from controller.api.call import Call
 from controller.api.paths import is_api, normal_path
 from controller.api.routes import ROUTES, Route
+from controller.api.sender import sender_of
 from controller.errors import NotFound
 from controller.workflow.services import Services
 
@@ -85,6 +86,11 @@ def _call(services: Services) -> Call:
         base_url=request.host_url.rstrip("/"),
         path=request.path,
         query=request.args.to_dict(),
+        sender=sender_of(
+            request.remote_addr,
+            request.headers.get("X-Forwarded-For"),
+            services.settings.trusted_proxies,
+        ),
         read_json=lambda: decode(_body()),
     )
 

@@ -15,6 +15,7 @@ _DEFAULT_LIMIT_BYTES = 1 * _MIB
 _LIMITS = (
     (re.compile(r"/v1/nodes/[^/]+/states/provision"), 64 * _MIB),
     (re.compile(r"/v1/continue_inspection"), 16 * _MIB),
+    (re.compile(r"/v1/heartbeat/[^/]+"), _MIB // 16),
 )
 
 

@@ -23,6 +23,8 @@ class Call:
     path: str
     """Path of the request below ``base_url``."""
     query: Mapping[str, str]
+    sender: str
+    """Address that the request came from, behind trusted proxies too."""
     read_json: Callable[[], Any]
     """Decodes the body; ``None`` when it is empty."""
 

@@ -5,16 +5,15 @@ ramdisk boots from here too. Every script says on the machine's screen what it d
 machine: whatever fails is asked for again, because the answer may have changed in the meantime.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_MAX_NICS = 8
+from controller.boot.script_text import ipxe_url, ipxe_words
+
+_MAX_NICS = 64
 _FILE_TRIES = 5
 _ASK_AGAIN_S = 30
 _LONGEST_PAUSE_S = 30
-_UNSAFE = re.compile(r"[^\x20-\x7e]+")
-_OPERATOR = re.compile(r"([|&])\1+")
 
 
 class Platform(StrEnum):
@@ -36,9 +35,18 @@ class Asker:
     """The machine as its request describes it."""
 
     macs: tuple[str, ...]
+    """In their stored form, no other text."""
     platform: Platform
     base_url: str
     """Base URL of this controller as the machine sees it."""
+
+    def __post_init__(self) -> None:
+        """Check what scripts are made of.
+
+        Raises:
+            Invalid: ``base_url`` cannot stand in a script.
+        """
+        ipxe_url(self.base_url, "the controller's URL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +65,15 @@ class Ramdisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownNode:
-    """The node that one of the machine's ports belongs to."""
+    """The node that the machine is, and what it may be told of it.
 
-    uuid: str
-    name: str | None
+    Anybody can ask with a MAC address that he has seen. So a screen shows name, state and problem only to a machine with the
+    address that DHCP gave to a port of the node; to all others a known machine looks as much like an unknown one as booting
+    allows.
+    """
+
+    label: str | None
+    """Name and UUID; ``None`` = the asker is not known to be the node's machine."""
     provision_state: str
     ramdisk: Ramdisk | None
     """``None`` = the machine shall boot its disk."""
@@ -69,25 +82,30 @@ class KnownNode:
     is_guess: bool = False
     """No port names the machine: it is given the ramdisk of a node without ports that waits for an inspection."""
 
-    @property
-    def label(self) -> str:
-        """Return name and UUID as screens show them."""
-        return f"{self.name} ({self.uuid})" if self.name else self.uuid
-
 
 def first_script(base_url: str) -> str:
-    """Return the script that collects the machine's MAC addresses and asks again with them."""
+    """Return the script that collects the machine's MAC addresses and asks again with them.
+
+    ``netX`` is the card that iPXE was started from or has used last; it need not be the first.
+
+    Raises:
+        Invalid: ``base_url`` cannot stand in a script.
+    """
+    base_url = ipxe_url(base_url, "the controller's URL")
     more = [
         f"isset ${{net{number}/mac}} && set macs ${{macs}},${{net{number}/mac}} ||"
         for number in range(1, _MAX_NICS)
     ]
-    question = "mac=${macs}&uuid=${uuid}&platform=${platform}&buildarch=${buildarch}"
+    question = (
+        "mac=${macs}&boot=${netX/mac}&uuid=${uuid}&serial=${serial:uristring}"
+        "&platform=${platform}&buildarch=${buildarch}"
+    )
     return _lines(
         "set pause:int32 2",
         "set macs ${net0/mac}",
         *more,
         ":ask",
-        f"echo Ingot: asking {_say(base_url)} what to boot (MAC ${{macs}})",
+        f"echo Ingot: asking {base_url} what to boot (MAC ${{macs}})",
         f"chain --autofree --replace {base_url}/boot/ipxe/script?{question} ||",
         "echo Ingot: no answer, asking again in ${pause} seconds",
         "sleep ${pause}",
@@ -97,13 +115,27 @@ def first_script(base_url: str) -> str:
     )
 
 
+def ambiguous_script(asker: Asker) -> str:
+    """Return the script for a machine that fits several nodes, some of which shall boot the ramdisk."""
+    return _lines(
+        f"echo Ingot: several nodes have MAC addresses of this machine ({_macs(asker)}); their histories say which;",
+        "echo   give each a port that no other machine has. Nothing is changed on this machine",
+        *_ask_again(asker),
+    )
+
+
 def script(asker: Asker, node: KnownNode | None, *, unknown: Unknown) -> str:
     """Return the script for a machine.
+
+    Every text in it has gone through ``script_text``.
 
     Args:
         asker: The machine that asks.
         node: Its node; ``None`` = no port has one of its MAC addresses.
         unknown: What to do with a machine without a node.
+
+    Raises:
+        Invalid: A URL cannot stand in a script.
     """
     if node is None:
         return _unknown_machine(asker, unknown)
@@ -111,11 +143,7 @@ def script(asker: Asker, node: KnownNode | None, *, unknown: Unknown) -> str:
         return _problem(asker, node, node.problem)
     if node.ramdisk:
         return _ramdisk(asker, node, node.ramdisk)
-    return _lines(
-        f"echo Ingot: node {_say(node.label)}",
-        f"echo Ingot: its state is {_say(node.provision_state)}: booting from the local disk",
-        *_local_boot(asker.platform),
-    )
+    return _disk(asker, node)
 
 
 def kernel_arguments(ramdisk: Ramdisk, base_url: str) -> str:
@@ -126,7 +154,7 @@ def kernel_arguments(ramdisk: Ramdisk, base_url: str) -> str:
         call_back = f"ipa-api-url={base_url}"
     words = (
         "selinux=0 troubleshoot=0 text",
-        _say(ramdisk.append_params),
+        ipxe_words(ramdisk.append_params),
         "ipa-debug=1" if ramdisk.debug else "",
         call_back,
         f"ipa-global-request-id={ramdisk.request_id}",
@@ -142,13 +170,15 @@ def expand_params(own: str | None, default: str) -> str:
 
 
 def _ramdisk(asker: Asker, node: KnownNode, ramdisk: Ramdisk) -> str:
+    kernel = ipxe_url(ramdisk.kernel_url, "the URL of the kernel")
+    initrd = ipxe_url(ramdisk.ramdisk_url, "the URL of the ramdisk")
     return _lines(
         *_heading(asker, node),
         "set i:int32 0",
         ":deploy",
         "imgfree",
-        f"kernel {ramdisk.kernel_url} {kernel_arguments(ramdisk, asker.base_url)} || goto retry",
-        f"initrd --name deploy_ramdisk {ramdisk.ramdisk_url} || goto retry",
+        f"kernel {kernel} {kernel_arguments(ramdisk, asker.base_url)} || goto retry",
+        f"initrd --name deploy_ramdisk {initrd} || goto retry",
         "boot || goto retry",
         ":retry",
         "inc i",
@@ -163,32 +193,42 @@ def _ramdisk(asker: Asker, node: KnownNode, ramdisk: Ramdisk) -> str:
 
 
 def _heading(asker: Asker, node: KnownNode) -> tuple[str, ...]:
-    if not node.is_guess:
+    if node.is_guess:
         return (
-            f"echo Ingot: node {_say(node.label)}",
-            f"echo Ingot: its state is {_say(node.provision_state)}: starting the agent",
+            f"echo Ingot: this machine ({_macs(asker)}) is not known, but a node has no ports and waits for an",
+            "echo   inspection: looking whether this is its machine; nothing is changed on this machine",
         )
+    return (*_identity(node), "echo Ingot: starting the agent")
+
+
+def _identity(node: KnownNode) -> tuple[str, ...]:
+    """Return what is shown of the node to its own machine, and to nobody else."""
+    if node.label is None:
+        return ()
     return (
-        f"echo Ingot: this machine ({' '.join(asker.macs)}) is not known, but node {_say(node.label)}",
-        "echo   has no ports and waits for an inspection: looking whether this is its machine;",
-        "echo   nothing is changed on this machine",
+        f"echo Ingot: node {ipxe_words(node.label)}",
+        f"echo Ingot: its state is {ipxe_words(node.provision_state)}",
+    )
+
+
+def _disk(asker: Asker, node: KnownNode | None) -> str:
+    """Return the same script for a known and an unknown machine, unless it is known to be the node's own."""
+    return _lines(
+        *(_identity(node) if node else ()),
+        f"echo Ingot: nothing to boot from the network for this machine ({_macs(asker)})",
+        "echo Ingot: booting from the local disk",
+        *_local_boot(asker.platform),
     )
 
 
 def _unknown_machine(asker: Asker, unknown: Unknown) -> str:
-    macs = " ".join(asker.macs) or "none given"
-    notice = (
+    if unknown is Unknown.LOCAL:
+        return _disk(asker, None)
+    return _lines(
         "echo",
         "echo Ingot: this machine is not known: no port has one of its MAC addresses",
-        f"echo   MAC addresses: {macs}",
+        f"echo   MAC addresses: {_macs(asker)}",
         f"echo   Firmware: {asker.platform}",
-    )
-    if unknown is Unknown.LOCAL:
-        return _lines(
-            *notice, "echo Ingot: booting from the local disk", *_local_boot(asker.platform)
-        )
-    return _lines(
-        *notice,
         "echo   To enrol it, create a node, then a port with one of these addresses:",
         f"echo   baremetal port create --node NODE {asker.macs[0] if asker.macs else 'MAC'}",
         f"echo Ingot: nothing is changed on this machine; asking again every {_ASK_AGAIN_S} seconds",
@@ -201,12 +241,18 @@ def _unknown_machine(asker: Asker, unknown: Unknown) -> str:
 
 
 def _problem(asker: Asker, node: KnownNode, problem: str) -> str:
+    shown = ipxe_words(problem) if node.label else "the history of its node says why"
     return _lines(
-        f"echo Ingot: node {_say(node.label)} in state {_say(node.provision_state)} cannot boot:",
-        f"echo   {_say(problem)}",
+        *_identity(node),
+        f"echo Ingot: this machine ({_macs(asker)}) cannot boot the ramdisk:",
+        f"echo   {shown}",
         f"echo Ingot: asking again in {_ASK_AGAIN_S} seconds",
         *_ask_again(asker),
     )
+
+
+def _macs(asker: Asker) -> str:
+    return " ".join(asker.macs) or "none given"
 
 
 def _ask_again(asker: Asker, *, pause_s: int = _ASK_AGAIN_S) -> tuple[str, ...]:
@@ -230,16 +276,6 @@ def _local_boot(platform: Platform) -> tuple[str, ...]:
     if platform is Platform.BIOS:
         return ("sanboot --no-describe --drive 0x80 || exit 1",)
     return ("exit 1",)
-
-
-def _say(text: str) -> str:
-    """Return ``text`` without anything that iPXE's script language would act on.
-
-    That is what its ``src/core/exec.c`` looks for: settings, and among the words ``||``, ``&&``, ``;`` and comments.
-    """
-    plain = _OPERATOR.sub(r"\1", _UNSAFE.sub(" ", text)).replace("${", "$ {")
-    words = (word.lstrip("#") for word in plain.split())
-    return " ".join(word for word in words if word not in ("", ";"))
 
 
 def _lines(*lines: str) -> str:

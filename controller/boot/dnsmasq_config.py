@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agent.protocol.hardware_address import mac_of_bootif
+from controller.boot.script_text import dnsmasq_word
 from controller.boot.urls import LOADER_PATH, SCRIPT_PATH, public_url
 from controller.errors import SettingsError
 from controller.settings import Settings
@@ -17,8 +19,8 @@ from controller.settings import Settings
 BIOS_LOADER = "undionly.kpxe"
 UEFI_LOADER = "snponly.efi"
 ARM_LOADER = "snponly-arm64.efi"
-_ACK = re.compile(r"DHCPACK\(\S+\) (?P<ip>[\d.]+) (?P<mac>[0-9a-f:]{17})")
-_PROXY = re.compile(r"PXE\(\S+\) (?:(?P<ip>[\d.]+) )?(?P<mac>[0-9a-f:]{17}) ")
+_ACK = re.compile(r"DHCPACK\(\S+\) (?P<ip>[\d.]+) (?P<mac>[0-9a-f:-]{17,})")
+_PROXY = re.compile(r"PXE\(\S+\) (?:(?P<ip>[\d.]+) )?(?P<mac>[0-9a-f:-]{17,}) ")
 _WARNINGS = (
     "no address range available",
     "no address available",
@@ -53,16 +55,17 @@ def dnsmasq_config(settings: Settings, *, lease_file: Path, has_arm_loader: bool
         raise SettingsError(
             "dhcp needs dhcp_interface: the network interface that the machines boot from"
         )
-    base_url = _reachable_url(settings)
+    interface = dnsmasq_word(settings.dhcp_interface, "dhcp_interface")
+    base_url = dnsmasq_word(_reachable_url(settings), "public_url")
     common = (
         "# Written by ingot-controller at every start; change its settings instead.",
         "port=0",
-        f"interface={settings.dhcp_interface}",
+        f"interface={interface}",
         "bind-interfaces",
         "no-ping",
-        f"dhcp-leasefile={lease_file}",
-        f"enable-tftp={settings.dhcp_interface}",
-        f"tftp-root={settings.tftp_directory}",
+        f"dhcp-leasefile={dnsmasq_word(str(lease_file), 'state_directory')}",
+        f"enable-tftp={interface}",
+        f"tftp-root={dnsmasq_word(settings.tftp_directory, 'tftp_directory')}",
         "dhcp-match=set:ipxe,175",
         "dhcp-userclass=set:ipxe,iPXE",
         *(
@@ -84,11 +87,10 @@ def is_warning(line: str) -> bool:
 
 def read_event(line: str, at: float) -> DhcpEvent | None:
     """Return what a line of dnsmasq's log says about a machine; ``None`` for all other lines."""
-    if match := _ACK.search(line):
-        return DhcpEvent(mac=match["mac"], ip=match["ip"], at=at)
-    if match := _PROXY.search(line):
-        return DhcpEvent(mac=match["mac"], ip=None, at=at)
-    return None
+    ack, proxy = _ACK.search(line), _PROXY.search(line)
+    match = ack or proxy
+    mac = mac_of_bootif(match["mac"]) if match else None
+    return DhcpEvent(mac=mac, ip=ack["ip"] if ack else None, at=at) if mac else None
 
 
 def _range(settings: Settings) -> tuple[str, ...]:
@@ -103,8 +105,7 @@ def _range(settings: Settings) -> tuple[str, ...]:
         raise SettingsError(
             f"dhcp_range is {settings.dhcp_range!r}; its first address comes after its last"
         )
-    if words[2:]:
-        _address(words[2])
+    words = [_address(word) for word in words]
     router = f",{_address(settings.dhcp_router)}" if settings.dhcp_router else ""
     dns = f",{_address(settings.dhcp_dns)}" if settings.dhcp_dns else ""
     return (

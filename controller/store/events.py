@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +12,12 @@ from sqlalchemy.orm import Session
 from controller.store.tables import Node, NodeEvent
 
 QUIET_S = 300.0
-"""What strangers can cause is written into a node's history at most this often, or it would push out the rest."""
+"""What strangers can cause is counted together for so long, and written anew after it."""
+FOREIGN_KEPT = 100
+"""So many entries of a node's history may come from strangers; beside its own, which they never push out."""
+_FOREIGN_AT_ONCE = 20
+"""So many different ones within ``QUIET_S``; further ones are only counted."""
+_MORE = "more requests of strangers came than are written down one by one"
 
 
 def record_event(
@@ -23,6 +29,7 @@ def record_event(
     severity: str = "INFO",
     data: Mapping[str, Any] | None = None,
     at: float | None = None,
+    is_foreign: bool = False,
 ) -> None:
     """Add an event to the node's history.
 
@@ -34,6 +41,7 @@ def record_event(
         severity: ``INFO``, ``WARNING`` or ``ERROR``.
         data: The same for programs (``seconds``, ``from``, ``to``, ``step`` ...).
         at: Seconds since the epoch; ``None`` = now.
+        is_foreign: Not known to come from the node's own machine.
     """
     session.add(
         NodeEvent(
@@ -44,18 +52,83 @@ def record_event(
             severity=severity,
             message=message,
             data=dict(data or {}),
+            is_foreign=is_foreign,
         )
     )
 
 
-def has_event_since(session: Session, node: Node, beginning: str, since: float) -> bool:
-    """Say whether the node's history has a message that begins so; keeps what strangers can cause short."""
-    query = select(NodeEvent.id).where(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignEvent:
+    """Something in a node's history that a stranger may have caused, once or often."""
+
+    kind: str
+    message: str
+    """A sentence for people; what the stranger chose stands in it bounded, if at all."""
+    same: str
+    """How messages begin that count as the same."""
+    severity: str = "WARNING"
+    data: Mapping[str, Any] = field(default_factory=dict)
+    since: float | None = None
+    """The same counts together from then on; ``None`` = for ``QUIET_S``."""
+
+
+def count_event(
+    session: Session,
+    node: Node,
+    event: ForeignEvent,
+    *,
+    now: float,
+    times: int = 1,
+    is_foreign: bool = True,
+) -> None:
+    """Add an event, or count it with the one that says the same already: ``data`` then has ``times`` and ``last_at``.
+
+    Args:
+        session: A session of ``Store.edit``.
+        node: The node.
+        event: What happened.
+        now: Seconds since the epoch.
+        times: How often it happened since it was last told here.
+        is_foreign: It is not known to come from the node's own machine, and counts against the quota.
+    """
+    since = max(event.since or 0.0, now - QUIET_S)
+    row = _begins(session, node, event.same, since, is_foreign=is_foreign)
+    if row is None and is_foreign and _is_over_quota(session, node, now - QUIET_S):
+        event = replace(event, kind="agent", message=_MORE, same=_MORE, severity="WARNING", data={})
+        row = _begins(session, node, _MORE, now - QUIET_S, is_foreign=True)
+    if row is not None:
+        counted = int(row.data.get("times", 1)) + times
+        row.data = {**row.data, "times": counted, "last_at": now}
+        return
+    record_event(
+        session,
+        node,
+        event.kind,
+        event.message,
+        severity=event.severity,
+        data={**event.data, "times": times} if times > 1 else event.data,
+        at=now,
+        is_foreign=is_foreign,
+    )
+
+
+def _begins(
+    session: Session, node: Node, beginning: str, since: float, *, is_foreign: bool
+) -> NodeEvent | None:
+    query = select(NodeEvent).where(
         NodeEvent.node_id == node.id,
         NodeEvent.at >= since,
+        NodeEvent.is_foreign == is_foreign,
         NodeEvent.message.startswith(beginning, autoescape=True),
     )
-    return session.scalar(query.limit(1)) is not None
+    return session.scalars(query.order_by(NodeEvent.id.desc()).limit(1)).first()
+
+
+def _is_over_quota(session: Session, node: Node, since: float) -> bool:
+    query = select(NodeEvent.id).where(
+        NodeEvent.node_id == node.id, NodeEvent.at >= since, NodeEvent.is_foreign
+    )
+    return len(session.scalars(query.limit(_FOREIGN_AT_ONCE)).all()) == _FOREIGN_AT_ONCE
 
 
 def last_event(

@@ -6,7 +6,7 @@ The columns named after Ironic's node fields hold exactly what the API shows. Th
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 _NAMING = {
@@ -87,6 +87,8 @@ class Node(Base):
     """What the last inspection found: ``{"inventory": .., "plugin_data": ..}``."""
     agent_secret: Mapped[str | None] = mapped_column(String(255))
     """The agent token of this boot of the ramdisk; never shown."""
+    boot_key: Mapped[str | None] = mapped_column(String(36), unique=True, index=True)
+    """Under which name kernel and ramdisk are served while the machine boots them; tells nothing else."""
     config_drive: Mapped[str | None] = mapped_column(Text)
     """The config drive of the instance, gzip + base64 or a URL; never shown."""
     progress: Mapped[JsonObject | None]
@@ -147,6 +149,19 @@ class NodeEvent(Base):
     severity: Mapped[str] = mapped_column(String(16), default="INFO")
     message: Mapped[str] = mapped_column(Text)
     data: Mapped[JsonObject] = mapped_column(default=dict)
+    is_foreign: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Somebody who is not known to be the node's machine caused it; these have a quota of their own."""
+
+
+class Lease(Base):
+    """An address that this site's DHCP gave to a network card; shared by all controllers."""
+
+    __tablename__ = "leases"
+
+    address: Mapped[str] = mapped_column(String(45), primary_key=True)
+    mac: Mapped[str] = mapped_column(String(18), index=True)
+    """In its stored form, as ``Port.address``."""
+    expires_at: Mapped[float]
 
 
 class Conductor(Base):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.protocol.foreign_text import clean_text
 from agent.protocol.hardware_address import mac_of_bootif, normal_mac
 from controller.errors import StepFailed
 
@@ -56,7 +57,7 @@ def read_findings(document: Mapping[str, Any], add_ports: str) -> Findings:
         StepFailed: The ramdisk says that it failed, or there is no usable network interface.
     """
     if document.get("error"):
-        text = str(document["error"])[:_LONGEST_ERROR]
+        text = clean_text(document["error"], _LONGEST_ERROR)
         raise StepFailed(f"the ramdisk could not inspect the machine: {text}")
     inventory = document["inventory"]
     interfaces = _interfaces(inventory)
@@ -98,7 +99,9 @@ def reported_bmc_addresses(inventory: Mapping[str, Any]) -> frozenset[str]:
 def _interfaces(inventory: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the interfaces with a name and a MAC address; each says whether the machine booted from it."""
     boot = inventory.get("boot")
-    pxe_mac = mac_of_bootif(str(boot.get("pxe_interface") or "")) if isinstance(boot, Mapping) else None
+    pxe_mac = (
+        mac_of_bootif(str(boot.get("pxe_interface") or "")) if isinstance(boot, Mapping) else None
+    )
     found = {}
     for one in inventory["interfaces"]:
         mac = normal_mac(str(one.get("mac_address") or "")) if isinstance(one, Mapping) else None

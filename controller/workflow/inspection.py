@@ -1,7 +1,8 @@
 """Takes the result of an inspection: finds its node, stores what was found, and has the engine go on.
 
-Source: Ironic's ``/v1/continue_inspection``. Nobody logs in there, so a result is taken only from a machine that is
-known by what it is (its node's UUID and ports, or the address of its own BMC) and only while its node waits for it.
+Source: Ironic's ``/v1/continue_inspection``. Nobody logs in there and no token is sent, so a result is taken only from a machine
+that is known by what it is (its node's UUID and ports, or the address of its own BMC), only from the address that DHCP gave to it
+or that asked for the ramdisk of this boot, and only while its node waits for it. Nothing is parsed in a transaction.
 """
 
 import logging
@@ -11,30 +12,50 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from agent.protocol.foreign_text import UnfitDocument, clean_document
+from agent.protocol.hardware_address import mac_of_bootif
 from agent.protocol.lookup import LookupResponse
+from controller.boot.history import note_ambiguity
+from controller.boot.machines import BMC_ADDRESSES, BOOT_ASKER, leases_of, recognize_machine
+from controller.boot.recognition import Evidence
 from controller.errors import ControllerError, Invalid, NotFound, StepFailed
 from controller.states import State
-from controller.store.events import record_event
+from controller.store.events import ForeignEvent, count_event, record_event
 from controller.store.identity import new_uuid
+from controller.store.leases import leased_mac
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.findings import Findings, macs_of, read_findings, reported_bmc_addresses
 from controller.workflow.kept_logs import keep_logs
-from controller.workflow.ramdisk import NOT_FOUND, answer_lookup, refuse
+from controller.workflow.ramdisk import NOT_FOUND, Caller, answer_lookup, refuse, words_of
+from controller.workflow.senders import asker_problem, lease_problem
 from controller.workflow.services import Services
-from controller.workflow.stages.inspect import BMC_ADDRESSES, RESULT
+from controller.workflow.stages.inspect import RESULT
+from controller.workflow.transition import make_due
 
 log = logging.getLogger(__name__)
 
 _INSPECTED = (State.INSPECTING, State.INSPECT_WAIT)
 _MOST_INTERFACES = 1024
-_SHOWN_MACS = 4
+_REFUSED = "inspection result refused"
 _BOOTING = "inspect.power_on"
 """A fast machine may answer before this stage has ended; the ramdisk would not ask again after a refusal."""
 
 
+def is_any_waited_for(services: Services) -> bool:
+    """Say whether any node waits for a result; if not, none need be read."""
+    query = select(Node.id).where(Node.provision_state.in_(_INSPECTED)).limit(1)
+    with services.store.read() as session:
+        return session.scalar(query) is not None
+
+
 def continue_inspection(
-    services: Services, node_uuid: str | None, document: dict[str, Any], *, give_token: bool
+    services: Services,
+    node_uuid: str | None,
+    document: dict[str, Any],
+    sender: str,
+    *,
+    give_token: bool,
 ) -> LookupResponse:
     """Take a result and answer as a lookup does.
 
@@ -42,32 +63,43 @@ def continue_inspection(
         services: The controller's parts.
         node_uuid: The node, if the ramdisk knows it.
         document: The result; ``inventory.interfaces`` has been checked.
+        sender: The address that the request came from.
         give_token: The ramdisk's microversion knows agent tokens.
 
     Raises:
-        Invalid: More network interfaces than a machine has.
-        NotFound: No node that waits for a result fits (the same bare answer for every reason).
+        Invalid: More network interfaces, or more of anything, than a machine has.
+        NotFound: No node that waits for a result from there fits (the same bare answer for every reason).
     """
-    inventory = document["inventory"]
-    if len(inventory["interfaces"]) > _MOST_INTERFACES:
+    if len(document["inventory"]["interfaces"]) > _MOST_INTERFACES:
         raise Invalid(f"inventory.interfaces has more than {_MOST_INTERFACES} entries")
+    document = _cleaned(document)
+    inventory = document["inventory"]
+    node = _find(services, inventory, node_uuid, sender)
     found = _read(document, services.settings.inspection_add_ports)
-    is_taken = False
+    caller = Caller(sender=sender, names_node=True, gets_token=give_token)
     with services.store.edit() as session:
-        node = _node_of(services, session, inventory, node_uuid)
-        if node is not None and not _is_waited_for(node):
-            text = f"inspection result refused in state {node.provision_state}"
-            refuse(services, session, node, text)
-        elif node is not None:
-            _take(services, session, node, found)
-            answer = answer_lookup(services, session, node, node.uuid, give_token=give_token)
-            is_taken = True
-    if not is_taken:
-        raise NotFound(NOT_FOUND)
+        row = get_node(session, node.uuid, for_update=True)
+        if not _is_waited_for(row):  # no longer
+            raise NotFound(NOT_FOUND)
+        _take(services, session, row, found)
+        answer = answer_lookup(services, session, row, caller)
     services.wake()
     if isinstance(found, ControllerError):
         _store_logs(services, answer.node.uuid, document.get("logs"))
     return answer
+
+
+def _cleaned(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document as it may be stored; the logs are an archive and go into a file of their own.
+
+    Raises:
+        Invalid: It is too deep or has too many parts.
+    """
+    told = {key: value for key, value in document.items() if key != "logs"}
+    try:
+        return {**clean_document(told), "logs": document.get("logs")}
+    except UnfitDocument as error:
+        raise Invalid(f"The inspection's result cannot be stored: {error}") from error
 
 
 def _read(document: Mapping[str, Any], add_ports: str) -> Findings | StepFailed:
@@ -77,47 +109,86 @@ def _read(document: Mapping[str, Any], add_ports: str) -> Findings | StepFailed:
         return error
 
 
-def _node_of(
-    services: Services, session: Session, inventory: Mapping[str, Any], node_uuid: str | None
-) -> Node | None:
-    """Return the one node that everything the machine says about itself points at, locked."""
-    macs, addresses = macs_of(inventory), reported_bmc_addresses(inventory)
-    by_port = set(
-        session.scalars(
-            select(Node.uuid).join(Port, Port.node_id == Node.id).where(Port.address.in_(macs))
+def _find(
+    services: Services, inventory: Mapping[str, Any], node_uuid: str | None, sender: str
+) -> Node:
+    """Return the one node that everything the machine says about itself points at, as it was read.
+
+    Raises:
+        NotFound: There is none, or the result is not taken.
+    """
+    now = services.clock()
+    with services.store.read() as session:
+        evidence = _evidence(session, inventory, node_uuid, sender, now)
+        match = recognize_machine(session, evidence)
+        node = get_node(session, match.uuid) if match.uuid else None
+        leases = dict(leases_of(session, node, now)) if node else {}
+    machine = f"{words_of(evidence.macs)}; BMC {_words(evidence.bmc_addresses)}"
+    note_ambiguity(services, match, f"an inspected machine with {machine}")
+    if node is None:
+        why = "it points at several nodes" if match.others else "no node fits"
+        _explain(services, f"an inspection result of the machine {machine} was refused: {why}")
+        raise NotFound(NOT_FOUND)
+    if not _is_waited_for(node):
+        refuse(
+            services, node, f"{_REFUSED} in state {node.provision_state}", "nothing waits for it"
         )
+        raise NotFound(NOT_FOUND)
+    if problem := _sender_problem(services, node, sender, leases, evidence):
+        refuse(services, node, _REFUSED, problem, same=f"{_REFUSED}: it came from ")
+        raise NotFound(NOT_FOUND)
+    return node
+
+
+def _evidence(
+    session: Session,
+    inventory: Mapping[str, Any],
+    node_uuid: str | None,
+    sender: str,
+    now: float,
+) -> Evidence:
+    boot, vendor = inventory.get("boot"), inventory.get("system_vendor")
+    boot_mac = boot.get("pxe_interface") if isinstance(boot, Mapping) else None
+    vendor = vendor if isinstance(vendor, Mapping) else {}
+    return Evidence(
+        macs=macs_of(inventory),
+        boot_mac=mac_of_bootif(str(boot_mac or "")),
+        leased_mac=leased_mac(session, sender, now),
+        node_uuid=node_uuid.lower() if node_uuid else None,
+        system_uuid=str(vendor.get("system_uuid") or ""),
+        serial=str(vendor.get("serial_number") or ""),
+        bmc_addresses=reported_bmc_addresses(inventory),
     )
-    waiting = session.scalars(select(Node).where(Node.provision_state.in_(_INSPECTED))).all()
-    by_bmc = {
-        node.uuid
-        for node in waiting
-        if addresses & set(node.driver_internal_info.get(BMC_ADDRESSES, ()))
-    }
-    hints = [{node_uuid.lower()}] if node_uuid else []
-    hints += [uuids for uuids in (by_port, by_bmc) if uuids]
-    candidates = set.intersection(*hints) if hints and len(by_port) <= 1 else set()
-    if len(candidates) == 1:
-        try:
-            return get_node(session, candidates.pop(), for_update=True)
-        except NotFound:
-            candidates = set()
-    shown = ", ".join(macs[:_SHOWN_MACS]) or "no MAC address"
-    _explain(services, session, f"{shown}; BMC {_words(addresses)}", hints)
-    return None
 
 
-def _explain(services: Services, session: Session, machine: str, hints: list[set[str]]) -> None:
+def _sender_problem(
+    services: Services, node: Node, sender: str, leases: Mapping[str, str], evidence: Evidence
+) -> str | None:
+    check, card = services.settings.sender_check, evidence.leased_mac
+    if leases:
+        return lease_problem(sender, leases, check)
+    if check == "lease" and card is not None:  # a machine without ports, or one that says it is
+        if card in evidence.macs:
+            return None
+        return (
+            f"it came from {sender}, but DHCP gave that to {card}, which is no card of the result"
+        )
+    return asker_problem(sender, node.driver_internal_info.get(BOOT_ASKER), check)
+
+
+def _explain(services: Services, text: str) -> None:
     """Say in the log, and to the nodes that wait for a machine without ports, why nobody got a result."""
-    why = "it points at several nodes" if any(hints) else "no node fits"
-    text = f"an inspection result of the machine {machine} was refused: {why}"
     log.warning("%s", text)
     without_ports = select(Node).where(
         Node.provision_state.in_(_INSPECTED),
         ~select(Port.id).where(Port.node_id == Node.id).exists(),
     )
-    for node in session.scalars(without_ports.order_by(Node.id).with_for_update()):
+    with services.store.read() as session:
+        nodes = session.scalars(without_ports.order_by(Node.id)).all()
+    for node in nodes:
         expected = _words(node.driver_internal_info.get(BMC_ADDRESSES, ()))
-        refuse(services, session, node, f"{text} (this node's machine would say BMC {expected})")
+        words = f"{text} (this node's machine would say BMC {expected})"
+        services.strangers.record(node.uuid, ForeignEvent(kind="agent", message=words, same=words))
 
 
 def _words(addresses: Any) -> str:
@@ -137,14 +208,12 @@ def _take(services: Services, session: Session, node: Node, found: Findings | St
         created = _create_ports(session, node, found, now)
         ports = f"; ports created: {', '.join(created)}" if created else ""
         record_event(session, node, "agent", f"inspected: {found.summary}{ports}", at=now)
-        _compare_bmc(services, session, node, reported_bmc_addresses(found.inventory))
+        _compare_bmc(session, node, reported_bmc_addresses(found.inventory), now)
     node.stage_data = {**node.stage_data, RESULT: {"error": error}}
-    node.due_at = now
+    make_due(node, now)
 
 
-def _compare_bmc(
-    services: Services, session: Session, node: Node, reported: frozenset[str]
-) -> None:
+def _compare_bmc(session: Session, node: Node, reported: frozenset[str], now: float) -> None:
     """Warn if the machine's own BMC is another than the one that switches it."""
     known = node.driver_internal_info.get(BMC_ADDRESSES, ())
     if reported and known and not reported & set(known):
@@ -152,14 +221,16 @@ def _compare_bmc(
             f"the machine says that its BMC is at {_words(reported)}, driver_info says {_words(known)}: check that "
             "they are one, or another machine may be switched than the one that boots"
         )
-        refuse(services, session, node, text)
+        event = ForeignEvent(kind="agent", message=text, same=text)
+        count_event(session, node, event, now=now, is_foreign=False)
 
 
 def _create_ports(session: Session, node: Node, found: Findings, now: float) -> list[str]:
     """Create the ports that are missing; those that exist stay as their owner wants them."""
     wanted = {port.address: port for port in found.ports}
-    query = select(Port.address).where(Port.address.in_(wanted))
-    created = [port for port in wanted.values() if port.address not in set(session.scalars(query))]
+    query = select(Port.address, Node).join(Node, Node.id == Port.node_id)
+    owners = {row[0]: row[1] for row in session.execute(query.where(Port.address.in_(wanted)))}
+    created = [port for port in wanted.values() if port.address not in owners]
     for port in created:
         session.add(
             Port(
@@ -170,7 +241,22 @@ def _create_ports(session: Session, node: Node, found: Findings, now: float) -> 
                 created_at=now,
             )
         )
+    for address, owner in owners.items():
+        if owner.id != node.id:
+            _tell_both(session, address, node, owner, now)
     return [port.address for port in created]
+
+
+def _tell_both(session: Session, address: str, node: Node, owner: Node, now: float) -> None:
+    """Say that two machines have a card with one address, as those have by which some BMCs talk to their host."""
+    names = node.name or node.uuid, owner.name or owner.uuid
+    text = (
+        f"the machine of {names[0]} has the MAC address {address} of a port of {names[1]}: it got no port for it; "
+        "an address that several machines have recognizes none of them, so better delete that port"
+    )
+    event = ForeignEvent(kind="agent", message=text, same=text)
+    for one in (node, owner):
+        count_event(session, one, event, now=now, is_foreign=False)
 
 
 def _store_logs(services: Services, uuid: str, logs: object) -> None:

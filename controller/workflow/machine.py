@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.agent_client.client import AgentClient
 from controller.bmc.interface import Bmc, BmcDriver, BootMode
+from controller.boot.machines import BOOT_ASKER
 from controller.errors import AgentRefused, Invalid
 from controller.settings import Settings
 from controller.store.tables import Node
@@ -17,6 +18,8 @@ AGENT_KEYS = (
     "agent_verify_ca",
     "agent_restarted_at",
     "agent_locked_out_at",
+    "agent_token_for",
+    BOOT_ASKER,
 )
 """Keys of ``driver_internal_info`` that belong to one boot of the ramdisk."""
 

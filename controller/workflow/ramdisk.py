@@ -1,38 +1,36 @@
-"""What the ramdisk's agent says: lookup and heartbeat.
+"""What the ramdisk's agent asks first: which node it is on, and its token.
 
-Source: Ironic's ``/v1/lookup`` and ``/v1/heartbeat``.
+Source: Ironic's ``/v1/lookup``. Nobody logs in for it, so everything is decided before a transaction begins, and whoever is
+refused hears the same.
 """
 
 import logging
-import re
 import secrets
-import ssl
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.protocol.lookup import (
-    MASKED_TOKEN,
-    Heartbeat,
-    LookupConfig,
-    LookupNode,
-    LookupResponse,
-)
+from agent.protocol.lookup import MASKED_TOKEN, LookupConfig, LookupNode, LookupResponse
 from agent.protocol.masking import masked
-from controller.errors import Invalid, NotFound
+from controller.boot.history import note_ambiguity
+from controller.boot.machines import leases_of, recognize_machine
+from controller.boot.recognition import Evidence
+from controller.errors import NotFound
 from controller.settings import Settings
 from controller.states import State
-from controller.store.events import QUIET_S, has_event_since, record_event
+from controller.store.events import ForeignEvent, count_event, record_event
+from controller.store.leases import leased_mac
 from controller.store.nodes import get_node
-from controller.store.tables import Node, Port
-from controller.workflow.agent_view import internal_info, iso_time
+from controller.store.tables import Node
+from controller.workflow.agent_view import internal_info
+from controller.workflow.senders import lease_problem
 from controller.workflow.services import Services
+from controller.workflow.transition import make_due
 
 log = logging.getLogger(__name__)
 
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _MAY_LOOK_UP = frozenset(
     {
         State.DEPLOYING,
@@ -46,132 +44,175 @@ _MAY_LOOK_UP = frozenset(
         State.SERVICE_WAIT,
     }
 )
-_MAY_HEARTBEAT = _MAY_LOOK_UP | {
-    State.ENROLL,
-    State.MANAGEABLE,
-    State.AVAILABLE,
-    State.DEPLOY_HOLD,
-    State.CLEAN_HOLD,
-    State.SERVICING,
-    State.SERVICE_HOLD,
-}
 NOT_FOUND = "Not Found"
 """The same bare words for an unknown machine and a wrong state: the answer tells a stranger nothing."""
+TOKEN_FOR = "agent_token_for"  # noqa: S105  # the name of a key
+"""Key of ``driver_internal_info``: the address that was given the token of this boot."""
+_SHOWN_MACS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks for a token."""
+
+    sender: str
+    """The address that the request came from."""
+    is_leased: bool = False
+    """DHCP gave that address to a port of the node."""
+    names_node: bool = False
+    """It knows which node it is on, as an agent does that has a token already."""
+    gets_token: bool = True
+    """Its microversion knows agent tokens."""
 
 
 def lookup(
-    services: Services, addresses: Sequence[str], node_uuid: str | None, *, give_token: bool
+    services: Services,
+    addresses: Sequence[str],
+    node_uuid: str | None,
+    sender: str,
+    *,
+    give_token: bool,
 ) -> LookupResponse:
     """Tell an agent which node it is on.
 
     Args:
         services: The controller's parts.
-        addresses: MAC addresses that the agent saw.
+        addresses: MAC addresses that the agent saw, in their stored form.
         node_uuid: The node, if the agent knows it.
+        sender: The address that the request came from.
         give_token: The agent's microversion knows agent tokens.
 
     Raises:
-        Invalid: Neither a valid address nor a UUID was given.
-        NotFound: No node, or not in a state that may look up (the same bare answer for both).
+        NotFound: No node, several, not in a state that may look up, or not from there (the same bare answer for all).
     """
-    macs = [
-        mac for mac in (address.strip().lower() for address in addresses) if _MAC.fullmatch(mac)
-    ]
-    if not macs and not node_uuid:
-        raise Invalid("lookup needs at least one valid MAC address in addresses, or node_uuid")
-    refused = False
+    node, is_leased = _find(services, addresses, node_uuid, sender)
+    caller = Caller(
+        sender=sender,
+        is_leased=is_leased,
+        names_node=bool(node_uuid),
+        gets_token=give_token,
+    )
     with services.store.edit() as session:
-        node = _find(session, macs, node_uuid)
-        if node is None:
-            log.warning("lookup refused: no node has a port %s", ", ".join(macs) or node_uuid)
+        row = get_node(session, node.uuid, for_update=True)
+        if row.provision_state not in _MAY_LOOK_UP:  # it has just changed
             raise NotFound(NOT_FOUND)
-        if node.provision_state not in _MAY_LOOK_UP:
-            refused = True
-            refuse(services, session, node, f"lookup refused in state {node.provision_state}")
-        else:
-            answer = answer_lookup(services, session, node, node_uuid, give_token=give_token)
-    if refused:
-        raise NotFound(NOT_FOUND)
+        answer = answer_lookup(services, session, row, caller)
     services.wake()
     return answer
 
 
-def heartbeat(services: Services, ident: str, beat: Heartbeat) -> None:
-    """Take an agent's heartbeat and make the node due.
-
-    Raises:
-        NotFound: There is no such node.
-        Invalid: A malformed URL, a missing or wrong token, no TLS, another URL than before.
-    """
-    with services.store.edit() as session:
-        node = get_node(session, ident, for_update=True)
-        problem = _problem(node, beat, services.settings)
-        if problem:
-            log.warning("%s: heartbeat with callback_url %.100r", node.uuid, beat.callback_url)
-            refuse(services, session, node, f"heartbeat refused: {problem}")
-        elif node.provision_state in _MAY_HEARTBEAT:
-            _take(services, session, node, beat)
-    if problem:
-        raise Invalid(problem)
-    services.wake()
-
-
 def answer_lookup(
-    services: Services, session: Session, node: Node, node_uuid: str | None, *, give_token: bool
+    services: Services, session: Session, node: Node, caller: Caller
 ) -> LookupResponse:
-    """Return what the node's agent is told, with its token if this boot's has not been handed out yet.
+    """Return what the node's agent is told, with its token if it may have it.
 
     Args:
         services: The controller's parts.
         session: A session of ``Store.edit``.
         node: The locked node.
-        node_uuid: The node, if the agent knew it.
-        give_token: The agent's microversion knows agent tokens.
+        caller: Who asks.
     """
-    token = _hand_out_token(services, session, node, node_uuid) if give_token else None
+    token = _hand_out_token(services, session, node, caller) if caller.gets_token else None
     return _lookup_response(node, token, services.settings)
 
 
-def refuse(services: Services, session: Session, node: Node, text: str) -> None:
-    """Write a refusal into the log, and into the node's history unless it stands there already."""
+def refuse(services: Services, node: Node, what: str, why: str, *, same: str | None = None) -> None:
+    """Write a refusal into the log and, counted, into the node's history.
+
+    Args:
+        services: The controller's parts.
+        node: The node.
+        what: ``lookup refused``.
+        why: The rest of the sentence.
+        same: How refusals begin that count as one; ``None`` = they are this one.
+    """
+    text = f"{what}: {why}"
     log.warning("%s: %s", node.name or node.uuid, text)
-    _record_once(services, session, node, text)
+    services.strangers.record(
+        node.uuid, ForeignEvent(kind="agent", message=text, same=same or text)
+    )
 
 
-def _find(session: Session, macs: Sequence[str], node_uuid: str | None) -> Node | None:
-    if node_uuid:
-        try:
-            return get_node(session, node_uuid, for_update=True)
-        except NotFound:
-            return None
-    query = select(Node.uuid).join(Port, Port.node_id == Node.id).where(Port.address.in_(macs))
-    uuids = session.scalars(query.distinct()).all()
-    if len(uuids) > 1:
-        text = "lookup refused: %s belong to several nodes: %s"
-        log.warning(text, ", ".join(macs), ", ".join(uuids))
-        return None
-    return get_node(session, uuids[0], for_update=True) if uuids else None
+def words_of(macs: Sequence[str]) -> str:
+    """Return MAC addresses for a message, the first few of many."""
+    shown = ", ".join(macs[:_SHOWN_MACS]) or "no MAC address"
+    return shown + (f" and {len(macs) - _SHOWN_MACS} more" if len(macs) > _SHOWN_MACS else "")
 
 
-def _hand_out_token(services: Services, session: Session, node: Node, node_uuid: str | None) -> str:
+def _find(
+    services: Services, macs: Sequence[str], node_uuid: str | None, sender: str
+) -> tuple[Node, bool]:
+    """Return the node that the machine is, as it was read, and whether DHCP says so.
+
+    Raises:
+        NotFound: There is none, or it must not be told.
+    """
     now = services.clock()
+    with services.store.read() as session:
+        evidence = Evidence(
+            macs=tuple(macs),
+            leased_mac=leased_mac(session, sender, now),
+            node_uuid=node_uuid.lower() if node_uuid else None,
+        )
+        match = recognize_machine(session, evidence)
+        node = get_node(session, match.uuid) if match.uuid else None
+        leases = leases_of(session, node, now) if node else {}
+    note_ambiguity(services, match, f"a ramdisk with {words_of(macs)}")
+    if node is None:
+        log.warning("lookup refused: no single node is the machine with %s", words_of(macs))
+        raise NotFound(NOT_FOUND)
+    if problem := lease_problem(sender, leases, services.settings.sender_check):
+        refuse(services, node, "lookup refused", problem, same="lookup refused: it came from ")
+        raise NotFound(NOT_FOUND)
+    if node.provision_state not in _MAY_LOOK_UP:
+        state = node.provision_state
+        refuse(services, node, f"lookup refused in state {state}", "nothing is done with the node")
+        raise NotFound(NOT_FOUND)
+    return node, sender in leases
+
+
+def _hand_out_token(services: Services, session: Session, node: Node, caller: Caller) -> str:
+    """Return the token of this boot, or what stands for it.
+
+    It is repeated to the address that got it until the first heartbeat that bears it: an answer that was lost on its way, or with
+    a controller that was killed, must not cost a boot.
+    """
+    now, info = services.clock(), dict(node.driver_internal_info)
+    is_first = node.agent_secret is None
     if node.agent_secret is None:
         node.agent_secret = secrets.token_urlsafe(32)
+        node.driver_internal_info = {**info, TOKEN_FOR: caller.sender}
         record_event(session, node, "agent", "the agent looked its node up", at=now)
+    if is_first or _may_have_it_again(info, caller, services.settings):
         return node.agent_secret
-    info = dict(node.driver_internal_info)
+    text = _suspicion(info, caller, now)
+    if text is not None:
+        node.driver_internal_info = info
+        log.warning("%s: %s", node.name or node.uuid, text)
+        event = ForeignEvent(kind="agent", message=text, same=text)
+        count_event(session, node, event, now=now)
+        make_due(node, now)
+    return MASKED_TOKEN
+
+
+def _may_have_it_again(info: Mapping[str, Any], caller: Caller, settings: Settings) -> bool:
+    if settings.sender_check == "off" or "agent_url" in info:
+        return False
+    return caller.is_leased or info.get(TOKEN_FOR) == caller.sender
+
+
+def _suspicion(info: dict[str, Any], caller: Caller, now: float) -> str | None:
+    """Note in ``info`` what a lookup without a token means, and return it in words; ``None`` = it means nothing."""
     if "agent_url" not in info:
         info.setdefault("agent_locked_out_at", now)
-        text = "the agent asked for its token again before its first heartbeat"
-    elif not node_uuid:  # an agent that has its token names its node when it asks again
-        info["agent_restarted_at"] = now
-        text = "the agent looked its node up again without its token: it has restarted"
-    else:
-        return MASKED_TOKEN
-    node.driver_internal_info = info
-    _record_once(services, session, node, text)
-    node.due_at = now if node.stage else node.due_at
-    return MASKED_TOKEN
+        return (
+            "the agent asked for its token again before its first heartbeat, from another address"
+        )
+    is_same = caller.is_leased or info.get(TOKEN_FOR, caller.sender) == caller.sender
+    if caller.names_node or not is_same:
+        return None  # an agent that has its token names its node when it asks again; others are not this agent
+    info["agent_restarted_at"] = now
+    return "the agent looked its node up again without its token: it has restarted"
 
 
 def _lookup_response(node: Node, token: str | None, settings: Settings) -> LookupResponse:
@@ -207,80 +248,3 @@ def _lookup_response(node: Node, token: str | None, settings: Settings) -> Looku
             },
         ),
     )
-
-
-def _problem(node: Node, beat: Heartbeat, settings: Settings) -> str | None:
-    """Return why a heartbeat is refused, in the order of Ironic's checks.
-
-    The words are ours alone: what a stranger sends must neither fill the history nor make every refusal a new one.
-    """
-    scheme = _scheme(beat.callback_url)
-    known_url = node.driver_internal_info.get("agent_url")
-    checks = (
-        (scheme not in {"http", "https"}, "callback_url is no http(s) URL"),
-        (
-            known_url is not None and known_url != beat.callback_url,
-            "callback_url is not the one of this boot's first heartbeat",
-        ),
-        (not beat.agent_token, "agent_token is required for heartbeats"),
-        (
-            beat.agent_status not in {None, "start", "end", "error"},
-            "agent_status is none of start, end, error",
-        ),
-        (not beat.agent_version, "agent_version is missing"),
-        (not _is_token(node, beat), "Invalid or missing agent token received."),
-        (
-            settings.agent_require_tls and scheme != "https",
-            "TLS is required by configuration (agent_require_tls), but callback_url is not https",
-        ),
-        (not _is_certificate(beat.agent_verify_ca), "agent_verify_ca is no PEM certificate"),
-    )
-    return next((text for applies, text in checks if applies), None)
-
-
-def _scheme(url: str) -> str | None:
-    """Return the scheme of a URL that names a host; ``None`` = it is none."""
-    try:
-        parts = urlsplit(url)
-        is_complete = parts.hostname is not None and parts.port != 0
-    except ValueError:  # brackets that do not close, a port that is no number
-        return None
-    return parts.scheme if is_complete else None
-
-
-def _is_token(node: Node, beat: Heartbeat) -> bool:
-    given, known = (beat.agent_token or "").encode(), (node.agent_secret or "").encode()
-    return bool(known) and secrets.compare_digest(given, known)
-
-
-def _is_certificate(pem: str | None) -> bool:
-    if not pem:
-        return True
-    try:
-        ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, ValueError, TypeError):  # TypeError: letters beyond ASCII
-        return False
-    return True
-
-
-def _take(services: Services, session: Session, node: Node, beat: Heartbeat) -> None:
-    now = services.clock()
-    info = dict(node.driver_internal_info)
-    if "agent_url" not in info:
-        text = f"first heartbeat of agent {beat.agent_version} at {beat.callback_url}"
-        record_event(session, node, "agent", text, at=now)
-        log.info("%s: %s", node.name or node.uuid, text)
-    info["agent_url"] = beat.callback_url
-    info["agent_version"] = beat.agent_version
-    info["agent_last_heartbeat"] = iso_time(now)
-    if beat.agent_verify_ca:
-        info["agent_verify_ca"] = beat.agent_verify_ca
-    node.driver_internal_info = info
-    if node.stage is not None:
-        node.due_at = now
-
-
-def _record_once(services: Services, session: Session, node: Node, text: str) -> None:
-    now = services.clock()
-    if not has_event_since(session, node, text, now - QUIET_S):
-        record_event(session, node, "agent", text, severity="WARNING", at=now)

@@ -8,6 +8,7 @@ from controller.bmc.hardware_types import HardwareType, served_types
 from controller.bmc.interface import BmcDriver
 from controller.settings import Settings
 from controller.store.database import Store
+from controller.store.strangers import Strangers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,10 @@ class Services:
     """What the drivers serve, by name."""
     agents: AgentPool = field(default_factory=AgentPool)
     """Connections to agents."""
+    strangers: Strangers = field(init=False)
+    """Counters of what strangers cause in the histories of nodes."""
 
     def __post_init__(self) -> None:
-        """Work out the hardware types once: every document of a node asks for them."""
+        """Work out what follows from the rest: the hardware types, which every document of a node asks for."""
         object.__setattr__(self, "hardware_types", served_types(self.drivers))
+        object.__setattr__(self, "strangers", Strangers(self.store, self.clock))

@@ -89,6 +89,12 @@ def enter_stage(
     node.due_at = now
 
 
+def make_due(node: Node, now: float) -> None:
+    """Have a worker look at the locked node now, if there is something to do for it."""
+    if node.stage is not None:
+        node.due_at = now
+
+
 def merge(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``old`` with the changes; ``None`` removes a key."""
     merged = {**old, **changes}

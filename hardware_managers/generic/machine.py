@@ -57,6 +57,7 @@ class LinuxMachineReader:
             product_name=dmi("product_name"),
             serial_number=dmi("product_serial"),
             manufacturer=dmi("sys_vendor"),
+            system_uuid=dmi("product_uuid") or None,
             firmware_vendor=dmi("bios_vendor"),
             firmware_version=dmi("bios_version"),
             firmware_date=dmi("bios_date"),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+THIEF = "127.0.0.66"
+"""Another address of this host: a stranger on the machines' network."""
 GENERIC_STEPS = {
     "clean": [
         {
@@ -51,5 +53,7 @@ class Behaviour:
     switches_itself_off: bool = True
     lost_answers: int = 0
     """So many boots, from now on, lose the answer to their first lookup."""
+    robbed_boots: int = 0
+    """So many boots, from now on, find that somebody else (``THIEF``) has asked for their token first."""
     inspection: dict[str, Any] | None = None
     """What an inspection finds; the machine then asks what to boot and obeys the kernel arguments."""

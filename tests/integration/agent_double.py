@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
-from tests.integration.agent_behaviour import Behaviour
+from tests.integration.agent_behaviour import THIEF, Behaviour
 
 
 class Machine:
@@ -90,6 +91,7 @@ class Agent:
         self.commands: list[dict[str, Any]] = []
         self.is_locked_down = False
         self._has_lost_one = False
+        self._is_robbed = False
         self._stopped = threading.Event()
         self._server: ThreadingHTTPServer | None = None
         self._lock = threading.Lock()
@@ -162,7 +164,20 @@ class Agent:
         self._serve()
         self._keep_beating()
 
+    def _rob(self) -> None:
+        """Ask for the token as somebody else, before the machine does."""
+        parts = urlsplit(self._api_url)
+        thief = HTTPConnection(parts.hostname or "", parts.port, source_address=(THIEF, 0))
+        with contextlib.closing(thief):
+            headers = {"X-OpenStack-Ironic-API-Version": "1.62"}
+            thief.request("GET", f"/v1/lookup?addresses={self._mac}", headers=headers)
+            if thief.getresponse().status == 200:
+                self.machine.behaviour.robbed_boots -= 1
+                self._is_robbed = True
+
     def _look_up(self) -> bool:
+        if self.machine.behaviour.robbed_boots and not self._is_robbed:
+            self._rob()
         headers = {"X-OpenStack-Ironic-API-Version": "1.62"}
         url = f"{self._api_url}/v1/lookup?addresses={self._mac}"
         try:

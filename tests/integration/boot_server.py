@@ -22,12 +22,17 @@ from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.services import Services
 
 
+def boot_key(node_uuid: str) -> str:
+    """Return the name under which a test's node has kernel and ramdisk."""
+    return f"key-of-{node_uuid}"[:36]
+
+
 @dataclass(frozen=True, slots=True)
 class BootServer:
     """A running server."""
 
     store: Store
-    settings: Settings
+    services: Services
     url: str
 
     def add_node(
@@ -50,6 +55,7 @@ class BootServer:
                 driver="fake-hardware",
                 driver_info=driver_info,
                 driver_internal_info={"boot_target": target} if target else {},
+                boot_key=boot_key(identity) if target else None,
             )
             session.add(node)
             session.flush()
@@ -98,7 +104,7 @@ def boot_server(directory: Path, settings: Settings) -> Iterator[BootServer]:
     thread.start()
     try:
         host, port = server.bind_addr
-        yield BootServer(store, settings, f"http://{host}:{port}")
+        yield BootServer(store, services, f"http://{host}:{port}")
     finally:
         server.stop()
         thread.join()

@@ -8,7 +8,7 @@ import pytest
 
 from controller.boot.dnsmasq import Dnsmasq
 from controller.boot.dnsmasq_config import DhcpEvent
-from controller.boot.machines import record_lease
+from controller.boot.history import take_lease
 from controller.settings import Settings
 from tests.integration.boot_server import BootServer, boot_server
 from tests.lab.hardware import BootDevice, Disk, Firmware
@@ -49,7 +49,7 @@ def server(lab: Lab, tmp_path: Path) -> Iterator[BootServer]:
     with network.inside(), boot_server(tmp_path, settings) as made:
 
         def on_event(event: DhcpEvent) -> None:
-            record_lease(made.store, event.mac, event.ip or "?")
+            take_lease(made.services, event, settings.dhcp_lease_s)
 
         dnsmasq = Dnsmasq(settings, on_event)
         dnsmasq.start()
@@ -84,9 +84,10 @@ def test_a_machine_with_two_cards_is_found_by_the_one_it_did_not_boot_from(
     machine = lab.machine(
         memory_mib=256, nics=2, disks=(Disk(size_bytes=1 << 20, image=_bootable(lab)),)
     )
-    server.add_node(machine.nics[1].mac, state="active", name="two-cards")
+    node = server.add_node(machine.nics[1].mac, state="active", name="two-cards")
     netboot(machine)
-    machine.console.wait_for("Ingot: node two-cards", timeout_s=_SCREEN_S)
+    machine.console.wait_for("booting from the local disk", timeout_s=_SCREEN_S)
+    assert "boots its disk" in server.events(node, count=1)[0].message
 
 
 def test_a_deployed_bios_machine_that_boots_from_the_network_goes_on_to_its_disk(
@@ -95,9 +96,7 @@ def test_a_deployed_bios_machine_that_boots_from_the_network_goes_on_to_its_disk
     machine = lab.machine(memory_mib=256, disks=(Disk(size_bytes=1 << 20, image=_bootable(lab)),))
     node = server.add_node(machine.nics[0].mac, state="active", name="web1")
     netboot(machine)
-    machine.console.wait_for(
-        "its state is active: booting from the local disk", timeout_s=_SCREEN_S
-    )
+    machine.console.wait_for("its state is active", timeout_s=_SCREEN_S)
     machine.console.wait_for(READY, timeout_s=_SCREEN_S)
     lease, script = server.events(node, count=2)
     assert lease.data["address"].startswith(lab.network.gateway.rpartition(".")[0])
@@ -116,7 +115,7 @@ def test_a_kernel_that_cannot_be_fetched_is_said_and_tried_again(
     )
     netboot(machine)
     console = machine.console
-    console.wait_for("its state is wait call-back: starting the agent", timeout_s=_SCREEN_S)
+    console.wait_for("its state is wait call-back", timeout_s=_SCREEN_S)
     console.wait_for("vmlinuz.*Connection re", timeout_s=30)
     console.wait_for("that failed .the line above says why., trying again in 1", timeout_s=30)
     console.wait_for("trying again in 2 seconds", timeout_s=30)
@@ -131,7 +130,8 @@ def test_a_node_without_a_ramdisk_says_so_on_its_machines_screen(
         machine.nics[0].mac, state="cleaning", target="ramdisk", deploy_kernel="/nowhere/vmlinuz"
     )
     netboot(machine)
-    machine.console.wait_for(f"node {node} in state cleaning cannot boot:", timeout_s=_SCREEN_S)
+    machine.console.wait_for(f"Ingot: node {node}", timeout_s=_SCREEN_S)
+    machine.console.wait_for("cannot boot the ramdisk:", timeout_s=10)
     machine.console.wait_for("driver_info/deploy_kernel: /nowhere/vmlinuz is outs", timeout_s=10)
     machine.console.wait_for("asking again in 30 seconds", timeout_s=10)
 

@@ -3,7 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from controller.workflow import heartbeats
 from tests.integration.controller_api import Api, make_api
 
 MAC = "52:54:00:aa:00:01"
@@ -35,6 +37,9 @@ def test_a_booted_ramdisk_finds_its_node_and_gets_its_token_once(api: Api, node:
     assert {"metrics", "metrics_statsd", "agent_containers"} <= set(found["config"])
     token = found["config"]["agent_token"]
     assert len(token) > 30
+    again = api.ok("GET", LOOKUP, version="1.62")  # its answer may have been lost
+    assert again["config"]["agent_token"] == token
+    assert api.call("POST", f"/v1/heartbeat/{node}", beat(token), version="1.68").status_code == 202
     assert api.ok("GET", LOOKUP, version="1.62")["config"]["agent_token"] == "******"
     shown = api.call("GET", f"/v1/nodes/{node}").get_data(as_text=True)
     assert token not in shown
@@ -63,7 +68,7 @@ def test_an_api_version_without_ramdisks_has_no_lookup(api: Api, node: str) -> N
 
 def beat(token: str) -> dict[str, Any]:
     return {
-        "callback_url": "http://10.0.0.5:9999",
+        "callback_url": "http://127.0.0.1:9999",
         "agent_token": token,
         "agent_version": "13.0.0",
     }
@@ -76,7 +81,7 @@ def test_a_heartbeat_with_the_right_token_is_taken(api: Api, node: str) -> None:
     assert reply.status_code == 202
     assert reply.data == b""
     info = api.ok("GET", f"/v1/nodes/{node}")["driver_internal_info"]
-    assert info["agent_url"] == "http://10.0.0.5:9999"
+    assert info["agent_url"] == "http://127.0.0.1:9999"
 
 
 def test_a_heartbeat_that_is_not_right_is_refused_with_the_reason(api: Api, node: str) -> None:
@@ -97,7 +102,11 @@ def test_a_heartbeat_that_is_not_right_is_refused_with_the_reason(api: Api, node
     assert "agent_verify_ca" in api.error(
         400, "POST", path, beat(token) | {"agent_verify_ca": "x"}, version="1.62"
     )
-    assert "nope" in api.error(404, "POST", "/v1/heartbeat/nope", beat(token), version="1.68")
+    words = {
+        api.error(400, "POST", f"/v1/heartbeat/{ident}", beat("x"), version="1.68")
+        for ident in ("nope", "one", node)
+    }
+    assert words == {"Invalid or missing agent token received."}
     assert "agent_url" not in api.ok("GET", f"/v1/nodes/{node}")["driver_internal_info"]
 
 
@@ -111,7 +120,12 @@ def test_a_heartbeat_that_is_not_right_is_refused_with_the_reason(api: Api, node
         {"inventory": "x"},
     ],
 )
-def test_an_inspection_without_interfaces_is_malformed(api: Api, body: dict[str, Any]) -> None:
+def test_an_inspection_without_interfaces_is_malformed(
+    api: Api, node: str, body: dict[str, Any]
+) -> None:
+    bare = api.call("POST", "/v1/continue_inspection", data=b"junk", version=None)
+    assert bare.status_code == 404  # nothing waits, so nothing is read
+    api.set_row(node, provision_state="inspect wait")
     words = api.error(400, "POST", "/v1/continue_inspection", body, version=None)
     assert "inventory.interfaces" in words
 
@@ -137,3 +151,98 @@ def test_inspection_results_are_served_at_the_oldest_and_the_newer_versions_only
     for version in (None, "1.50", "1.84"):
         reply = api.call("POST", "/v1/continue_inspection", body, version=version)
         assert reply.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "characters"),
+    [
+        ("agent_verify_ca", 16385),
+        ("callback_url", 513),
+        ("agent_version", 65),
+        ("agent_token", 256),
+    ],
+)
+def test_every_field_of_a_heartbeat_is_bounded_before_anything_is_looked_up(
+    api: Api, node: str, field: str, characters: int
+) -> None:
+    statements: list[str] = []
+    engine = api.services.store.engine
+    event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    words = api.error(
+        400,
+        "POST",
+        f"/v1/heartbeat/{node}",
+        beat("x") | {field: "a" * characters},
+        version="1.68",
+    )
+    assert f"{field} has {characters} characters" in words
+    assert statements == []
+
+
+def test_a_megabyte_of_certificates_is_not_even_read(api: Api, node: str) -> None:
+    body = beat("x") | {"agent_verify_ca": "-----BEGIN CERTIFICATE-----\n" * 40_000}
+    reply = api.call("POST", f"/v1/heartbeat/{node}", body, version="1.68")
+    assert reply.status_code == 413
+
+
+def test_a_certificate_is_parsed_only_for_the_right_token_and_in_no_transaction(
+    api: Api, node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.set_row(node, provision_state="clean wait")
+    token = api.ok("GET", LOOKUP, version="1.62")["config"]["agent_token"]
+    parsed: list[bool] = []
+
+    def parse(_beat: Any) -> bool:
+        with api.services.store.edit():  # would wait for a writer's lock
+            parsed.append(True)
+        return True
+
+    monkeypatch.setattr(heartbeats, "_is_certificate", parse)
+    body = beat("wrong") | {"agent_verify_ca": "x"}
+    api.error(400, "POST", f"/v1/heartbeat/{node}", body, version="1.68")
+    assert parsed == []
+    body = beat(token) | {"agent_verify_ca": "x"}
+    assert api.call("POST", f"/v1/heartbeat/{node}", body, version="1.68").status_code == 202
+    assert parsed == [True]
+
+
+@pytest.mark.parametrize(
+    "written", ["525400AABB03", "5254.00aa.bb03", "52-54-00-AA-BB-03", "52:54:00:aa:bb:03"]
+)
+def test_ports_and_lookups_take_every_spelling_of_an_address_and_show_ironics(
+    api: Api, node: str, written: str
+) -> None:
+    port = api.ok("POST", "/v1/ports", {"node_uuid": node, "address": written})
+    assert port["address"] == "52:54:00:aa:bb:03"
+    assert api.ok("GET", f"/v1/ports?address={written}")["ports"][0]["uuid"] == port["uuid"]
+    api.set_row(node, provision_state="clean wait")
+    found = api.ok("GET", f"/v1/lookup?addresses={written}", version="1.62")
+    assert found["node"]["uuid"] == node
+
+
+def test_a_lookup_with_two_hundred_cards_finds_the_node_by_the_last(api: Api, node: str) -> None:
+    api.set_row(node, provision_state="clean wait")
+    others = [f"52:54:00:00:{number:02x}:01" for number in range(200)]
+    found = api.ok("GET", f"/v1/lookup?addresses={','.join([*others, MAC])}", version="1.62")
+    assert found["node"]["uuid"] == node
+
+
+def test_a_card_that_two_machines_have_does_not_keep_them_from_their_nodes(
+    api: Api, node: str
+) -> None:
+    usb = "02:00:00:00:00:01"
+    api.ok("POST", "/v1/ports", {"node_uuid": node, "address": usb})
+    other = str(api.node(name="two")["uuid"])
+    api.ok("POST", "/v1/ports", {"node_uuid": other, "address": "52:54:00:aa:00:02"})
+    for one in (node, other):
+        api.set_row(one, provision_state="clean wait")
+    found = api.ok("GET", f"/v1/lookup?addresses={usb},52:54:00:aa:00:02", version="1.62")
+    assert found["node"]["uuid"] == other
+    assert (
+        api.ok("GET", f"/v1/lookup?addresses={usb},{MAC}", version="1.62")["node"]["uuid"] == node
+    )
+    for one in (node, other):
+        history = api.ok("GET", f"/v1/nodes/{one}/history")["history"]
+        assert any(
+            "a machine fits the nodes one, two: it was taken for two" in e["event"] for e in history
+        )

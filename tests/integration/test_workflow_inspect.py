@@ -304,7 +304,7 @@ def test_contradictions_about_who_the_machine_is_are_refused(
     assert post(controller, inspection(), node_uuid="no-such-node").status_code == 404
     foreign_bmc = inspection(inventory={"bmc_address": "192.0.2.11"})
     assert post(controller, foreign_bmc).status_code == 404
-    both = inspection()
+    both = inspection(inventory={"boot": {}})
     both["inventory"]["interfaces"].append({"name": "x", "mac_address": "52:54:00:00:00:02"})
     assert post(controller, both).status_code == 404
     assert post(controller, inspection(inventory={"bmc_address": "10.9.9.9"})).status_code == 202

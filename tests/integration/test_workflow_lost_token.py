@@ -1,6 +1,5 @@
 """An agent that never got its token: the answer to its first lookup was lost, or somebody else asked first."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 import pytest
 
 from agent.protocol.lookup import Heartbeat
-from controller.workflow import ramdisk
+from controller.workflow import heartbeats, ramdisk
+from tests.integration.agent_behaviour import THIEF
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
 from tests.integration.waiting import wait_until
 
-MAC = "52:54:00:00:00:01"
+MAC, HERE = "52:54:00:00:00:01", "127.0.0.1"
 FAST: dict[str, Any] = {"agent_token_grace_s": 0.3, "power_check_interval_s": 0.1}
 
 
@@ -22,15 +22,31 @@ def controller(tmp_path: Path) -> Iterator[RunningController]:
         yield running
 
 
+def boots_of_the_ramdisk(boots: list[str]) -> int:
+    return boots.count("pxe")
+
+
+def test_an_answer_that_was_lost_is_given_again_and_costs_no_boot(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", "manageable")
+    bmc.machine.behaviour.lost_answers = 1
+    controller.ask("m1", "provide")
+    node = controller.wait_for("m1", "available")
+    assert boots_of_the_ramdisk(bmc.machine.boots) == 1
+    assert node.last_error is None
+    assert not [e.message for e in controller.events("m1", "agent") if e.severity == "WARNING"]
+
+
 @pytest.mark.parametrize(
     ("state", "verb", "goal"),
     [("manageable", "provide", "available"), ("available", "active", "active")],
 )
-def test_the_machine_is_booted_once_more_and_everything_goes_on(
+def test_a_machine_whose_token_somebody_else_took_is_booted_once_more(
     controller: RunningController, state: str, verb: str, goal: str
 ) -> None:
     bmc = controller.enrol("m1", state, instance_info=IMAGE)
-    bmc.machine.behaviour.lost_answers = 1
+    bmc.machine.behaviour.robbed_boots = 1
     controller.ask("m1", verb)
     node = controller.wait_for("m1", goal)
     assert bmc.machine.boots[:4] == ["pxe", "off", "pxe", "off"]
@@ -43,7 +59,7 @@ def test_the_machine_is_booted_once_more_and_everything_goes_on(
 
 def test_the_second_time_it_fails_and_says_why(controller: RunningController) -> None:
     bmc = controller.enrol("m1", instance_info=IMAGE)
-    bmc.machine.behaviour.lost_answers = 2
+    bmc.machine.behaviour.robbed_boots = 2
     controller.ask("m1", "active")
     node = controller.wait_for("m1", "deploy failed")
     assert bmc.machine.boots == ["pxe", "off", "pxe", "off"]
@@ -54,25 +70,22 @@ def test_the_second_time_it_fails_and_says_why(controller: RunningController) ->
     controller.wait_for("m1", "active")
 
 
-def test_an_agent_that_asks_twice_and_then_calls_back_is_left_alone(
-    controller: RunningController,
-) -> None:
+def test_an_agent_that_calls_back_after_all_is_left_alone(controller: RunningController) -> None:
     bmc = controller.enrol("m1", "manageable")
     bmc.machine.behaviour.calls_back = False
     controller.ask("m1", "provide")
     wait_until(lambda: controller.node("m1").provision_state == "clean wait", 5, "the wait")
-    first = ramdisk.lookup(controller.services, [MAC], None, give_token=True)
-    again = ramdisk.lookup(controller.services, [MAC], None, give_token=True)
-    assert again.config.agent_token == "******"
-    token = first.config.agent_token  # it had kept it and has only restarted
+    first = ramdisk.lookup(controller.services, [MAC], None, HERE, give_token=True)
+    stolen = ramdisk.lookup(controller.services, [MAC], None, THIEF, give_token=True)
+    assert stolen.config.agent_token == "******"
+    token = first.config.agent_token
     beat = Heartbeat(callback_url="http://127.0.0.1:9", agent_token=token, agent_version="1")
-    ramdisk.heartbeat(controller.services, "m1", beat)
-    time.sleep(3 * FAST["agent_token_grace_s"])
-    assert controller.node("m1").stage == "clean.plan"
+    heartbeats.heartbeat(controller.services, "m1", beat, HERE)
+    wait_until(lambda: controller.node("m1").stage == "clean.plan", 5, "the agent being asked")
     assert bmc.machine.boots == ["pxe"]
 
 
-def test_a_lookup_again_after_the_first_heartbeat_boots_nothing(
+def test_after_the_first_heartbeat_nobody_gets_the_token_again_and_strangers_end_no_step(
     controller: RunningController,
 ) -> None:
     bmc = controller.enrol("m1", "manageable")
@@ -80,7 +93,17 @@ def test_a_lookup_again_after_the_first_heartbeat_boots_nothing(
     controller.ask("m1", "provide")
     wait_until(lambda: controller.node("m1").stage == "clean.step.watch", 5, "the step")
     node = controller.node("m1")
-    again = ramdisk.lookup(controller.services, [MAC], node.uuid, give_token=True)
-    assert again.config.agent_token == "******"
+    for node_uuid, sender in ((node.uuid, HERE), (None, THIEF), (node.uuid, THIEF)):
+        again = ramdisk.lookup(controller.services, [MAC], node_uuid, sender, give_token=True)
+        assert again.config.agent_token == "******"
     controller.wait_for("m1", "available")
-    assert bmc.machine.boots == ["pxe", "off"]
+    assert boots_of_the_ramdisk(bmc.machine.boots) == 1
+
+
+def test_where_addresses_mean_nothing_the_token_is_given_once(tmp_path: Path) -> None:
+    with running_controller(tmp_path, sender_check="off", **FAST) as controller:
+        bmc = controller.enrol("m1", "manageable")
+        bmc.machine.behaviour.lost_answers = 1
+        controller.ask("m1", "provide")
+        controller.wait_for("m1", "available")
+        assert boots_of_the_ramdisk(bmc.machine.boots) == 2

@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 from flask import Response
 
+from agent.protocol.hardware_address import normal_mac
 from agent.protocol.lookup import Heartbeat
 from agent.protocol.masking import masked
 from controller.api.call import Call
 from controller.api.replies import empty_reply, json_reply, links
 from controller.errors import Invalid, NotFound
-from controller.store.identity import is_uuid, normal_mac
-from controller.workflow import inspection, ramdisk
+from controller.store.identity import is_uuid
+from controller.workflow import heartbeats, inspection, ramdisk
 
 _RAMDISK_SINCE = 22
 _TOKEN_SINCE = 62
@@ -23,6 +24,16 @@ _INVENTORY_TYPES: Mapping[str, tuple[type, str]] = {
     "bmc_address": (str, "string"),
     "bmc_v6address": (str, "string"),
 }
+_LONGEST_ADDRESSES = 1024 * len("52:54:00:12:34:56,")
+_MOST_CHARACTERS = {
+    "callback_url": 512,
+    "agent_token": 255,
+    "agent_version": 64,
+    "agent_verify_ca": 16 * 1024,
+    "agent_status": 32,
+    "agent_status_message": 16 * 1024,
+}
+_PLAIN = frozenset({"callback_url", "agent_version"})
 _FIELD_SINCE = {
     "agent_version": 36,
     "agent_token": 62,
@@ -36,15 +47,15 @@ def lookup(call: Call) -> Response:
     """Tell a booted ramdisk which node it is on, and its token, once."""
     _refuse_old(call)
     call.expect("addresses", "node_uuid")
-    given = call.query.get("addresses", "").split(",")
-    addresses = [mac for mac in map(normal_mac, given) if mac is not None]
+    given = call.query.get("addresses", "")[:_LONGEST_ADDRESSES].split(",")
+    addresses = list(dict.fromkeys(mac for mac in map(normal_mac, given) if mac is not None))
     node_uuid = call.query.get("node_uuid") or None
     if node_uuid is not None and not is_uuid(node_uuid):
         raise Invalid(f"Expected UUID for node_uuid: {node_uuid}")
     if not addresses and node_uuid is None:
         raise Invalid("At least one of 'addresses' and 'node_uuid' parameters is required")
     found = ramdisk.lookup(
-        call.services, addresses, node_uuid, give_token=call.minor >= _TOKEN_SINCE
+        call.services, addresses, node_uuid, call.sender, give_token=call.minor >= _TOKEN_SINCE
     )
     return json_reply(_lookup_document(call, msgspec.to_builtins(found)))
 
@@ -62,7 +73,8 @@ def heartbeat(call: Call, ident: str) -> Response:
         beat = msgspec.convert(body, Heartbeat)
     except msgspec.ValidationError as error:
         raise Invalid(f"The heartbeat is malformed: {error}") from error
-    ramdisk.heartbeat(call.services, ident, beat)
+    _refuse_too_long(beat)
+    heartbeats.heartbeat(call.services, ident, beat, call.sender)
     return empty_reply(HTTPStatus.ACCEPTED)
 
 
@@ -71,15 +83,27 @@ def continue_inspection(call: Call) -> Response:
     if 1 < call.minor < _INSPECTION_SINCE:
         raise NotFound("Resource could not be found.")
     call.expect("node_uuid")
+    if not inspection.is_any_waited_for(call.services):
+        raise NotFound(ramdisk.NOT_FOUND)
     document = call.body_object()
     _check_inventory(document.get("inventory"))
     is_new = call.minor >= _INSPECTION_SINCE
     found = inspection.continue_inspection(
-        call.services, call.query.get("node_uuid"), document, give_token=is_new
+        call.services, call.query.get("node_uuid"), document, call.sender, give_token=is_new
     )
     if not is_new:
         return json_reply({"uuid": found.node.uuid}, HTTPStatus.ACCEPTED)
     return json_reply(_lookup_document(call, msgspec.to_builtins(found)), HTTPStatus.ACCEPTED)
+
+
+def _refuse_too_long(beat: Heartbeat) -> None:
+    """Bound every field before anything is done with it; what goes into histories has no control characters."""
+    for name, limit in _MOST_CHARACTERS.items():
+        value = getattr(beat, name) or ""
+        if len(value) > limit:
+            raise Invalid(f"{name} has {len(value)} characters; at most {limit} are taken")
+        if name in _PLAIN and not (value.isascii() and value.isprintable()):
+            raise Invalid(f"{name} may have printable ASCII characters only")
 
 
 def _refuse_old(call: Call) -> None:

@@ -62,7 +62,7 @@ def prepare_network_boot(context: Context) -> Outcome:
         timeout_s=settings.bmc_timeout_s,
     )
     return leave(
-        columns={"agent_secret": None, "boot_mode": mode, "progress": None},
+        columns={"agent_secret": None, "boot_key": None, "boot_mode": mode, "progress": None},
         internal={**forget_agent(), "boot_target": "ramdisk"},
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from controller.boot.machines import BMC_ADDRESSES
 from controller.errors import Invalid, StepFailed
 from controller.settings import Settings
 from controller.states import Event
@@ -19,8 +20,6 @@ from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk, watch_boot
 
-BMC_ADDRESSES = "lookup_bmc_addresses"
-"""Key of ``driver_internal_info``: addresses by which the result of a machine without ports is matched."""
 RESULT = "inspection"
 """Key of ``stage_data``: ``{"error": str | None}`` when the ramdisk has posted its result."""
 

@@ -1,6 +1,10 @@
+import itertools
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.boot.answer import (
     Asker,
@@ -8,11 +12,13 @@ from controller.boot.answer import (
     Platform,
     Ramdisk,
     Unknown,
+    ambiguous_script,
     expand_params,
     first_script,
     kernel_arguments,
     script,
 )
+from controller.errors import Invalid
 
 BASE_URL = "http://192.0.2.1:6385"
 ASKER = Asker(macs=("52:54:00:aa:00:01",), platform=Platform.BIOS, base_url=BASE_URL)
@@ -24,7 +30,7 @@ RAMDISK = Ramdisk(
     is_inspection=False,
     debug=False,
 )
-NODE = KnownNode(uuid="u-1", name="web1", provision_state="wait call-back", ramdisk=RAMDISK)
+NODE = KnownNode(label="web1 (u-1)", provision_state="wait call-back", ramdisk=RAMDISK)
 
 
 def answer(node: KnownNode | None, asker: Asker = ASKER, unknown: Unknown = Unknown.EXPLAIN) -> str:
@@ -34,9 +40,10 @@ def answer(node: KnownNode | None, asker: Asker = ASKER, unknown: Unknown = Unkn
 def test_the_first_script_asks_with_every_mac_address_of_the_machine() -> None:
     text = first_script(BASE_URL)
     assert text.startswith("#!ipxe\n")
-    assert "isset ${net7/mac} && set macs ${macs},${net7/mac} ||" in text
+    assert "isset ${net63/mac} && set macs ${macs},${net63/mac} ||" in text
     assert (
-        f"{BASE_URL}/boot/ipxe/script?mac=${{macs}}&uuid=${{uuid}}&platform=${{platform}}" in text
+        f"{BASE_URL}/boot/ipxe/script?mac=${{macs}}&boot=${{netX/mac}}&uuid=${{uuid}}&serial="
+        in text
     )
 
 
@@ -63,8 +70,8 @@ def test_a_node_that_deploys_boots_the_ramdisk_under_the_name_that_the_kernel_is
 
 def test_a_machine_that_only_may_be_the_inspected_one_is_told_so() -> None:
     ramdisk = replace(RAMDISK, is_inspection=True)
-    text = answer(replace(NODE, ramdisk=ramdisk, is_guess=True, provision_state="inspect wait"))
-    assert f"this machine ({ASKER.macs[0]}) is not known, but node web1 (u-1)" in text
+    text = answer(replace(NODE, ramdisk=ramdisk, is_guess=True, label=None))
+    assert f"this machine ({ASKER.macs[0]}) is not known, but a node has no ports" in text
     assert "nothing is changed on this machine" in text
     assert f"ipa-inspection-callback-url={BASE_URL}/v1/continue_inspection" in text
 
@@ -130,7 +137,7 @@ def test_neither_a_name_nor_kernel_arguments_can_hold_what_ipxe_acts_on(
     given: str, shown: str
 ) -> None:
     ramdisk = replace(RAMDISK, append_params=given)
-    text = answer(replace(NODE, name=given, ramdisk=ramdisk))
+    text = answer(replace(NODE, label=f"{given} (u-1)", ramdisk=ramdisk))
     assert f"echo Ingot: node {shown} (u-1)\n" in text
     assert f" troubleshoot=0 text {shown} ipa-api-url={BASE_URL} " in text
 
@@ -138,10 +145,7 @@ def test_neither_a_name_nor_kernel_arguments_can_hold_what_ipxe_acts_on(
 def test_what_a_node_is_called_cannot_add_commands_to_the_script() -> None:
     evil = replace(NODE, ramdisk=None, provision_state="x\nsanboot || shell ${net0/mac} && reboot")
     lines = answer(evil).splitlines()
-    assert (
-        lines[2]
-        == "echo Ingot: its state is x sanboot | shell $ {net0/mac} & reboot: booting from the local disk"
-    )
+    assert lines[2] == "echo Ingot: its state is x sanboot | shell $ {net0/mac} & reboot"
 
 
 def test_a_line_break_in_the_kernel_arguments_does_not_end_the_kernel_line() -> None:
@@ -157,3 +161,104 @@ def test_a_nodes_own_kernel_arguments_may_include_the_default_ones(
     own: str | None, expected: str
 ) -> None:
     assert expand_params(own, "d") == expected
+
+
+def test_an_unverified_machine_learns_neither_name_nor_state_nor_problem() -> None:
+    for node in (
+        replace(NODE, label=None),
+        replace(NODE, label=None, ramdisk=None, problem="no file /srv/secret/vmlinuz"),
+    ):
+        text = answer(node)
+        assert not any(word in text for word in ("web1", "u-1", "call-back", "secret"))
+
+
+def test_a_machine_without_orders_hears_the_same_whether_it_is_known_or_not() -> None:
+    idle = replace(NODE, label=None, ramdisk=None, provision_state="active")
+    assert answer(idle) == answer(None, unknown=Unknown.LOCAL)
+
+
+def test_a_machine_that_fits_several_nodes_is_left_as_it_is() -> None:
+    text = ambiguous_script(ASKER)
+    assert "several nodes have MAC addresses of this machine (52:54:00:aa:00:01)" in text
+    assert f"chain --autofree --replace {BASE_URL}/boot/ipxe ||" in text
+    assert not {"kernel", "sanboot"} & commands(text)
+
+
+# What iPXE does with a line, from src/core/exec.c: expand, cut at a comment, split into words, end commands at operators.
+_EXPANSION = re.compile(r"\$\{[^}]*\}")
+_OPERATORS = {"||", "&&", ";"}
+
+
+def skeleton(text: str) -> list[tuple[str, ...]]:
+    """Return the commands of each line, without their arguments, and the settings that the line expands."""
+    assert all(character == "\n" or " " <= character <= "~" for character in text)
+    found = []
+    for line in text.splitlines():
+        expanded = _EXPANSION.sub("x", line)
+        words = itertools.takewhile(lambda word: not word.startswith("#"), expanded.split())
+        parts: list[str] = []
+        is_first = True
+        for word in words:
+            if is_first or word in _OPERATORS:
+                parts.append(word)
+            is_first = word in _OPERATORS
+        found.append((*parts, *_EXPANSION.findall(line)))
+    return found
+
+
+def commands(text: str) -> set[str]:
+    return {word for line in skeleton(text) for word in line}
+
+
+ANY = st.text(max_size=60) | st.text(alphabet="ab|&;#${}/ \\\"'\n\r\t\x1b\x00", max_size=40)
+
+
+@given(label=ANY, state=ANY, params=ANY, problem=ANY, is_guess=st.booleans())
+def test_no_text_adds_a_command_an_expansion_or_a_line(
+    label: str, state: str, params: str, problem: str, is_guess: bool
+) -> None:
+    ramdisk = replace(RAMDISK, append_params=params)
+    node = replace(NODE, label=f"l {label}", provision_state=f"s {state}", is_guess=is_guess)
+    plain = replace(NODE, is_guess=is_guess)
+    assert skeleton(answer(replace(node, ramdisk=ramdisk))) == skeleton(answer(plain))
+    for one, other in (
+        (replace(node, ramdisk=None), replace(plain, ramdisk=None)),
+        (replace(node, problem=f"p {problem}"), replace(plain, problem="p")),
+    ):
+        assert skeleton(answer(one)) == skeleton(answer(other))
+
+
+@given(url=st.from_regex(r"https?://[^ ]{1,40}", fullmatch=True) | ANY.map("http://h/".__add__))
+def test_a_url_is_one_word_or_refused(url: str) -> None:
+    for ramdisk in (replace(RAMDISK, kernel_url=url), replace(RAMDISK, ramdisk_url=url)):
+        try:
+            text = answer(replace(NODE, ramdisk=ramdisk))
+        except Invalid:
+            continue
+        assert url.isascii()
+        assert skeleton(text) == skeleton(answer(NODE))
+    try:
+        asker = replace(ASKER, base_url=url)
+    except Invalid:
+        return
+    assert skeleton(answer(None, asker)) == skeleton(answer(None))
+    assert skeleton(first_script(url)) == skeleton(first_script(BASE_URL))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h/a b",
+        "http://h/${uuid}",
+        "http://h/a||b c",
+        "http://h/a#b",
+        "http://h/\x1b[2J",
+        "http://h/a\nshell",
+        "http://h/\u00e9",
+        "h/a",
+        "",
+    ],
+)
+def test_urls_that_a_script_would_act_on_are_refused(url: str) -> None:
+    with pytest.raises(Invalid, match="boot script"):
+        answer(replace(NODE, ramdisk=replace(RAMDISK, kernel_url=url)))

@@ -2,6 +2,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.boot.dnsmasq_config import DhcpEvent, dnsmasq_config, read_event
 from controller.errors import SettingsError
@@ -71,6 +73,9 @@ def test_arm_machines_are_served_when_their_loader_is_there() -> None:
         (replace(RANGE, dhcp_range="192.0.2.9,192.0.2.1"), "first address comes after"),
         (replace(RANGE, dhcp_router="gateway"), "gateway"),
         (replace(PROXY, dhcp_range=""), "no IPv4 address"),
+        (replace(RANGE, dhcp_interface="br0\ndhcp-script=/tmp/x"), "dhcp_interface"),
+        (replace(RANGE, tftp_directory="/srv/tftp\nenable-ra"), "tftp_directory"),
+        (replace(RANGE, public_url="http://192.0.2.1,x"), "public_url"),
         (replace(RANGE, public_url=""), "set public_url"),
         (replace(RANGE, public_url="http://localhost:6385"), "set public_url"),
         (replace(RANGE, public_url="", listen_host="0.0.0.0"), "set public_url"),
@@ -92,9 +97,35 @@ def test_settings_that_boot_nothing_are_refused(settings: Settings, words: str) 
             "dnsmasq-dhcp[7]: PXE(br0) 52:54:00:aa:00:09 proxy",
             DhcpEvent(mac="52:54:00:aa:00:09", ip=None, at=5.0),
         ),
+        (
+            "dnsmasq-dhcp[7]: DHCPACK(ib0) 192.0.2.108 20-00:02:c9:03:00:1d:f4:b1",
+            DhcpEvent(mac="00:02:c9:1d:f4:b1", ip="192.0.2.108", at=5.0),
+        ),
         ("dnsmasq-dhcp[7]: DHCPOFFER(br0) 192.0.2.108 52:54:00:aa:00:09", None),
         ("dnsmasq[7]: started, version 2.90 DNS disabled", None),
     ],
 )
 def test_the_log_says_which_machine_got_which_address(line: str, event: DhcpEvent | None) -> None:
     assert read_event(line, 5.0) == event
+
+
+PRINTABLE = st.text(alphabet="ab,;#= \n\r\t\x00\\\"'/.", max_size=30)
+
+
+@given(interface=PRINTABLE, tftp=PRINTABLE, url=PRINTABLE, router=PRINTABLE)
+def test_no_setting_adds_a_line_or_an_option(
+    interface: str, tftp: str, url: str, router: str
+) -> None:
+    settings = replace(
+        RANGE,
+        dhcp_interface=interface,
+        tftp_directory=tftp,
+        public_url=f"http://192.0.2.1/{url}",
+        dhcp_router=router,
+    )
+    plain = [line.partition("=")[0] for line in lines(replace(RANGE, dhcp_router="192.0.2.2"))]
+    try:
+        found = lines(settings)
+    except SettingsError:
+        return
+    assert [line.partition("=")[0] for line in found] == plain
