@@ -133,7 +133,9 @@ def _print_steps(_settings: Settings, _options: argparse.Namespace) -> int:
 def _write_image(settings: Settings, options: argparse.Namespace) -> int:
     if not settings.debug:
         logging.getLogger("agent").setLevel(logging.WARNING)  # the bar and its lines say it
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an end like Ctrl-C
+    # Set, not inherited: a shell's background jobs begin with Ctrl-C ignored, and a half-written disk must be told of.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     runner = HostRunner()
     try:
         wanted = order.make_order(options, settings.image_verify)

@@ -19,7 +19,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         subprocess.run(["stty", "columns", "100", "rows", "30"], stdin=slave, check=True)
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *argv],
+            ["setsid", "--ctty", "--wait", "env", "--default-signal=INT", *argv],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -227,7 +227,8 @@ def test_a_wrong_command_line_is_a_wrong_command_line(disk: LoopDisk) -> None:
 @contextmanager
 def terminal(disk: LoopDisk, url: str, content: bytes, *more: str) -> Iterator[Terminal]:
     flags = ["--url", url, "--checksum", f"sha256:{sha256(content)}", "--disk", str(disk.path)]
-    with on_terminal([*PROGRAM, *flags, *more], ENVIRONMENT) as made:
+    background = ("env", "--ignore-signal=INT")  # as children of a job that a script starts
+    with on_terminal([*background, *PROGRAM, *flags, *more], ENVIRONMENT) as made:
         yield made
 
 

@@ -165,10 +165,17 @@ class Lab:
         )
 
     def _catch_signals(self) -> "dict[signal.Signals, signal._HANDLER]":
-        """Turn SIGTERM and SIGHUP into an orderly exit, which unwinds the ``with`` block."""
+        """Turn SIGTERM and SIGHUP into an orderly exit, which unwinds the ``with`` block, as Ctrl-C does.
+
+        That is set too: background jobs of a shell begin with SIGINT ignored, and so do their children.
+        """
         if threading.current_thread() is not threading.main_thread():
             return {}
-        return {number: signal.signal(number, _exit_orderly) for number in _SIGNALS}
+        handlers = dict.fromkeys(_SIGNALS, _exit_orderly)
+        return {
+            number: signal.signal(number, handler)
+            for number, handler in {**handlers, signal.SIGINT: signal.default_int_handler}.items()
+        }
 
 
 def _exit_orderly(number: int, frame: FrameType | None) -> None:
