@@ -22,19 +22,20 @@ from controller.boot.history import take_lease
 from controller.errors import SettingsError
 from controller.images.config_drive import is_program_installed
 from controller.settings import Settings
-from controller.store.conductors import ALIVE_S, give_name_back, report_alive, take_name
+from controller.store.conductors import ALIVE_S, take_name
 from controller.store.database import Store
 from controller.store.history_limit import HistoryLimit
 from controller.store.migrate import migrate
 from controller.store.state_lock import StateLock
 from controller.web.page import web_blueprint
 from controller.workflow.engine import Engine
-from controller.workflow.power_sync import make_idle_nodes_due
+from controller.workflow.keeper import serves_of
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
-_REPORT_ALIVE_S = 10.0
+_HOUSEKEEPING_S = 10.0
+_LOOK_AFTER_S = 1.0
 _STOP_S = 5.0
 
 
@@ -84,7 +85,6 @@ class Service:
         self._instance = str(uuid.uuid4())
         self._lock = StateLock(Path(settings.state_directory), self._instance)
         self._stopping = threading.Event()
-        self._has_lost_name = False
         self._engine = Engine()
         self._store = open_store(settings)
         self.services = Services(
@@ -94,6 +94,7 @@ class Service:
             wake=self._engine.wake,
             clock=time.time,
             hostname=settings.hostname or socket.gethostname(),
+            ailments=self._engine.ailments,
         )
         app = create_app(self.services)
         app.register_blueprint(web_blueprint())
@@ -118,10 +119,10 @@ class Service:
             signal.signal(number, self._on_signal)
         try:
             self._start()
-            self._stopping.wait()
+            self._look_after_threads()
         finally:
             self._stop()
-        if self._has_lost_name:
+        if self._engine.has_lost_name:
             raise SettingsError(
                 f"another controller runs as {self.services.hostname!r} now: this one was not heard of for more than "
                 f"{ALIVE_S:.0f} s, so it has ended; give every controller a hostname of its own"
@@ -140,7 +141,7 @@ class Service:
             services.store,
             services.hostname,
             self._instance,
-            sorted(services.drivers),
+            serves_of(services),
             predecessor=self._lock.predecessor,
         )
         if not is_program_installed():
@@ -149,9 +150,9 @@ class Service:
             )
         if self._dnsmasq:
             self._dnsmasq.start()
-        self._engine.start(services)
+        self._engine.start(services, instance=self._instance)
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
-        threading.Thread(target=self._keep_time, name="timers", daemon=True).start()
+        self._timers = self._start_timers()
         log.info(
             "serving on http://%s:%d as %s",
             settings.listen_host,
@@ -167,10 +168,6 @@ class Service:
         self._engine.stop(timeout_s=_STOP_S)
         self.services.agents.close()
         self._http.stop()
-        try:
-            give_name_back(self._store, self.services.hostname, self._instance)
-        except SQLAlchemyError:
-            log.exception("the name %s could not be given back", self.services.hostname)
         self._store.close()
         self._lock.close()
 
@@ -183,24 +180,32 @@ class Service:
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
 
+    def _look_after_threads(self) -> None:
+        """Wait for the end; replace the threads that nobody else looks after."""
+        while not self._stopping.wait(_LOOK_AFTER_S):
+            if self._engine.has_lost_name:
+                return
+            self._engine.look_after()
+            if not self._timers.is_alive():
+                log.error("the timers' thread had died; it is started again")
+                self._timers = self._start_timers()
+
+    def _start_timers(self) -> threading.Thread:
+        thread = threading.Thread(target=self._keep_time, name="timers", daemon=True)
+        thread.start()
+        return thread
+
     def _keep_time(self) -> None:
-        """Report this controller alive, look after dnsmasq and histories, and have idle nodes' power read."""
-        services, interval_s = self.services, self._settings.power_sync_interval_s
-        history = HistoryLimit(services.store, self._settings.history_entries_per_node)
-        sync_at = time.monotonic() + interval_s
-        while not self._stopping.wait(_REPORT_ALIVE_S):
+        """Look after dnsmasq and histories."""
+        history = HistoryLimit(self._store, self._settings.history_entries_per_node)
+        while not self._stopping.wait(_HOUSEKEEPING_S):
             try:
-                if not report_alive(services.store, services.hostname, self._instance):
-                    self._has_lost_name = True
-                    self._stopping.set()
-                    return
-                services.strangers.flush()
+                self.services.strangers.flush()
                 history.apply()
-                if interval_s and time.monotonic() >= sync_at:
-                    sync_at = time.monotonic() + interval_s
-                    make_idle_nodes_due(services)
             except SQLAlchemyError:
-                log.exception("the database failed; trying again in %d s", _REPORT_ALIVE_S)
+                log.warning(
+                    "histories could not be shortened; trying again in %d s", _HOUSEKEEPING_S
+                )
             if self._dnsmasq and not self._dnsmasq.check():
                 log.warning("dnsmasq is not running: machines cannot boot from the network")
 

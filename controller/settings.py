@@ -20,6 +20,9 @@ _MOST_S = 10 * 365 * 86400.0
 """Ten years: deadlines beyond it end in years that no date format holds."""
 _CALLS_PER_STAGE = 3
 """No stage makes more calls to a BMC or an agent than this before it ends."""
+_LEAST_LEASE_S = 1.0
+_BESIDE_CALLS_S = 30.0
+"""What a stage may take beside its calls, on a machine that is busy."""
 _WAITS_PER_IMAGE_CHECK = 10
 """For the connection and for the answer, of the image's server and of four that it may send on to."""
 
@@ -109,10 +112,14 @@ class Settings:
     history_entries_per_node: int = 1000
     """How many entries of a node's history are kept, the newest."""
 
-    workers: int = 8
-    """Threads that advance nodes."""
-    claim_lease_s: float = 120.0
-    """How long a worker's claim on a node lasts without renewal."""
+    conductor_group: str = ""
+    """Nodes with this ``conductor_group`` are this controller's; empty: those without one."""
+    workers: int = 96
+    """Most threads that do people's orders and what follows from them; half of them for machines that are slow or silent."""
+    background_workers: int = 32
+    """Most threads that read the power state of idle nodes."""
+    claim_lease_s: float = 30.0
+    """How long a controller may be silent before others take its nodes over."""
     heartbeat_timeout_s: int = 300
     """Interval that agents are told; they send two to three heartbeats in it."""
     progress_poll_interval_s: float = 1.0
@@ -153,6 +160,12 @@ class Settings:
     """Longest wait for dnsmasq to serve when the controller starts."""
     log_level: str = "INFO"
     """``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``."""
+
+    def longest_stage_s(self) -> float:
+        """Return how long one run of a stage takes at most; one that takes longer is stuck."""
+        call_s = max(self.bmc_timeout_s, self.agent_request_timeout_s)
+        image_s = _WAITS_PER_IMAGE_CHECK * self.image_check_timeout_s
+        return max(_CALLS_PER_STAGE * call_s, image_s) + _BESIDE_CALLS_S
 
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -270,12 +283,8 @@ def _check(settings: Settings) -> None:
                 f"setting {key} is {value}; it must be at most {_MOST_S:.0f} seconds"
             )
     proxy_networks(settings.trusted_proxies)
-    longest_s = max(settings.bmc_timeout_s, settings.agent_request_timeout_s)
-    image_s = _WAITS_PER_IMAGE_CHECK * settings.image_check_timeout_s
-    needed_s = max(_CALLS_PER_STAGE * longest_s, image_s)
-    if settings.claim_lease_s < needed_s:
+    if settings.claim_lease_s < _LEAST_LEASE_S:
         raise SettingsError(
-            f"setting claim_lease_s is {settings.claim_lease_s}; a worker would lose its node while it waits "
-            f"for others: set it to at least {needed_s}, which is {_CALLS_PER_STAGE} times bmc_timeout_s and "
-            f"agent_request_timeout_s and {_WAITS_PER_IMAGE_CHECK} times image_check_timeout_s"
+            f"setting claim_lease_s is {settings.claim_lease_s}; controllers would take each other for dead: set it to "
+            f"at least {_LEAST_LEASE_S}"
         )

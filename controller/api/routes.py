@@ -16,7 +16,7 @@ from controller.api.nodes import (
     states,
     traits,
 )
-from controller.api.resources import conductors, drivers, ports, ramdisk, root, unserved
+from controller.api.resources import conductors, drivers, health, ports, ramdisk, root, unserved
 
 _NODE = "/v1/nodes/<ident>"
 
@@ -33,7 +33,7 @@ class Route(NamedTuple):
 _ROOT = (
     Route("GET", "/", root.versions),
     Route("GET", "/v1", root.version_1),
-    Route("GET", "/healthcheck", unserved.healthcheck),
+    Route("GET", "/healthcheck", health.show),
 )
 
 _NODES = (

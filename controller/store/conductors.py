@@ -1,67 +1,145 @@
-"""The controller processes that share a database: each has a name of its own, for claims are made in it."""
+"""The controller processes that share a database: names, beats, and what each serves.
 
-from collections.abc import Sequence
+A controller lives while its beat grows. Others judge that by their own monotonic clocks (``Watch``), so that no clock of
+another machine and no step of a wall clock makes a living one dead.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from controller.errors import SettingsError
 from controller.store.database import Store
-from controller.store.tables import Conductor
+from controller.store.tables import Conductor, Work
 
 ALIVE_S = 60.0
-"""A controller that has not been seen for longer counts as dead."""
+"""A controller that has not been seen for longer is shown as dead, and its name is free."""
+BEAT_S = 3.0
+"""How often a controller says that it lives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serves:
+    """What a controller can do."""
+
+    drivers: Sequence[str]
+    """BMC drivers."""
+    hardware_types: Sequence[str] = ()
+    """Values of a node's ``driver``."""
+    conductor_group: str = ""
+
+
+class Watch:
+    """Which controllers live, by their beats and our monotonic clock."""
+
+    def __init__(self, lease_s: float) -> None:
+        self._lease_s = lease_s
+        self._seen: dict[str, tuple[tuple[str | None, int], float]] = {}
+
+    def living(self, rows: Iterable[Conductor], now: float) -> list[Conductor]:
+        """Return those whose beat has grown within the lease; one that is seen for the first time counts as living.
+
+        Args:
+            rows: All controllers.
+            now: Our monotonic clock.
+        """
+        living = []
+        for row in rows:
+            beat = (row.instance, row.beat)
+            last, since = self._seen.get(row.hostname, (None, now))
+            if last != beat:
+                since = now
+                self._seen[row.hostname] = (beat, now)
+            if row.instance is not None and now - since < self._lease_s:
+                living.append(row)
+        return living
 
 
 def take_name(
-    store: Store, hostname: str, instance: str, drivers: Sequence[str], *, predecessor: str | None
+    store: Store, hostname: str, instance: str, serves: Serves, *, predecessor: str | None
 ) -> None:
-    """Begin to run under a name.
+    """Begin to run under a name, and on the steady clock of the controllers before.
 
     Args:
         store: The database.
         hostname: The name.
         instance: Identifies this process.
-        drivers: What it serves.
+        serves: What it can do.
         predecessor: The process that certainly has ended: the last one in our state directory.
 
     Raises:
         SettingsError: Another process runs under this name.
     """
-    now = store.clock()
     with store.edit() as session:
+        now = database_now(store, session)
         row = _row(session, hostname)
         if row is None:
-            row = Conductor(hostname=hostname, started_at=now, seen_at=now, drivers=[])
+            row = Conductor(hostname=hostname, started_at=now, seen_at=now, drivers=[], beat=0)
             session.add(row)
         elif row.instance not in {None, instance, predecessor} and now - row.seen_at < ALIVE_S:
             raise _taken(row, now)
+        steady = _steady_now(session, now, store.steady(), but=hostname)
+        store.steady.begin_at(steady)
         row.started_at = row.seen_at = now
-        row.instance, row.drivers = instance, list(drivers)
+        row.steady_at, row.beat, row.instance = steady, row.beat + 1, instance
+        row.drivers, row.hardware_types = list(serves.drivers), list(serves.hardware_types)
+        row.conductor_group = serves.conductor_group
 
 
-def report_alive(store: Store, hostname: str, instance: str) -> bool:
-    """Say that this controller runs; false = the name has been taken over because we were silent for too long."""
+def report_alive(store: Store, hostname: str, instance: str) -> Sequence[Conductor] | None:
+    """Say that this controller lives, and return all; ``None`` = the name has been taken over: we were silent for too long."""
     with store.edit() as session:
         row = _row(session, hostname)
         if row is None or row.instance != instance:
-            return False
-        row.seen_at = store.clock()
-    return True
+            return None
+        row.seen_at, row.steady_at = database_now(store, session), store.steady()
+        row.beat += 1
+        session.flush()
+        rows = session.scalars(select(Conductor).order_by(Conductor.started_at, Conductor.id)).all()
+        session.expunge_all()
+    return rows
 
 
 def give_name_back(store: Store, hostname: str, instance: str) -> None:
-    """Say that this controller has ended, so that its name is free at once."""
+    """Say that this controller has ended, so that its name is free and its nodes are taken over at once."""
     with store.edit() as session:
         row = _row(session, hostname)
         if row is not None and row.instance == instance:
-            row.instance = None
+            row.instance, row.steady_at = None, store.steady()
+
+
+def database_now(store: Store, session: Session) -> float:
+    """Return the database's time, the same for all controllers: PostgreSQL's clock, with SQLite our own."""
+    if store.is_sqlite:
+        return store.clock()
+    return float(session.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0.0)
 
 
 def _row(session: Session, hostname: str) -> Conductor | None:
     query = select(Conductor).where(Conductor.hostname == hostname)
     return session.scalars(query.with_for_update()).one_or_none()
+
+
+def _steady_now(session: Session, now: float, ours: float, *, but: str) -> float:
+    """Return where the steady clock of a controller that starts goes on: with those who live, or where the last one stopped."""
+    others = session.scalars(select(Conductor).where(Conductor.steady_at.is_not(None))).all()
+    living = [
+        row.steady_at + now - row.seen_at
+        for row in others
+        if row.hostname != but
+        and row.instance is not None
+        and row.steady_at is not None
+        and 0 <= now - row.seen_at < ALIVE_S
+    ]
+    if living:
+        return max(living)
+    ended = [row.steady_at + BEAT_S for row in others if row.steady_at is not None]
+    if not ended:
+        return ours
+    return max(*ended, session.scalar(select(func.max(Work.entered_at))) or 0.0)
 
 
 def _taken(row: Conductor, now: float) -> SettingsError:

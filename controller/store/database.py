@@ -11,16 +11,25 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from controller.store.steady_clock import SteadyClock
+
 _SQLITE_BUSY_TIMEOUT_MS = 30_000
 
 
 class Store:
     """The database of nodes."""
 
-    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        steady: SteadyClock | None = None,
+    ) -> None:
         """Prepare connections to ``url`` (SQLAlchemy form); nothing is opened yet."""
         self.url = url
         self.clock = clock
+        self.steady = steady or SteadyClock(wall=clock)
         self.engine = _make_engine(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 

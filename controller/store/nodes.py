@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from controller.errors import NotFound
 from controller.store.identity import is_uuid
-from controller.store.tables import Node
+from controller.store.tables import Node, Work
 
 
 def get_node(session: Session, ident: str, *, for_update: bool = False) -> Node:
@@ -14,7 +14,8 @@ def get_node(session: Session, ident: str, *, for_update: bool = False) -> Node:
     Args:
         session: An open session; a writing one when ``for_update``.
         ident: UUID in any case, or name.
-        for_update: Lock the row until the transaction ends (PostgreSQL; SQLite has one writer).
+        for_update: Lock the row, and that of the workflow at it, until the transaction ends (PostgreSQL; SQLite has one
+            writer).
 
     Raises:
         NotFound: There is no such node.
@@ -26,4 +27,12 @@ def get_node(session: Session, ident: str, *, for_update: bool = False) -> Node:
     node = session.scalars(query).one_or_none()
     if node is None:
         raise NotFound(f"Node {ident} could not be found")
+    if for_update and node.work is not None:
+        _lock_work(session, node.work)
     return node
+
+
+def _lock_work(session: Session, work: Work) -> None:
+    """Lock the node's workflow too, and read it as it is under the lock: a worker may be about to claim it."""
+    query = select(Work).where(Work.id == work.id).with_for_update()
+    session.scalars(query.execution_options(populate_existing=True)).one_or_none()

@@ -1,13 +1,34 @@
 """The tables (SQLAlchemy 2, typed). Times are UTC seconds since the epoch as float; the API turns them into ISO 8601.
 
-The columns named after Ironic's node fields hold exactly what the API shows. The others are the engine's:
-``stage`` says what the engine does next for the node, ``due_at`` when, ``claim_*`` who does it now.
+The columns named after Ironic's node fields hold exactly what the API shows. What is to be done next, for what, when and by
+whom is in ``work``, whose times are those of ``steady_clock.py``, which no step of the wall clock moves.
 """
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    false,
+    select,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    InstrumentedAttribute,
+    Mapped,
+    foreign,
+    mapped_column,
+    relationship,
+    remote,
+)
 
 _NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -94,20 +115,110 @@ class Node(Base):
     progress: Mapped[JsonObject | None]
     """How far the running step is: ``{step, phase, bytes_done, bytes_total, disk_bytes_done, disk_bytes_total, rate_bytes_per_s, time_left_s, updated_at}``."""
 
-    stage: Mapped[str | None] = mapped_column(String(64))
-    """What the engine does next for this node; ``None`` = nothing to do."""
-    stage_data: Mapped[JsonObject] = mapped_column(default=dict)
-    stage_started_at: Mapped[float | None]
-    stage_deadline_at: Mapped[float | None]
+    conductor: Mapped[str | None] = mapped_column(String(255), index=True)
+    """The controller whose business the node is; ``None`` = not decided yet, or none serves its driver."""
+
+    work: Mapped["Work | None"] = relationship(
+        primaryjoin=lambda: and_(
+            remote(foreign(Work.subject_id)) == Node.id,
+            Work.subject_kind == NODE,
+            Work.lane == WORKFLOW,
+        ),
+        lazy="selectin",
+        viewonly=True,
+    )
+    """The workflow that is at the node, a person's or what tidies up after it; ``None`` = none is."""
+
+    @hybrid_property
+    def stage(self) -> str | None:
+        """What is done next for the node; ``None`` = nothing."""
+        return self.work.stage if self.work else None
+
+    @hybrid_property
+    def stage_started_at(self) -> float | None:
+        """When the stage was entered, by the wall clock."""
+        return self.work.started_at if self.work else None
+
+    @hybrid_property
+    def stage_deadline_at(self) -> float | None:
+        """When the stage is over at the latest, by the steady clock; ``None`` = not begun yet, or no limit."""
+        return self.work.deadline_at if self.work else None
+
+    @hybrid_property
+    def claim_owner(self) -> str | None:
+        """The controller whose worker is at the node; ``None`` = nobody is."""
+        return self.work.claim_owner if self.work else None
+
+    @stage.inplace.expression
+    @classmethod
+    def _stage(cls) -> ColumnElement[str | None]:
+        return _of_work(Work.stage)
+
+    @stage_started_at.inplace.expression
+    @classmethod
+    def _stage_started_at(cls) -> ColumnElement[float | None]:
+        return _of_work(Work.started_at)
+
+    @stage_deadline_at.inplace.expression
+    @classmethod
+    def _stage_deadline_at(cls) -> ColumnElement[float | None]:
+        return _of_work(Work.deadline_at)
+
+    @claim_owner.inplace.expression
+    @classmethod
+    def _claim_owner(cls) -> ColumnElement[str | None]:
+        return _of_work(Work.claim_owner)
+
+
+NODE = "node"
+"""A ``subject_kind``."""
+WORKFLOW = "workflow"
+"""A lane: people's orders and what follows from them. The row is there while there is something to do."""
+BACKGROUND = "background"
+"""A lane: what is looked at now and then, for ever."""
+
+
+class Work(Base):
+    """Something to do for a subject: which stage, when, and who does it now."""
+
+    __tablename__ = "work"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject_kind: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[int]
+    lane: Mapped[str] = mapped_column(String(16))
+    stage: Mapped[str] = mapped_column(String(64))
+    data: Mapped[JsonObject] = mapped_column(default=dict)
+    """What the workflow has kept since its begin; keys that begin with ``_`` go with the stage."""
+    entered_at: Mapped[float]
+    started_at: Mapped[float]
+    """``entered_at`` by the wall clock, for people."""
+    timeout_s: Mapped[float | None]
+    """Longest stay in the stage, from its first run; ``None`` = as long as it takes."""
+    deadline_at: Mapped[float | None]
     due_at: Mapped[float | None]
-    """When a worker shall look at the node; ``None`` = not by itself."""
+    """When a worker shall look; ``None`` = not by itself, or it is claimed and nobody has asked for more."""
+    tries: Mapped[int] = mapped_column(default=0)
+    """How often in a row it failed; for pauses that grow."""
+    is_suspect: Mapped[bool] = mapped_column(default=False)
+    """The last run was slow or found nobody: such work gets a part of a lane's threads only."""
+    conductor: Mapped[str | None] = mapped_column(String(255))
+    """The controller that does it: the node's, or one that knows the stage."""
+    claim_id: Mapped[str | None] = mapped_column(String(36))
+    """New for every claim; who holds another one stores nothing."""
     claim_owner: Mapped[str | None] = mapped_column(String(255))
-    claim_expires_at: Mapped[float | None]
 
     __table_args__ = (
-        Index("ix_nodes_due_at", "due_at"),
-        Index("ix_nodes_claim_expires_at", "claim_expires_at"),
+        UniqueConstraint("subject_kind", "subject_id", "lane"),
+        Index("ix_work_due", "conductor", "lane", "is_suspect", "due_at"),
+        Index("ix_work_claim_owner", "claim_owner"),
     )
+
+
+def _of_work(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
+    """Return the column of the node's workflow, for queries that choose or sort."""
+    mine = (Work.subject_kind == NODE, Work.subject_id == Node.id, Work.lane == WORKFLOW)
+    return select(column).where(*mine).correlate(Node).scalar_subquery().label(column.key)
 
 
 class Port(Base):
@@ -165,7 +276,7 @@ class Lease(Base):
 
 
 class Conductor(Base):
-    """A controller process; one that has not been seen for a while has lost its claims."""
+    """A controller process; one whose beat stands still has lost its claims."""
 
     __tablename__ = "conductors"
     __table_args__ = (UniqueConstraint("hostname"),)
@@ -178,3 +289,9 @@ class Conductor(Base):
     seen_at: Mapped[float]
     instance: Mapped[str | None] = mapped_column(String(36))
     """Which process runs under the name; ``None`` = it has ended in order."""
+    hardware_types: Mapped[list[Any]] = mapped_column(default=list)
+    """Values of a node's ``driver`` that it serves."""
+    beat: Mapped[int] = mapped_column(default=0)
+    """Grows while the process lives: others see by their own clocks whether it does."""
+    steady_at: Mapped[float | None]
+    """Its steady clock at ``seen_at``; a process that joins or comes back goes on from there."""

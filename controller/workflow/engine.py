@@ -1,88 +1,96 @@
-"""The threads that advance nodes.
+"""Advances nodes: lanes that run what is due, and a keeper that says that this controller lives and looks after the rest.
 
-One worker at a time looks for a due node and sleeps until the next one is due; when it has claimed one,
-the next worker looks. So an idle controller runs one query each time something is due, and a busy one
-works on as many nodes as it has workers. ``wake`` ends the sleep at once.
+People's orders and what follows from them have one lane, what is looked at now and then another, each with threads of its own:
+no number of dead BMCs in the one delays the other.
 """
 
 import logging
 import threading
+import time
+import uuid
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from controller.store.claims import Claim, claim_due, next_due_at, release_all
-from controller.workflow.advance import advance
+from controller.store.claims import release
+from controller.store.tables import BACKGROUND, WORKFLOW
+from controller.workflow.advance import Advancer
+from controller.workflow.graph import check_graph
+from controller.workflow.keeper import Keeper
+from controller.workflow.lane import Lane
+from controller.workflow.outage import Outage
+from controller.workflow.running import Running
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
-_LONGEST_SLEEP_S = 10.0
-"""Other controllers' nodes become due without a wake-up here."""
-_AFTER_DATABASE_ERROR_S = 1.0
-
 
 class Engine:
-    """The workers of one controller process."""
+    """The lanes and the keeper of one controller process."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._woken = threading.Event()
+        self._lanes: tuple[Lane, ...] = ()
+        self._keeper: Keeper | None = None
+        self._running = Running()
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._services: Services | None = None
 
     def wake(self) -> None:
         """Say that a node may have become due."""
-        self._woken.set()
+        for lane in self._lanes:
+            lane.wake()
 
-    def start(self, services: Services) -> None:
-        """Free what this controller had claimed when it died, and start the workers."""
-        freed = release_all(services.store, services.hostname)
+    def start(self, services: Services, *, instance: str | None = None) -> None:
+        """Take this controller's name and nodes, free what it had claimed when it died, and start the lanes.
+
+        Args:
+            services: The controller's parts.
+            instance: Identifies this process; it has taken the name. ``None`` = do that, for tests.
+
+        Raises:
+            SettingsError: The graph of stages is wrong, or the name is taken.
+        """
+        check_graph()
+        outage = Outage()
+        advancer = Advancer(services, outage, self._stopping.wait, self._running)
+        settings = services.settings
+        sizes = {WORKFLOW: settings.workers}
+        if settings.power_sync_interval_s:
+            sizes[BACKGROUND] = settings.background_workers
+        self._services = services
+        self._lanes = tuple(
+            Lane(services, name, most, running=self._running, outage=outage, do=advancer.run)
+            for name, most in sizes.items()
+        )
+        keeper = Keeper(services, self._lanes, self._running, outage, instance or str(uuid.uuid4()))
+        if instance is None:
+            keeper.take_name()
+        freed = release(services.store, services.hostname)
         if freed:
-            log.info(
-                "going on with %d nodes that were at work when the controller ended", len(freed)
-            )
-        self._threads = [
-            threading.Thread(
-                target=self._work, args=(services,), name=f"worker-{number}", daemon=True
-            )
-            for number in range(services.settings.workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+            log.info("going on with %d stages that were at work when the controller ended", freed)
+        self._keeper = keeper
+        keeper.start()
 
     def stop(self, *, timeout_s: float) -> None:
-        """Let every worker end its stage; those that take longer are left to their lease."""
+        """Claim nothing more, let stages end, and give the rest back so that others can take it over at once."""
         self._stopping.set()
-        self._woken.set()
-        for thread in self._threads:
-            thread.join(timeout_s / max(1, len(self._threads)))
+        for lane in self._lanes:
+            lane.stop()
+        give_up_at = time.monotonic() + timeout_s
+        while self._running.all() and time.monotonic() < give_up_at:
+            time.sleep(0.01)
+        if self._services and self._running.all():
+            release(self._services.store, self._services.hostname)
+        if self._keeper:
+            self._keeper.stop()
 
-    def _work(self, services: Services) -> None:
-        while not self._stopping.is_set():
-            try:
-                claim = self._next(services)
-                if claim is None:
-                    return
-                advance(services, claim)
-            except SQLAlchemyError:
-                log.exception("the database failed; the node is tried again when its claim ends")
-                self._stopping.wait(_AFTER_DATABASE_ERROR_S)
-            self.wake()
+    def look_after(self) -> None:
+        """Replace the keeper if it has died; to be called every few seconds."""
+        if self._keeper and not self._stopping.is_set():
+            self._keeper.keep_alive()
 
-    def _next(self, services: Services) -> Claim | None:
-        """Return the next due node, claimed, as soon as there is one; ``None`` = stopping."""
-        with self._turn:
-            while not self._stopping.is_set():
-                self._woken.clear()
-                now = services.clock()
-                due_at = next_due_at(services.store)
-                if due_at is not None and due_at <= now:
-                    lease_s = services.settings.claim_lease_s
-                    claim = claim_due(services.store, services.hostname, lease_s=lease_s)
-                    if claim is not None:
-                        return claim
-                pause_s = _LONGEST_SLEEP_S if due_at is None else due_at - now
-                if self._stopping.is_set():
-                    break
-                self._woken.wait(min(max(pause_s, 0.001), _LONGEST_SLEEP_S))
-        return None
+    @property
+    def has_lost_name(self) -> bool:
+        """Whether another controller runs under our name now, because we were silent for too long."""
+        return self._keeper is not None and self._keeper.has_lost_name
+
+    def ailments(self) -> list[str]:
+        """Return what is wrong with the engine, a sentence each; empty = nothing."""
+        return [] if self._keeper is None else self._keeper.ailments()

@@ -152,4 +152,4 @@ def _take(services: Services, node_uuid: str, beat: Heartbeat) -> None:
         if beat.agent_verify_ca:
             info["agent_verify_ca"] = beat.agent_verify_ca
         node.driver_internal_info = info
-        make_due(node, now)
+        make_due(services, node)

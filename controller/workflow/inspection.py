@@ -209,8 +209,9 @@ def _take(services: Services, session: Session, node: Node, found: Findings | St
         ports = f"; ports created: {', '.join(created)}" if created else ""
         record_event(session, node, "agent", f"inspected: {found.summary}{ports}", at=now)
         _compare_bmc(session, node, reported_bmc_addresses(found.inventory), now)
-    node.stage_data = {**node.stage_data, RESULT: {"error": error}}
-    make_due(node, now)
+    if node.work is not None:
+        node.work.data = {**node.work.data, RESULT: {"error": error}}
+    make_due(services, node)
 
 
 def _compare_bmc(session: Session, node: Node, reported: frozenset[str], now: float) -> None:

@@ -39,7 +39,9 @@ class Outcome:
     internal: Mapping[str, Any] = field(default_factory=dict)
     """Values to merge into ``driver_internal_info``; ``None`` removes the key."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Values to merge into ``stage_data``; ``None`` removes the key."""
+    """Values to merge into the work's data; ``None`` removes the key."""
+    deadline_in_s: float | None = None
+    """There was progress: the stage may stay for so long from now; ``None`` = the deadline stays as it is."""
     notes: tuple[Note, ...] = ()
 
 
@@ -64,6 +66,7 @@ def stay(
     advice: str,
     columns: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
+    deadline_in_s: float | None = None,
     notes: tuple[Note, ...] = (),
 ) -> Outcome:
     """Look again in ``due_in_s`` seconds, or sooner if somebody makes the node due."""
@@ -74,5 +77,6 @@ def stay(
         advice=advice,
         columns=columns or {},
         data=data or {},
+        deadline_in_s=deadline_in_s,
         notes=notes,
     )

@@ -1,33 +1,48 @@
-"""Has the power state of idle nodes read now and then, so that the API does not tell old news."""
+"""The power state of idle nodes is read now and then, so that the API does not tell old news.
 
-from sqlalchemy import select
+Every node has one row of background work for that, which makes itself due again: no statement ever goes through all nodes.
+"""
+
+import random
+
+from sqlalchemy.orm import Session
 
 from controller.states import State
-from controller.store.tables import Node
+from controller.store.tables import BACKGROUND, NODE, Node, Work
 from controller.workflow.services import Services
 
+STAGE = "sync.power"
+POWER_FAILURE = "power failure"
+"""The ``fault`` of a node whose BMC does not answer; it is looked at until it does."""
 _NOT_YET_KNOWN = frozenset({State.ENROLL})
+_JITTER = 0.25
 
 
-def make_idle_nodes_due(services: Services) -> int:
-    """Put every node that is at nothing into the stage ``sync.power``, and return how many these are.
-
-    They become due spread over a quarter of the interval, so that the BMCs are not all asked at once.
-    """
-    spread_s = services.settings.power_sync_interval_s / 4
-    now = services.clock()
-    with services.store.edit() as session:
-        query = select(Node).where(
-            Node.stage.is_(None),
-            Node.claim_owner.is_(None),
-            Node.maintenance.is_(False),
-            Node.provision_state.not_in(_NOT_YET_KNOWN),
+def watch_power(services: Services, session: Session, node: Node) -> None:
+    """Have a new node's power read from now on; the node has been flushed."""
+    now = services.steady()
+    interval_s = services.settings.power_sync_interval_s
+    session.add(
+        Work(
+            subject_kind=NODE,
+            subject_id=node.id,
+            lane=BACKGROUND,
+            stage=STAGE,
+            data={},
+            conductor=node.conductor,
+            entered_at=now,
+            started_at=services.clock(),
+            due_at=now + jittered(interval_s),
         )
-        nodes = session.scalars(query.with_for_update(skip_locked=True)).all()
-        for number, node in enumerate(nodes):
-            node.stage = "sync.power"
-            node.stage_started_at = now
-            node.due_at = now + spread_s * number / len(nodes)
-    if nodes:
-        services.wake()
-    return len(nodes)
+    )
+
+
+def may_look(node: Node) -> bool:
+    """Say whether a node's power is to be read now: nothing else is at it, and its BMC is known to be right."""
+    is_resting = not node.maintenance or node.fault == POWER_FAILURE
+    return node.work is None and is_resting and node.provision_state not in _NOT_YET_KNOWN
+
+
+def jittered(seconds: float) -> float:
+    """Return about so many seconds, so that what began together does not stay together."""
+    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # no secret

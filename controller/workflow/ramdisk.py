@@ -185,13 +185,13 @@ def _hand_out_token(services: Services, session: Session, node: Node, caller: Ca
         record_event(session, node, "agent", "the agent looked its node up", at=now)
     if is_first or _may_have_it_again(info, caller, services.settings):
         return node.agent_secret
-    text = _suspicion(info, caller, now)
+    text = _suspicion(info, caller, services.steady())
     if text is not None:
         node.driver_internal_info = info
         log.warning("%s: %s", node.name or node.uuid, text)
         event = ForeignEvent(kind="agent", message=text, same=text)
         count_event(session, node, event, now=now)
-        make_due(node, now)
+        make_due(services, node)
     return MASKED_TOKEN
 
 
@@ -201,17 +201,17 @@ def _may_have_it_again(info: Mapping[str, Any], caller: Caller, settings: Settin
     return caller.is_leased or info.get(TOKEN_FOR) == caller.sender
 
 
-def _suspicion(info: dict[str, Any], caller: Caller, now: float) -> str | None:
+def _suspicion(info: dict[str, Any], caller: Caller, steady: float) -> str | None:
     """Note in ``info`` what a lookup without a token means, and return it in words; ``None`` = it means nothing."""
     if "agent_url" not in info:
-        info.setdefault("agent_locked_out_at", now)
+        info.setdefault("agent_locked_out_at", steady)
         return (
             "the agent asked for its token again before its first heartbeat, from another address"
         )
     is_same = caller.is_leased or info.get(TOKEN_FOR, caller.sender) == caller.sender
     if caller.names_node or not is_same:
         return None  # an agent that has its token names its node when it asks again; others are not this agent
-    info["agent_restarted_at"] = now
+    info["agent_restarted_at"] = steady
     return "the agent looked its node up again without its token: it has restarted"
 
 

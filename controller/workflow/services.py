@@ -1,6 +1,6 @@
 """What the workflow and the API work with; built once by ``controller/service.py``, never global."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.agent_client.pool import AgentPool
@@ -9,6 +9,7 @@ from controller.bmc.interface import BmcDriver
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.strangers import Strangers
+from controller.workflow.health import HealthCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +23,25 @@ class Services:
     wake: Callable[[], None]
     """Tell the engine that a node has become due."""
     clock: Callable[[], float]
-    """Seconds since the epoch."""
+    """The wall clock, in seconds since the epoch: for what people read."""
     hostname: str
-    """Name of this controller; owner of claims and ``conductor`` of the nodes."""
+    """Name of this controller; owner of claims and ``conductor`` of its nodes."""
     hardware_types: Mapping[str, HardwareType] = field(init=False)
     """What the drivers serve, by name."""
     agents: AgentPool = field(default_factory=AgentPool)
     """Connections to agents."""
     strangers: Strangers = field(init=False)
     """Counters of what strangers cause in the histories of nodes."""
+    ailments: Callable[[], Sequence[str]] = tuple
+    """What is wrong with the engine now, for ``/healthcheck``; nothing where none runs."""
+    health: HealthCheck = field(default_factory=HealthCheck)
+    """For ``/healthcheck``."""
 
     def __post_init__(self) -> None:
         """Work out what follows from the rest: the hardware types, which every document of a node asks for."""
         object.__setattr__(self, "hardware_types", served_types(self.drivers))
         object.__setattr__(self, "strangers", Strangers(self.store, self.clock))
+
+    def steady(self) -> float:
+        """Return the time of due times and deadlines, which no step of the wall clock moves."""
+        return self.store.steady()

@@ -2,23 +2,33 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from controller.settings import Settings
 from controller.states import Event
-from controller.store.tables import Node, Port
-from controller.workflow.outcome import Outcome
+from controller.store.tables import Node, Port, Work
+from controller.workflow.outcome import DONE, Outcome
 from controller.workflow.services import Services
+
+_Function = TypeVar("_Function", bound=Callable[..., Outcome])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a stage function sees: a snapshot, taken when the node was claimed. It only reads it."""
+    """What a stage function sees: a snapshot, taken when its worker began. It only reads it."""
 
     services: Services
     node: Node
     ports: tuple[Port, ...]
+    work: Work
     now: float
+    """The steady clock: for waits. What people read has ``wall_now``."""
+
+    @property
+    def wall_now(self) -> float:
+        """Seconds since the epoch, for people; never to be compared with ``now``."""
+        return self.services.clock()
 
     @property
     def settings(self) -> Settings:
@@ -31,29 +41,63 @@ class Context:
         return self.node.name or self.node.uuid
 
     @property
-    def stage_name(self) -> str | None:
+    def stage_name(self) -> str:
         """Name of the stage that runs."""
-        return self.node.stage
+        return self.work.stage
 
     @property
     def data(self) -> Mapping[str, Any]:
         """What the workflow has kept since its begin; keys that begin with ``_`` belong to this stage alone."""
-        return self.node.stage_data
+        return self.work.data
 
     @property
-    def entered_at(self) -> float | None:
-        """When the stage began, in seconds since the epoch; ``None`` = the node is in none."""
-        return self.node.stage_started_at
+    def entered_at(self) -> float:
+        """When the stage was entered, by the steady clock."""
+        return self.work.entered_at
+
+    @property
+    def started_at(self) -> float:
+        """When the stage was entered, by the wall clock."""
+        return self.work.started_at
+
+    @property
+    def tries(self) -> int:
+        """How often in a row this work has failed; of background work, which begins again and again."""
+        return self.work.tries
 
     @property
     def is_late(self) -> bool:
         """Whether the stage's deadline has passed."""
-        deadline = self.node.stage_deadline_at
+        deadline = self.work.deadline_at
         return deadline is not None and self.now >= deadline
 
 
 StageFunction = Callable[[Context], Outcome]
 TimeLimit = Callable[[Settings], float]
+_WAYS = "ways"
+
+
+def leaves_by(*ways: str) -> Callable[[_Function], _Function]:
+    """Declare every way that a stage function can leave by; without it that is ``done`` alone.
+
+    The graph is checked against it when the controller starts.
+    """
+
+    def declare(function: _Function) -> _Function:
+        setattr(function, _WAYS, frozenset(ways))
+        return function
+
+    return declare
+
+
+def ways_of(run: Callable[..., Outcome]) -> frozenset[str]:
+    """Return the ways that a stage function, or a ``partial`` of one, has declared."""
+    while isinstance(run, partial):
+        if hasattr(run, _WAYS):
+            break
+        run = run.func
+    declared: frozenset[str] = getattr(run, _WAYS, frozenset({DONE}))
+    return declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +113,15 @@ class Stage:
     """One bounded, repeatable piece of work.
 
     ``run`` may be cut off anywhere by the death of the controller and is then run again from its start.
-    It makes at most two calls to a BMC or an agent, so that it is over before the claim's lease.
+    It makes at most three calls to a BMC or an agent, each with a deadline: one that takes longer is named as stuck.
     """
 
     run: StageFunction
     ways: Mapping[str, To]
     timeout_s: TimeLimit | None = None
-    """Longest stay in this stage; ``None`` = as long as it takes."""
+    """Longest stay in this stage, from the moment a worker first begins it; ``None`` = as long as it takes."""
+    again_s: TimeLimit | None = None
+    """For background work: when it begins again after its end; its data stays."""
     is_before_touch: bool = False
     """The workflow has not touched the machine yet: a failure here leaves it as it is."""
 

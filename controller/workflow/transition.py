@@ -7,20 +7,22 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
+from sqlalchemy.orm.attributes import set_committed_value
 
-from controller.settings import Settings
 from controller.states import Event, State, after, target_of
+from controller.store.claims import supersede_background
 from controller.store.events import record_event
-from controller.store.tables import Node
+from controller.store.tables import NODE, WORKFLOW, Node, Work
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Note
+from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
 _INSPECTION = frozenset({State.INSPECTING, State.INSPECT_WAIT})
 _PRIVATE = "_"
-"""Keys of ``stage_data`` that begin with this belong to one stage and go with it."""
+"""Keys of a work's data that begin with this belong to one stage and go with it."""
 
 
 def change_state(session: Session, node: Node, event: Event, now: float) -> None:
@@ -58,41 +60,63 @@ def _note_inspection(node: Node, before: State, state: State, now: float) -> Non
 
 
 def enter_stage(
+    services: Services,
     node: Node,
     stage: str | None,
-    settings: Settings,
-    now: float,
     *,
     timeout_s: float | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     """Put the node into a stage, due at once; ``None`` = there is nothing more to do.
 
+    Whoever is at the node loses the claim, and what a background look is about to bring is dropped.
+
     Args:
-        node: The locked row.
+        services: The controller's parts.
+        node: The locked row, in its session.
         stage: Name of the stage.
-        settings: For the stage's time limit.
-        now: Seconds since the epoch.
         timeout_s: Another time limit than the stage's own.
+        data: What the workflow begins with; ``None`` = it goes on with what it has kept.
     """
-    node.stage = stage
-    node.stage_started_at = now
+    session = object_session(node)
+    if session is None:
+        raise RuntimeError(f"node {node.uuid} is in no session")  # a fault of the caller
     if stage is None:
-        node.stage_data = {}
-        node.stage_started_at = node.stage_deadline_at = node.due_at = None
-        node.progress = None
-        node.clean_step, node.deploy_step = {}, {}
+        _leave_all(session, node)
         return
+    now = services.steady()
+    if node.work is None:
+        supersede_background(session, node, now + (services.settings.power_sync_interval_s or 1.0))
+        work = Work(subject_kind=NODE, subject_id=node.id, lane=WORKFLOW, data={}, stage=stage)
+        session.add(work)
+        set_committed_value(node, "work", work)
+    else:
+        work = node.work
     limit = STAGES[stage].timeout_s
-    seconds = timeout_s if timeout_s is not None else limit and limit(settings)
-    node.stage_deadline_at = now + seconds if seconds is not None else None
-    node.stage_data = {k: v for k, v in node.stage_data.items() if not k.startswith(_PRIVATE)}
-    node.due_at = now
+    work.stage, work.conductor = stage, node.conductor
+    work.entered_at, work.started_at = now, services.clock()
+    work.timeout_s = timeout_s if timeout_s is not None else limit and limit(services.settings)
+    work.deadline_at, work.due_at = None, now
+    work.claim_id = work.claim_owner = None
+    work.tries, work.is_suspect = 0, bool(work.is_suspect)
+    kept = work.data if data is None else data
+    work.data = {key: value for key, value in kept.items() if not key.startswith(_PRIVATE)}
+    session.flush()
 
 
-def make_due(node: Node, now: float) -> None:
+def _leave_all(session: Session, node: Node) -> None:
+    if node.work is not None:
+        session.delete(node.work)
+        session.flush()
+        set_committed_value(node, "work", None)
+    node.progress = None
+    node.clean_step, node.deploy_step = {}, {}
+
+
+def make_due(services: Services, node: Node) -> None:
     """Have a worker look at the locked node now, if there is something to do for it."""
-    if node.stage is not None:
-        node.due_at = now
+    if node.work is not None:
+        node.work.due_at = services.steady()
 
 
 def merge(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from controller.bmc.interface import PowerAction, PowerState
 from controller.errors import Conflict, Invalid, InvalidStateRequested, NodeLocked, NodeProtected
 from controller.images.config_drive import build_config_drive
 from controller.states import VERBS, Event, State, check_verb
-from controller.store.claims import is_claimed
+from controller.store.claims import is_claimed, take_away
 from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
@@ -107,10 +107,9 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
         node.last_error = "Aborted by request" if event is Event.ABORT else None
         node.target_power_state = None
         record_event(session, node, "request", f"{request.target} was asked for", at=now)
-        enter_stage(node, None, services.settings, now)
-        node.stage_data = wishes
+        enter_stage(services, node, None)
         stage = _FIRST_STAGES.get(State(node.provision_state))
-        enter_stage(node, stage, services.settings, now)
+        enter_stage(services, node, stage, data=wishes)
     services.wake()
 
 
@@ -151,7 +150,7 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
         now = services.clock()
         node.target_power_state, node.last_error = wanted, None
         record_event(session, node, "request", f"{target} was asked for", at=now)
-        enter_stage(node, stage, services.settings, now, timeout_s=timeout_s)
+        enter_stage(services, node, stage, timeout_s=timeout_s)
     services.wake()
 
 
@@ -246,8 +245,8 @@ def _free_node(services: Services, ident: str) -> Iterator[tuple[Session, Node]]
         with services.store.edit() as session:
             node = get_node(session, ident, for_update=True)
             if node.stage in _HARMLESS_STAGES:
-                node.claim_owner = node.claim_expires_at = None
-            if not is_claimed(node, services.clock()):
+                take_away(node)
+            if not is_claimed(node):
                 yield session, node
                 return
             locked = _locked(services, node)

@@ -42,10 +42,15 @@ _STAGES = {
 _ONLY_WHEN_LATE = {"deploy.cut_power"}
 _HOLD = """
 CREATE TABLE killed_at (stage TEXT PRIMARY KEY);
-CREATE TRIGGER hold AFTER UPDATE OF stage ON nodes
-WHEN NEW.stage IS NOT NULL AND NEW.stage NOT IN (SELECT stage FROM killed_at)
+CREATE TRIGGER hold AFTER UPDATE OF stage ON work
+WHEN NEW.lane = 'workflow' AND NEW.stage NOT IN (SELECT stage FROM killed_at)
 BEGIN
-    UPDATE nodes SET due_at = NULL WHERE id = NEW.id;
+    UPDATE work SET due_at = NULL WHERE id = NEW.id;
+END;
+CREATE TRIGGER hold_new AFTER INSERT ON work
+WHEN NEW.lane = 'workflow' AND NEW.stage NOT IN (SELECT stage FROM killed_at)
+BEGIN
+    UPDATE work SET due_at = NULL WHERE id = NEW.id;
 END;
 """
 """A stage in which no controller has been killed yet waits for this test: none is too short to be seen."""
@@ -65,7 +70,10 @@ class Killer:
 
     def row(self) -> tuple[str | None, str, str | None]:
         """Return stage, provision state and who has claimed the node."""
-        query = "SELECT stage, provision_state, claim_owner FROM nodes"
+        query = (
+            "SELECT stage, provision_state, claim_owner FROM nodes "
+            "LEFT JOIN work ON subject_id = nodes.id AND lane = 'workflow'"
+        )
         row: tuple[str | None, str, str | None] = self._database.execute(query).fetchone()
         return row
 
@@ -85,7 +93,7 @@ class Killer:
     def _kill_in(self, stage: str, deadline: float) -> None:
         """Let the stage begin and kill the controller as soon as a worker is at it."""
         self._database.execute("INSERT INTO killed_at VALUES (?)", (stage,))
-        self._database.execute("UPDATE nodes SET due_at = 0 WHERE claim_owner IS NULL")
+        self._database.execute("UPDATE work SET due_at = 0 WHERE claim_owner IS NULL")
         while self.row()[0] == stage and self.row()[2] is None and time.monotonic() < deadline:
             pass
         self._controller.kill()

@@ -11,10 +11,11 @@ from werkzeug.test import TestResponse
 from controller.api.app import create_app
 from controller.bmc.registry import load_drivers
 from controller.settings import Settings
-from controller.store.conductors import take_name
+from controller.store.conductors import Serves, take_name
 from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
+from controller.store.tables import NODE, WORKFLOW, Work
 from controller.workflow.services import Services
 
 LATEST = "1.115"
@@ -67,6 +68,22 @@ class Api:
         assert isinstance(created, dict)
         return created
 
+    def set_work(self, ident: str, **columns: Any) -> None:
+        """Write into the row of the node's workflow, which is there from then on."""
+        with self.services.store.edit() as session:
+            node = get_node(session, ident)
+            work = node.work or Work(
+                subject_kind=NODE,
+                subject_id=node.id,
+                lane=WORKFLOW,
+                stage="deploy.step.watch",
+                entered_at=1.0,
+                started_at=1.0,
+            )
+            for name, value in columns.items():
+                setattr(work, name, value)
+            session.add(work)
+
     def set_row(self, ident: str, **columns: Any) -> None:
         """Write into the node's row what only the engine writes."""
         with self.services.store.edit() as session:
@@ -79,8 +96,7 @@ def make_services(directory: Path, woken: list[int], **settings: Any) -> Service
     """Return services on an empty database: a fresh SQLite file, or ``database_url``."""
     store = Store(settings.get("database_url") or f"sqlite:///{directory / 'api.sqlite'}")
     migrate(store)
-    take_name(store, "lab-1", "1", ["fake", "ipmi"], predecessor=None)
-    return Services(
+    services = Services(
         store=store,
         settings=Settings(state_directory=str(directory), **settings),
         drivers=load_drivers(),
@@ -88,6 +104,9 @@ def make_services(directory: Path, woken: list[int], **settings: Any) -> Service
         clock=store.clock,
         hostname="lab-1",
     )
+    serves = Serves(drivers=["fake", "ipmi"], hardware_types=sorted(services.hardware_types))
+    take_name(store, "lab-1", "1", serves, predecessor=None)
+    return services
 
 
 def make_api(directory: Path, **settings: Any) -> Api:

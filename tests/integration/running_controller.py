@@ -20,6 +20,7 @@ from controller.store.migrate import migrate
 from controller.store.nodes import get_node
 from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.engine import Engine
+from controller.workflow.power_sync import watch_power
 from controller.workflow.services import Services
 from controller.workflow.verbs import ProvisionRequest, provision
 from tests.integration.agent_double import Machine
@@ -126,6 +127,7 @@ class RunningController:
             wake=self.engine.wake,
             clock=time.time,
             hostname=self.settings.hostname or "here",
+            ailments=self.engine.ailments,
         )
         self._http = Server(("127.0.0.1", 0), create_app(self.services), numthreads=8)
         self._http.shutdown_timeout = 1
@@ -152,6 +154,7 @@ class RunningController:
             "driver_info": {"fake_id": name},
             "instance_info": {},
             "interfaces": {"boot": "fake"},
+            "conductor": self.services.hostname,
             **columns,
         }
         with self.store.edit() as session:
@@ -165,6 +168,7 @@ class RunningController:
             )
             session.add(node)
             session.flush()
+            watch_power(self.services, session, node)
             port = Port(
                 uuid=str(uuid.uuid4()), node_id=node.id, address=mac, created_at=time.time()
             )

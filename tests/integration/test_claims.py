@@ -3,68 +3,47 @@
 import multiprocessing
 import threading
 import time
-import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import delete, update
+from sqlalchemy import select, update
 
-from controller.store.claims import Claim, claim_due, held, let_go, next_due_at, release_all
+from controller.store.claims import (
+    Claim,
+    Room,
+    claim_due,
+    held,
+    let_go,
+    next_due_at,
+    release,
+    take_away,
+)
 from controller.store.database import Store
 from controller.store.migrate import migrate
-from controller.store.tables import Base, Node
-from tests.integration.postgres_server import postgres_server
+from controller.store.nodes import get_node
+from controller.store.tables import WORKFLOW, Base, Node, Work
+from tests.integration.databases import add_nodes, postgres_url, store, url
+
+__all__ = ["postgres_url", "store", "url"]
 
 NODES = 40
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    with postgres_server() as url:
-        yield url
+def claim(store: Store, count: int = 1, *, suspects: int = 100) -> Sequence[Claim]:
+    return claim_due(store, "a", WORKFLOW, Room(any=count, suspects=suspects))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/claims.sqlite"
-    address: str = request.getfixturevalue("postgres_url")
-    return address
+def due_at(store: Store) -> float | None:
+    return next_due_at(store, "a", WORKFLOW, with_suspects=True)
 
 
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store(url)
-    migrate(opened)
-    with opened.edit() as session:
-        session.execute(delete(Node))
-    yield opened
-    opened.close()
-
-
-def add_nodes(store: Store, count: int, due_at: float | None) -> None:
-    with store.edit() as session:
-        for _number in range(count):
-            session.add(
-                Node(
-                    uuid=str(uuid.uuid4()),
-                    created_at=1.0,
-                    provision_state="enroll",
-                    driver="fake-hardware",
-                    stage="x",
-                    due_at=due_at,
-                )
-            )
-
-
-def claim_all(url: str, owner: str, counts: "multiprocessing.Queue[list[str]]") -> None:
+def claim_all(url: str, counts: "multiprocessing.Queue[list[int]]") -> None:
     store = Store(url)
-    mine: list[str] = []
-    threads = [threading.Thread(target=claim_some, args=(store, owner, mine)) for _ in range(4)]
+    mine: list[int] = []
+    threads = [threading.Thread(target=claim_some, args=(store, mine)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -73,27 +52,25 @@ def claim_all(url: str, owner: str, counts: "multiprocessing.Queue[list[str]]") 
     counts.put(mine)
 
 
-def claim_some(store: Store, owner: str, mine: list[str]) -> None:
-    while claim := claim_due(store, owner, lease_s=60.0):
-        mine.append(claim.node.uuid)
-        time.sleep(0.001)
-        with store.edit() as session:
-            row = held(session, claim)
-            assert row
-            let_go(row, due_at=None)
+def claim_some(store: Store, mine: list[int]) -> None:
+    while due_at(store) is not None:
+        for one in claim(store, 3):
+            mine.append(one.work.id)
+            time.sleep(0.001)
+            with store.edit() as session:
+                found = held(session, one)
+                assert found
+                let_go(found[1], due_at=None)
 
 
-def test_many_processes_claim_every_node_exactly_once(store: Store, url: str) -> None:
+def test_many_processes_claim_everything_exactly_once(store: Store, url: str) -> None:
     add_nodes(store, NODES, due_at=1.0)
     context = multiprocessing.get_context("spawn")
-    counts: multiprocessing.Queue[list[str]] = context.Queue()
-    workers = [
-        context.Process(target=claim_all, args=(url, f"host{number}", counts))
-        for number in range(3)
-    ]
+    counts: multiprocessing.Queue[list[int]] = context.Queue()
+    workers = [context.Process(target=claim_all, args=(url, counts)) for _number in range(3)]
     for worker in workers:
         worker.start()
-    claimed = Counter(uuid for _worker in workers for uuid in counts.get(timeout=60))
+    claimed = Counter(one for _worker in workers for one in counts.get(timeout=60))
     for worker in workers:
         worker.join(30)
         assert worker.exitcode == 0
@@ -101,71 +78,114 @@ def test_many_processes_claim_every_node_exactly_once(store: Store, url: str) ->
     assert set(claimed.values()) == {1}
 
 
-def test_a_claimed_node_is_nobody_elses_until_the_lease_ends(store: Store) -> None:
+def test_a_claim_ends_when_it_is_released_and_its_holder_stores_nothing(store: Store) -> None:
     add_nodes(store, 1, due_at=1.0)
-    first = claim_due(store, "a", lease_s=0.3)
-    assert first
-    assert claim_due(store, "b", lease_s=60.0) is None
-    assert next_due_at(store) == first.expires_at
-    time.sleep(0.35)
-    second = claim_due(store, "b", lease_s=60.0)
-    assert second
+    (first,) = claim(store)
+    assert (claim(store), due_at(store)) == ((), None)
+    assert release(store, "a") == 1
+    (second,) = claim(store)
     with store.edit() as session:
         assert held(session, first) is None
         assert held(session, second) is not None
 
 
+def test_what_a_process_is_still_at_is_not_claimed_again(store: Store) -> None:
+    add_nodes(store, 1, due_at=1.0)
+    (one,) = claim(store)
+    release(store, "a")
+    room = Room(any=1, suspects=1)
+    assert claim_due(store, "a", WORKFLOW, room, besides=[one.work.id]) == ()
+    assert len(claim_due(store, "a", WORKFLOW, room)) == 1
+
+
+def test_a_verb_takes_the_claim_away_though_it_read_the_row_before_the_claim(store: Store) -> None:
+    add_nodes(store, 1, due_at=1.0)
+    with store.read() as session:
+        uuid = session.scalars(select(Node.uuid)).one()
+    with store.edit() as session:
+        node = get_node(session, uuid)
+        assert node.work
+        if not store.is_sqlite:  # where a claim needs no lock that the verb has
+            (late,) = claim(store)
+        node = get_node(session, uuid, for_update=True)
+        take_away(node)
+    if store.is_sqlite:
+        (late,) = claim(store)
+        with store.edit() as session:
+            take_away(get_node(session, uuid, for_update=True))
+    with store.edit() as session:
+        assert held(session, late) is None
+
+
 def test_the_end_of_a_claim_keeps_what_others_asked_for_meanwhile(store: Store) -> None:
     add_nodes(store, 1, due_at=1.0)
-    claim = claim_due(store, "a", lease_s=60.0)
-    assert claim
+    (one,) = claim(store)
     with store.edit() as session:  # a heartbeat
-        session.execute(update(Node).values(due_at=5.0))
+        session.execute(update(Work).values(due_at=5.0))
     with store.edit() as session:
-        row = held(session, claim)
-        assert row
-        let_go(row, due_at=100.0)
-    assert next_due_at(store) == 5.0
+        found = held(session, one)
+        assert found
+        let_go(found[1], due_at=100.0)
+    assert due_at(store) == 5.0
 
 
 def test_a_node_made_due_while_the_claim_waited_for_the_lock_is_claimed(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}/claims.sqlite")
     migrate(store)
     add_nodes(store, 1, due_at=None)
-    claimed: list[Claim | None] = []
-    claimer = threading.Thread(target=lambda: claimed.append(claim_due(store, "a", lease_s=60.0)))
+    claimed: list[Claim] = []
+    claimer = threading.Thread(target=lambda: claimed.extend(claim(store)))
     with store.edit() as session:  # a heartbeat that has the lock
         claimer.start()
         time.sleep(0.3)
-        session.execute(update(Node).values(due_at=time.time()))
+        session.execute(update(Work).values(due_at=store.steady()))
     claimer.join(30)
     store.close()
-    assert claimed[0] is not None
+    assert len(claimed) == 1
 
 
-def test_a_restarted_controller_frees_its_own_claims_only(store: Store) -> None:
-    add_nodes(store, 2, due_at=1.0)
-    mine = claim_due(store, "a", lease_s=60.0)
-    others = claim_due(store, "b", lease_s=60.0)
-    assert mine
-    assert others
-    assert list(release_all(store, "a")) == [mine.node.uuid]
-    again = claim_due(store, "a", lease_s=60.0)
-    assert again
-    assert again.node.uuid == mine.node.uuid
-    assert claim_due(store, "a", lease_s=60.0) is None
+def test_only_the_owner_of_a_node_claims_its_work_and_only_what_is_its_own_is_released(
+    store: Store,
+) -> None:
+    add_nodes(store, 1, due_at=1.0)
+    add_nodes(store, 1, due_at=1.0, conductor="b")
+    (mine,) = claim(store, 5)
+    (theirs,) = claim_due(store, "b", WORKFLOW, Room(any=5, suspects=5))
+    assert release(store, "a") == 1
     with store.edit() as session:
         assert held(session, mine) is None
-        assert held(session, others) is not None
+        assert held(session, theirs) is not None
+    assert release(store, "b", besides=[theirs.id]) == 0
+
+
+def test_a_deadline_begins_with_the_first_run_and_not_in_the_queue(store: Store) -> None:
+    add_nodes(store, 1, due_at=1.0)
+    before = store.steady()
+    (first,) = claim(store)
+    assert first.work.deadline_at is not None
+    assert before + 60.0 <= first.work.deadline_at <= store.steady() + 60.0
+    release(store, "a")
+    (second,) = claim(store)
+    assert second.work.deadline_at == first.work.deadline_at
+
+
+def test_the_longest_due_comes_first_and_suspects_get_a_part(store: Store) -> None:
+    for moment in (3.0, 1.0, 2.0):
+        add_nodes(store, 1, due_at=moment)
+    with store.edit() as session:
+        session.execute(update(Work).where(Work.due_at < 3.0).values(is_suspect=True))
+    assert [one.work.is_suspect for one in claim(store, 3, suspects=1)] == [True, False]
+    assert next_due_at(store, "a", WORKFLOW, with_suspects=False) is None
+    assert due_at(store) == 2.0
 
 
 def test_nothing_due_is_nothing_claimed(store: Store) -> None:
     add_nodes(store, 1, due_at=None)
-    add_nodes(store, 1, due_at=time.time() + 1000)
-    assert claim_due(store, "a", lease_s=60.0) is None
-    due_at = next_due_at(store)
-    assert due_at
-    assert due_at > time.time() + 900
+    add_nodes(store, 1, due_at=store.steady() + 1000)
+    assert claim(store) == ()
+    at = due_at(store)
+    assert at
+    assert at > store.steady() + 900
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(store: Store) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -254,10 +255,11 @@ def test_only_nodes_in_a_safe_state_are_deleted(api: Api) -> None:
     assert "maintenance mode" in api.error(409, "DELETE", path)
     api.set_row(node["uuid"], provision_state="manageable", instance_uuid=MISSING)
     assert MISSING in api.error(409, "DELETE", path)
-    api.set_row(node["uuid"], instance_uuid=None, claim_owner="lab-2", claim_expires_at=9e9)
+    api.set_row(node["uuid"], instance_uuid=None)
+    api.set_work(node["uuid"], claim_owner="lab-2", claim_id="1")
     assert "locked by host lab-2" in api.error(409, "DELETE", path)
     assert api.ok("GET", path)["reservation"] == "lab-2"
-    api.set_row(node["uuid"], claim_expires_at=1.0)
+    api.set_work(node["uuid"], claim_owner=None, claim_id=None)
     assert api.call("DELETE", path).status_code == 204
     assert api.call("GET", path).status_code == 404
     assert api.ok("GET", "/v1/ports")["ports"] == []
@@ -266,11 +268,15 @@ def test_only_nodes_in_a_safe_state_are_deleted(api: Api) -> None:
 def test_progress_is_part_of_the_node_and_of_its_states(api: Api) -> None:
     node = api.node()
     progress = {"step": "write_image", "bytes_done": 5, "bytes_total": 10}
-    api.set_row(node["uuid"], progress=progress, stage="deploy.step", stage_deadline_at=10.0)
+    api.set_row(node["uuid"], progress=progress)
+    steady = api.services.store.steady
+    deadline_at = datetime(2040, 1, 1, tzinfo=UTC).timestamp() + steady.lead_s()
+    api.set_work(node["uuid"], stage="deploy.step", deadline_at=deadline_at)
     assert api.ok("GET", f"/v1/nodes/{node['uuid']}")["progress"] == progress
     states = api.ok("GET", f"/v1/nodes/{node['uuid']}/states")
     assert states["progress"] == progress
-    assert states["stage_deadline_at"] == "1970-01-01T00:00:10+00:00"
+    shown = datetime.fromisoformat(states["stage_deadline_at"])
+    assert abs(shown.timestamp() - datetime(2040, 1, 1, tzinfo=UTC).timestamp()) < 1
 
 
 def test_traits_are_put_added_and_removed(api: Api) -> None:

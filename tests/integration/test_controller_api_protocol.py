@@ -7,7 +7,7 @@ import bcrypt
 import pytest
 
 from controller.log_output import LineFormatter
-from controller.store.conductors import take_name
+from controller.store.conductors import Serves, take_name
 from tests.integration.controller_api import LATEST, Api, make_api
 
 RANGE = {
@@ -76,7 +76,7 @@ def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
 
 def test_conductors_have_pages_and_fields(api: Api) -> None:
     for number in (2, 3):
-        take_name(api.services.store, f"lab-{number}", "1", [], predecessor=None)
+        take_name(api.services.store, f"lab-{number}", "1", Serves(drivers=[]), predecessor=None)
     page = api.ok("GET", "/v1/conductors?limit=2&fields=hostname,alive")
     assert [(one["hostname"], one["alive"]) for one in page["conductors"]] == [
         ("lab-1", True),

@@ -45,7 +45,7 @@ def test_a_node_goes_from_enroll_to_active(controller: RunningController) -> Non
     ]
     assert bmc.machine.boots == ["pxe", "off", "pxe", "off", "disk"]
     assert (node.power_state, node.last_error, node.progress) == ("power on", None, None)
-    assert (node.deploy_step, node.stage_data, node.agent_secret) == ({}, {}, None)
+    assert (node.deploy_step, node.work, node.agent_secret) == ({}, None, None)
     assert node.driver_internal_info["boot_target"] == "disk"
 
 

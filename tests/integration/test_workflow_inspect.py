@@ -103,7 +103,7 @@ def test_a_machine_is_inspected_and_switched_off(controller: RunningController) 
     (reply,) = bmc.machine.inspections
     assert (reply.status_code, reply.json()) == (202, {"uuid": node.uuid})
     assert bmc.machine.boots == ["pxe", "off"]
-    assert (node.power_state, node.last_error, node.stage_data) == ("power off", None, {})
+    assert (node.power_state, node.last_error, node.work) == ("power off", None, None)
     assert node.target_provision_state is None
     assert node.inspection_started_at is None
     assert node.inspection_finished_at is not None

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.store.claims import claim_due, held, let_go
+from controller.store.claims import Room, claim_due, held, let_go, read_subject
+from controller.store.nodes import get_node
+from controller.store.tables import WORKFLOW
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Outcome
 from controller.workflow.stage import Context
@@ -25,26 +27,33 @@ def at_send(tmp_path: Path) -> Iterator[RunningController]:
     controller.engine.stop(timeout_s=5)
     wait_until(lambda: controller.node("m1").claim_owner is None, 5, "the end of the claim")
     with controller.store.edit() as session:  # as if the controller had died before it stored that
-        node = session.merge(controller.node("m1"))
-        order = {key: value for key, value in node.stage_data["order"].items() if key != "sent_at"}
-        node.stage_data = {**node.stage_data, "order": {**order, "id": None}}
-        node.stage, node.provision_state = "deploy.step.send", "deploying"
-        node.due_at = 1.0
+        node = get_node(session, "m1")
+        work = node.work
+        assert work
+        order = {key: value for key, value in work.data["order"].items() if key != "sent_at"}
+        work.data = {**work.data, "order": {**order, "id": None}}
+        work.stage, work.due_at, node.provision_state = "deploy.step.send", 1.0, "deploying"
     yield controller
     controller.stop()
 
 
 def run_stage(controller: RunningController) -> Outcome:
-    claim = claim_due(controller.store, "here", lease_s=60.0)
-    assert claim
+    room = Room(any=1, suspects=1)
+    (claim,) = claim_due(controller.store, "here", WORKFLOW, room)
+    subject = read_subject(controller.store, claim)
+    assert subject
     context = Context(
-        services=controller.services, node=claim.node, ports=claim.ports, now=claim.expires_at
+        services=controller.services,
+        node=subject.node,
+        ports=subject.ports,
+        work=claim.work,
+        now=controller.services.steady(),
     )
     outcome = STAGES["deploy.step.send"].run(context)
     with controller.store.edit() as session:
-        row = held(session, claim)
-        assert row
-        let_go(row, due_at=1.0)
+        found = held(session, claim)
+        assert found
+        let_go(found[1], due_at=1.0)
     return outcome
 
 
@@ -71,9 +80,10 @@ def test_an_order_of_an_earlier_step_is_not_mistaken_for_this_one(
     (command,) = [c for c in machine.agent.commands if c["name"] == "write_image"]
     wait_until(lambda: command["command_status"] == "SUCCEEDED", 5, "the end of the order")
     with at_send.store.edit() as session:
-        node = session.merge(at_send.node("m1"))
-        order = node.stage_data["order"]
+        work = get_node(session, "m1").work
+        assert work
+        order = work.data["order"]
         seen = [*order["seen"], command["id"]]
-        node.stage_data = {**node.stage_data, "order": {**order, "seen": seen}}
+        work.data = {**work.data, "order": {**order, "seen": seen}}
     assert run_stage(at_send).data["order"]["id"] != command["id"]
     assert len(machine.ordered("write_image")) == 2

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from controller.store.tables import Node
+from controller.store.tables import Work
 from tests.integration.postgres_server import postgres_server
 from tests.integration.running_controller import IMAGE, RunningController
 
@@ -30,7 +30,7 @@ def test_two_controllers_share_the_work_on_one_postgresql(tmp_path: Path) -> Non
             machines = [bmc.machine for bmc in one.driver.bmcs.values()]
             assert [len(machine.ordered("write_image")) for machine in machines] == [1] * NODES
             with one.store.read() as session:
-                claims = session.scalars(select(Node.claim_owner)).all()
+                claims = session.scalars(select(Work.claim_owner)).all()
             assert set(claims) == {None}
         finally:
             two.stop()

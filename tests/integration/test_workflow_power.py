@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected, NotFound
-from controller.workflow.power_sync import make_idle_nodes_due
+from controller.store.nodes import get_node
+from controller.workflow.transition import enter_stage
 from controller.workflow.verbs import set_power, validate
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
 from tests.integration.waiting import wait_until
@@ -107,12 +108,13 @@ def test_the_power_state_of_idle_nodes_is_read_again(tmp_path: Path) -> None:
         bmc = controller.enrol("m1", "active", power_state="power on")
         unreachable = controller.enrol("m2", "active", power_state="power on")
         unreachable.is_reachable = False
-        assert make_idle_nodes_due(controller.services) == 2
         wait_until(lambda: controller.node("m1").power_state == "power off", 5, "the news")
-        wait_until(lambda: controller.node("m2").stage is None, 5, "the end")
+        wait_until(lambda: bool(controller.events("m2", "error")), 5, "the failure")
         node = controller.node("m2")
         assert (node.power_state, node.last_error) == ("power on", None)
-        assert bmc.calls == ["power_state"]
+        wait_until(lambda: len(bmc.calls) > 2, 5, "the next looks")
+        assert set(bmc.calls) == {"power_state"}
+        assert len(controller.events("m2", "error")) == 1
 
 
 def test_tries_after_the_deadline_keep_their_pauses(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_tries_after_the_deadline_keep_their_pauses(tmp_path: Path) -> None:
 def test_a_verb_wakes_workers_that_would_sleep_for_an_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.workflow.engine._LONGEST_SLEEP_S", 3600.0)
+    monkeypatch.setattr("controller.workflow.lane._LONGEST_SLEEP_S", 3600.0)
     with running_controller(tmp_path) as controller:
         controller.enrol("m1", "enroll")
         time.sleep(0.5)  # every worker sleeps
@@ -139,6 +141,12 @@ def test_a_verb_wakes_workers_that_would_sleep_for_an_hour(
 
 def test_how_long_a_verb_waits_for_a_worker_can_be_set(tmp_path: Path) -> None:
     with running_controller(tmp_path, verb_patience_s=0.01) as controller:
-        controller.enrol("m1", "enroll", claim_owner="elsewhere", claim_expires_at=time.time() + 60)
+        controller.enrol("m1", "enroll")
+        with controller.store.edit() as session:
+            node = get_node(session, "m1")
+            enter_stage(controller.services, node, "power.on")
+            assert node.work
+            node.work.conductor = node.work.claim_owner = "elsewhere"
+            node.work.claim_id = "1"
         with pytest.raises(NodeLocked, match="locked by host elsewhere"):
             controller.ask("m1", "manage")

@@ -104,7 +104,10 @@ class Process:
         database = f"file:{self.folder}/ingot.sqlite?mode=ro"
         connection = sqlite3.connect(database, uri=True, timeout=5)
         try:
-            row = connection.execute("SELECT stage, provision_state FROM nodes").fetchone()
+            row = connection.execute(
+                "SELECT stage, provision_state FROM nodes LEFT JOIN work "
+                "ON subject_id = nodes.id AND lane = 'workflow'"
+            ).fetchone()
         finally:
             connection.close()
         return row[0], row[1]
@@ -227,12 +230,15 @@ def test_killed_at_every_stage_it_finishes_and_writes_the_image_once(process: Pr
 
 def hold_new_stages(process: Process) -> None:
     """Have the database keep every stage from being begun until its name is in the table ``begun``."""
-    held = f"UPDATE nodes SET due_at = {_HELD} WHERE id = NEW.id"
+    held = f"UPDATE work SET due_at = {_HELD} WHERE id = NEW.id"
+    unknown = (
+        "WHEN NEW.lane = 'workflow' AND NEW.stage NOT IN (SELECT stage FROM begun) "
+        f"AND NEW.due_at < {_HELD} BEGIN {held}; END"
+    )
     process.edit(
         "CREATE TABLE begun (stage TEXT)",
-        "CREATE TRIGGER hold AFTER UPDATE OF stage, due_at ON nodes "
-        f"WHEN NEW.stage NOT IN (SELECT stage FROM begun) AND NEW.due_at < {_HELD} "
-        f"BEGIN {held}; END",
+        f"CREATE TRIGGER hold AFTER UPDATE OF stage, due_at ON work {unknown}",
+        f"CREATE TRIGGER hold_new AFTER INSERT ON work {unknown}",
     )
 
 
@@ -247,9 +253,7 @@ def kill_before_every_stage(process: Process, goal: str) -> list[str]:
         if stage is not None and stage not in killed:
             process.kill()
             killed.append(stage)
-            process.edit(
-                f"INSERT INTO begun VALUES ('{stage}')", f"UPDATE nodes SET due_at = {time.time()}"
-            )
+            process.edit(f"INSERT INTO begun VALUES ('{stage}')", "UPDATE work SET due_at = 0")
             process.start()
         time.sleep(0.003)
     return killed

@@ -94,7 +94,10 @@ class Sender:
         """Break off what is being sent."""
         self._is_stopping = True
         self._wake()
-        self._thread.join(timeout_s)
+        if (
+            self._thread.ident is not None
+        ):  # a server that was stopped before it served has not started it
+            self._thread.join(timeout_s)
 
     @property
     def transfers(self) -> int:

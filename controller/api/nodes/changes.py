@@ -15,6 +15,7 @@ from controller.errors import Conflict, Invalid
 from controller.states import State
 from controller.store.nodes import get_node
 from controller.store.tables import Node
+from controller.workflow.takeover import assign
 
 _UPDATE_ALLOWED = frozenset(
     {
@@ -36,6 +37,7 @@ _HARDWARE_MAY_CHANGE = frozenset(
     {State.ENROLL, State.INSPECTING, State.INSPECT_WAIT, State.MANAGEABLE, State.AVAILABLE}
 )
 _INSPECTING_LOCKED_SINCE = 39
+_DECIDES_THE_OWNER = frozenset({"driver", "conductor_group"})
 
 
 def patch_node(call: Call, session: Session, ident: str, document: Any) -> Node:
@@ -56,6 +58,8 @@ def patch_node(call: Call, session: Session, ident: str, document: Any) -> Node:
     if "driver" in changed and call.flag("reset_interfaces"):
         node.interfaces = {}
     put_values(session, node, changed | _consequences(changed), call.services.hardware_types)
+    if _DECIDES_THE_OWNER & set(changed):
+        assign(call.services, session, node)
     node.updated_at = call.services.clock()
     return node
 

@@ -60,7 +60,7 @@ def patch(call: Call, ident: str) -> Response:
 def delete(call: Call, ident: str) -> Response:
     """Forget a node with its ports and history; not while it is in use."""
     with call.services.store.edit() as session:
-        delete_node(session, ident, call.services.clock())
+        delete_node(session, ident)
     return empty_reply()
 
 

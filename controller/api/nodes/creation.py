@@ -13,6 +13,8 @@ from controller.states import State
 from controller.store.events import record_event
 from controller.store.identity import new_uuid
 from controller.store.tables import Node
+from controller.workflow.power_sync import watch_power
+from controller.workflow.takeover import assign
 
 _ENROLL_SINCE = 11
 _CREATABLE = tuple(name for name, field in NODE_FIELDS.items() if field.at_creation)
@@ -41,8 +43,10 @@ def create_node(call: Call, session: Session, body: dict[str, Any]) -> Node:
         instance_info={},
     )
     put_values(session, node, values | {"uuid": node.uuid}, call.services.hardware_types)
+    assign(call.services, session, node)
     session.add(node)
     session.flush()
+    watch_power(call.services, session, node)
     record_event(session, node, "request", f"Node created in state {state}", at=now)
     return node
 

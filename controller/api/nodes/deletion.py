@@ -4,13 +4,13 @@ from sqlalchemy.orm import Session
 
 from controller.errors import Conflict, Forbidden, NodeLocked
 from controller.states import State
-from controller.store.claims import is_claimed
+from controller.store.claims import is_claimed, remove_work
 from controller.store.nodes import get_node
 
 _DELETABLE = (State.ENROLL, State.MANAGEABLE, State.AVAILABLE, State.ADOPT_FAILED)
 
 
-def delete_node(session: Session, ident: str, now: float) -> None:
+def delete_node(session: Session, ident: str) -> None:
     """Delete the node with its ports and its history.
 
     Raises:
@@ -20,7 +20,7 @@ def delete_node(session: Session, ident: str, now: float) -> None:
         Conflict: The node has an instance, or its state does not allow it.
     """
     node = get_node(session, ident, for_update=True)
-    if is_claimed(node, now):
+    if is_claimed(node):
         raise NodeLocked(
             f"Node {node.uuid} is locked by host {node.claim_owner}, "
             "please retry after the current operation is completed."
@@ -35,4 +35,5 @@ def delete_node(session: Session, ident: str, now: float) -> None:
             f'"{node.provision_state}". Valid provision states to perform deletion are: '
             f"{', '.join(_DELETABLE)}; or set the node into maintenance mode"
         )
+    remove_work(session, node.id)
     session.delete(node)

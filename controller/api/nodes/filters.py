@@ -86,8 +86,8 @@ def _equal(call: Call, session: Session) -> list[tuple[str, Any]]:
         found.append(("fault", _fault(query["fault"])))
     if "conductor_group" in query:
         found.append(("conductor_group", query["conductor_group"].lower()))
-    if query.get("conductor", call.services.hostname) != call.services.hostname:
-        found.append(("id", -1))
+    if "conductor" in query:
+        found.append(("conductor", query["conductor"]))
     if "parent_node" in query:
         found.append(("parent_node", _parent(session, query["parent_node"])))
     return found

@@ -6,12 +6,13 @@ from typing import Any
 _UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
-def status_text(row: Any, now: float) -> str | None:
+def status_text(row: Any, now: float, steady: float) -> str | None:
     """Return what the controller does for the node, how far it is and how long it may take.
 
     Args:
         row: A node's ``stage``, ``stage_started_at``, ``stage_deadline_at``, ``progress``, ``last_error``.
-        now: Seconds since the epoch.
+        now: The wall clock, seconds since the epoch.
+        steady: The steady clock, by which deadlines are.
 
     Returns:
         A line without a stop at its end; ``None`` = nothing goes on and nothing went wrong.
@@ -22,7 +23,9 @@ def status_text(row: Any, now: float) -> str | None:
     if row.progress:
         return progress_text(row.progress)
     words = f"{workflow}: {step}".replace("_", " ")
-    return words + _times(row.stage_started_at, row.stage_deadline_at, now)
+    deadline_at = row.stage_deadline_at
+    left_s = None if deadline_at is None else deadline_at - steady
+    return words + _times(row.stage_started_at, left_s, now)
 
 
 def progress_text(progress: Mapping[str, Any]) -> str:
@@ -41,9 +44,9 @@ def progress_text(progress: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _times(started_at: float | None, deadline_at: float | None, now: float) -> str:
+def _times(started_at: float | None, left_s: float | None, now: float) -> str:
     since = "" if started_at is None else f" for {_seconds(now - started_at)}"
-    left = "" if deadline_at is None else f", at most {_seconds(deadline_at - now)} more"
+    left = "" if left_s is None else f", at most {_seconds(left_s)} more"
     return since + left
 
 

@@ -90,14 +90,19 @@ def _interface(name: str, call: Call) -> Getter:
     return lambda row: chosen_interface(types.get(row.driver), row.interfaces, kind)
 
 
-def _reservation(_name: str, call: Call) -> Getter:
-    now = call.services.clock()
-    return lambda row: row.claim_owner if (row.claim_expires_at or 0) > now else None
+def _deadline(name: str, call: Call) -> Getter:
+    to_wall = call.services.store.steady.to_wall
+
+    def get(row: Any) -> str | None:
+        steady = getattr(row, name)
+        return None if steady is None else iso_date(to_wall(steady))
+
+    return get
 
 
 def _status(_name: str, call: Call) -> Getter:
-    now = call.services.clock()
-    return lambda row: status_text(row, now)
+    now, steady = call.services.clock(), call.services.steady()
+    return lambda row: status_text(row, now, steady)
 
 
 _SHAPES: Mapping[str, Callable[[str, Call], Getter]] = MappingProxyType(
@@ -110,10 +115,10 @@ _SHAPES: Mapping[str, Callable[[str, Call], Getter]] = MappingProxyType(
         "sub_links": lambda name, call: (
             lambda row: links(call.base_url, f"nodes/{row.uuid}/{name}")
         ),
-        "reservation": _reservation,
+        "reservation": lambda _name, _call: attrgetter("claim_owner"),
+        "deadline": _deadline,
         "status": _status,
         "receipt": lambda name, _call: lambda row: (row.driver_internal_info or {}).get(name),
-        "conductor": lambda _name, call: lambda _row: call.services.hostname,
         "null": lambda _name, _call: lambda _row: None,
     }
 )

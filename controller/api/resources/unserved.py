@@ -1,7 +1,5 @@
 """Collections that clients list while they enrol and deploy, and that are truthfully empty here."""
 
-from http import HTTPStatus
-
 from flask import Response
 from sqlalchemy import func, select
 
@@ -40,13 +38,6 @@ def shards(call: Call) -> Response:
         query = select(Node.shard, func.count()).group_by(Node.shard).order_by(Node.shard)
         rows = session.execute(query).all()
     return json_reply({"shards": [{"name": str(name), "count": count} for name, count in rows]})
-
-
-def healthcheck(call: Call) -> Response:
-    """Say whether the database answers."""
-    with call.services.store.read() as session:
-        session.execute(select(1))
-    return Response("OK", HTTPStatus.OK, content_type="text/plain")
 
 
 def _collection(call: Call) -> str:

@@ -9,7 +9,7 @@ from controller.states import Event
 from controller.store.events import last_event
 from controller.workflow.machine import bmc_of, boot_mode_of, forget_agent, is_fake
 from controller.workflow.outcome import Note, Outcome, leave, stay
-from controller.workflow.stage import Context, Stage, StageFunction, To
+from controller.workflow.stage import Context, Stage, StageFunction, To, leaves_by
 from controller.workflow.stages import power
 
 
@@ -67,6 +67,7 @@ def prepare_network_boot(context: Context) -> Outcome:
     )
 
 
+@leaves_by("done", "locked_out")
 def wait_for_agent(context: Context) -> Outcome:
     """Wait for the agent's first heartbeat; leaves by ``locked_out`` if it has lost its token."""
     info = context.node.driver_internal_info
@@ -147,9 +148,8 @@ def _times_off(context: Context) -> int:
 def _evidence(context: Context) -> str:
     """Say how far the boot has come."""
     with context.services.store.read() as session:
-        since = context.entered_at or 0.0
-        event = last_event(session, context.node, ("boot", "agent"), since)
+        event = last_event(session, context.node, ("boot", "agent"), context.started_at)
     if event is None:
         return "it has asked for nothing on the network since power-on"
-    ago_s = context.now - event.at
+    ago_s = context.wall_now - event.at
     return f"its last sign of life was {ago_s:.0f} s ago: {event.message}"

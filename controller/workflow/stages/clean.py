@@ -8,13 +8,14 @@ from controller.states import Event
 from controller.workflow.machine import forget_agent, is_fake
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.plan import PlannedStep, plan_cleaning
-from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.orders import order_stages
 from controller.workflow.stages.steps import make_plan, next_step, step_params
 
 
+@leaves_by("clean", "skip")
 def begin(context: Context) -> Outcome:
     """Decide whether there is anything to clean; the fake deploy interface has no clean steps."""
     if is_fake(context.node, "deploy"):
@@ -53,7 +54,7 @@ STAGES: Mapping[str, Stage] = {
         ways={"done": To(stage="clean.next")},
     ),
     "clean.next": Stage(
-        run=partial(next_step, kind="clean"),
+        run=leaves_by("agent", "finished")(partial(next_step, kind="clean")),
         ways={
             "agent": To(stage="clean.step.send"),
             "finished": To(stage="clean.last_power_off"),

@@ -18,13 +18,14 @@ from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_a
 from controller.workflow.node_image import check_image, image_for_agent
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
-from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.orders import ask, new_order, order_stages
 from controller.workflow.stages.steps import make_plan, next_step, step_params
 
 
+@leaves_by("done", "fake")
 def begin(context: Context) -> Outcome:
     """Check the image before the machine is touched; leaves by ``fake`` if there is nothing to be done."""
     node = context.node
@@ -44,6 +45,7 @@ def begin(context: Context) -> Outcome:
     )
 
 
+@leaves_by("uefi", "bios")
 def partition_uuids(context: Context) -> Outcome:
     """Ask the agent for what the boot loader needs to know."""
     result = ask(context, "standby.get_partition_uuids", {})
@@ -138,7 +140,9 @@ STAGES: Mapping[str, Stage] = {
         run=partial(make_plan, kind="deploy", planner=_plan, steps_done=1), ways={"done": _NEXT}
     ),
     "deploy.next": Stage(
-        run=partial(next_step, kind="deploy"),
+        run=leaves_by(
+            "agent", "prepare_instance_boot", "tear_down_agent", "boot_instance", "finished"
+        )(partial(next_step, kind="deploy")),
         ways={
             "agent": To(stage="deploy.step.send"),
             "prepare_instance_boot": To(stage="deploy.partition_uuids"),

@@ -35,7 +35,7 @@ def forget(context: Context) -> Outcome:
 def _store(context: Context, result: object) -> Path:
     logs = result.get("system_logs") if isinstance(result, Mapping) else None
     node = context.node
-    return keep_logs(context.settings, node.uuid, node.provision_state, logs, context.now)
+    return keep_logs(context.settings, node.uuid, node.provision_state, logs, context.wall_now)
 
 
 STAGES: Mapping[str, Stage] = {

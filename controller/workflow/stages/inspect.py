@@ -1,6 +1,6 @@
 """Inspection: from ``inspecting`` by ``inspect wait`` to ``manageable``.
 
-The ramdisk posts what it found (``workflow/inspection.py`` stores it and notes that in ``stage_data``); the machine is
+The ramdisk posts what it found (``workflow/inspection.py`` stores it and notes that in the work's data); the machine is
 then switched off. It needs no agent that can be called: the ramdisk is booted without ``ipa-api-url``.
 """
 
@@ -16,14 +16,15 @@ from controller.settings import Settings
 from controller.states import Event
 from controller.workflow.machine import forget_agent, is_fake
 from controller.workflow.outcome import Outcome, leave
-from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk, watch_boot
 
 RESULT = "inspection"
-"""Key of ``stage_data``: ``{"error": str | None}`` when the ramdisk has posted its result."""
+"""Key of the work's data: ``{"error": str | None}`` when the ramdisk has posted its result."""
 
 
+@leaves_by("done", "fake")
 def begin(context: Context) -> Outcome:
     """Find out how the machine will be recognized; leaves by ``fake`` if there is nothing to be done.
 

@@ -6,6 +6,7 @@ an earlier run of ``send`` has given it, and it is adopted; ``watch`` looks at i
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from controller.states import Event
 from controller.workflow import receipts
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
-from controller.workflow.stage import Context, Stage, To
+from controller.workflow.stage import Context, Stage, To, leaves_by
 
 Params = Callable[[Context], Mapping[str, Any]]
 """The parameters of an order, made when it is given."""
@@ -37,13 +38,15 @@ def order_stages(prefix: str, params: Params, ways: Mapping[str, To]) -> Mapping
             ways={"done": To(stage=f"{prefix}.watch", event=Event.WAIT)},
         ),
         f"{prefix}.watch": Stage(
-            run=watch, ways=ways, timeout_s=lambda settings: settings.step_timeout_s
+            run=leaves_by(*ways)(partial(watch, ways=frozenset(ways))),
+            ways=ways,
+            timeout_s=lambda settings: settings.step_timeout_s,
         ),
     }
 
 
 def new_order(context: Context, name: str, title: str) -> dict[str, Any]:
-    """Return what to remember (``stage_data["order"]``) before an order is given."""
+    """Return what to remember (``data["order"]``) before an order is given."""
     seen = [command.id for command in agent_of(context.services, context.node).commands()]
     return {"name": name, "title": title, "seen": seen, "id": None}
 
@@ -61,8 +64,8 @@ def send(context: Context, params: Params) -> Outcome:
     return leave(data={"order": {**order, "id": command.id, "sent_at": context.now}}, notes=notes)
 
 
-def watch(context: Context) -> Outcome:
-    """Look how far the order is."""
+def watch(context: Context, *, ways: frozenset[str]) -> Outcome:
+    """Look how far the order is; leaves by one of ``ways``."""
     order = context.data["order"]
     command = _find(context, order)
     if command.command_status == CommandStatus.RUNNING:
@@ -72,11 +75,11 @@ def watch(context: Context) -> Outcome:
             advice="look at the machine's console, and raise step_timeout_s if it only needs longer",
             columns={"progress": _progress(context, order, command)},
         )
-    if command.command_status == CommandStatus.VERSION_MISMATCH:
+    if command.command_status == CommandStatus.VERSION_MISMATCH and "changed" in ways:
         return leave("changed", columns={"progress": None})
-    if command.command_status == CommandStatus.FAILED:
+    if command.command_status in {CommandStatus.FAILED, CommandStatus.VERSION_MISMATCH}:
         raise StepFailed(f"{order['title']} failed on the agent: {error_text(command)}")
-    way = "reboot" if order.get("reboot_requested") else "done"
+    way = "reboot" if order.get("reboot_requested") and "reboot" in ways else "done"
     receipt = receipts.receipt_of(command.command_result)
     return leave(
         way,
@@ -134,7 +137,7 @@ def _find(context: Context, order: Mapping[str, Any]) -> CommandResult:
 
 def _has_restarted(context: Context) -> bool:
     restarted_at = context.node.driver_internal_info.get("agent_restarted_at")
-    return isinstance(restarted_at, float) and restarted_at >= (context.entered_at or 0.0)
+    return isinstance(restarted_at, float) and restarted_at >= context.entered_at
 
 
 def _restarted(context: Context, order: Mapping[str, Any]) -> str:
@@ -151,7 +154,7 @@ def _progress(
     if command.progress is None:
         return None
     progress: dict[str, Any] = msgspec.to_builtins(command.progress)
-    return {"step": order["title"], **progress, "updated_at": context.now}
+    return {"step": order["title"], **progress, "updated_at": context.wall_now}
 
 
 def _small(result: Any) -> Any:

@@ -13,7 +13,15 @@ from controller.bmc.interface import Bmc, PowerState
 from controller.settings import Settings
 from controller.workflow.machine import bmc_of, forget_agent
 from controller.workflow.outcome import Note, Outcome, leave, stay
-from controller.workflow.stage import Context, Stage, StageFunction, TimeLimit, To, Workflow
+from controller.workflow.stage import (
+    Context,
+    Stage,
+    StageFunction,
+    TimeLimit,
+    To,
+    Workflow,
+    leaves_by,
+)
 
 _FIRST_LOOK_S = 0.1
 _ORDER_AGAIN_S = 15.0
@@ -61,12 +69,14 @@ def soft_power_off(context: Context) -> Outcome:
     )
 
 
+@leaves_by("done", "late")
 def soft_power_off_or_late(context: Context) -> Outcome:
     """Ask the operating system to shut down; leaves by ``late`` if it does not."""
     outcome = soft_power_off(context)
     return leave("late") if outcome.way is None and context.is_late else outcome
 
 
+@leaves_by("done", "late")
 def wait_for_off(context: Context) -> Outcome:
     """Watch the machine switch itself off; leaves by ``late`` if it does not."""
     if context.node.disable_power_off:
@@ -170,7 +180,9 @@ STAGES: Mapping[str, Stage] = {
         soft_power_off_or_late, "power.cycle_on", _SOFT_S, late="power.cycle_off"
     ),
     "power.end": Stage(run=_finish, ways=_END),
-    "sync.power": Stage(run=read_power, ways=_END),
+    "sync.power": Stage(
+        run=read_power, ways=_END, again_s=lambda settings: settings.power_sync_interval_s
+    ),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     "power": Workflow(title="power action", fails_with=None),

@@ -15,7 +15,7 @@ IDLE = {
 
 
 def text_of(**columns: Any) -> str | None:
-    return status_text(SimpleNamespace(**(IDLE | columns)), now=1000.0)
+    return status_text(SimpleNamespace(**(IDLE | columns)), now=1000.0, steady=2000.0)
 
 
 def test_an_idle_node_says_nothing_or_what_went_wrong() -> None:
@@ -27,7 +27,7 @@ def test_a_waiting_node_says_since_when_and_how_long_it_may_take() -> None:
     waiting = text_of(
         stage="clean.wait_for_agent",
         stage_started_at=988.0,
-        stage_deadline_at=2800.0,
+        stage_deadline_at=3800.0,
         last_error="old",
     )
     assert waiting == "clean: wait for agent for 12 s, at most 30 min 0 s more"

@@ -1,10 +1,15 @@
 from collections import deque
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from controller.errors import SettingsError
 from controller.settings import Settings
 from controller.states import FAILED, STABLE, TRANSITIONS, Event, State, after
-from controller.workflow.graph import STAGES, WORKFLOWS, is_busy, workflow_of
+from controller.workflow.graph import STAGES, WORKFLOWS, check_graph, is_busy, workflow_of
+from controller.workflow.outcome import leave
+from controller.workflow.stage import To, leaves_by
 from controller.workflow.verbs import _FIRST_STAGES, _NOT_SERVED, _SERVED
 
 ENDS = STABLE | FAILED
@@ -88,3 +93,32 @@ def test_every_verb_of_ironic_is_served_or_refused_by_name() -> None:
         "fail",
     }
     assert verbs_of_the_table - {"delete"} <= set(_SERVED) | _NOT_SERVED
+
+
+def test_the_graph_is_as_its_functions_declare_it() -> None:
+    check_graph()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"run": leaves_by("done", "late")(lambda _context: leave())},
+            "leave by 'late', which leads",
+        ),
+        ({"ways": {"done": To(stage="verify.nowhere")}}, "to verify.nowhere, which does not exist"),
+        ({"ways": {"done": To(stage=None), "late": To(stage=None)}}, "'late', by which it never"),
+    ],
+)
+def test_a_wrong_graph_is_refused_with_a_sentence(changes: dict[str, Any], words: str) -> None:
+    wrong = replace(STAGES["verify.credentials"], **changes)
+    with pytest.raises(SettingsError, match=words):
+        check_graph({**STAGES, "verify.credentials": wrong})
+
+
+def test_a_workflow_without_its_end_and_a_stage_without_workflow_are_refused() -> None:
+    workflows = {"verify": replace(WORKFLOWS["verify"], after_failure="verify.tidy")}
+    with pytest.raises(
+        SettingsError, match=r"verify\.tidy after a failure.*stage x\.y belongs to no"
+    ):
+        check_graph({"x.y": STAGES["verify.credentials"]}, workflows)

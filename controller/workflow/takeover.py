@@ -1,0 +1,122 @@
+"""Gives every node its controller: when controllers come and go, when nodes come, and for stages of a newer version."""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import and_, select, update
+from sqlalchemy.orm import Session
+
+from controller.store.conductors import ALIVE_S, database_now
+from controller.store.events import record_event
+from controller.store.tables import NODE, Conductor, Node, Work
+from controller.workflow.graph import STAGES
+from controller.workflow.ownership import Controller, owner_of, why_nobody
+from controller.workflow.services import Services
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE = 500
+_COLUMNS = (Node.id, Node.uuid, Node.driver, Node.conductor_group, Node.conductor)
+
+
+class Takeover:
+    """This controller's part in deciding whose business a node is."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._living: frozenset[Controller] = frozenset()
+
+    def look(self, living: Sequence[Controller]) -> int:
+        """Take what is ours; returns how many nodes and stages that were.
+
+        All nodes are looked at when a controller has come or gone, else only those without one.
+        """
+        me = self._services.hostname
+        has_changed = self._living != frozenset(living)
+        nodes = self._nodes(only_orphans=not has_changed)
+        owners = {
+            row.id: owner_of(row.uuid, row.driver, row.conductor_group, living) for row in nodes
+        }
+        mine = [row.id for row in nodes if owners[row.id] == me and row.conductor != me]
+        for begin in range(0, len(mine), _AT_ONCE):
+            self._take(mine[begin : begin + _AT_ONCE])
+        if me == min(one.hostname for one in living):
+            lost = [row for row in nodes if owners[row.id] is None and row.conductor is not None]
+            self._give_up(lost, living)
+        if mine:
+            log.info("%d nodes are this controller's business now", len(mine))
+        self._living = frozenset(living)
+        return len(mine) + self._adopt_stages()
+
+    def _nodes(self, *, only_orphans: bool) -> Sequence[Any]:
+        query = select(*_COLUMNS)
+        with self._services.store.read() as session:
+            return session.execute(
+                query.where(Node.conductor.is_(None)) if only_orphans else query
+            ).all()
+
+    def _take(self, ids: Collection[int]) -> None:
+        with self._services.store.edit() as session:
+            _set_conductor(session, ids, self._services.hostname)
+
+    def _give_up(
+        self,
+        rows: Iterable[Any],
+        living: Collection[Controller],
+    ) -> None:
+        """Say in the history of nodes that nobody serves any more why nothing is done for them."""
+        for row in rows:
+            text = why_nobody(row.driver, row.conductor_group, living)
+            log.warning("%s: %s", row.uuid, text)
+            with self._services.store.edit() as session:
+                node = session.get(Node, row.id)
+                if node is not None:
+                    _set_conductor(session, [node.id], None)
+                    at = self._services.clock()
+                    record_event(session, node, "error", text, severity="WARNING", at=at)
+
+    def _adopt_stages(self) -> int:
+        """Take stages that their own controller did not know and we do."""
+        query = (
+            select(Work.id, Work.stage)
+            .join(Node, and_(Work.subject_kind == NODE, Work.subject_id == Node.id))
+            .where(Work.conductor.is_(None), Node.conductor.is_not(None))
+        )
+        with self._services.store.read() as session:
+            known = [row.id for row in session.execute(query) if row.stage in STAGES]
+        if known:
+            with self._services.store.edit() as session:
+                session.execute(
+                    update(Work)
+                    .where(Work.id.in_(known), Work.conductor.is_(None))
+                    .values(conductor=self._services.hostname)
+                    .execution_options(synchronize_session=False)
+                )
+        return len(known)
+
+
+def assign(services: Services, session: Session, node: Node) -> None:
+    """Give a node that is new or has changed its controller at once."""
+    now = database_now(services.store, session)
+    rows = session.scalars(select(Conductor).where(Conductor.instance.is_not(None))).all()
+    living = [Controller.of(row) for row in rows if now - row.seen_at < ALIVE_S]
+    group = node.conductor_group or ""
+    node.conductor = owner_of(node.uuid, node.driver, group, living)
+    if node.id is not None:
+        _set_conductor(session, [node.id], node.conductor)
+
+
+def _set_conductor(session: Session, ids: Collection[int], conductor: str | None) -> None:
+    session.execute(
+        update(Node)
+        .where(Node.id.in_(ids))
+        .values(conductor=conductor)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Work)
+        .where(Work.subject_kind == NODE, Work.subject_id.in_(ids))
+        .values(conductor=conductor)
+        .execution_options(synchronize_session=False)
+    )
