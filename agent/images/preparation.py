@@ -130,7 +130,7 @@ def _open(
         given = expected_checksum(
             image,
             name,
-            lambda url: _fetch_text(url, access, settings.retry),
+            lambda url: _fetch_small(url, access, settings.retry),
             allow_md5=settings.allow_md5,
         )
     published: list[Checksum] = []
@@ -185,7 +185,7 @@ def _authorization(image: ImageInfo) -> str | None:
     return None
 
 
-def _fetch_text(url: str, access: Access, retry: RetryPolicy) -> str:
+def _fetch_small(url: str, access: Access, retry: RetryPolicy) -> bytes:
     """Return a checksum file."""
     source = HttpSource(url, access, retry)
     room = memoryview(bytearray(_MAX_CHECKSUM_FILE_BYTES + 1))
@@ -195,7 +195,7 @@ def _fetch_text(url: str, access: Access, retry: RetryPolicy) -> str:
         source.disconnect()
     if size > _MAX_CHECKSUM_FILE_BYTES:
         raise ImageDownloadError(f"{masked(url)}: too large for a checksum file")
-    return bytes(room[:size]).decode(errors="replace")
+    return bytes(room[:size])
 
 
 def _look_inside(

@@ -40,6 +40,16 @@ def seeds(name: str) -> list[bytes]:
             for cut in range(3)
             for number, file in enumerate(files)
         ]
+    if name == "checksums":
+        lines = (
+            f"{'a1' * 32}  disk.raw\n",
+            f"SHA512 (./disk.raw) = {'b2' * 64}\r\n",
+            f"sha256:{'a1' * 32} *C:\\images\\disk.raw\n",
+            f"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA1\n\ndisk.raw: {'a1' * 32}\n",
+            f"\\{'a1' * 32}  disk.raw\\n\n# end\n",
+        )
+        listed = [line.encode() for line in (*lines, "".join(lines))]
+        return listed + [b"\xff\xfe" + line.encode("utf-16-le") for line in lines]
     mbr = bytearray(4096)
     mbr[446:462] = struct.pack("<B3sB3sII", 0x80, b"", 0x83, b"", 2048, 1000)
     mbr[510:512] = b"\x55\xaa"

@@ -18,6 +18,7 @@ from agent.images.flow.target import ImageTarget
 from agent.images.formats import first_look, qcow2_header, qcow2_map, recognition
 from agent.images.formats.content import Content
 from agent.images.formats.recognition import ImageFormat
+from agent.images.sources import checksum_file
 
 MIB = 1 << 20
 DISK_BYTES = 2 * MIB
@@ -173,10 +174,23 @@ def fuzz_detection(data: bytes) -> None:
         PartitionTable(head, sector_bytes).partitions()
 
 
+def fuzz_checksum_file(data: bytes) -> None:
+    """Any bytes as a checksum file; what it gives is a digest that stands in it, and messages can be sent."""
+    text = checksum_file.decode(data)
+    try:
+        found = checksum_file.find(text, "disk.raw", "fuzz")
+    except ImageError as error:
+        str(error).encode()
+        raise
+    assert found.digest in text.lower()
+    assert len(found.digest) == checksum_file.DIGITS_OF[found.algorithm]
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "qcow2": fuzz_qcow2,
     "packed": fuzz_packed,
     "detection": fuzz_detection,
+    "checksums": fuzz_checksum_file,
 }
 
 

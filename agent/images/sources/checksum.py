@@ -9,15 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.errors import ImageError
+from agent.images.sources import checksum_file
+from agent.images.sources.checksum_file import ALGORITHM_OF, DIGITS_OF, normal_algorithm
 from agent.protocol.image import ImageInfo
 from agent.protocol.web_address import is_web_address
 
-_ALGORITHM_BY_DIGITS = {32: "md5", 64: "sha256", 96: "sha384", 128: "sha512"}
-_DIGITS_BY_ALGORITHM = {name: digits for digits, name in _ALGORITHM_BY_DIGITS.items()}
-_BSD_LINE = re.compile(r"^[A-Za-z0-9-]+ ?\((?P<name>.+)\) ?= ?(?P<digest>[0-9A-Fa-f]+)$")
-_GNU_LINE = re.compile(r"^\\?(?P<digest>[0-9A-Fa-f]{32,128})\s+\*?(?P<name>.+)$")
-_NAME_FIRST_LINE = re.compile(r"^(?P<name>\S+)\s+(?P<digest>[0-9A-Fa-f]{32,128})$")
-_SHOWN_NAMES = 5
 _WAY_OUT = "set image_os_hash_algo to sha256 or sha512 and image_os_hash_value, or image_checksum"
 
 
@@ -63,21 +59,21 @@ def choose_checksum(
 
 
 def expected_checksum(
-    image: ImageInfo, image_name: str, fetch: Callable[[str], str], *, allow_md5: bool
+    image: ImageInfo, image_name: str, fetch: Callable[[str], bytes], *, allow_md5: bool
 ) -> Checksum:
     """Return the checksum that the published bytes of ``image`` must have.
 
     Args:
         image: What the controller sent.
         image_name: File name in the image's URL, looked for in checksum files.
-        fetch: Returns the text of a checksum file by its URL; called at most once.
+        fetch: Returns a checksum file by its URL; called at most once.
         allow_md5: Accept MD5, which protects against accidents only.
 
     Raises:
         ImageError: There is no usable checksum; the message says what to set.
     """
-    algorithm = (image.os_hash_algo or "").lower().replace("-", "")
-    known = not algorithm or algorithm in _DIGITS_BY_ALGORITHM
+    algorithm = normal_algorithm(image.os_hash_algo or "")
+    known = not algorithm or algorithm in DIGITS_OF
     value = (image.os_hash_value if known else None) or image.checksum
     if not value:
         reason = (
@@ -90,72 +86,28 @@ def expected_checksum(
     wanted = algorithm if known and image.os_hash_value else ""
     if is_web_address(value):
         where = f"checksum file of image {image.id}"
-        value = find_digest(fetch(value), image_name, where, wanted)
+        listed = checksum_file.find(checksum_file.decode(fetch(value)), image_name, where, wanted)
+        value = f"{listed.algorithm}:{listed.digest}"
     return _checked(value.strip().lower(), wanted, where, allow_md5=allow_md5)
 
 
 def _checked(text: str, wanted: str, where: str, *, allow_md5: bool) -> Checksum:
     prefix, colon, digest = text.rpartition(":")
-    named = prefix.replace("-", "") if colon else wanted
+    named = normal_algorithm(prefix) if colon else wanted
     if wanted and named != wanted:
         raise ImageError(f"{where}: {text[:140]!r} is no {wanted}; correct one of the two")
     wanted = named
-    algorithm = _ALGORITHM_BY_DIGITS.get(len(digest), "")
+    algorithm = ALGORITHM_OF.get(len(digest), "")
     if not algorithm or not re.fullmatch("[0-9a-f]+", digest):
         raise ImageError(
             f"{where}: {digest[:140]!r} is no checksum; wanted 64 (sha256) or 128 (sha512)"
             " hexadecimal digits"
         )
     if wanted and wanted != algorithm:
-        digits = _DIGITS_BY_ALGORITHM.get(wanted)
+        digits = DIGITS_OF.get(wanted)
         if digits is None:
             raise ImageError(f"{where}: the algorithm {wanted[:20]!r} is not supported")
         raise ImageError(f"{where}: a {wanted} has {digits} hexadecimal digits, not {len(digest)}")
     if algorithm == "md5" and not allow_md5:
         raise ImageError(f"{where}: MD5 is not accepted; publish a sha256 or sha512")
     return Checksum(algorithm=algorithm, digest=digest)
-
-
-def find_digest(text: str, image_name: str, where: str, wanted: str = "") -> str:
-    """Return the digest of ``image_name`` in a checksum file.
-
-    Knows ``HASH  name``, ``HASH *name``, ``SHA256 (name) = HASH``, ``name HASH`` and a file that is one bare hash; names
-    are compared by their last path component. Signatures around the list (RFC 9580, section 7) are skipped, not verified.
-
-    Args:
-        text: The file.
-        image_name: What to look for.
-        where: Names the file in messages.
-        wanted: Algorithm; empty = the strongest that is listed.
-
-    Raises:
-        ImageError: The file does not list the image, or lists it with different digests.
-    """
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith(("#", "-----", "Hash:"))]
-    if len(lines) == 1 and len(lines[0].split()) == 1:
-        return lines[0]
-    listed = [
-        match
-        for line in lines
-        for pattern in (_BSD_LINE, _GNU_LINE, _NAME_FIRST_LINE)
-        if (match := pattern.match(line))
-    ]
-    mine = {m["digest"].lower() for m in listed if _basename(m["name"]) == image_name}
-    digits = [_DIGITS_BY_ALGORITHM[wanted]] if wanted else _ALGORITHM_BY_DIGITS
-    found = {digest for digest in mine if len(digest) in digits} or mine
-    if len(found) == 1:
-        return found.pop()
-    if found:
-        # one file with several algorithms: the strongest one decides
-        longest = max(len(digest) for digest in found)
-        best = [digest for digest in found if len(digest) == longest]
-        if len(best) == 1:
-            return best[0]
-        raise ImageError(f"{where}: lists {image_name} with {len(best)} different checksums")
-    names = ", ".join(_basename(match["name"]) for match in listed[:_SHOWN_NAMES]) or "nothing"
-    raise ImageError(f"{where}: does not list {image_name}; it lists {names}")
-
-
-def _basename(name: str) -> str:
-    return name.strip().rsplit("/", 1)[-1]
