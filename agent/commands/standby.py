@@ -13,9 +13,13 @@ from agent.commands.written_images import WrittenImages
 from agent.disks.root_device import choose_root_disk
 from agent.errors import InvalidRequest
 from agent.hardware.capabilities import ProgressSink
+from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware
+from agent.images.sources.address import refused_order
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
+from agent.protocol.image_rules import check_image
+from agent.protocol.refusal import Refusal
 from agent.system.power import PowerActions
 
 _ANSWER_TRAVELS_S = 0.5
@@ -56,7 +60,7 @@ class Standby:
         """Write ``image_info`` and ``configdrive`` to the root disk."""
         wanted = parse_params(params, _PrepareImage, "prepare_image")
         image = wanted.image_info
-        _check_image(image, may_lack_checksum=self._hardware.wishes.images.allow_unverified)
+        _check_image(image, self._hardware.wishes.images)
         inline = image.configdrive if isinstance(image.configdrive, str) else None
 
         def write(progress: ProgressSink) -> dict[str, Any]:
@@ -100,12 +104,8 @@ class Standby:
         return end
 
 
-def _check_image(image: ImageInfo, *, may_lack_checksum: bool) -> None:
-    if not image.urls:
-        raise InvalidRequest("prepare_image: image_info.urls is empty; give at least one address")
-    if may_lack_checksum or any(url.startswith("oci://") for url in image.urls):
-        return  # a registry knows the digest
-    if not (image.checksum or (image.os_hash_algo and image.os_hash_value)):
-        raise InvalidRequest(
-            f"prepare_image: image {image.id} has no checksum; give os_hash_algo and os_hash_value, or checksum"
-        )
+def _check_image(image: ImageInfo, rules: ImageRules) -> None:
+    try:
+        check_image(image, allow_md5=rules.allow_md5, allow_unverified=rules.allow_unverified)
+    except Refusal as error:
+        raise InvalidRequest(f"prepare_image: {refused_order(error)}") from error

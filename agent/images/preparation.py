@@ -1,11 +1,10 @@
 """Everything that is fetched and checked before an image is written: nothing here touches a disk."""
 
-import base64
 import ssl
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from agent.errors import ImageDownloadError
+from agent.errors import ImageDownloadError, ImageError
 from agent.images.config_drives.config_drive_source import fetch
 from agent.images.flow.meter import Meter
 from agent.images.flow.pipeline import Pipeline
@@ -15,15 +14,17 @@ from agent.images.formats.qcow2_header import read_header
 from agent.images.formats.qcow2_map import Map, read_map
 from agent.images.formats.recognition import PROBE_BYTES, ImageFormat, check_declared, detect
 from agent.images.proof.witness import Verification
-from agent.images.sources.address import with_usable_addresses
-from agent.images.sources.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
+from agent.images.sources.address import refused_order, usable_order
 from agent.images.sources.forward_reader import ForwardReader
-from agent.images.sources.http import Access, basic_authorization, masked
+from agent.images.sources.http import Access, masked
 from agent.images.sources.mirrors import Mirrors
-from agent.images.sources.opening import Opener, SourceRules, is_artifact, open_image
+from agent.images.sources.opening import Opener, SourceRules, open_image
 from agent.images.sources.pace import Pace
 from agent.images.sources.source import HttpSource, RetryPolicy
+from agent.protocol.checksum import Checksum, choose_checksum, expected_checksum, has_checksum
 from agent.protocol.image import ImageInfo
+from agent.protocol.image_rules import authorization, is_artifact
+from agent.protocol.refusal import Refusal
 from agent.protocol.web_address import file_name_of
 
 _MAX_CHECKSUM_FILE_BYTES = 1 << 20
@@ -88,7 +89,9 @@ def prepare(
         ImageDownloadError: It cannot be fetched.
         ConfigDriveError: The config drive is unusable.
     """
-    image = with_usable_addresses(image)
+    image = usable_order(
+        image, allow_md5=settings.allow_md5, allow_unverified=settings.allow_unverified
+    )
     access = _access(image, settings)
     name = file_name_of(image.urls[0]) or image.id
     drive = None
@@ -127,12 +130,7 @@ def _open(
     may_lack = settings.allow_unverified or any(map(is_artifact, image.urls))
     given = None
     if has_checksum(image) or not may_lack:
-        given = expected_checksum(
-            image,
-            name,
-            lambda url: _fetch_small(url, access, settings.retry),
-            allow_md5=settings.allow_md5,
-        )
+        given = _expected(image, name, access, settings)
     published: list[Checksum] = []
     opener = Opener(
         access=access,
@@ -146,12 +144,15 @@ def _open(
             "the certificates of image servers are not verified: the agent's setting image_insecure"
         )
     source = open_image(image, opener, clean_up)
-    checksum = choose_checksum(
-        given,
-        published[0] if published else None,
-        image.id,
-        allow_unverified=settings.allow_unverified,
-    )
+    try:
+        checksum = choose_checksum(
+            given,
+            published[0] if published else None,
+            image.id,
+            allow_unverified=settings.allow_unverified,
+        )
+    except Refusal as error:
+        raise ImageError(refused_order(error)) from error
     if checksum.digest is None:
         meter.say(
             "the image has no checksum; the operator's settings allow it to be written unverified"
@@ -159,30 +160,27 @@ def _open(
     return source, checksum
 
 
+def _expected(image: ImageInfo, name: str, access: Access, settings: WriterSettings) -> Checksum:
+    try:
+        return expected_checksum(
+            image,
+            name,
+            lambda url: _fetch_small(url, access, settings.retry),
+            allow_md5=settings.allow_md5,
+        )
+    except Refusal as error:
+        raise ImageError(refused_order(error)) from error
+
+
 def _access(image: ImageInfo, settings: WriterSettings) -> Access:
     return Access(
-        authorization=_authorization(image),
+        authorization=authorization(image),
         authorized_url=image.urls[0],
         proxies=image.proxies or {},
         no_proxy=image.no_proxy or "",
         tls=settings.tls,
         pace=Pace(timeout_s=settings.stall_timeout_s, least_bytes=settings.stall_least_bytes),
     )
-
-
-def _authorization(image: ImageInfo) -> str | None:
-    """Return the ``Authorization`` header for the image's server."""
-    if image.image_request_authorization:
-        try:
-            value = base64.b64decode(image.image_request_authorization, validate=True).decode()
-        except ValueError as error:  # base64's and Unicode's errors
-            raise ImageDownloadError(
-                "image_request_authorization is not base64 of an Authorization header's value"
-            ) from error
-        return value.strip()
-    if image.image_server_auth_strategy == "http_basic":
-        return basic_authorization(image.image_server_user or "", image.image_server_password or "")
-    return None
 
 
 def _fetch_small(url: str, access: Access, retry: RetryPolicy) -> bytes:

@@ -23,13 +23,13 @@ from agent.images.flow.meter import Meter
 from agent.images.flow.target import ImageTarget
 from agent.images.formats import first_look
 from agent.images.formats.recognition import ImageFormat
-from agent.images.partitions.partition_wishes import is_partition_image
 from agent.images.partitions.partitioned_disk import DiskNames, Firmware, PartitionedDisk
 from agent.images.preparation import Work, WriterSettings, prepare
 from agent.images.proof.account import make_receipt
 from agent.images.proof.read_back import Proof, read_back
 from agent.images.proof.witness import make_witness
 from agent.protocol.image import ImageInfo
+from agent.protocol.partition_wishes import is_partition_image
 from agent.protocol.receipt import Receipt
 from agent.system.runner import Runner
 

@@ -2,4 +2,12 @@
 
 
 class Refusal(ValueError):
-    """A value that neither program takes; the message says what, why, and what to write instead, and holds no secret."""
+    """A value that neither program takes; the message says what, why, and what to write instead, and holds no secret.
+
+    ``field`` is the name of the value where the rule knows it (of ``image_info``, for instance); each program puts the name
+    in front that its users know.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field

@@ -1,5 +1,6 @@
 """Which files a node boots: ``driver_info`` before the settings, files of this machine only from folders meant for it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,7 @@ def find_boot_file(kind: str, driver_info: dict[str, Any], settings: Settings) -
         raise Invalid(message)
     if own:
         _refuse_foreign_folder(path, source, settings)
-    if not path.is_file():
-        raise Invalid(f"{source}: there is no file {path} on the controller's machine")
+    _require_readable(path, source)
     return BootFile(url=None, path=path)
 
 
@@ -73,6 +73,15 @@ def _encoded(url: str, source: str) -> str:
         return encode_url(url)
     except Refusal as error:
         raise Invalid(f"{source}: {error}") from error
+
+
+def _require_readable(path: Path, source: str) -> None:
+    if not path.is_file():
+        raise Invalid(f"{source}: there is no file {path} on the controller's machine")
+    if not os.access(path, os.R_OK):
+        raise Invalid(f"{source}: the controller may not read {path}; change its mode or owner")
+    if not path.stat().st_size:
+        raise Invalid(f"{source}: {path} is empty; copy it again")
 
 
 def _path_of(value: str, settings: Settings) -> Path:

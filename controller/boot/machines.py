@@ -196,6 +196,8 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
     params = expand_params(own_params, settings.kernel_append_params)
     if settings.allow_unverified_images:
         params += " ingot-allow-unverified-images=1"
+    if settings.allow_md5_images:
+        params += " ingot-allow-md5-images=1"
     kernel, ramdisk = (
         _url_of(find_boot_file(kind, node.driver_info, settings), kind, node, base_url)
         for kind in ("kernel", "ramdisk")

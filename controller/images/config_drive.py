@@ -5,26 +5,20 @@ label ``config-2``), gzip-compressed and base64-encoded as the agent expects it.
 controller that runs ``genisoimage``.
 """
 
-import base64
-import gzip
 import json
 import shutil
 import subprocess  # noqa: TID251  # a narrow door: genisoimage only, words only, no shell
 import tempfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from agent.protocol.config_drive import MAX_BYTES, pack, packed
 from agent.protocol.refusal import Refusal
 from agent.protocol.web_address import encode_url, is_web_address
 from controller.errors import ControllerError, Invalid, TemporaryError
 
 _PROGRAM = "genisoimage"
-_MOST_BYTES = 64 * 1024 * 1024
-_GZIP = b"\x1f\x8b"
-_GZIP_WINDOW = 31
-"""Largest window, with gzip's header and checksum (zlib.h, inflateInit2)."""
 _FILES = {"meta_data": "meta_data.json", "network_data": "network_data.json"}
 _KEYS = frozenset({"meta_data", "network_data", "user_data", "vendor_data"})
 
@@ -40,7 +34,7 @@ def build_config_drive(
     """Return the config drive as the agent takes it: base64 of a gzip-compressed ISO, or a URL.
 
     Args:
-        value: A URL (returned encoded), base64 text (returned as it is), or a dictionary with ``meta_data``,
+        value: A URL (returned encoded), text with a filesystem (returned as base64 of gzip), or a dictionary with ``meta_data``,
             ``network_data``, ``user_data`` (text or a dictionary) and ``vendor_data``.
         node_uuid: Default of ``meta_data.uuid``.
         node_name: Default of ``meta_data.name``; ``None`` = the UUID.
@@ -52,9 +46,31 @@ def build_config_drive(
     """
     if isinstance(value, str):
         return _checked_text(value)
+    _check_parts(value)
+    defaults = {"uuid": node_uuid, "name": node_name or node_uuid}
+    meta_data = {**defaults, **(value.get("meta_data") or {})}
+    iso = _make_iso({**value, "meta_data": meta_data}, timeout_s)
+    if len(iso) > MAX_BYTES:
+        raise Invalid(f"configdrive makes an image of {len(iso)} bytes, more than {MAX_BYTES}")
+    return pack(iso)
+
+
+def check_config_drive(value: Any) -> None:
+    """Check what :func:`build_config_drive` would take; runs no program.
+
+    Raises:
+        Invalid: It is none of these.
+    """
+    if isinstance(value, str):
+        _checked_text(value)
+    else:
+        _check_parts(value)
+
+
+def _check_parts(value: Any) -> None:
     if not isinstance(value, Mapping):
         raise Invalid(f"configdrive must be text or an object, not {type(value).__name__}")
-    unknown = sorted(set(value) - _KEYS)
+    unknown = sorted(map(str, set(value) - _KEYS))
     if unknown:
         raise Invalid(
             f"configdrive has unknown keys: {', '.join(unknown)}; possible: {', '.join(sorted(_KEYS))}"
@@ -62,31 +78,20 @@ def build_config_drive(
     for key in sorted(set(value) - {"user_data"}):
         if not isinstance(value[key], Mapping | None):
             raise Invalid(f"configdrive.{key} is no object")
-    defaults = {"uuid": node_uuid, "name": node_name or node_uuid}
-    given = value.get("meta_data") or {}
-    if not isinstance(given, Mapping):
-        raise Invalid(f"configdrive.meta_data must be an object, not {type(given).__name__}")
-    meta_data = {**defaults, **given}
-    iso = _make_iso({**value, "meta_data": meta_data}, timeout_s)
-    if len(iso) > _MOST_BYTES:
-        raise Invalid(f"configdrive makes an image of {len(iso)} bytes, more than {_MOST_BYTES}")
-    return base64.b64encode(gzip.compress(iso, 6)).decode()
+    if isinstance(text := value.get("user_data"), str):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise Invalid("configdrive.user_data has letters that are no Unicode") from error
 
 
 def _checked_text(value: str) -> str:
     if "://" in value:
         return _checked_url(value)
     try:
-        content = base64.b64decode(value, validate=False)
-    except ValueError as error:  # also of letters beyond ASCII
-        raise Invalid(f"configdrive is neither a URL nor base64: {error}") from error
-    if not content:
-        raise Invalid("configdrive is empty; leave it out instead")
-    if content.startswith(_GZIP):
-        content = _gunzip(content)
-    if len(content) > _MOST_BYTES:
-        raise Invalid(f"configdrive has {len(content)} bytes, more than {_MOST_BYTES}")
-    return value
+        return packed(value)
+    except Refusal as error:
+        raise Invalid(f"configdrive: {error}") from error
 
 
 def _checked_url(value: str) -> str:
@@ -96,18 +101,6 @@ def _checked_url(value: str) -> str:
         return encode_url(value)
     except Refusal as error:
         raise Invalid(f"configdrive: {error}") from error
-
-
-def _gunzip(content: bytes) -> bytes:
-    """Return what is in the gzip stream, or the beginning of what is too much."""
-    stream = zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        plain = stream.decompress(content, _MOST_BYTES + 1)
-    except zlib.error as error:
-        raise Invalid(f"configdrive: its gzip data is damaged: {error}") from error
-    if not stream.eof and len(plain) <= _MOST_BYTES:
-        raise Invalid("configdrive: its gzip data is cut off")
-    return plain
 
 
 def _make_iso(parts: Mapping[str, Any], timeout_s: float) -> bytes:

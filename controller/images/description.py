@@ -1,4 +1,4 @@
-"""What ``instance_info`` says about an image, checked and turned into the agent's ``image_info``. Pure.
+"""What ``instance_info`` says about an image, turned into the agent's ``image_info`` and checked by the agent's rules. Pure.
 
 Source: Ironic's ``direct`` deploy interface; the shape is the one its conductor sends.
 """
@@ -6,54 +6,18 @@ Source: Ironic's ``direct`` deploy interface; the shape is the one its conductor
 from collections.abc import Mapping
 from typing import Any
 
-from agent.protocol.web_address import encode_url, file_name_of, is_web_address
-from controller.errors import Invalid
-from controller.images.address import (
-    check_address,
-    check_encodable,
-    is_artifact,
-    mirrors,
-    pull_login,
-)
+import msgspec
 
-_MD5_DIGITS = 32
-_HEX_DIGITS = frozenset({_MD5_DIGITS, 64, 128})
-"""Lengths of md5, sha256 and sha512 sums; md5 only beside a better one, as image services give both."""
-_IMAGE_TYPES = ("whole-disk", "whole-disk-image", "partition")
-"""A tuple: a client's value may be a list, which no set can look up."""
+from agent.protocol.checksum import check_digest
+from agent.protocol.image import ImageInfo
+from agent.protocol.image_rules import IMAGE_TYPES, check_image, usable_address
+from agent.protocol.web_address import file_name_of, is_web_address
+from controller.errors import Invalid
+from controller.images.address import mirrors, pull_login
+
 _EXAMPLE = (
     "image_source=http://server/image.qcow2 image_os_hash_algo=sha256 image_os_hash_value=<hex>"
 )
-
-
-def check_description(
-    instance_info: Mapping[str, Any],
-    *,
-    allow_unverified: bool = False,
-    allow_md5: bool = False,
-) -> None:
-    """Check what can be checked without asking anybody.
-
-    Args:
-        instance_info: The node's.
-        allow_unverified: Whether the settings allow an image of which no checksum is known.
-        allow_md5: Whether they allow one that has only an MD5 sum.
-
-    Raises:
-        Invalid: Names the key of ``instance_info`` that is missing or wrong, with an example.
-    """
-    source = instance_info.get("image_source")
-    if not source:
-        raise Invalid(f"instance_info.image_source is missing; set e.g. {_EXAMPLE}")
-    for address in (source, *mirrors(instance_info)):
-        check_address(str(address))
-    pull_login(instance_info)
-    if (instance_info.get("image_type") or "whole-disk") not in _IMAGE_TYPES:
-        raise Invalid(
-            f"instance_info.image_type {instance_info['image_type']!r} is not known; "
-            "use whole-disk or partition"
-        )
-    _check_checksum(instance_info, allow_unverified=allow_unverified, allow_md5=allow_md5)
 
 
 def image_info(
@@ -62,11 +26,18 @@ def image_info(
     node_uuid: str,
     config_drive: str | None,
 ) -> dict[str, Any]:
-    """Return the agent's ``image_info`` for an image that :func:`check_description` accepts."""
-    source = encode_url(str(instance_info["image_source"]))
+    """Return the agent's ``image_info``, without what is for partition images only.
+
+    Raises:
+        Invalid: There is no image, or its mirrors or its login are malformed.
+        Refusal: An address cannot be used.
+    """
+    if not instance_info.get("image_source"):
+        raise Invalid(f"instance_info.image_source is missing; set e.g. {_EXAMPLE}")
+    source = usable_address(str(instance_info["image_source"]))
     info: dict[str, Any] = {
         "id": file_name_of(source) or "image",
-        "urls": [source, *map(encode_url, mirrors(instance_info))],
+        "urls": [source, *map(usable_address, mirrors(instance_info))],
         "disk_format": instance_info.get("image_disk_format"),
         "container_format": instance_info.get("image_container_format"),
         "stream_raw_images": True,
@@ -91,46 +62,48 @@ def image_info(
     return info
 
 
-def _check_checksum(
-    instance_info: Mapping[str, Any], *, allow_unverified: bool, allow_md5: bool
-) -> None:
-    checksum = instance_info.get("image_checksum")
-    algorithm = instance_info.get("image_os_hash_algo")
-    value = instance_info.get("image_os_hash_value")
+def check_order(
+    info: Mapping[str, Any], *, allow_unverified: bool = False, allow_md5: bool = False
+) -> ImageInfo:
+    """Return ``image_info`` as the agent will read it, if the agent would carry it out.
+
+    Args:
+        info: What the agent will be sent.
+        allow_unverified: Whether the settings allow an image of which no checksum is known.
+        allow_md5: Whether they allow one that has only an MD5 sum.
+
+    Raises:
+        Invalid: A value has a type that the agent does not read.
+        Refusal: The agent would not write it.
+    """
+    try:
+        image = msgspec.convert(info, ImageInfo)
+    except msgspec.ValidationError as error:
+        raise Invalid(
+            f"a value of instance_info or driver_info has a type that no agent reads: {error}; correct the key that"
+            " image_info is made of"
+        ) from error
+    check_image(image, allow_md5=allow_md5, allow_unverified=allow_unverified)
+    return image
+
+
+def check_words(instance_info: Mapping[str, Any]) -> None:
+    """Check what the agent is not told, or would overlook.
+
+    Raises:
+        Invalid: Two keys of ``instance_info`` that belong together are not both there, or the kind of image is unknown.
+        Refusal: A sum that is not the one that counts is malformed.
+    """
+    algorithm, value = (instance_info.get(f"image_os_hash_{name}") for name in ("algo", "value"))
     if bool(algorithm) != bool(value):
         raise Invalid(
             "instance_info.image_os_hash_algo and image_os_hash_value belong together; one is missing"
         )
-    may_lack = allow_unverified or is_artifact(str(instance_info["image_source"]))
-    if not checksum and not value and not may_lack:
+    kind = instance_info.get("image_type")
+    if kind and kind not in IMAGE_TYPES:
         raise Invalid(
-            "instance_info has no checksum of the image, and an image that cannot be checked is not "
-            f"written; set e.g. {_EXAMPLE} (or the URL of a checksum file as the value), or allow it with the "
-            "controller's setting allow_unverified_images"
+            f"instance_info.image_type: {kind!r} is not known; use whole-disk or partition"
         )
-    for key, text in (("image_checksum", checksum), ("image_os_hash_value", value)):
-        if text and is_web_address(str(text)):
-            check_encodable(str(text), f"instance_info.{key}")
-        elif text and not _is_hex(str(text)):
-            raise Invalid(
-                f"instance_info.{key} {str(text)!r} is neither a hexadecimal sha256 or sha512 sum "
-                "nor an http(s) URL"
-            )
-    used = str(value or checksum)
-    is_md5 = len(_digits(used)) == _MD5_DIGITS and _is_hex(used)
-    if not allow_md5 and (is_md5 or str(algorithm).lower() == "md5"):
-        raise Invalid(
-            "instance_info has only an MD5 sum of the image, which the agent refuses because it does not "
-            f"protect against forgery; use sha256 or sha512, e.g. {_EXAMPLE}, or allow it with the controller's "
-            "setting allow_md5_images"
-        )
-
-
-def _digits(text: str) -> str:
-    """Return a sum without the name of its algorithm, as in ``sha256:<hex>``."""
-    return text.rpartition(":")[2]
-
-
-def _is_hex(text: str) -> bool:
-    digits = _digits(text)
-    return len(digits) in _HEX_DIGITS and not set(digits.lower()) - set("0123456789abcdef")
+    checksum = instance_info.get("image_checksum")
+    if value and isinstance(checksum, str) and checksum and not is_web_address(checksum):
+        check_digest(checksum, allow_md5=True, field="checksum")

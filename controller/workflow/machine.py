@@ -1,5 +1,6 @@
 """The doors of one node's machine: its BMC and the agent that runs on it, found from the node's row."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,13 +73,22 @@ def boot_mode_of(node: Node, settings: Settings) -> BootMode:
 
 
 def capabilities(value: Any) -> Mapping[str, str]:
-    """Read Ironic's ``capabilities``: a dictionary or ``"boot_mode:uefi,secure_boot:true"``."""
+    """Read Ironic's ``capabilities``: a dictionary, one as JSON text, or ``"boot_mode:uefi,secure_boot:true"``."""
     if isinstance(value, Mapping):
         return {str(key): str(item) for key, item in value.items()}
     if not isinstance(value, str):
         return {}
+    if value.lstrip().startswith("{"):  # Nova sends an object as text
+        return capabilities(_object_in(value))
     pairs = (item.partition(":") for item in value.split(","))
     return {key.strip(): item.strip() for key, colon, item in pairs if colon}
+
+
+def _object_in(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def agent_of(services: Services, node: Node) -> AgentClient:

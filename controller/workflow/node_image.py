@@ -2,31 +2,49 @@
 
 from typing import Any
 
-from controller.images.description import check_description, image_info
-from controller.images.partitions import check_partitions, partition_fields
+from agent.protocol.image import ImageInfo
+from agent.protocol.refusal import Refusal
+from controller.images.description import check_order, check_words, image_info
+from controller.images.partitions import check_bootable, partition_fields
+from controller.images.refusals import invalid
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.machine import boot_mode_of, capabilities
 
 
-def check_image(node: Node, settings: Settings) -> None:
-    """Check what can be checked without asking anybody.
+def check_image(node: Node, settings: Settings) -> ImageInfo:
+    """Return the order that the agent will get, if it would carry it out; nobody is asked.
 
     Raises:
-        Invalid: Names the key of ``instance_info`` that is missing or wrong.
+        Invalid: Names the key of ``instance_info`` or ``driver_info`` that is missing or wrong.
     """
-    check_description(
-        node.instance_info,
-        allow_unverified=settings.allow_unverified_images,
-        allow_md5=settings.allow_md5_images,
-    )
-    check_partitions(node.instance_info, str(boot_mode_of(node, settings)), _disk_label(node))
+    check_bootable(node.instance_info, str(boot_mode_of(node, settings)))
+    try:
+        check_words(node.instance_info)
+        return check_order(
+            _order(node, settings),
+            allow_unverified=settings.allow_unverified_images,
+            allow_md5=settings.allow_md5_images,
+        )
+    except Refusal as error:
+        raise invalid(error) from error
 
 
 def image_for_agent(node: Node, settings: Settings) -> dict[str, Any]:
-    """Return the agent's ``image_info`` for an image that :func:`check_image` accepts."""
-    info = image_info(node.instance_info, node.driver_info, node.uuid, node.config_drive)
+    """Return the agent's ``image_info``.
+
+    Raises:
+        Invalid: The node's image is none that :func:`check_image` accepts.
+    """
+    try:
+        return _order(node, settings)
+    except Refusal as error:
+        raise invalid(error) from error
+
+
+def _order(node: Node, settings: Settings) -> dict[str, Any]:
     boot_mode = str(boot_mode_of(node, settings))
+    info = image_info(node.instance_info, node.driver_info, node.uuid, node.config_drive)
     return info | partition_fields(node.instance_info, boot_mode, _disk_label(node))
 
 

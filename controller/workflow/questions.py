@@ -7,13 +7,12 @@ from sqlalchemy import select
 
 from controller.bmc.hardware_types import INTERFACE_KINDS
 from controller.bmc.interface import BootDevice
-from controller.boot.files import find_boot_file
 from controller.errors import ControllerError, Invalid, NodeLocked
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.graph import is_busy
 from controller.workflow.machine import bmc_of, boot_mode_of, driver_of, is_fake
-from controller.workflow.node_image import check_image
+from controller.workflow.node_rules import check_boot, check_deployment
 from controller.workflow.services import Services
 
 _Check = Callable[[Services, Node, bool], None]
@@ -92,11 +91,8 @@ def _check_bmc(services: Services, node: Node, _has_port: bool) -> None:
 
 
 def _check_boot(services: Services, node: Node, has_port: bool) -> None:
-    if is_fake(node, "boot"):
-        return
-    for file in ("kernel", "ramdisk"):
-        find_boot_file(file, node.driver_info, services.settings)
-    if not has_port:
+    check_boot(node, services.settings)
+    if not has_port and not is_fake(node, "boot"):
         raise Invalid(
             f"node {node.uuid} has no port with pxe_enabled; create one with the MAC address that it "
             "boots from"
@@ -104,8 +100,7 @@ def _check_boot(services: Services, node: Node, has_port: bool) -> None:
 
 
 def _check_deploy(services: Services, node: Node, _has_port: bool) -> None:
-    if not is_fake(node, "deploy"):
-        check_image(node, services.settings)
+    check_deployment(node, services.settings)
 
 
 _CHECKS: Mapping[str, _Check] = {

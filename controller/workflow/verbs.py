@@ -17,8 +17,8 @@ from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.graph import is_busy
-from controller.workflow.machine import driver_of, is_fake
-from controller.workflow.node_image import check_image
+from controller.workflow.machine import driver_of
+from controller.workflow.node_rules import check_boot, check_deployment
 from controller.workflow.questions import (
     boot_device,
     set_boot_device,
@@ -205,8 +205,8 @@ def _check_node(
                 f"node {node.uuid} is in maintenance ({node.maintenance_reason or 'no reason given'}); "
                 "end the maintenance first"
             )
-        if not is_fake(node, "deploy"):
-            check_image(node, services.settings)
+        check_deployment(node, services.settings)
+        check_boot(node, services.settings)
     if event is Event.INSPECT and node.interfaces.get("inspect") == "no-inspect":
         raise Invalid(
             f"node {node.uuid} has inspect_interface no-inspect; set it to agent to inspect the node"

@@ -18,7 +18,8 @@ from agent.images.flow.target import ImageTarget
 from agent.images.formats import first_look, qcow2_header, qcow2_map, recognition
 from agent.images.formats.content import Content
 from agent.images.formats.recognition import ImageFormat
-from agent.images.sources import checksum_file
+from agent.protocol import checksum_file
+from agent.protocol.refusal import Refusal
 
 MIB = 1 << 20
 DISK_BYTES = 2 * MIB
@@ -179,7 +180,7 @@ def fuzz_checksum_file(data: bytes) -> None:
     text = checksum_file.decode(data)
     try:
         found = checksum_file.find(text, "disk.raw", "fuzz")
-    except ImageError as error:
+    except Refusal as error:
         str(error).encode()
         raise
     assert found.digest in text.lower()
@@ -200,7 +201,7 @@ def run(name: str, data: bytes) -> bool:
         return False
     try:
         TARGETS[name](data)
-    except AgentError:
+    except (AgentError, Refusal):
         return False
     return True
 

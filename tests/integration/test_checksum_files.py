@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ImageError
-from agent.images.sources.checksum_file import decode, find, parse
+from agent.protocol.checksum_file import decode, find, parse
+from agent.protocol.refusal import Refusal
 
 NAMES = (
     "disk.raw",
@@ -97,5 +97,5 @@ def test_an_algorithm_that_nobody_named_is_not_guessed(tmp_path: Path) -> None:
         ("openssl", "dgst", "-sha3-256"),
     ):
         text = decode(_write(tmp_path, command, ("disk.raw",)))
-        with pytest.raises(ImageError, match=r"lists disk\.raw with"):
+        with pytest.raises(Refusal, match=r"lists disk\.raw with"):
             find(text, "disk.raw", "file")

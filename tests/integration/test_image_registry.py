@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ImageDownloadError
-from agent.images.sources.checksum import Checksum
-from agent.images.sources.http import Access, basic_authorization
+from agent.images.sources.http import Access
 from agent.images.sources.opening import Opener, SourceRules
 from agent.images.sources.source import RetryPolicy
 from agent.images.sources.stream import ImageSource
+from agent.protocol.checksum import Checksum
+from agent.protocol.image_rules import basic_authorization
 from tests.integration.disk_images import sha256
 from tests.integration.image_server import image_server
 from tests.integration.registry_process import (

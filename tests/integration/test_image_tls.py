@@ -15,6 +15,7 @@ from agent.images.operator_rules import tls_context, writer_settings
 from agent.images.sources import http
 from agent.images.sources.http import Access
 from agent.images.sources.source import HttpSource, RetryPolicy
+from agent.protocol.image_rules import basic_authorization
 from tests.integration.disk_images import run
 from tests.integration.image_server import ImageServer, image_server
 from tests.integration.scripted_server import Asked, head, scripted_server
@@ -123,6 +124,6 @@ def test_credentials_follow_no_redirect_to_another_port_or_host(secured: Secured
     with scripted_server(script) as plain:
         http.get(plain.url.replace("//", "//tux:sesame@"), access).close()
         url = plain.url.replace("127.0.0.1", "localhost")
-        given = http.basic_authorization("tux", "sesame")
+        given = basic_authorization("tux", "sesame")
         http.get(url, Access(tls=access.tls, authorization=given, authorized_url=url)).close()
     assert [request.authorization for request in secured.server.requests] == [None, None]

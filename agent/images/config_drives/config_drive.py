@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from agent.disks.open_disk import OpenDisk
 from agent.disks.partition_table import Partition, PartitionTable
 from agent.errors import ConfigDriveError
-from agent.images.config_drives.config_drive_source import MAX_BYTES
+from agent.protocol.config_drive import MAX_BYTES
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)

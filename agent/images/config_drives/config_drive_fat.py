@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.errors import CommandFailed, ConfigDriveError
-from agent.images.config_drives.config_drive_source import MAX_BYTES, is_iso, sector_bytes
 from agent.images.config_drives.iso9660 import IsoFile, read_files
+from agent.protocol.config_drive import MAX_BYTES, is_iso, sector_bytes
 from agent.system.runner import Runner
 
 LABEL = "CONFIG-2"

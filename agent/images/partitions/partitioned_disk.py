@@ -28,9 +28,10 @@ from agent.images.partitions.block_size import block_bytes
 from agent.images.partitions.efi_assets import EfiAssets
 from agent.images.partitions.kept_ephemeral import kept_table
 from agent.images.partitions.partition_target import PartitionTarget
-from agent.images.partitions.partition_wishes import ephemeral_format, flag, layout_wishes
+from agent.images.partitions.partition_wishes import layout_wishes
 from agent.images.preparation import Work
 from agent.images.proof.witness import Witness
+from agent.protocol.partition_wishes import partition_wishes
 from agent.protocol.partitions import PartitionRole
 from agent.system.runner import Runner
 
@@ -70,27 +71,20 @@ class PartitionedDisk:
         """Plan and check; nothing is written.
 
         Raises:
-            InvalidRequest: A field of ``image_info`` is missing or wrong.
             LayoutDoesNotFit: The partitions do not fit, or the ephemeral one cannot be preserved.
             ImageError: The image is larger than the root partition, or a whole-disk image.
         """
         self._work, self._disk, self._runner = work, disk, runner
-        self._wishes = layout_wishes(
-            work.image,
-            len(work.configdrive or b""),
-            firmware_mode=firmware.boot_mode,
-            is_ppc64=firmware.machine.startswith("ppc64"),
-        )
-        self._ephemeral_format = ephemeral_format(work.image)
-        self._grow = flag(work.image.grow_root_filesystem, "grow_root_filesystem")
+        wanted = partition_wishes(work.image, firmware.boot_mode)
+        is_ppc64 = firmware.machine.startswith("ppc64")
+        self._wishes = layout_wishes(wanted, len(work.configdrive or b""), is_ppc64=is_ppc64)
+        self._ephemeral_format = wanted.ephemeral_format
+        self._grow = wanted.grows_root
         self._parts = plan_layout(self._wishes, disk.size_bytes, disk.sector_bytes)
         self._root = self._parts[-1]
         self._check_image()
         self._kept: bytearray | None = None
-        if (
-            flag(work.image.preserve_ephemeral, "preserve_ephemeral")
-            and self._wishes.ephemeral_bytes
-        ):
+        if wanted.preserves_ephemeral and self._wishes.ephemeral_bytes:
             head = disk.read(0, MIB)
             label = self._wishes.label
             self._kept = kept_table(head, disk.sector_bytes, self._parts, label, str(disk.path))

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from agent.errors import ImageDownloadError
-
-SCHEME = "file"
+from agent.protocol.image_rules import check_file_url
+from agent.protocol.refusal import Refusal
 
 
 def allowed_path(url: str, folders: Sequence[Path]) -> Path:
@@ -20,15 +20,16 @@ def allowed_path(url: str, folders: Sequence[Path]) -> Path:
     Raises:
         ImageDownloadError: It is no local file, does not exist, or is not below one of ``folders``.
     """
-    parts = urlsplit(url)
-    if parts.netloc not in ("", "localhost") or parts.query or not parts.path.startswith("/"):
-        raise ImageDownloadError(f"{url}: not a local file; write file:///folder/image")
+    try:
+        check_file_url(url)
+    except Refusal as error:
+        raise ImageDownloadError(str(error)) from error
     if not folders:
         raise ImageDownloadError(
             f"{url}: images in files are not allowed here; name their folder in the agent's setting image_folders"
         )
     try:
-        path = Path(unquote(parts.path)).resolve(strict=True)
+        path = Path(unquote(urlsplit(url).path)).resolve(strict=True)
         roots = [folder.resolve(strict=True) for folder in folders if folder.exists()]
     except (OSError, ValueError) as error:
         raise ImageDownloadError(f"{url}: {_reason(error)}; check the image's URL") from error

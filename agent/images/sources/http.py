@@ -5,7 +5,6 @@ that they were meant for and are dropped when a redirect leads elsewhere. Messag
 and query values.
 """
 
-import base64
 import http.client
 import socket
 import ssl
@@ -20,6 +19,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 from agent.errors import ImageDownloadError
 from agent.images.sources.address import usable
 from agent.images.sources.pace import Pace, paced_response
+from agent.protocol.image_rules import basic_authorization
 from agent.protocol.refusal import Refusal
 from agent.protocol.web_address import MOST_REDIRECTS, follow, shown_url
 
@@ -267,11 +267,6 @@ def _may_share(origin: SplitResult, target: SplitResult) -> bool:
 
 def _scheme_and_port(parts: SplitResult) -> tuple[str, int]:
     return parts.scheme, parts.port or _PORTS.get(parts.scheme, 0)
-
-
-def basic_authorization(user: str, password: str) -> str:
-    """Return the value of an ``Authorization`` header, RFC 7617."""
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _connect(

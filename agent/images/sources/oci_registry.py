@@ -24,7 +24,7 @@ from agent.images.sources.oci_manifest import (
     choose_manifest,
     parse_manifest,
 )
-from agent.images.sources.oci_reference import Reference, base_url
+from agent.protocol.oci_reference import Reference, base_url
 
 _UNAUTHORIZED = 401
 _MAX_TOKEN_BYTES = 1 << 20

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.errors import ImageDownloadError, ImageError
-from agent.images.sources import file_source, oci_reference
-from agent.images.sources.checksum import Checksum
 from agent.images.sources.file_source import FileSource
 from agent.images.sources.http import Access, TryAgain
 from agent.images.sources.mirrors import Mirrors
@@ -16,7 +14,10 @@ from agent.images.sources.oci_manifest import Descriptor, parse_digest
 from agent.images.sources.oci_registry import Registry
 from agent.images.sources.source import HttpSource, RetryPolicy
 from agent.images.sources.stream import ImageSource
+from agent.protocol.checksum import Checksum
 from agent.protocol.image import ImageInfo
+from agent.protocol.image_rules import FILE, is_artifact
+from agent.protocol.oci_reference import parse_reference
 from agent.protocol.web_address import scheme_of
 
 
@@ -46,14 +47,14 @@ class Opener:
             ImageDownloadError: It cannot be used.
         """
         scheme = scheme_of(url)
-        if scheme == file_source.SCHEME:
+        if scheme == FILE:
             return FileSource(url, self.rules.folders)
-        if scheme == oci_reference.SCHEME:
+        if is_artifact(url):
             return self._open_artifact(url)
         return HttpSource(url, replace(self.access, authorized_url=url), self.retry, self.notify)
 
     def _open_artifact(self, url: str) -> ImageSource:
-        reference = oci_reference.parse_reference(url)
+        reference = parse_reference(url)
         registry = Registry(reference, self.access, self.rules.insecure_registries)
         try:
             blob = self._find(registry)
@@ -83,11 +84,6 @@ class Opener:
                 self.notify(f"{registry.reference}: {reason}; trying again")
                 self.retry.sleep(self.retry.pause_s(failures))
         raise ImageDownloadError(f"{registry.reference}: no try is allowed")
-
-
-def is_artifact(url: str) -> bool:
-    """Whether ``url`` names an artifact, whose registry knows its digest."""
-    return scheme_of(url) == oci_reference.SCHEME
 
 
 def open_image(image: ImageInfo, opener: Opener, clean_up: ExitStack) -> Mirrors:

@@ -15,7 +15,8 @@ from controller.images.source import check_reachable
 from controller.states import Event
 from controller.workflow import receipts
 from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent, is_fake
-from controller.workflow.node_image import check_image, image_for_agent
+from controller.workflow.node_image import image_for_agent
+from controller.workflow.node_rules import check_deployment
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
@@ -31,7 +32,7 @@ def begin(context: Context) -> Outcome:
     node = context.node
     if is_fake(node, "deploy"):
         return leave("fake")
-    check_image(node, context.settings)
+    check_deployment(node, context.settings)
     timeout_s = context.settings.image_check_timeout_s
     warning = check_reachable(str(node.instance_info["image_source"]), timeout_s=timeout_s)
     notes = [Note(kind="step", message="deploy step deploy begins")]

@@ -31,9 +31,9 @@ IMAGE = {
     "urls": ["http://192.0.2.1/user.qcow2"],
     "disk_format": None,
     "stream_raw_images": True,
-    "checksum": "7e75",
+    "checksum": "7e75" * 16,
     "os_hash_algo": "sha256",
-    "os_hash_value": "7e75",
+    "os_hash_value": "7e75" * 16,
     "node_uuid": "75fe6cd1-cf03-4b03-86ab-565acbaafc15",
 }
 NODE: dict[str, Any] = {"uuid": "75fe6cd1-cf03-4b03-86ab-565acbaafc15", "properties": {}}
@@ -165,7 +165,7 @@ def test_a_receipt_stands_beside_ironics_words(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"urls": []}, "image_info.urls is empty"),
+        ({"urls": []}, "image_info.urls: no address"),
         ({"checksum": None, "os_hash_value": None}, "image user.qcow2 has no checksum"),
         ({"id": None}, r"\$\.image_info\.id"),
     ],

@@ -1,7 +1,5 @@
 """Config drives: every form is unpacked, a partition is chosen, and what FAT cannot hold is named."""
 
-import base64
-import gzip
 from pathlib import Path
 
 import pytest
@@ -9,35 +7,10 @@ import pytest
 from agent.disks.partition_table import Partition
 from agent.errors import ConfigDriveError
 from agent.images.config_drives import config_drive, config_drive_fat
-from agent.images.config_drives.config_drive_source import decode, sector_bytes
 from agent.images.config_drives.iso9660 import IsoFile
 from tests.unit.fakes import FakeRunner
 
 ISO = bytes(0x8001) + b"CD001" + bytes(1000)
-
-
-def test_a_config_drive_is_decoded_from_every_form() -> None:
-    text = base64.encodebytes(gzip.compress(ISO)).decode()
-    assert decode(text) == ISO
-    assert decode(gzip.compress(ISO)) == ISO
-    assert decode(base64.b64encode(ISO)) == ISO
-    assert decode(ISO) == ISO
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (b"!!!", "neither base64"),
-        (base64.b64encode(b"hello world"), "no ISO 9660 or FAT"),
-        (gzip.compress(ISO)[:-9], "cut off"),
-        (b"\x1f\x8b" + bytes(20), "damaged"),
-        (gzip.compress(bytes((64 << 20) + 1)), "more than"),
-    ],
-    ids=["no base64", "no filesystem", "cut off", "damaged", "too large"],
-)
-def test_a_config_drive_that_is_unusable_says_why(data: bytes, reason: str) -> None:
-    with pytest.raises(ConfigDriveError, match=reason):
-        decode(data)
 
 
 def part(number: int, size_bytes: int = 1000, name: str = "") -> Partition:
@@ -61,13 +34,6 @@ def fat(size_of_sectors: int) -> bytes:
     return (
         b"\xeb\x58\x90mkfs.fat" + size_of_sectors.to_bytes(2, "little") + bytes(497) + b"\x55\xaa"
     )
-
-
-def test_the_sector_size_of_a_filesystem_is_found() -> None:
-    assert sector_bytes(ISO) == 2048
-    assert sector_bytes(fat(4096)) == 4096
-    assert sector_bytes(fat(0)) is None
-    assert sector_bytes(bytes(1000)) is None
 
 
 def test_a_drive_that_can_be_mounted_stays_as_it_is() -> None:

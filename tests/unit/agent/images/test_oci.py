@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ImageDownloadError, ImageError
+from agent.errors import ImageError
 from agent.images.sources.oci_manifest import (
     Descriptor,
     Platform,
@@ -14,7 +14,8 @@ from agent.images.sources.oci_manifest import (
     parse_digest,
     parse_manifest,
 )
-from agent.images.sources.oci_reference import base_url, parse_reference
+from agent.protocol.oci_reference import base_url, parse_reference
+from agent.protocol.refusal import Refusal
 
 DIGEST = "sha256:" + "a1" * 32
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -57,7 +58,7 @@ def test_an_address_has_registry_name_and_tag_or_digest(
     ],
 )
 def test_a_malformed_address_is_refused_with_an_example(url: str) -> None:
-    with pytest.raises(ImageDownloadError, match="write oci://registry/name:tag"):
+    with pytest.raises(Refusal, match="write oci://registry/name:tag"):
         parse_reference(url)
 
 

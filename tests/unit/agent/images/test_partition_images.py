@@ -6,12 +6,15 @@ import pytest
 
 from agent.disks.layout import DiskLabel, LayoutWishes, PlannedPartition, plan_layout
 from agent.disks.new_table import build_table
-from agent.errors import InvalidRequest, LayoutDoesNotFit
+from agent.errors import LayoutDoesNotFit
 from agent.images.partitions.block_size import block_bytes
 from agent.images.partitions.efi_assets import Entry, parse_listing
 from agent.images.partitions.kept_ephemeral import kept_table
-from agent.images.partitions.partition_wishes import ephemeral_format, flag, layout_wishes
+from agent.images.partitions.partition_wishes import layout_wishes
 from agent.protocol.image import ImageInfo
+from agent.protocol.loose_values import truth
+from agent.protocol.partition_wishes import partition_wishes
+from agent.protocol.refusal import Refusal
 
 MIB = 1 << 20
 DISK_BYTES = 1 << 30
@@ -24,7 +27,8 @@ def image(**fields: Any) -> ImageInfo:
 def wishes(
     *, firmware: str = "bios", machine_is_ppc64: bool = False, **fields: Any
 ) -> LayoutWishes:
-    return layout_wishes(image(**fields), 5, firmware_mode=firmware, is_ppc64=machine_is_ppc64)
+    wanted = partition_wishes(image(**fields), firmware)
+    return layout_wishes(wanted, 5, is_ppc64=machine_is_ppc64)
 
 
 def test_sizes_come_in_the_units_of_their_names() -> None:
@@ -53,30 +57,31 @@ def test_the_controllers_word_decides_and_then_the_firmware(
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({}, "needs root_mb"),
-        ({"root_mb": "much"}, "root_mb: 'much' is not a whole number"),
-        ({"root_mb": 1, "swap_mb": -1}, "swap_mb: -1 is negative"),
+        ({}, "is missing: a partition image needs"),
+        ({"root_mb": "much"}, "'much' is not a whole number"),
+        ({"root_mb": 1, "swap_mb": -1}, "-1 is negative"),
         ({"root_mb": 1, "disk_label": "bsd"}, "'bsd' is neither gpt nor msdos"),
         ({"root_mb": 1, "deploy_boot_mode": "efi"}, "'efi' is neither uefi nor bios"),
     ],
 )
 def test_a_bad_field_is_named(fields: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(InvalidRequest, match=complaint):
+    with pytest.raises(Refusal, match=complaint):
         wishes(**fields)
 
 
 def test_an_ephemeral_filesystem_that_cannot_be_made_is_refused() -> None:
-    assert ephemeral_format(image()) == "ext4"
-    assert ephemeral_format(image(ephemeral_format="ext3")) == "ext3"
-    with pytest.raises(InvalidRequest, match="'btrfs' cannot be made here; choose one of ext4"):
-        ephemeral_format(image(ephemeral_format="btrfs"))
+    assert partition_wishes(image(root_mb=1), "uefi").ephemeral_format == "ext4"
+    ext3 = image(root_mb=1, ephemeral_format="ext3")
+    assert partition_wishes(ext3, "uefi").ephemeral_format == "ext3"
+    with pytest.raises(Refusal, match="'btrfs' cannot be made here; choose one of ext4"):
+        partition_wishes(image(root_mb=1, ephemeral_format="btrfs"), "uefi")
 
 
 def test_a_truth_value_may_be_text() -> None:
-    assert [flag(value, "x") for value in (None, False, "False", "")] == [False] * 4
-    assert [flag(value, "x") for value in (True, "true", "1")] == [True] * 3
-    with pytest.raises(InvalidRequest, match="x: 'maybe' is neither"):
-        flag("maybe", "x")
+    assert [truth(value, "x") for value in (None, False, "False", "")] == [False] * 4
+    assert [truth(value, "x") for value in (True, "true", "1")] == [True] * 3
+    with pytest.raises(Refusal, match="'maybe' is neither"):
+        truth("maybe", "x")
 
 
 def planned(label: DiskLabel = DiskLabel.GPT, swap_mib: int = 8) -> tuple[PlannedPartition, ...]:

@@ -8,6 +8,8 @@ import pytest
 from controller.errors import Invalid
 from controller.images.config_drive import build_config_drive
 
+ISO = bytes(0x8001) + b"CD001" + bytes(1000)
+
 
 def build(value: object) -> str:
     return build_config_drive(value, node_uuid="u", node_name=None, timeout_s=60)  # type: ignore[arg-type]
@@ -15,16 +17,16 @@ def build(value: object) -> str:
 
 def test_text_is_passed_on() -> None:
     assert build("https://server/drive.iso") == "https://server/drive.iso"
-    assert build("aGVsbG8=") == "aGVsbG8="
+    assert build("HTTPS://server/my drive.iso") == "https://server/my%20drive.iso"
 
 
 def test_what_cannot_be_a_config_drive_is_refused() -> None:
     with pytest.raises(Invalid, match="empty"):
         build("")
-    with pytest.raises(Invalid, match="neither a URL nor base64"):
-        build("abc")
-    with pytest.raises(Invalid, match="neither a URL nor base64"):
-        build("\u00e9")
+    with pytest.raises(Invalid, match="neither base64 nor a filesystem"):
+        build("#cloud-config")
+    with pytest.raises(Invalid, match="no Unicode"):
+        build({"user_data": "\ud83d"})
     with pytest.raises(Invalid, match="unknown keys: meta"):
         build({"meta": {}})
     with pytest.raises(Invalid, match="must be text or an object, not list"):
@@ -58,5 +60,10 @@ def test_what_no_agent_could_use_is_refused(value: object, words: str) -> None:
 
 
 def test_a_compressed_drive_is_passed_on_as_it_is() -> None:
-    drive = text(gzip.compress(bytes(1 << 20)))
+    drive = text(gzip.compress(ISO))
     assert build(drive) == drive
+    assert build(drive.rstrip("=")) == drive
+
+
+def test_a_bare_drive_is_packed_for_agents_that_want_it_so() -> None:
+    assert gzip.decompress(base64.b64decode(build(text(ISO)))) == ISO

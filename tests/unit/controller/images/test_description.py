@@ -1,9 +1,13 @@
+"""An image is described for agents in the words of the real conductor, and what they would refuse is named."""
+
 from typing import Any
 
 import pytest
 
+from agent.protocol.refusal import Refusal
 from controller.errors import Invalid
-from controller.images.description import check_description, image_info
+from controller.images.description import check_order, check_words, image_info
+from controller.images.refusals import invalid
 
 MD5 = "ab" * 16
 SHA256 = "ab" * 32
@@ -14,46 +18,68 @@ GOOD: dict[str, Any] = {
 }
 
 
+def check(instance_info: dict[str, Any], **allowed: bool) -> None:
+    check_words(instance_info)
+    check_order(image_info(instance_info, {}, "uuid", None), **allowed)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"image_source": None}, "image_source is missing"),
-        ({"image_source": "/srv/disk.raw"}, "no http, https, oci or file URL"),
-        ({"image_source": "glance://x"}, "no http, https, oci or file URL"),
-        ({"image_source": "http://[zz"}, "no IPv6 address in brackets"),
-        ({"image_source": "http://me:geheim@[zz"}, "'http://\\[zz' cannot be used"),
-        ({"image_checksum": "http://[zz"}, "no IPv6 address in brackets"),
         ({"image_type": "ramdisk"}, "use whole-disk or partition"),
         ({"image_type": [1]}, "use whole-disk or partition"),
         ({"image_os_hash_algo": None}, "belong together"),
         ({"image_os_hash_value": None}, "belong together"),
-        ({"image_os_hash_algo": None, "image_os_hash_value": None}, "no checksum"),
-        ({"image_os_hash_value": "xyz"}, "neither a hexadecimal"),
-        ({"image_checksum": "12345"}, "neither a hexadecimal"),
-        ({"image_os_hash_algo": "md5", "image_os_hash_value": MD5}, "use sha256 or sha512"),
-        ({"image_os_hash_algo": "MD5", "image_os_hash_value": "http://s/MD5SUMS"}, "only an MD5"),
-        (
-            {"image_os_hash_algo": None, "image_os_hash_value": None, "image_checksum": MD5},
-            "only an MD5",
-        ),
+        ({"image_os_hash_value": 5}, r"type that no agent reads: .*\$.os_hash_value"),
+        ({"image_disk_format": ["raw"]}, r"type that no agent reads: .*\$.disk_format"),
+        ({"image_mirrors": 5}, "no list of addresses"),
     ],
 )
 def test_what_is_missing_is_named(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(Invalid, match=words):
-        check_description({**GOOD, **changes})
+        check({**GOOD, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"image_source": "/srv/disk.raw"}, "no http, https, oci or file URL"),
+        ({"image_source": "http://me:geheim@[zz"}, r"'http://\[zz': .* no IPv6 address"),
+        ({"image_mirrors": ["glance://x"]}, "'glance://x' is no http"),
+        ({"image_checksum": "12345"}, "'12345' is no checksum"),
+        ({"image_os_hash_value": "xyz"}, "'xyz' is no checksum"),
+        ({"image_os_hash_algo": "md5", "image_os_hash_value": MD5}, "allow_md5_images"),
+    ],
+)
+def test_what_agents_refuse_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refusal, match=words) as caught:
+        check({**GOOD, **changes})
+    assert "geheim" not in str(caught.value)
+
+
+def test_refusals_use_the_names_of_the_nodes_keys() -> None:
+    named = {
+        "urls": "instance_info.image_source: x",
+        "os_hash_value": "instance_info.image_os_hash_value: x",
+        "root_mb": "instance_info.root_gb: x",
+        "swap_mb": "instance_info.swap_mb: x",
+        "disk_label": "the capability disk_label: x",
+        "": "instance_info: x",
+    }
+    assert {field: str(invalid(Refusal("x", field=field))) for field in named} == named
 
 
 def test_a_checksum_may_be_a_url_or_the_only_one() -> None:
-    check_description(GOOD)
-    check_description({**GOOD, "image_os_hash_value": "https://server/SHA256SUMS"})
-    check_description(
-        {**GOOD, "image_os_hash_value": "https://images.test/x/SHA256SUMS"}
-    )  # 32 characters
-    check_description({"image_source": "http://s/i", "image_checksum": SHA256})
+    check(GOOD)
+    check({**GOOD, "image_os_hash_value": "https://server/SHA256SUMS"})
+    check({**GOOD, "image_os_hash_value": "https://images.test/x/SHA256SUMS"})  # 32 characters
+    check({"image_source": "http://s/i", "image_checksum": SHA256})
+    check({"image_source": "http://s/i", "image_checksum": "ab" * 48})
 
 
 def test_an_md5_sum_beside_a_better_one_does_no_harm() -> None:
-    check_description({**GOOD, "image_checksum": MD5})
+    check({**GOOD, "image_checksum": MD5})
 
 
 def test_the_image_is_described_as_the_agent_expects() -> None:
@@ -65,16 +91,17 @@ def test_the_image_is_described_as_the_agent_expects() -> None:
     assert "proxies" not in info
 
 
-def test_mirrors_follow_the_image_and_are_checked() -> None:
-    info = image_info(GOOD | {"image_mirrors": ["https://other/i"]}, {}, "uuid", None)
-    assert info["urls"] == [GOOD["image_source"], "https://other/i"]
-    with pytest.raises(Invalid, match="'glance://x' is no http"):
-        check_description(GOOD | {"image_mirrors": ["glance://x"]})
+def test_addresses_are_encoded_for_agents_that_do_not() -> None:
+    written = GOOD | {"image_source": "HTTP://server/my disk", "image_mirrors": ["http://s/ü"]}
+    assert image_info(written, {}, "uuid", None)["urls"] == [
+        "http://server/my%20disk",
+        "http://s/%C3%BC",
+    ]
 
 
 def test_an_artifact_needs_no_checksum_and_brings_its_login() -> None:
     source = {"image_source": "oci://registry:5000/images/debian:12"}
-    check_description(source)
+    check(source)
     assert "image_server_user" not in image_info(source, {}, "uuid", None)
     info = image_info(source | {"image_pull_secret": "tux:sesame"}, {}, "uuid", None)
     assert info["id"] == "debian:12"
@@ -85,17 +112,17 @@ def test_an_artifact_needs_no_checksum_and_brings_its_login() -> None:
 
 def test_the_settings_may_allow_what_cannot_be_checked() -> None:
     bare = {"image_source": "http://s/i"}
-    with pytest.raises(Invalid, match="allow_unverified_images"):
-        check_description(bare)
-    check_description(bare, allow_unverified=True)
+    with pytest.raises(Refusal, match="allow_unverified_images"):
+        check(bare)
+    check(bare, allow_unverified=True)
     for weak in ({"image_checksum": MD5}, {"image_checksum": f"md5:{MD5}"}):
-        with pytest.raises(Invalid, match="allow_md5_images"):
-            check_description(bare | weak, allow_unverified=True)
-        check_description(bare | weak, allow_md5=True)
+        with pytest.raises(Refusal, match="allow_md5_images"):
+            check(bare | weak, allow_unverified=True)
+        check(bare | weak, allow_md5=True)
 
 
 def test_a_sum_may_name_its_algorithm() -> None:
-    check_description({"image_source": "http://s/i", "image_checksum": f"sha256:{SHA256}"})
+    check({"image_source": "http://s/i", "image_checksum": f"sha256:{SHA256}"})
 
 
 def test_proxies_and_the_config_drive_are_passed_on() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from controller.errors import Invalid
-from controller.images.partitions import check_partitions, is_partition_image, partition_fields
+from controller.images.partitions import check_bootable, is_partition_image, partition_fields
 
 GOOD: dict[str, Any] = {"image_type": "partition", "root_gb": "20"}
 
@@ -25,30 +25,11 @@ def test_a_kernel_beside_the_image_means_a_partition_image(
     assert is_partition_image(instance_info) is expected
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"root_gb": None}, "root_gb is missing"),
-        ({"root_gb": "big"}, "root_gb 'big' is not a whole number"),
-        ({"swap_mb": -1}, "swap_mb -1 is negative"),
-        ({"ephemeral_gb": {"a": 1}}, "ephemeral_gb .* is not a whole number"),
-        ({"preserve_ephemeral": "perhaps"}, "neither true nor false"),
-    ],
-)
-def test_what_a_partition_image_lacks_is_named(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(Invalid, match=words):
-        check_partitions({**GOOD, **changes}, "uefi", None)
-
-
-def test_a_whole_disk_image_is_asked_for_nothing() -> None:
-    check_partitions({"image_source": "http://s/i", "swap_mb": "x"}, "bios", "odd")
-
-
 def test_what_cannot_boot_is_refused_before_the_machine_is_touched() -> None:
+    check_bootable({"image_source": "http://s/i"}, "bios")
+    check_bootable(GOOD, "uefi")
     with pytest.raises(Invalid, match=r"cannot boot in BIOS mode.*CVE-2026-43003"):
-        check_partitions(GOOD, "bios", None)
-    with pytest.raises(Invalid, match="disk_label 'zfs'"):
-        check_partitions(GOOD, "uefi", "zfs")
+        check_bootable(GOOD, "bios")
 
 
 def test_the_fields_are_those_of_the_real_conductor() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from agent.errors import ImageDownloadError
+from agent.protocol.refusal import Refusal
 
 SCHEME = "oci"
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -45,14 +45,15 @@ def parse_reference(url: str) -> Reference:
     """Return the parts of an ``oci://`` URL; the tag is ``latest`` if none is given.
 
     Raises:
-        ImageDownloadError: It is malformed; a message never shows a password in it.
+        Refusal: It is malformed; a message never shows a password in it.
     """
     parts = urlsplit(url)
     found = _REFERENCE.fullmatch(parts.path.removeprefix("/"))
     if "@" in parts.netloc:
-        raise ImageDownloadError(
+        raise Refusal(
             f"{SCHEME}://{parts.hostname}{parts.path}: user and password do not belong into the URL;"
-            " set instance_info.image_pull_secret"
+            " set instance_info.image_pull_secret",
+            field="urls",
         )
     if (
         parts.scheme != SCHEME
@@ -61,9 +62,10 @@ def parse_reference(url: str) -> Reference:
         or parts.query
         or parts.fragment
     ):
-        raise ImageDownloadError(
+        raise Refusal(
             f"{parts.scheme}://{parts.netloc}{parts.path}: not an address of an artifact; write"
-            " oci://registry/name:tag or oci://registry/name@sha256:<hex>"
+            " oci://registry/name:tag or oci://registry/name@sha256:<hex>",
+            field="urls",
         )
     host = _API_HOSTS.get(parts.netloc, parts.netloc)
     return Reference(

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.errors import ImageError
+from agent.protocol.refusal import Refusal
 
 DIGITS_OF = {"sha512": 128, "sha384": 96, "sha256": 64, "md5": 32}
 """Hexadecimal digits of the algorithms that decide about an image, the strongest first."""
@@ -120,7 +120,7 @@ def find(text: str, file_name: str, where: str, wanted: str = "") -> Listed:
         wanted: Algorithm; empty = the strongest that is listed.
 
     Raises:
-        ImageError: The file is not listed, with another algorithm only, or with different digests.
+        Refusal: The file is not listed, with another algorithm only, or with different digests.
     """
     listed, understood = parse(text)
     mine = [one for one in listed if one.is_of(file_name)]
@@ -130,23 +130,23 @@ def find(text: str, file_name: str, where: str, wanted: str = "") -> Listed:
         names = [_shown(one.name) for one in listed if one.name is not None]
         rest = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
         shown = ", ".join(names[:_SHOWN_NAMES]) + rest or "nothing"
-        raise ImageError(f"{where}: does not list {_shown(file_name)}; it lists {shown}")
+        raise Refusal(f"{where}: does not list {_shown(file_name)}; it lists {shown}")
     algorithm = wanted or next((a for a in DIGITS_OF if any(m.algorithm == a for m in mine)), "")
     usable = [one for one in mine if one.algorithm == algorithm]
     if not algorithm or not usable:
         kinds = ", ".join(sorted({one.algorithm or "an unknown algorithm" for one in mine}))
-        raise ImageError(
+        raise Refusal(
             f"{where}: lists {_shown(file_name)} with {kinds} only; wanted is"
             f" {wanted or 'sha256 or sha512'}; publish that, or give it as the value"
         )
     if (count := len({one.digest for one in usable})) > 1:
-        raise ImageError(
+        raise Refusal(
             f"{where}: lists {_shown(file_name)} with {count} different checksums ({algorithm});"
             " give the right one as the value instead of this file's URL"
         )
     digits = DIGITS_OF.get(algorithm, len(usable[0].digest))
     if len(usable[0].digest) != digits:
-        raise ImageError(
+        raise Refusal(
             f"{where}: lists {_shown(file_name)} with {len(usable[0].digest)} hexadecimal digits, a"
             f" {algorithm} has {digits}; the file is cut off or damaged"
         )

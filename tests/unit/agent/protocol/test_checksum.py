@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from agent.errors import ImageError
-from agent.images.sources.checksum import Checksum, choose_checksum, expected_checksum
+from agent.protocol.checksum import Checksum, choose_checksum, expected_checksum
 from agent.protocol.image import ImageInfo
+from agent.protocol.refusal import Refusal
 
 SHA256, SHA512, MD5 = "a1" * 32, "b2" * 64, "c3" * 16
 
@@ -43,7 +43,7 @@ def test_a_plain_checksum_tells_its_algorithm_by_its_length() -> None:
 
 def test_an_algorithm_that_is_not_supported_falls_back_to_the_plain_checksum() -> None:
     assert choose(os_hash_algo="sha1", os_hash_value="d" * 40, checksum=SHA256).digest == SHA256
-    with pytest.raises(ImageError, match="algorithm sha1 is not supported"):
+    with pytest.raises(Refusal, match="algorithm 'sha1' is not supported"):
         choose(os_hash_algo="sha1", os_hash_value="d" * 40)
 
 
@@ -65,7 +65,7 @@ def test_a_value_may_name_its_algorithm() -> None:
 def test_a_value_that_contradicts_its_algorithm_is_refused(
     fields: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(ImageError, match=reason):
+    with pytest.raises(Refusal, match=reason):
         choose(**fields)
 
 
@@ -81,18 +81,18 @@ GIVEN, OTHER = (Checksum(algorithm="sha256", digest=digit * 64) for digit in "12
 def test_a_registrys_digest_decides_where_no_checksum_is_given() -> None:
     assert choose_checksum(None, GIVEN, "i", allow_unverified=False) == GIVEN
     assert choose_checksum(GIVEN, GIVEN, "i", allow_unverified=False) == GIVEN
-    with pytest.raises(ImageError, match="its registry says sha256 2222"):
+    with pytest.raises(Refusal, match="its registry says sha256 2222"):
         choose_checksum(GIVEN, OTHER, "i", allow_unverified=True)
 
 
 def test_an_image_of_which_nothing_is_known_needs_the_operators_word() -> None:
-    with pytest.raises(ImageError, match="no checksum; set image_os_hash_algo"):
+    with pytest.raises(Refusal, match=r"no checksum.*set image_os_hash_algo"):
         choose_checksum(None, None, "i", allow_unverified=False)
     assert choose_checksum(None, None, "i", allow_unverified=True).digest is None
 
 
 def test_md5_is_only_accepted_when_allowed() -> None:
-    with pytest.raises(ImageError, match="MD5 is not accepted"):
+    with pytest.raises(Refusal, match="MD5 is not accepted"):
         choose(checksum=MD5)
     assert choose(checksum=MD5, allow_md5=True).algorithm == "md5"
 
@@ -107,7 +107,7 @@ def test_md5_is_only_accepted_when_allowed() -> None:
     ],
 )
 def test_no_checksum_is_an_error(fields: dict[str, Any]) -> None:
-    with pytest.raises(ImageError, match="no checksum; set image_os_hash_algo"):
+    with pytest.raises(Refusal, match=r"no checksum.*set image_os_hash_algo"):
         choose(**fields)
 
 
@@ -120,7 +120,7 @@ def test_no_checksum_is_an_error(fields: dict[str, Any]) -> None:
     ],
 )
 def test_a_malformed_checksum_is_named(fields: dict[str, Any], reason: str) -> None:
-    with pytest.raises(ImageError, match=reason):
+    with pytest.raises(Refusal, match=reason):
         choose(**fields)
 
 
@@ -160,5 +160,5 @@ def test_a_checksum_file_is_read_in_its_usual_forms(text: str) -> None:
     ],
 )
 def test_a_file_that_does_not_list_the_image_says_what_it_lists(text: str, reason: str) -> None:
-    with pytest.raises(ImageError, match=reason):
+    with pytest.raises(Refusal, match=reason):
         choose(text, checksum="https://h/SUMS")

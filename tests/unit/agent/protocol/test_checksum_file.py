@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agent.errors import ImageError
-from agent.images.sources.checksum_file import DIGITS_OF, decode, find, parse
+from agent.protocol.checksum_file import DIGITS_OF, decode, find, parse
+from agent.protocol.refusal import Refusal
 
 SHA256, OTHER, SHA512 = "a1" * 32, "0f" * 32, "b2" * 64
 
@@ -168,7 +168,7 @@ def test_a_digest_is_found(text: str) -> None:
     ],
 )
 def test_what_is_missing_or_ambiguous_is_a_sentence(text: str, wanted: str, reason: str) -> None:
-    with pytest.raises(ImageError, match=reason):
+    with pytest.raises(Refusal, match=reason):
         find(text, "disk.raw", "file", wanted)
 
 
@@ -176,7 +176,7 @@ def test_what_is_missing_or_ambiguous_is_a_sentence(text: str, wanted: str, reas
 def test_a_file_made_to_be_slow_is_refused(filling: str) -> None:
     line = (filling * 8192)[:8190] + "!"
     text = "\n".join([line] * 128)
-    with pytest.raises(ImageError):
+    with pytest.raises(Refusal):
         find(text, "disk.raw", "file")
 
 
@@ -184,5 +184,5 @@ def test_a_file_made_to_be_slow_is_refused(filling: str) -> None:
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
         find(decode(data), "disk.raw", "file").digest.encode()
-    except ImageError as error:
+    except Refusal as error:
         str(error).encode()

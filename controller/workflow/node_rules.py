@@ -1,0 +1,96 @@
+"""What must be right with a node before its machine is powered on for a deployment; nobody is asked.
+
+The rules about the image are the agent's own (:mod:`agent.protocol.image_rules`); those about capabilities and traits are the
+ones of Ironic's conductor (``validate_capabilities``, ``validate_instance_info_traits``).
+"""
+
+from collections.abc import Mapping
+
+from agent.protocol.image import ImageInfo
+from controller.bmc.interface import BootMode
+from controller.boot.files import find_boot_file
+from controller.errors import Invalid
+from controller.images.config_drive import check_config_drive
+from controller.settings import Settings
+from controller.store.tables import Node
+from controller.workflow.machine import boot_mode_of, capabilities, is_fake
+from controller.workflow.node_image import check_image
+
+_CAPABILITIES: Mapping[str, tuple[str, ...]] = {
+    "boot_mode": tuple(BootMode),
+    "secure_boot": ("true", "false"),
+    "disk_label": ("msdos", "gpt"),
+}
+
+
+def check_deployment(node: Node, settings: Settings) -> ImageInfo | None:
+    """Check what the deploy interface needs.
+
+    Returns:
+        What the agent will be ordered to write; ``None`` = the interface is ``fake``.
+
+    Raises:
+        Invalid: Names what is missing, wrong or contradictory.
+    """
+    if is_fake(node, "deploy"):
+        return None
+    _check_traits(node)
+    check_boot_mode(node, settings)
+    drive = node.instance_info.get("configdrive")
+    if drive is not None:
+        check_config_drive(drive)
+    return check_image(node, settings)
+
+
+def check_boot(node: Node, settings: Settings) -> None:
+    """Check what the boot interface needs to boot the ramdisk.
+
+    Raises:
+        Invalid: There is no kernel or ramdisk that can be read, or the boot mode is contradictory.
+    """
+    if is_fake(node, "boot"):
+        return
+    for kind in ("kernel", "ramdisk"):
+        find_boot_file(kind, node.driver_info, settings)
+    check_boot_mode(node, settings)
+
+
+def check_boot_mode(node: Node, settings: Settings) -> None:
+    """Check the capabilities that say how firmware boots.
+
+    Raises:
+        Invalid: One has a value that does not exist, or Secure Boot is asked for without UEFI.
+    """
+    for place, document in (
+        ("instance_info", node.instance_info),
+        ("properties", node.properties),
+    ):
+        given = document.get("capabilities")
+        found = capabilities(given)
+        if given and not found:
+            raise Invalid(
+                f"{place}.capabilities {str(given)[:80]!r} is neither an object nor text like boot_mode:uefi"
+            )
+        for name, possible in _CAPABILITIES.items():
+            if found.get(name) and found[name] not in possible:
+                raise Invalid(
+                    f"{place}.capabilities: {name} {found[name][:80]!r} does not exist; possible are "
+                    f"{', '.join(possible)}"
+                )
+    wants_secure_boot = capabilities(node.instance_info.get("capabilities")).get("secure_boot")
+    if wants_secure_boot == "true" and boot_mode_of(node, settings) != BootMode.UEFI:
+        raise Invalid(
+            "instance_info.capabilities: secure_boot:true needs UEFI, and the node boots in BIOS mode; set boot_mode:uefi,"
+            " or leave secure_boot out"
+        )
+
+
+def _check_traits(node: Node) -> None:
+    wanted = node.instance_info.get("traits") or []
+    if not isinstance(wanted, list) or not all(isinstance(trait, str) for trait in wanted):
+        raise Invalid("instance_info.traits is no list of traits")
+    missing = sorted(set(wanted) - set(node.traits or []))
+    if missing:
+        raise Invalid(
+            f"instance_info.traits: the node has not {', '.join(missing)}; choose another node, or give it the trait"
+        )
