@@ -54,8 +54,9 @@ was verified. Null before that, and when the ramdisk's agent is not ours. Its ke
 MAC addresses are taken in any usual spelling.
 
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
-machine is recognized by them. A node with `disable_power_off` refuses `soft rebooting` at once (409). `ipmi_bridging` needs the
-`power_interface` `ipmitool-cli` (400 from the verbs, and a reason in `validate`), and only cipher suites 3 and 17 are taken.
+machine is recognized by them. A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check
+the whole order by the agent's own rules (400, and a reason in `validate`): addresses, checksums and checksum files, formats, partition
+sizes, config drives, capabilities, traits. Cipher suites with xRC4 (4, 5, 9, 10, 13, 14) are refused.
 """
 
 

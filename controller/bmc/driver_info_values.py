@@ -16,9 +16,11 @@ def text(info: dict[str, Any], key: str, *, max_bytes: int = 255) -> str:
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise Invalid(f"driver_info/{key} must be a text, not {type(value).__name__}")
     words = str(value)
+    if not words.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in words):
+        raise Invalid(f"driver_info/{key} has letters that are no Unicode; write it again")
     if len(words.encode()) > max_bytes or "\0" in words:
         raise Invalid(
-            f"driver_info/{key} must be at most {max_bytes} bytes without a zero byte (IPMI 2.0)"
+            f"driver_info/{key} must be at most {max_bytes} bytes without a zero byte (IPMI)"
         )
     return words
 

@@ -1,4 +1,8 @@
-"""The IPMI driver: IPMI 2.0 over LAN with pyghmi, in child processes (``ipmi_pool.py``)."""
+"""The IPMI driver: IPMI 2.0 over LAN with pyghmi, in child processes (``ipmi_pool.py``).
+
+What pyghmi cannot do goes by the program ``ipmitool`` (``ipmitool.py``), node by node and without being asked for: cipher suites
+other than 3 and 17, IPMI 1.5, bridging.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +10,9 @@ from typing import Any
 from controller.bmc.ipmi_chassis import IpmiBmc
 from controller.bmc.ipmi_pool import WorkerPool
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
-from controller.errors import Invalid
+from controller.bmc.ipmitool import IpmitoolDriver
+
+_OWN_CIPHER_SUITES = (3, 17)
 
 
 class IpmiDriver:
@@ -16,11 +22,14 @@ class IpmiDriver:
         """Start nothing; ``pool`` is for tests that want other limits."""
         self.properties = dict(PROPERTIES)
         self._pool = pool or WorkerPool()
+        self._program = IpmitoolDriver()
 
     def validate(self, driver_info: dict[str, Any]) -> None:
         """Raise ``Invalid`` naming the missing or malformed ``driver_info`` key and an example."""
-        _parse(driver_info)
-        warn_of_unknown_keys(driver_info)
+        if _needs_program(parse_target(driver_info)):
+            self._program.validate(driver_info)
+        else:
+            warn_of_unknown_keys(driver_info)
 
     def connect(self, driver_info: dict[str, Any]) -> IpmiBmc:
         """Return the BMC that ``driver_info`` describes; opens nothing yet.
@@ -28,7 +37,9 @@ class IpmiDriver:
         Raises:
             Invalid: As :meth:`validate`.
         """
-        target = _parse(driver_info)
+        target = parse_target(driver_info)
+        if _needs_program(target):
+            return self._program.connect(driver_info)
         return IpmiBmc(target, _PyghmiTransport(target, self._pool))
 
     def close(self) -> None:
@@ -53,17 +64,7 @@ class _PyghmiTransport:
         return reply.code, reply.data
 
 
-def _parse(driver_info: dict[str, Any]) -> IpmiTarget:
-    target = parse_target(driver_info)
-    if target.protocol_version != "2.0":
-        message = (
-            "driver_info/ipmi_protocol_version 1.5 is not possible with this driver; "
-            "use 2.0, or the power_interface ipmitool-cli"
-        )
-        raise Invalid(message)
-    if target.bridge:
-        raise Invalid(
-            "driver_info/ipmi_bridging is not possible with this driver, which would switch the BMC's own machine; "
-            "use the power_interface ipmitool-cli"
-        )
-    return target
+def _needs_program(target: IpmiTarget) -> bool:
+    """Tell whether only ``ipmitool`` can talk to this BMC in the way that is wanted."""
+    is_odd_suite = target.cipher_suite not in (None, *_OWN_CIPHER_SUITES)
+    return is_odd_suite or target.protocol_version != "2.0" or target.bridge is not None

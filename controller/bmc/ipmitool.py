@@ -1,7 +1,7 @@
 """The second IPMI driver: the program ``ipmitool``, one process per request.
 
-For BMCs that pyghmi cannot talk to, for IPMI 1.5 and for bridging. Chosen with ``power_interface`` and ``management_interface``
-``ipmitool-cli``. The password goes by environment, never as an argument.
+For BMCs that pyghmi cannot talk to, for other cipher suites than 3 and 17, for IPMI 1.5 and for bridging. Chosen with ``power_interface`` and ``management_interface``
+``ipmitool-cli``, or by ``ipmi.py`` where nothing else will do. The password goes by environment, never as an argument.
 """
 
 import re
@@ -30,6 +30,7 @@ _REFUSALS = (
 """Words of ``ipmitool -v`` that mean user name, password, Kg or privilege level."""
 _WRONG_SUITE = ("matching cipher suite", "is not what we requested")
 _UNKNOWN_HOST = "Address lookup for"
+_PROGRAM = "ipmitool"
 _RETRY_WAIT_S = 1
 _RETRIES = 3
 
@@ -38,10 +39,7 @@ class IpmitoolDriver:
     """Makes BMCs that are reached by ``ipmitool``."""
 
     def __init__(self) -> None:
-        self.properties = {
-            **PROPERTIES,
-            "ipmi_protocol_version": "2.0 (default, lanplus) or 1.5 (lan).",
-        }
+        self.properties = dict(PROPERTIES)
         self._locks: dict[tuple[str, int], threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -97,9 +95,9 @@ class _ProgramTransport:
 
 def arguments(target: IpmiTarget, request: Sequence[int]) -> list[str]:
     """Return the command line for a raw request; it holds no secret."""
-    suite = ["-C", str(target.cipher_suite)] if target.cipher_suite else []
+    suite = [] if target.cipher_suite is None else ["-C", str(target.cipher_suite)]
     return [
-        "ipmitool",
+        _PROGRAM,
         "-v",
         *("-I", "lan" if target.protocol_version == "1.5" else "lanplus"),
         *("-H", target.address),
@@ -173,8 +171,13 @@ def _parse(driver_info: dict[str, Any]) -> IpmiTarget:
     target = parse_target(driver_info)
     if target.kg and b"\0" in target.kg:
         message = (
-            "driver_info/ipmi_hex_kg_key has a zero byte, which ipmitool cannot take without showing the key "
-            "to every user of this machine; use the power_interface pyghmi"
+            "driver_info/ipmi_hex_kg_key has a zero byte in it, which ipmitool cannot take without showing the key "
+            "to every user of this machine; use cipher suite 3 or 17 and the power_interface pyghmi"
         )
         raise Invalid(message)
+    if not programs.is_installed(_PROGRAM):
+        raise Invalid(
+            f"the program {_PROGRAM} is needed for this node's BMC and is not installed on the controller's machine; install"
+            " the package ipmitool, or use IPMI 2.0 with cipher suite 3 or 17 and without bridging"
+        )
     return target

@@ -1,6 +1,7 @@
 """The one place below ``controller/bmc`` that starts programs: argument words, no shell, C locale, secrets by environment."""
 
 import os
+import shutil
 import subprocess  # noqa: TID251  # this module is the door
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ def run(argv: Sequence[str], *, environment: Mapping[str, bytes], timeout_s: flo
         output=done.stdout.decode(errors="backslashreplace"),
         errors=done.stderr.decode(errors="backslashreplace"),
     )
+
+
+def is_installed(program: str) -> bool:
+    """Say whether a program can be started by its name."""
+    return shutil.which(program) is not None
 
 
 def start_module(python: str, module: str, *, descriptor: int) -> "subprocess.Popen[bytes]":

@@ -54,6 +54,28 @@ def test_every_cipher_suite_works(driver: Driver, machine: LabMachine, suite: in
     assert not machine.chassis.is_on
 
 
+@pytest.mark.parametrize("suite", [2, 16])
+def test_old_cipher_suites_go_by_the_program_without_being_asked_for(
+    driver: Driver, machine: LabMachine, suite: int
+) -> None:
+    bmc = driver.connect({**machine.info, "ipmi_cipher_suite": suite})
+    bmc.power_on(timeout_s=10)
+    assert machine.chassis.is_on
+    assert bmc.power_state(timeout_s=10) is PowerState.ON
+
+
+def test_a_cipher_suite_that_the_bmc_lacks_is_named(driver: Driver, machine: LabMachine) -> None:
+    with pytest.raises(BmcError, match="ipmi_cipher_suite"):
+        driver.connect({**machine.info, "ipmi_cipher_suite": 8}).power_state(timeout_s=20)
+
+
+@pytest.mark.parametrize("form", ["{}:{}", "ipmi://{}:{}/", " {}:{}\n"])
+def test_an_address_may_have_its_port(driver: Driver, machine: LabMachine, form: str) -> None:
+    info = {key: value for key, value in machine.info.items() if key != "ipmi_port"}
+    info["ipmi_address"] = form.format(info["ipmi_address"], machine.info.get("ipmi_port", 623))
+    assert driver.connect(info).power_state(timeout_s=10) in set(PowerState)
+
+
 def test_the_machine_sees_the_boot_device_the_firmware_mode_and_how_long(
     driver: Driver, machine: LabMachine
 ) -> None:

@@ -1,4 +1,4 @@
-"""A session of the virtual BMC that takes cipher suites 3 and 17, as today's servers do.
+"""A session of the virtual BMC that takes cipher suites 3 and 17, as today's servers do, and weaker ones of old ones.
 
 pyghmi's own server answers every proposal with suite 3 (SHA-1), also one for suite 17 (SHA-256), and pyghmi's own
 client, which proposes 17 first, takes that for a wrong password. Here the proposal decides, and one that fits neither
@@ -23,7 +23,7 @@ _NO_MATCHING_SUITE = 0x11
 _UNAUTHORIZED_NAME = 0x0D
 _INVALID_INTEGRITY_CHECK = 0x0F
 _ADMINISTRATOR = 4
-_PRIVACY_AES_CBC_128 = 1
+_NO_PRIVACY, _PRIVACY_AES_CBC_128 = 0, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +34,32 @@ class _Suite:
     digest: Callable[..., Any]
     digest_bytes: int
     """How much of a digest goes with a message."""
+    privacy: int = _PRIVACY_AES_CBC_128
 
 
 _SUITES = (
     _Suite(number=3, authentication=1, integrity=1, digest=hashlib.sha1, digest_bytes=12),
     _Suite(number=17, authentication=3, integrity=4, digest=hashlib.sha256, digest_bytes=16),
 )
+_OLD_SUITES = (
+    _Suite(
+        number=2,
+        authentication=1,
+        integrity=1,
+        digest=hashlib.sha1,
+        digest_bytes=12,
+        privacy=_NO_PRIVACY,
+    ),
+    _Suite(
+        number=16,
+        authentication=3,
+        integrity=4,
+        digest=hashlib.sha256,
+        digest_bytes=16,
+        privacy=_NO_PRIVACY,
+    ),
+)
+"""Taken if they are proposed, not advertised."""
 
 
 def cipher_suite_records() -> bytes:
@@ -60,9 +80,10 @@ class CipherSuiteSession(ServerSession):  # type: ignore[misc]  # pyghmi has no 
         self.managedsessionid = os.urandom(4)
         self.privlevel = _ADMINISTRATOR
         proposal = (request[12] & 0x3F, request[20] & 0x3F, request[28] & 0x3F)
-        for suite in _SUITES:
-            chosen = (suite.authentication, suite.integrity, _PRIVACY_AES_CBC_128)
+        for suite in (*_SUITES, *_OLD_SUITES):
+            chosen = (suite.authentication, suite.integrity, suite.privacy)
             if proposal == chosen:
+                self.chosen = suite
                 self.currhashlib = suite.digest
                 self.currhashlen = suite.digest_bytes
                 return (
@@ -129,7 +150,7 @@ class CipherSuiteSession(ServerSession):  # type: ignore[misc]  # pyghmi has no 
             : self.currhashlen
         ]
         self._send("rakp4", bytearray((tagvalue, statuscode, 0, 0)) + self.clientsessionid + code)
-        self.confalgo = "aes"
+        self.confalgo = "aes" if self.chosen.privacy else 0
         self.integrityalgo = "hmac"  # pyghmi asks only whether there is one
         self.sequencenumber = 1
         self.sessionid = struct.unpack("<I", bytes(self.clientsessionid))[0]

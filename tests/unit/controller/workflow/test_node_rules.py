@@ -128,7 +128,7 @@ def test_what_cannot_be_deployed_is_refused(
 
 
 def test_proxies_are_named_as_the_driver_info_has_them() -> None:
-    with pytest.raises(Invalid, match="driver_info.image_http_proxy"):
+    with pytest.raises(Invalid, match=r"driver_info.image_http_proxy"):
         check_deployment(node(GOOD, driver_info={"image_http_proxy": "socks5://p"}), Settings())
 
 
