@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.disks.hints import Hint, matches, parse_hints, protects, shown_value
-from agent.errors import InvalidRequest, NoSuitableDisk
+from agent.disks.hints import matches, protects, root_hints, shown_value, skip_hints
+from agent.errors import NoSuitableDisk
 from agent.hardware.devices import BlockDevice
+from agent.protocol.device_hints import Hint
 
 MIN_ROOT_BYTES = 4 << 30
 """The smallest disk that is taken without hints (Ironic's rule)."""
@@ -25,7 +26,7 @@ def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> B
         NoSuitableDisk: None fits; the message names every disk and why not.
         InvalidRequest: A hint is unknown or malformed.
     """
-    hints = parse_hints(_hints_of(node))
+    hints = root_hints(node)
     skipped = skipped_disks(node, disks)
     rejected = {disk.path: _why_not(disk, hints, skipped) for disk in disks}
     fitting = [disk for disk in disks if rejected[disk.path] is None]
@@ -40,42 +41,14 @@ def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> B
     raise NoSuitableDisk(f"no disk {wanted}: {found}; {advice}")
 
 
-def _hints_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    for place in ("instance_info", "properties"):
-        hints = (node.get(place) or {}).get("root_device")
-        if hints:
-            if not isinstance(hints, Mapping):
-                raise InvalidRequest(f"{place}.root_device is no object of hints but {hints!r}")
-            return hints
-    return {}
-
-
 def skipped_disks(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> tuple[BlockDevice, ...]:
     """Return the disks that ``properties.skip_block_devices`` names; entries that name RAID volumes are not about whole disks.
 
     Raises:
         InvalidRequest: A hint is unknown or malformed.
     """
-    wanted = [_skip_hints(entry) for entry in _skip_entries(node) if "volume_name" not in entry]
+    wanted = skip_hints(node)
     return tuple(disk for disk in disks if any(protects(hints, disk) for hints in wanted))
-
-
-def _skip_entries(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    entries = (node.get("properties") or {}).get("skip_block_devices") or []
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-        raise InvalidRequest(
-            f"properties.skip_block_devices is no list of objects of hints but {entries!r}"
-        )
-    return entries
-
-
-def _skip_hints(entry: Mapping[str, Any]) -> tuple[Hint, ...]:
-    hints = parse_hints(entry)
-    if not hints:
-        raise InvalidRequest(
-            "properties.skip_block_devices has an empty entry, which names no disk; remove it or give hints"
-        )
-    return hints
 
 
 def _why_not(

@@ -26,5 +26,7 @@ def invalid(error: Refusal) -> Invalid:
     """Return the error for the client, with the name of the value that it knows."""
     if not error.field:
         return Invalid(f"instance_info: {error}")
+    if "." in error.field:
+        return Invalid(f"{error.field}: {error}")
     name = _NAMES.get(error.field, error.field)
     return Invalid(f"{_ELSEWHERE.get(error.field) or f'instance_info.{name}'}: {error}")

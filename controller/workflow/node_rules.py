@@ -6,11 +6,14 @@ ones of Ironic's conductor (``validate_capabilities``, ``validate_instance_info_
 
 from collections.abc import Mapping
 
+from agent.protocol.device_hints import root_hints, skip_hints
 from agent.protocol.image import ImageInfo
+from agent.protocol.refusal import Refusal
 from controller.bmc.interface import BootMode
 from controller.boot.files import find_boot_file
 from controller.errors import Invalid
 from controller.images.config_drive import check_config_drive
+from controller.images.refusals import invalid
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.machine import boot_mode_of, capabilities, is_fake
@@ -35,6 +38,7 @@ def check_deployment(node: Node, settings: Settings) -> ImageInfo | None:
     if is_fake(node, "deploy"):
         return None
     _check_traits(node)
+    check_hints(node)
     check_boot_mode(node, settings)
     drive = node.instance_info.get("configdrive")
     if drive is not None:
@@ -83,6 +87,20 @@ def check_boot_mode(node: Node, settings: Settings) -> None:
             "instance_info.capabilities: secure_boot:true needs UEFI, and the node boots in BIOS mode; set boot_mode:uefi,"
             " or leave secure_boot out"
         )
+
+
+def check_hints(node: Node) -> None:
+    """Check the hints that name the root disk and the disks that nothing may touch.
+
+    Raises:
+        Invalid: One is unknown or malformed.
+    """
+    document = {"instance_info": node.instance_info, "properties": node.properties}
+    try:
+        root_hints(document)
+        skip_hints(document)
+    except Refusal as error:
+        raise invalid(error) from error
 
 
 def _check_traits(node: Node) -> None:

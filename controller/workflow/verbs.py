@@ -18,7 +18,7 @@ from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.graph import is_busy
 from controller.workflow.machine import driver_of
-from controller.workflow.node_rules import check_boot, check_deployment
+from controller.workflow.node_rules import check_boot, check_deployment, check_hints
 from controller.workflow.questions import (
     boot_device,
     set_boot_device,
@@ -197,6 +197,8 @@ def _check_node(
             f"node {node.uuid} is protected ({node.protected_reason or 'no reason given'}); "
             "clear protected first"
         )
+    if event is Event.PROVIDE:
+        check_hints(node)
     if event is Event.PROVIDE and node.retired:
         raise Invalid(f"node {node.uuid} is retired; clear retired before making it available")
     if event in {Event.DEPLOY, Event.REBUILD}:

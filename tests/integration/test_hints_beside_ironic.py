@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
-from agent.disks.hints import matches, parse_hints, protects
+from agent.disks.hints import matches, protects
 from agent.disks.root_device import choose_root_disk
 from agent.errors import InvalidRequest, NoSuitableDisk
 from agent.hardware.devices import BlockDevice
+from agent.protocol.device_hints import parse_hints
+from agent.protocol.refusal import Refusal
 
 PEER = Path(__file__).parents[2] / "build/peers/ipa/bin/python"
 pytestmark = [
@@ -187,7 +189,7 @@ def ours_of(case: Case) -> str:
     try:
         (hint,) = parse_hints({case.name: case.value})
         holds = matches(hint, case.disk) if case.is_choice else protects([hint], case.disk)
-    except InvalidRequest as error:
+    except (InvalidRequest, Refusal) as error:
         return "undecided" if "compares numbers" in str(error) else "refused"
     return "yes" if holds else "no"
 

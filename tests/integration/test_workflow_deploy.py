@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent.protocol.config_drive import pack
 from controller.errors import Invalid
 from controller.workflow.questions import validate
 from tests.integration.running_controller import (
@@ -232,7 +233,7 @@ def test_a_step_that_the_client_adds_runs_in_its_place(controller: RunningContro
 
 def test_rebuild_and_delete(controller: RunningController) -> None:
     bmc = controller.enrol("m1", instance_info=IMAGE)
-    controller.ask("m1", "active", configdrive="aGVsbG8=")
+    controller.ask("m1", "active", configdrive=pack(bytes(0x8001) + b"CD001"))
     controller.wait_for("m1", "active")
     controller.ask("m1", "rebuild")
     controller.wait_for("m1", "active")

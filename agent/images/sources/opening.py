@@ -18,6 +18,7 @@ from agent.protocol.checksum import Checksum
 from agent.protocol.image import ImageInfo
 from agent.protocol.image_rules import FILE, is_artifact
 from agent.protocol.oci_reference import parse_reference
+from agent.protocol.refusal import Refusal
 from agent.protocol.web_address import scheme_of
 
 
@@ -54,7 +55,10 @@ class Opener:
         return HttpSource(url, replace(self.access, authorized_url=url), self.retry, self.notify)
 
     def _open_artifact(self, url: str) -> ImageSource:
-        reference = parse_reference(url)
+        try:
+            reference = parse_reference(url)
+        except Refusal as error:
+            raise ImageDownloadError(str(error)) from error
         registry = Registry(reference, self.access, self.rules.insecure_registries)
         try:
             blob = self._find(registry)

@@ -11,10 +11,10 @@ from typing import Any
 
 from controller.bmc.interface import BootDevice, BootMode
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
-from controller.images.source import check_reachable
+from controller.images.source import check_servers
 from controller.states import Event
 from controller.workflow import receipts
-from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent, is_fake
+from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
 from controller.workflow.node_image import image_for_agent
 from controller.workflow.node_rules import check_deployment
 from controller.workflow.outcome import Note, Outcome, leave
@@ -30,14 +30,15 @@ from controller.workflow.stages.steps import make_plan, next_step, step_params
 def begin(context: Context) -> Outcome:
     """Check the image before the machine is touched; leaves by ``fake`` if there is nothing to be done."""
     node = context.node
-    if is_fake(node, "deploy"):
+    settings = context.settings
+    image = check_deployment(node, settings)
+    if image is None:
         return leave("fake")
-    check_deployment(node, context.settings)
-    timeout_s = context.settings.image_check_timeout_s
-    warning = check_reachable(str(node.instance_info["image_source"]), timeout_s=timeout_s)
+    warnings = check_servers(
+        image, allow_md5=settings.allow_md5_images, timeout_s=settings.image_check_timeout_s
+    )
     notes = [Note(kind="step", message="deploy step deploy begins")]
-    if warning:
-        notes.append(Note(kind="step", message=warning, severity="WARNING"))
+    notes += [Note(kind="step", message=warning, severity="WARNING") for warning in warnings]
     return leave(
         columns={"deploy_step": DEPLOY.shown()},
         data={"step_started_at": context.now},

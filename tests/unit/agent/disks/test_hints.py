@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.disks.hints import HINT_NAMES, matches, parse_hints, protects
+from agent.disks.hints import matches, protects
 from agent.errors import InvalidRequest
 from agent.hardware.devices import BlockDevice
+from agent.protocol.device_hints import HINT_NAMES, parse_hints
+from agent.protocol.refusal import Refusal
 
 GIB = 1 << 30
 DISK = BlockDevice(
@@ -113,7 +115,7 @@ def test_a_hint_decides_as_ironic_does(name: str, value: object, expected: bool)
     ],
 )
 def test_a_wrong_hint_is_named(hints: dict[str, str], named: str) -> None:
-    with pytest.raises(InvalidRequest, match=named):
+    with pytest.raises(Refusal, match=named):
         parse_hints(hints)
 
 
@@ -121,7 +123,7 @@ def test_a_wrong_hint_is_named(hints: dict[str, str], named: str) -> None:
 def test_any_text_is_either_understood_or_refused_by_name(name: str, text: str) -> None:
     try:
         (hint,) = parse_hints({name: text})
-    except InvalidRequest as error:
+    except Refusal as error:
         message = str(error)
     else:
         assert matches(hint, DISK) in (True, False)

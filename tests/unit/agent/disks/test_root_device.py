@@ -72,7 +72,7 @@ def test_a_refusal_says_of_every_disk_why() -> None:
 
 
 def test_hints_that_are_no_object_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match="root_device is no object"):
+    with pytest.raises(InvalidRequest, match="root_device: is no object"):
         choose_root_disk(node(properties={"root_device": "/dev/sda"}), (LARGE,))
 
 

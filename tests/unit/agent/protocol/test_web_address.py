@@ -123,10 +123,10 @@ def test_the_server_finds_the_name_that_was_written(name: str) -> None:
     assert unquote_to_bytes(path) == f"/{name}/x".encode()
 
 
-@given(st.text(st.characters(exclude_characters="?#\\%[]", exclude_categories=["Cs", "Cc"])))
+@given(st.text(st.characters(exclude_characters="?#\\%[]/", exclude_categories=["Cs", "Cc"])))
 def test_requests_would_ask_for_the_same(name: str) -> None:
-    encoded = encode_url(f"http://h/{name}/x")
-    prepared = requests.Request("GET", f"http://h/{name}/x").prepare().url
+    encoded = encode_url(f"http://h/n{name}n/x")
+    prepared = requests.Request("GET", f"http://h/n{name}n/x").prepare().url
     assert unquote_to_bytes(encoded) == unquote_to_bytes(prepared or "")
     assert unquote_to_bytes(
         requests.Request("GET", encoded).prepare().url or ""

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
+from agent.disks.hints import root_hints as choose_hints
 from agent.errors import AgentError
 from agent.images.partitions.partition_wishes import layout_wishes
 from agent.images.sources.address import usable_order
@@ -100,6 +101,25 @@ def test_what_can_be_deployed_is_accepted(
         (PARTITION, {"capabilities": "boot_mode:bios"}, "cannot boot in BIOS mode"),
         (GOOD | {"configdrive": "#cloud-config"}, {}, "configdrive: the config drive is neither"),
         (GOOD | {"configdrive": {"user": 1}}, {}, "configdrive has unknown keys: user"),
+        (
+            GOOD | {"root_device": {"colour": "red"}},
+            {},
+            "instance_info.root_device: .*'colour' is unknown",
+        ),
+        (GOOD | {"root_device": "sda"}, {}, "instance_info.root_device: is no object of hints"),
+        (
+            GOOD,
+            {"root_device": {"size": "100 GB"}},
+            "properties.root_device: .*no positive number of GiB",
+        ),
+        (
+            GOOD,
+            {"root_device": {"model": ">= big"}},
+            "properties.root_device: .*'big' is no number",
+        ),
+        (GOOD, {"skip_block_devices": [{}]}, "properties.skip_block_devices: has an empty entry"),
+        (GOOD, {"skip_block_devices": {"tran": "usb"}}, "skip_block_devices: is no list"),
+        (GOOD, {"skip_block_devices": [{"wwn": 5}]}, "skip_block_devices: .*'wwn' is 5; give text"),
         (GOOD | {"traits": "CUSTOM_GPU"}, {}, "traits is no list"),
         (GOOD | {"traits": ["CUSTOM_GPU", "CUSTOM_SSD"]}, {}, "the node has not CUSTOM_SSD"),
         (GOOD | {"capabilities": "uefi"}, {}, "instance_info.capabilities 'uefi' is neither"),
@@ -206,6 +226,9 @@ WISHES = st.fixed_dictionaries(
             DRIVE, DRIVE.rstrip("="), "http://s/drive iso", wrong=("ftp://s/d", "I2Nsb3Vk")
         ),
         "traits": mostly(["CUSTOM_GPU"], wrong=(["CUSTOM_X"],)),
+        "root_device": mostly(
+            {"size": ">= 10"}, {"wwn": "0x5"}, wrong=({"colour": "red"}, {"size": "s== 5"})
+        ),
     },
 )
 INSTANCE_INFO = st.builds(lambda wishes, sums: wishes | sums, WISHES, SUMS)
@@ -224,7 +247,7 @@ SETTINGS = st.builds(
 )
 
 
-def agent_takes(order: dict[str, Any], settings: Settings) -> None:
+def agent_takes(order: dict[str, Any], instance_info: dict[str, Any], settings: Settings) -> None:
     """Do with an order what the agent does before it opens a disk, except for asking servers."""
     image = usable_order(
         parse_image_info({"image_info": json.loads(json.dumps(order))}),
@@ -236,11 +259,12 @@ def agent_takes(order: dict[str, Any], settings: Settings) -> None:
         algorithm = (image.os_hash_algo or "").lower().replace("-", "")
         digits = {"sha384": 96, "sha512": 128, "md5": 32}.get(algorithm, 64)
         expected_checksum(
-            image, "i", lambda _url: "ab" * (digits // 2), allow_md5=settings.allow_md5_images
+            image, "i", lambda _url: b"ab" * (digits // 2), allow_md5=settings.allow_md5_images
         )
     if is_partition_image(image):
         for firmware in ("uefi", "bios"):
             layout_wishes(partition_wishes(image, firmware), 0, is_ppc64=False)
+    choose_hints({"instance_info": instance_info})
     if isinstance(image.configdrive, str) and not image.configdrive.startswith("http"):
         decode(image.configdrive)
 
@@ -258,7 +282,7 @@ def test_what_the_controller_accepts_the_agent_accepts(
     drive = instance_info.get("configdrive")
     if isinstance(drive, str):
         one.config_drive = build_config_drive(drive, node_uuid="u", node_name=None, timeout_s=1)
-    agent_takes(image_for_agent(one, settings), settings)
+    agent_takes(image_for_agent(one, settings), instance_info, settings)
 
 
 @settings_of_hypothesis(max_examples=300)
@@ -268,7 +292,7 @@ def test_what_the_agent_refuses_the_controller_refuses(
 ) -> None:
     one = node(instance_info, driver_info=driver_info, traits=["CUSTOM_GPU"])
     try:
-        agent_takes(image_for_agent(one, settings), settings)
+        agent_takes(image_for_agent(one, settings), instance_info, settings)
     except (AgentError, Refusal, Invalid):
         with pytest.raises(Invalid):
             check_deployment(one, settings)
