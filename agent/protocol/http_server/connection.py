@@ -72,6 +72,8 @@ class Connection(HTTPConnection):
         self.lingered_bytes = 0
         self.is_last = False
         """Close when the answer is sent."""
+        self.is_turned_away = False
+        """Another request got its place."""
         self.has_unread_body = False
         self.pool: Pool | None = None
         """What noted the end of ``transfer``."""

@@ -29,6 +29,7 @@ _PIECES = 16
 """Reads of one connection in one go."""
 _LOOK_S = 0.5
 _LINGER_BYTES = 16 * 1024 * 1024
+_BUSY = "Too many requests wait to be served; try again"
 _LISTENER = object()
 
 Dispatch = Callable[[Connection, Head, bool], bool]
@@ -63,6 +64,11 @@ class Loop:
         """Take a connection back that was answered; from any thread."""
         self._returned.append(conn)
         self._wake()
+
+    def turn_away(self, conn: Connection) -> None:
+        """Refuse a request that had to give its place in a pool up; from any thread."""
+        conn.is_turned_away = True
+        self.give_back(conn)
 
     def stop(self, timeout_s: float) -> None:
         """End :meth:`run`; from any other thread."""
@@ -159,6 +165,9 @@ class Loop:
     def _take_back(self) -> None:
         while self._returned:
             conn = self._returned.popleft()
+            if conn.is_turned_away:
+                self._refuse(conn, _BUSY)
+                continue
             conn.phase = Phase.REPLY
             conn.deadline = time.monotonic() + self._reply_s(conn)
             self._advance(conn)
@@ -253,7 +262,7 @@ class Loop:
         self._forget(conn)
         conn.phase = Phase.BUSY
         if not self._dispatch(conn, head, is_ready):
-            self._refuse(conn, "Too many requests wait to be served; try again")
+            self._refuse(conn, _BUSY)
 
     def _count_arriving(self, conn: Connection, more_bytes: int) -> None:
         """Hold only so much of requests that are not complete."""

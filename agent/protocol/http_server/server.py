@@ -123,7 +123,8 @@ class BoundedServer(Server):
     def _dispatch(self, conn: Connection, head: Head, is_ready: bool) -> bool:
         name = self._route(head.path)
         pool = (self._pools if is_ready else self._arriving)[name]
-        return pool.offer(conn.party, partial(self._serve, conn, self._pools[name]))
+        serve = partial(self._serve, conn, self._pools[name])
+        return pool.offer(conn.party, serve, partial(self.loop.turn_away, conn))
 
     def _serve(self, conn: Connection, pool: Pool) -> None:
         """Answer one request; in a pool's thread."""
@@ -153,7 +154,7 @@ class BoundedServer(Server):
         if not is_whole:
             conn.channel.cut()
         self.loop.give_back(conn)
-        if part is not None and not (conn.pool and conn.pool.offer(None, part.close)):
+        if part is not None and not (conn.pool and conn.pool.offer(None, part.close, part.close)):
             part.close()
 
 

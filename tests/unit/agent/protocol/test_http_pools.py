@@ -14,11 +14,13 @@ class Work:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.begun: list[str] = []
+        self.away: list[str] = []
         self.has_begun = threading.Semaphore(0)
         self.may_end = threading.Semaphore(0)
 
     def offer(self, party: str | None) -> bool:
-        return self.pool.offer(party, lambda: self._do(str(party)))
+        name = str(party)
+        return self.pool.offer(party, lambda: self._do(name), lambda: self.away.append(name))
 
     def _do(self, party: str) -> None:
         self.begun.append(party)
@@ -67,3 +69,16 @@ def test_what_waits_is_bounded_for_one_and_for_all(parties: list[str], taken: in
     work.pool.join(60)
     assert not work.offer("z")
     assert sorted(work.begun) == ["x", "y"]
+
+
+def test_a_full_queue_has_room_for_who_has_less_in_it() -> None:
+    work = Work(Pool("p", PoolSize(threads=2, per_address=1)))
+    assert all(work.offer(party) for party in "xy")
+    work.wait(2)
+    assert all(work.offer(party) for party in "aaaabbbb")
+    assert not work.offer("a")
+    assert all(work.offer(party) for party in "cc")
+    assert not work.offer("c")
+    assert work.away == ["a", "b"]
+    work.pool.stop()
+    work.finish(2)
