@@ -63,6 +63,9 @@ class Settings:
     allow_unauthenticated: bool = False
     """Listen beyond loopback although ``auth_strategy`` is ``noauth``; only on a network you trust."""
 
+    allowed_hosts: str = ""
+    """Further names, with commas between, by which browsers and clients may call this controller (``Host``), and whose pages may change things; a proxy's, for instance."""
+
     dhcp: str = "off"
     """``off``, ``range`` (dnsmasq hands out addresses) or ``proxy`` (beside an existing DHCP server)."""
     dhcp_interface: str = ""

@@ -16,8 +16,10 @@ from controller.api import errors, versions
 from controller.api.auth import make_guard
 from controller.api.bodies import decode, limit_bytes
 from controller.api.boot_files import boot_blueprint
+from controller.api.browsers import Browsers, check_type
 from controller.api.call import Call
 from controller.api.paths import is_api, normal_path
+from controller.api.pools import PEOPLE, pool_of
 from controller.api.routes import ROUTES, Route
 from controller.api.sender import sender_of
 from controller.errors import NotFound
@@ -25,6 +27,12 @@ from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
+_FOR_BROWSERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Nothing that is answered here is a page, a frame or a script of somebody else's page; the web page has its own."""
 _WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -37,20 +45,28 @@ def create_app(services: Services) -> Flask:
     app = Flask("controller.api", static_folder=None)
     app.url_map.strict_slashes = False
     guard = make_guard(services.settings)
+    browsers = Browsers(services.settings, services.hostname)
 
     @app.before_request
     def _begin() -> Response | None:
         g.started = time.monotonic()
         g.request_id = f"req-{uuid.uuid4()}"
         request.max_content_length = limit_bytes(request.path)
+        is_for_people = pool_of(request.path) == PEOPLE
+        if is_for_people:
+            browsers.check(request.method, request.headers)
         if refusal := guard(request.path, request.headers.get("Authorization")):
             return refusal
         if is_api(request.path):
             g.minor = versions.requested_minor(request.headers)
+        if is_for_people and _has_body():
+            check_type(request.content_type)
         return None
 
     @app.after_request
     def _end(reply: Response) -> Response:
+        for name, value in _FOR_BROWSERS.items():
+            reply.headers.setdefault(name, value)
         if is_api(request.path):
             _put_headers(reply)
         log.debug("request", extra=_log_data(reply))
@@ -93,6 +109,10 @@ def _call(services: Services) -> Call:
         ),
         read_json=lambda: decode(_body()),
     )
+
+
+def _has_body() -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
 def _body() -> bytes:

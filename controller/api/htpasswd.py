@@ -6,6 +6,8 @@ bcrypt takes a tenth of a second on purpose.
 
 import hashlib
 import hmac
+import logging
+import re
 import secrets
 import threading
 from pathlib import Path
@@ -14,9 +16,14 @@ import bcrypt
 
 from controller.errors import SettingsError
 
-_PREFIXES = (b"$2y$", b"$2a$", b"$2b$")
+log = logging.getLogger(__name__)
+
+_HASH = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
+_USUAL_COST = "12"
 _MAX_REMEMBERED = 1024
 _MAX_PASSWORD_BYTES = 72
+_SALT_AND_DIGEST = 53
+"""Characters of a hash behind its cost."""
 
 
 class Htpasswd:
@@ -34,21 +41,28 @@ class Htpasswd:
         self._remembered: dict[bytes, str] = {}
         self._stamp = _stamp(path)
         self._hashes = read_hashes(path)
-        self._nobody = bcrypt.hashpw(b"nobody", bcrypt.gensalt(rounds=10))
 
     def accepts(self, user: str, password: str) -> bool:
-        """Say whether the user has this password; takes as long for users that do not exist."""
+        """Say whether the user has this password; is as much work for users that do not exist."""
         self._reread()
         digest = hmac.digest(self._key, f"{user}\0{password}".encode(), hashlib.sha256)
         with self._lock:
             if self._remembered.get(digest) == user:
                 return True
             expected = self._hashes.get(user)
+            compared = expected or self._hash_of_nobody(user)
         secret = password.encode()[:_MAX_PASSWORD_BYTES]
-        is_right = bcrypt.checkpw(secret, expected or self._nobody) and expected is not None
+        is_right = bcrypt.checkpw(secret, compared) and expected is not None
         if is_right:
             self._remember(digest, user, expected)
         return is_right
+
+    def _hash_of_nobody(self, user: str) -> bytes:
+        """Return a hash that no password has, of the cost of one of the file's: a name always gets the same one."""
+        costs = sorted(hashed.split(b"$")[2] for hashed in self._hashes.values())
+        choice = hmac.digest(self._key, user.encode(), hashlib.sha256)
+        cost = costs[int.from_bytes(choice) % len(costs)] if costs else _USUAL_COST.encode()
+        return b"$2b$" + cost + b"$" + b"." * _SALT_AND_DIGEST
 
     def _remember(self, digest: bytes, user: str, expected: bytes | None) -> None:
         with self._lock:
@@ -59,12 +73,17 @@ class Htpasswd:
             self._remembered[digest] = user
 
     def _reread(self) -> None:
+        """Read a file that has changed; while it cannot be used, the users before stay, and the log says so once."""
         with self._lock:
             stamp = _stamp(self._path)
             if stamp == self._stamp:
                 return
-            self._hashes = read_hashes(self._path)
             self._stamp = stamp
+            try:
+                self._hashes = read_hashes(self._path)
+            except SettingsError as error:
+                log.error("%s; the users known before stay", error)  # noqa: TRY400 - the cause is in the message
+                return
             self._remembered.clear()
 
 
@@ -83,7 +102,7 @@ def read_hashes(path: Path) -> dict[str, bytes]:
         if not line.strip() or line.startswith("#"):
             continue
         user, colon, hashed = line.strip().partition(":")
-        if not colon or not user or not hashed.encode().startswith(_PREFIXES):
+        if not colon or not user or not _HASH.fullmatch(hashed):
             raise SettingsError(
                 f"{path} line {number} is not user:bcrypt-hash; make it with: htpasswd -B {path} USER"
             )
@@ -91,9 +110,10 @@ def read_hashes(path: Path) -> dict[str, bytes]:
     return hashes
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes with the file; ``None`` = it is not there."""
     try:
         status = path.stat()
-    except OSError as error:
-        raise SettingsError(f"htpasswd_file {path} cannot be read: {error}") from error
+    except OSError:
+        return None
     return (status.st_mtime_ns, status.st_size, status.st_ino)

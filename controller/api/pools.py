@@ -8,6 +8,7 @@ from controller.api.bodies import MOST_BYTES
 from controller.api.paths import normal_path
 from controller.settings import Settings
 
+PEOPLE, AGENTS, FILES = "people", "agents", "files"
 _AGENTS = re.compile(r"/v1/(lookup|heartbeat/.*|continue_inspection)", re.DOTALL)
 _FILES = re.compile(r"/(boot|images)(/.*)?", re.DOTALL)
 
@@ -16,16 +17,16 @@ def pool_of(path: str) -> str:
     """Return the name of the pool for ``path``."""
     path = normal_path(path)
     if _AGENTS.fullmatch(path):
-        return "agents"
-    return "files" if _FILES.fullmatch(path) else "people"
+        return AGENTS
+    return FILES if _FILES.fullmatch(path) else PEOPLE
 
 
 def pools(settings: Settings) -> Mapping[str, PoolSize]:
     """Return how large each pool is."""
     return {
-        "people": PoolSize.of(settings.threads),
-        "agents": PoolSize.of(settings.agent_threads),
-        "files": PoolSize.of(settings.file_threads),
+        PEOPLE: PoolSize.of(settings.threads),
+        AGENTS: PoolSize.of(settings.agent_threads),
+        FILES: PoolSize.of(settings.file_threads),
     }
 
 

@@ -10,6 +10,8 @@ from agent.protocol.web_address import encode_url, is_web_address
 from controller.errors import Invalid, NotFound
 from controller.settings import Settings
 
+_SHOWN = 100
+"""So many characters of a name are repeated in an error."""
 _FILE_SCHEME = "file://"
 
 
@@ -62,10 +64,17 @@ def find_image(name: str, settings: Settings) -> Path:
     """
     if settings.image_directory:
         folder = _path_of(settings.image_directory, settings).resolve()
-        path = (folder / name).resolve()
-        if path.is_relative_to(folder) and path.is_file():
-            return path
-    raise NotFound(f"image {name!r} could not be found in the setting image_directory")
+        try:
+            path = (folder / name).resolve()
+            if path.is_relative_to(folder) and path.is_file():
+                return path
+        except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, links in a circle
+            raise _no_image(name) from None
+    raise _no_image(name)
+
+
+def _no_image(name: str) -> NotFound:
+    return NotFound(f"image {name[:_SHOWN]!r} could not be found in the setting image_directory")
 
 
 def _encoded(url: str, source: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.controller_process import controller_process
 
-VERSION = {"X-OpenStack-Ironic-API-Version": "1.95"}
+VERSION = {"X-OpenStack-Ironic-API-Version": "1.95", "Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,10 @@ def test_anybody_else_is_asked_to_log_in(users: Path, header: str | None) -> Non
     assert reply.get_json()["error"]["code"] == 401
 
 
-@pytest.mark.parametrize("header", ["Bearer x", "Basic ???", "Basic", "Basic " + "YQ=="])
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer x", "Basic ???", "Basic", "Basic YQ==", "Basic \u00e4", "Basic /zo=", "Basic Y"],
+)
 def test_a_header_that_makes_no_sense_is_malformed(users: Path, header: str) -> None:
     reply = guard_of(users)("/v1/nodes", header)
     assert reply is not None
@@ -80,6 +83,42 @@ def test_a_changed_file_counts_at_once(users: Path) -> None:
     assert not htpasswd.accepts("ann", "right")
     assert htpasswd.accepts("ann", "new")
     assert not htpasswd.accepts("bob", "other")
+
+
+def test_a_file_that_breaks_while_it_is_used_leaves_the_users_before(
+    users: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    htpasswd = Htpasswd(users)
+    users.write_text("ann:$2b$99$broken\n")
+    assert htpasswd.accepts("ann", "right")
+    users.unlink()
+    assert htpasswd.accepts("bob", "other")
+    assert not htpasswd.accepts("eve", "right")
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+
+
+@pytest.mark.parametrize("costs", [[4], [5], [4, 5, 6]])
+def test_unknown_users_are_as_much_work_as_known_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, costs: list[int]
+) -> None:
+    path = tmp_path / "htpasswd"
+    hashes = [bcrypt.hashpw(b"right", bcrypt.gensalt(rounds=cost)).decode() for cost in costs]
+    path.write_text("".join(f"user{number}:{one}\n" for number, one in enumerate(hashes)))
+    htpasswd = Htpasswd(path)
+    compared: list[int] = []
+    real = bcrypt.checkpw
+
+    def counting(password: bytes, hashed: bytes) -> bool:
+        compared.append(int(hashed.split(b"$")[2]))
+        return real(password, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", counting)
+    for number in range(50):
+        for _ in range(2):
+            assert not htpasswd.accepts(f"nobody{number}", "wrong")
+    assert len(compared) == 100
+    assert compared[::2] == compared[1::2]  # a name has one cost
+    assert set(compared) == set(costs)
 
 
 def test_a_file_with_other_hashes_is_refused_with_the_line(tmp_path: Path) -> None:
