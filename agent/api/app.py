@@ -37,6 +37,7 @@ class ApiDependencies:
 def create_app(deps: ApiDependencies) -> Flask:
     """Return the WSGI application."""
     app = Flask("agent", static_folder=None)
+    app.url_map.merge_slashes = False  # a redirect would repeat the token
     answer_errors(app)
     _log_requests(app)
     app.before_request(lambda: _refuse_without_token(deps))

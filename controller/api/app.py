@@ -43,7 +43,7 @@ def create_app(services: Services) -> Flask:
         SettingsError: The settings for authentication are wrong.
     """
     app = Flask("controller.api", static_folder=None)
-    app.url_map.strict_slashes = False
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False  # no redirects
     guard = make_guard(services.settings)
     browsers = Browsers(services.settings, services.hostname)
 

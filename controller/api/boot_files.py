@@ -27,7 +27,7 @@ from controller.boot.answer import (
     first_script,
     script,
 )
-from controller.boot.files import find_boot_file, find_image
+from controller.boot.files import find_boot_file, find_file, find_image
 from controller.boot.recognition import Evidence
 from controller.boot.urls import LOADER_PATH, SCRIPT_PATH, public_url
 from controller.errors import Invalid, NotFound
@@ -64,9 +64,9 @@ def boot_blueprint(services: Services) -> Blueprint:
 
     @routes.get(f"{LOADER_PATH}/<name>")
     def _loader(name: str) -> Response:
-        path = Path(services.settings.tftp_directory) / name
-        if not _LOADER_NAME.fullmatch(name) or not path.is_file():
-            raise NotFound(f"loader {name!r} could not be found in the setting tftp_directory")
+        path = find_file(Path(services.settings.tftp_directory) / name)
+        if path is None or not _LOADER_NAME.fullmatch(name):
+            raise NotFound(f"loader {name[:100]!r} could not be found in the setting tftp_directory")
         return _stream(path)
 
     @routes.get("/images/<path:name>")

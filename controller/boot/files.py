@@ -44,14 +44,17 @@ def find_boot_file(kind: str, driver_info: dict[str, Any], settings: Settings) -
         )
     if is_web_address(value):
         return BootFile(url=_encoded(value, source), path=None)
-    path = _path_of(value, settings)
+    path = _resolved(_path_of(value, settings))
     if own and not value.startswith(("/", _FILE_SCHEME)):
         message = (
             f"{source} is {value!r}; give an http(s) URL or a path of the controller's machine"
         )
         raise Invalid(message)
-    if own:
+    if own and path:
         _refuse_foreign_folder(path, source, settings)
+    if path is None or find_file(path) is None:
+        shown = value.removeprefix(_FILE_SCHEME)[:_SHOWN]
+        raise Invalid(f"{source}: there is no file {shown} on the controller's machine")
     _require_readable(path, source)
     return BootFile(url=None, path=path)
 
@@ -64,17 +67,26 @@ def find_image(name: str, settings: Settings) -> Path:
     """
     if settings.image_directory:
         folder = _path_of(settings.image_directory, settings).resolve()
-        try:
-            path = (folder / name).resolve()
-            if path.is_relative_to(folder) and path.is_file():
-                return path
-        except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, links in a circle
-            raise _no_image(name) from None
-    raise _no_image(name)
+        path = find_file(folder / name)
+        if path and path.is_relative_to(folder):
+            return path
+    raise NotFound(f"image {name[:_SHOWN]!r} could not be found in the setting image_directory")
 
 
-def _no_image(name: str) -> NotFound:
-    return NotFound(f"image {name[:_SHOWN]!r} could not be found in the setting image_directory")
+def find_file(path: Path) -> Path | None:
+    """Return the file behind links; ``None`` = there is none, or none can have this name."""
+    found = _resolved(path)
+    try:
+        return found if found and found.is_file() else None
+    except OSError:  # a name that is too long, a folder that is not ours to read
+        return None
+
+
+def _resolved(path: Path) -> Path | None:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL in it, links in a circle
+        return None
 
 
 def _encoded(url: str, source: str) -> str:
@@ -85,8 +97,6 @@ def _encoded(url: str, source: str) -> str:
 
 
 def _require_readable(path: Path, source: str) -> None:
-    if not path.is_file():
-        raise Invalid(f"{source}: there is no file {path} on the controller's machine")
     if not os.access(path, os.R_OK):
         raise Invalid(f"{source}: the controller may not read {path}; change its mode or owner")
     if not path.stat().st_size:
@@ -108,7 +118,7 @@ def _refuse_foreign_folder(path: Path, source: str, settings: Settings) -> None:
     }
     if settings.image_directory:
         folders.add(_path_of(settings.image_directory, settings).resolve())
-    if not any(path.resolve().is_relative_to(folder) for folder in folders):
+    if not any(path.is_relative_to(folder) for folder in folders):
         allowed = ", ".join(sorted(map(str, folders))) or "none; set image_directory"
         message = (
             f"{source}: {path} is outside of the folders that boot files may come from ({allowed})"
