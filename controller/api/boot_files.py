@@ -66,7 +66,9 @@ def boot_blueprint(services: Services) -> Blueprint:
     def _loader(name: str) -> Response:
         path = find_file(Path(services.settings.tftp_directory) / name)
         if path is None or not _LOADER_NAME.fullmatch(name):
-            raise NotFound(f"loader {name[:100]!r} could not be found in the setting tftp_directory")
+            raise NotFound(
+                f"loader {name[:100]!r} could not be found in the setting tftp_directory"
+            )
         return _stream(path)
 
     @routes.get("/images/<path:name>")

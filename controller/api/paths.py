@@ -14,4 +14,5 @@ def normal_path(path: str) -> str:
     """Return ``path`` as the routes write it."""
     if path.split("/")[1:2] and path.split("/")[1] in _UNVERSIONED:
         path = f"/v1{path}"
-    return path.rstrip("/") or "/" if is_api(path) else path
+    stripped = path.rstrip("/") or "/"
+    return stripped if is_api(stripped) else path

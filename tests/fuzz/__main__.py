@@ -10,7 +10,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["agent.images", "agent.disks"]):
-    from tests.fuzz import seeds, targets
+    from tests.fuzz import seeds, targets, web
 
 _FOLDER = Path("build/fuzz")
 _MEMORY_MIB = 1024
@@ -42,6 +42,11 @@ def main(name: str = "qcow2", seconds: str = "60") -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in web.TARGETS:
+        name, seconds, seed, *_ = *sys.argv[1:], "60", "1"
+        sys.exit(web.run(name, float(seconds), int(seed)))
     if len(sys.argv) > 1 and sys.argv[1] not in targets.TARGETS:
-        sys.exit(f"no target {sys.argv[1]!r}; there are {', '.join(targets.TARGETS)}")
+        sys.exit(
+            f"no target {sys.argv[1]!r}; there are {', '.join((*targets.TARGETS, *web.TARGETS))}"
+        )
     main(*sys.argv[1:])

@@ -90,6 +90,9 @@ class AgentFuzz:
         self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
         return request, fault_of(answer, request, (TOKEN.encode(),))
 
+    def close(self) -> None:
+        """Close nothing; as :class:`tests.fuzz.controller_api.ControllerFuzz`."""
+
 
 def _without_effect(command: Command) -> Command:
     def prepare(params: Params) -> Job:

@@ -6,21 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import bcrypt
+from flask.testing import FlaskClient
 
 from controller.api.app import create_app
 from controller.api.nodes.fields import NODE_FIELDS
 from controller.api.resources.port_fields import PORT_FIELDS
 from controller.api.routes import ROUTES
-from controller.bmc.registry import load_drivers
 from controller.errors import NotFound
-from controller.settings import Settings
-from controller.store.conductors import take_name
-from controller.store.database import Store
-from controller.store.migrate import migrate
 from controller.store.nodes import get_node
 from controller.web.page import web_blueprint
-from controller.workflow.services import Services
 from tests.fuzz.web_requests import ODD_TEXTS, Generator, Target, WebRequest, fault_of, send
+from tests.integration.controller_api import make_services
 
 SECRET, TOKEN = "s3cr3t-of-the-bmc", "t0ken-of-the-agent-0123456789abcdef"
 _NODE = "11111111-2222-4333-8444-555555555555"
@@ -110,17 +106,21 @@ def targets() -> list[Target]:
             queries += [{"addresses": "52:54:00:00:00:01", "node_uuid": _NODE}]
             queries += [{"detail": "true", "marker": _NODE, "provision_state": "enroll"}]
         found.append(
-            Target(
-                method=route.method, path=path, idents=_NAMES, bodies=bodies, queries=queries
-            )
+            Target(method=route.method, path=path, idents=_NAMES, bodies=bodies, queries=queries)
         )
     script = {"mac": "52:54:00:00:00:01", "platform": "efi", "uuid": _NODE}
-    for path in ("/boot/ipxe", "/boot/ipxe/script", "/boot/kernel/{}", "/boot/ramdisk/{}"):
-        found.append(Target(method="GET", path=path, idents=_NAMES, queries=[script]))
-    for path in ("/boot/ipxe/{}", "/images/{}", "/images/a/{}", "/ui/{}", "/{}", "/v1/{}"):
-        files = ("k", "index.html", "snponly.efi", f"{'x' * 5000}.efi", "link")
-        found.append(Target(method="GET", path=path, idents=(*files, *ODD_TEXTS)))
-    return found
+    files = ("k", "index.html", "snponly.efi", f"{'x' * 5000}.efi", "link", *ODD_TEXTS)
+    return [
+        *found,
+        *(
+            Target(method="GET", path=path, idents=_NAMES, queries=[script])
+            for path in ("/boot/ipxe", "/boot/ipxe/script", "/boot/kernel/{}", "/boot/ramdisk/{}")
+        ),
+        *(
+            Target(method="GET", path=path, idents=files)
+            for path in ("/boot/ipxe/{}", "/images/{}", "/images/a/{}", "/ui/{}", "/{}", "/v1/{}")
+        ),
+    ]
 
 
 def _value(name: str) -> Any:
@@ -146,9 +146,18 @@ def headers(rnd: random.Random) -> dict[str, str]:
         "Host": "localhost:6385",
     }
     if rnd.random() < 0.1:
-        others = ("Authorization", "Accept", "Range", "If-None-Match", "Origin", "OpenStack-API-Version")
+        others = (
+            "Authorization",
+            "Accept",
+            "Range",
+            "If-None-Match",
+            "Origin",
+            "OpenStack-API-Version",
+        )
         name = rnd.choice((*found, *others, "If-Range", "If-Modified-Since", "Transfer-Encoding"))
-        found[name] = rnd.choice((*odd, "Basic \xe4", "Basic YTpi", "bytes=0-", "bytes=9-1,-5", "1.99999"))
+        found[name] = rnd.choice(
+            (*odd, "Basic \xe4", "Basic YTpi", "bytes=0-", "bytes=9-1,-5", "1.99999")
+        )
     return found
 
 
@@ -167,24 +176,16 @@ class ControllerFuzz:
         images.mkdir()
         (images / "k").write_bytes(b"kernel" * 1000)
         (images / "link").symlink_to("link")
-        self.store = Store(f"sqlite:///{directory / 'fuzz.sqlite'}")
-        migrate(self.store)
-        take_name(self.store, "lab-1", "1", ["fake-hardware"], predecessor=None)
         self._random = random.Random(seed)
-        services = Services(
-            store=self.store,
-            settings=Settings(
-                state_directory=str(directory),
-                image_directory=str(images),
-                verb_patience_s=0.01,
-                image_check_timeout_s=0.5,
-                **settings,
-            ),
-            drivers=load_drivers(),
-            wake=lambda: None,
-            clock=self.store.clock,
-            hostname="lab-1",
+        services = make_services(
+            directory,
+            [],
+            image_directory=str(images),
+            verb_patience_s=0.01,
+            image_check_timeout_s=0.5,
+            **settings,
         )
+        self.store = services.store
         self._app = create_app(services)
         self._app.register_blueprint(web_blueprint())
         self._generator = Generator(seed, targets(), headers)
@@ -198,6 +199,14 @@ class ControllerFuzz:
         answer = send(self._app, request)
         self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
         return request, fault_of(answer, request, (SECRET.encode(), TOKEN.encode()))
+
+    def client(self) -> FlaskClient:
+        """Return a client for requests of one's own."""
+        return self._app.test_client()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
 
     def _reset_nodes(self) -> None:
         """Have nodes to ask for, with secrets, in some state."""
@@ -214,7 +223,9 @@ class ControllerFuzz:
                     node = get_node(session, f"node-{number}")
                     node.provision_state = self._random.choice(_STATES)
                     node.driver = "fake-hardware"
-                    kernel = self._random.choice(("/link", f"/{'x' * 5000}", "/k", "k", "http://[::1"))
+                    kernel = self._random.choice(
+                        ("/link", f"/{'x' * 5000}", "/k", "k", "http://[::1")
+                    )
                     node.driver_info = {
                         "ipmi_password": SECRET,
                         "fake_password": SECRET,

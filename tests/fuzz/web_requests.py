@@ -204,7 +204,8 @@ def _nested(value: Any, depth: int) -> Any:
 
 def _encoded(query: Mapping[str, str]) -> str:
     return "&".join(
-        f"{quote(name)}={quote(value.encode('utf-8', 'surrogatepass'))}" for name, value in query.items()
+        f"{quote(name)}={quote(value.encode('utf-8', 'surrogatepass'))}"
+        for name, value in query.items()
     )
 
 
