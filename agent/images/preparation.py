@@ -138,6 +138,7 @@ def _open(
         rules=settings.sources,
         notify=meter.say,
         published=published,
+        is_verified=given is not None,
     )
     if settings.tls is not None and settings.tls.verify_mode is ssl.CERT_NONE:
         meter.say(

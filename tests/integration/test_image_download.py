@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from agent.errors import ImageDownloadError
-from agent.images.sources import http
+from agent.images.sources import connections
 from agent.images.sources.source import RetryPolicy
 from agent.protocol.image import ImageInfo
 from tests.integration.disk_images import MIB, RawImage, sha256
@@ -95,7 +95,7 @@ def test_a_server_that_always_breaks_off_is_given_up_after_the_tries(
 
 def test_much_may_be_under_way_on_a_long_line() -> None:
     with socket.socket() as connected:
-        http._widen(connected)
+        connections._widen(connected)
         assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >= 3 * MIB
 
 

@@ -1,7 +1,8 @@
 """Gets a config drive: as text or from an http(s) URL, unpacked and checked for being a filesystem."""
 
 from agent.errors import ConfigDriveError
-from agent.images.sources.http import Access, TryAgain, get, masked
+from agent.images.sources.http import Access, get, masked
+from agent.images.sources.reply import TryAgain
 from agent.images.sources.source import RetryPolicy
 from agent.protocol.config_drive import MAX_TEXT_BYTES, decode
 from agent.protocol.refusal import Refusal

@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from agent.images.sources.http import Reply
+from agent.images.sources.reply import Reply
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<start>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)$")
 _PARTIAL = 206
@@ -11,29 +12,48 @@ _PARTIAL = 206
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What tells one version of a file from another; ``None`` = the server does not say."""
+    """What tells one version of a file from another; ``None`` = the server does not say.
+
+    ``server`` is where the redirects ended. Servers that keep the same file tell different ETags and dates of it, so those
+    of two servers are not compared; what they send is, by its checksum.
+    """
 
     size_bytes: int | None
     etag: str | None
     last_modified: str | None
+    server: str = ""
 
-    def if_range(self) -> str | None:
-        """Return the value for ``If-Range``; weak validators are not allowed there (RFC 9110, 13.1.5)."""
+    def if_range(self, server: str, *, by_date: bool = False) -> str | None:
+        """Return the value for ``If-Range``; weak validators are not allowed there (RFC 9110, 13.1.5).
+
+        Args:
+            server: Which server will be asked; another one knows no validator of this one.
+            by_date: Whether the date may stand in for an ETag: servers behind one name often disagree on it.
+        """
+        if server != self.server:
+            return None
         if self.etag and not self.etag.startswith("W/"):
             return self.etag
-        return self.last_modified
+        return self.last_modified if by_date else None
 
-    def differs_from(self, other: "Identity") -> str | None:
-        """Return what differs, in words; only what both sides know is compared."""
-        pairs = (
-            ("size", self.size_bytes, other.size_bytes),
-            ("ETag", self.etag, other.etag),
-            ("Last-Modified", self.last_modified, other.last_modified),
-        )
-        for name, old, new in pairs:
+    def differs_from(self, other: "Identity", *, by_date: bool = False) -> str | None:
+        """Return what differs, in words; only what both sides know is compared, the date only ``by_date``."""
+        pairs = [("size", self.size_bytes, other.size_bytes)]
+        told: list[tuple[str, str | None, str | None]] = []
+        if self.server == other.server:
+            told.append(("ETag", self.etag, other.etag))
+        if by_date:
+            told.append(("Last-Modified", self.last_modified, other.last_modified))
+        for name, old, new in (*pairs, *told):
             if old is not None and new is not None and old != new:
                 return f"{name} was {old} and is now {new}"
         return None
+
+
+def server_of(url: str) -> str:
+    """Return scheme, host and port of a URL, without credentials."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"
 
 
 def identity_of(reply: Reply) -> Identity:
@@ -41,11 +61,13 @@ def identity_of(reply: Reply) -> Identity:
     size = reply.body_bytes
     if reply.status == _PARTIAL:
         given = _CONTENT_RANGE.match(reply.headers.get("Content-Range", ""))
-        size = int(given["total"]) if given and given["total"] != "*" else None
+        is_known = given is not None and given["total"] != "*" and not reply.is_packed
+        size = int(given["total"]) if given is not None and is_known else None
     return Identity(
         size_bytes=size,
         etag=reply.headers.get("ETag"),
         last_modified=reply.headers.get("Last-Modified"),
+        server=server_of(reply.url),
     )
 
 

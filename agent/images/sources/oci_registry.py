@@ -13,7 +13,7 @@ import msgspec
 
 from agent.errors import ImageDownloadError, ImageError
 from agent.images.sources import http
-from agent.images.sources.http import Access, HttpRefused, Reply, masked
+from agent.images.sources.http import Access, HttpRefused, masked
 from agent.images.sources.oci_manifest import (
     INDEX_TYPES,
     MANIFEST_TYPES,
@@ -24,6 +24,7 @@ from agent.images.sources.oci_manifest import (
     choose_manifest,
     parse_manifest,
 )
+from agent.images.sources.reply import Reply
 from agent.protocol.oci_reference import Reference, base_url
 
 _UNAUTHORIZED = 401

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from agent.errors import ImageDownloadError, ImageError
 from agent.images.sources.file_source import FileSource
-from agent.images.sources.http import Access, TryAgain
+from agent.images.sources.http import Access
 from agent.images.sources.mirrors import Mirrors
 from agent.images.sources.oci_manifest import Descriptor, parse_digest
 from agent.images.sources.oci_registry import Registry
+from agent.images.sources.reply import TryAgain
 from agent.images.sources.source import HttpSource, RetryPolicy
 from agent.images.sources.stream import ImageSource
 from agent.protocol.checksum import Checksum
@@ -40,6 +41,8 @@ class Opener:
     notify: Callable[[str], None]
     published: list[Checksum]
     """Digests that registries gave, in the order in which they were opened."""
+    is_verified: bool = True
+    """Whether a checksum will tell a mixture of two files from one."""
 
     def open(self, url: str) -> ImageSource:
         """Connect to one address.
@@ -52,7 +55,8 @@ class Opener:
             return FileSource(url, self.rules.folders)
         if is_artifact(url):
             return self._open_artifact(url)
-        return HttpSource(url, replace(self.access, authorized_url=url), self.retry, self.notify)
+        access = replace(self.access, authorized_url=url)
+        return HttpSource(url, access, self.retry, self.notify, is_verified=self.is_verified)
 
     def _open_artifact(self, url: str) -> ImageSource:
         try:

@@ -1,7 +1,7 @@
 """An image on a web server as a byte stream that survives broken connections.
 
-The stream goes on by ``Range`` at the byte where it stopped. If the file changed meanwhile (ETag, Last-Modified, size) it
-ends with an error instead of a mixture of two images. RFC 9110, sections 13 and 14.
+The stream goes on by ``Range`` at the byte where it stopped. If the file changed meanwhile (size, ETag; its date where no
+checksum is known) it ends with an error instead of a mixture of two images. RFC 9110, sections 13 and 14.
 """
 
 import logging
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.errors import ImageDownloadError
-from agent.images.sources.file_identity import Identity, identity_of, wrong_range
-from agent.images.sources.http import Reply, TryAgain, masked
+from agent.images.sources.file_identity import Identity, identity_of, server_of, wrong_range
+from agent.images.sources.http import HttpRefused, masked
+from agent.images.sources.reply import Reply, TryAgain
 
 log = logging.getLogger(__name__)
 _OK, _PARTIAL, _CHANGED, _BEYOND = 200, 206, 412, 416
+_NO_RANGES = (400, 403)
+"""What servers answer to a request with ``Range`` that they would have granted without."""
 _PROGRESS_BYTES = 1 << 16
 """So many new bytes make a try count as a success; a server that trickles must run out of tries."""
 
@@ -54,6 +57,8 @@ class HttpSource:
         door: Door,
         retry: RetryPolicy,
         notify: Callable[[str], None] = lambda _text: None,
+        *,
+        is_verified: bool = True,
     ) -> None:
         """Connect.
 
@@ -62,6 +67,7 @@ class HttpSource:
             door: How servers are reached.
             retry: How long to hold on to a server that fails.
             notify: Called with a sentence whenever the connection is lost.
+            is_verified: Whether a checksum will tell a mixture of two files from one.
 
         Raises:
             ImageDownloadError: The server refuses, or cannot be reached within the tries allowed.
@@ -71,6 +77,8 @@ class HttpSource:
         self._door = door
         self._retry = retry
         self._notify = notify
+        self._by_date = not is_verified
+        self._asks_ranges = True
         self.position = 0
         self._failures = 0
         self._progress = 0
@@ -161,7 +169,7 @@ class HttpSource:
 
     def _read_once(self, start_byte: int, size_bytes: int) -> bytes:
         with self._get(start_byte, start_byte + size_bytes) as reply:
-            if reply.status != _PARTIAL:
+            if reply.status != _PARTIAL or reply.is_packed:
                 raise ImageDownloadError(
                     f"{self.where}: the server stopped answering Range requests at byte {start_byte};"
                     " start again"
@@ -202,18 +210,48 @@ class HttpSource:
         reply = self._get(self.position, None)
         self._reply = reply
         if self._identity is None:
-            self.has_ranges = reply.status == _PARTIAL
+            self.has_ranges = reply.status == _PARTIAL and not reply.is_packed
             self._identity = identity_of(reply)
-        if reply.status == _OK and self.position:
+        if reply.is_packed:
+            self._asks_ranges = False  # they would be of what is packed
+        if self.position and (reply.status == _OK or reply.is_packed):
             self._skip(reply, self.position)
 
     def _get(self, start_byte: int, end_byte: int | None) -> Reply:
-        """Ask for a range and check that the answer is of the same file."""
+        """Ask for a range and check that the answer is of the same file; a server that minds ``Range`` is asked without."""
+        asked_range = self._asks_ranges or end_byte is not None
+        try:
+            reply = self._door.get(self._url, self._headers(start_byte, end_byte))
+        except HttpRefused as error:
+            if end_byte is not None or not asked_range or error.answered not in _NO_RANGES:
+                raise
+            return self._get_whole(f"HTTP status {error.answered}")
+        if asked_range and end_byte is None:
+            if reply.status == _BEYOND and not start_byte:
+                reply.close()
+                return self._get_whole("HTTP status 416")
+            if reply.is_packed and reply.status == _PARTIAL and start_byte:
+                reply.close()
+                return self._get_whole("a part of what it packed on the way")
+        return self._checked(reply, start_byte)
+
+    def _get_whole(self, answer: str) -> Reply:
+        """Ask without ``Range``, from now on."""
+        self._asks_ranges = self.has_ranges = False
+        self._notify(f"the server answers Range with {answer}; asking without")
+        return self._checked(self._door.get(self._url, {}), 0)
+
+    def _headers(self, start_byte: int, end_byte: int | None) -> dict[str, str]:
+        if not self._asks_ranges and end_byte is None:
+            return {}
         last = "" if end_byte is None else str(end_byte - 1)
         headers = {"Range": f"bytes={start_byte}-{last}"}
-        if self._identity is not None and (validator := self._identity.if_range()):
-            headers["If-Range"] = validator
-        reply = self._door.get(self._url, headers)
+        validator = None
+        if self._identity is not None:
+            validator = self._identity.if_range(server_of(self._url), by_date=self._by_date)
+        return headers if validator is None else headers | {"If-Range": validator}
+
+    def _checked(self, reply: Reply, start_byte: int) -> Reply:
         try:
             self._check_same(reply, start_byte)
         except BaseException:
@@ -222,8 +260,6 @@ class HttpSource:
         return reply
 
     def _check_same(self, reply: Reply, start_byte: int) -> None:
-        if reply.status == _BEYOND and not start_byte:
-            raise ImageDownloadError(f"{self.where}: the file is empty; publish it again")
         changed = f"{self.where}: the file changed during the download, before byte {start_byte}"
         if reply.status in (_CHANGED, _BEYOND):
             raise ImageDownloadError(
@@ -235,7 +271,9 @@ class HttpSource:
                 f"{self.where}: asked for the bytes from {start_byte} on, the server answered {wrong};"
                 " repair the server or turn Range off there"
             )
-        if self._identity and (difference := self._identity.differs_from(identity_of(reply))):
+        if self._identity and (
+            difference := self._identity.differs_from(identity_of(reply), by_date=self._by_date)
+        ):
             raise ImageDownloadError(f"{changed} ({difference}); start again")
 
     def _skip(self, reply: Reply, size_bytes: int) -> None:

@@ -113,9 +113,18 @@ def test_two_versions_of_a_file_are_told_apart() -> None:
     assert one.differs_from(Identity(size_bytes=6, etag='"a"', last_modified=None)) == (
         "size was 5 and is now 6"
     )
-    assert one.if_range() == '"a"'
+    assert one.if_range("") == '"a"'
     weak = Identity(size_bytes=5, etag='W/"a"', last_modified="Mon")
-    assert weak.if_range() == "Mon"
+    assert weak.if_range("") is None
+    assert weak.if_range("", by_date=True) == "Mon"
+
+
+def test_two_servers_with_the_same_file_may_disagree_on_its_date_and_etag() -> None:
+    one = Identity(size_bytes=5, etag='"a"', last_modified="Mon", server="http://a")
+    other = Identity(size_bytes=5, etag='"b"', last_modified="Tue", server="http://b")
+    assert one.differs_from(other) is None
+    assert one.if_range("http://b") is None
+    assert one.differs_from(other, by_date=True) == "Last-Modified was Mon and is now Tue"
 
 
 def test_pauses_double_up_to_their_limit() -> None:
