@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
+from controller.store.steady_clock import SteadyClock
 from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.engine import Engine
 from controller.workflow.power_sync import watch_power
@@ -104,7 +105,13 @@ class RunningController:
     """Engine and API; nodes are made and read in the database."""
 
     def __init__(
-        self, folder: Path, *, driver: MachineDriver | None = None, **changes: Any
+        self,
+        folder: Path,
+        *,
+        driver: MachineDriver | None = None,
+        clock: Callable[[], float] = time.time,
+        steady: SteadyClock | None = None,
+        **changes: Any,
     ) -> None:
         defaults: dict[str, Any] = {
             "state_directory": str(folder),
@@ -116,7 +123,8 @@ class RunningController:
             "workers": 4,
         }
         self.settings = Settings(**{**defaults, **changes})
-        self.store = Store(self.settings.database_url or f"sqlite:///{folder}/ingot.sqlite")
+        url = self.settings.database_url or f"sqlite:///{folder}/ingot.sqlite"
+        self.store = Store(url, clock=clock, steady=steady)
         migrate(self.store)
         self.driver = driver or MachineDriver()
         self.engine = Engine()
@@ -125,7 +133,7 @@ class RunningController:
             settings=self.settings,
             drivers={"fake": self.driver},
             wake=self.engine.wake,
-            clock=time.time,
+            clock=clock,
             hostname=self.settings.hostname or "here",
             ailments=self.engine.ailments,
         )
