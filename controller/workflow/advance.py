@@ -70,7 +70,7 @@ class Advancer:
     def run(self, run: Run) -> None:
         """Run the claimed work's stage once and let the work go."""
         claim, services = run.claim, self._services
-        subject = self._database(lambda: read_subject(services.store, claim))
+        subject = self._database(lambda: read_subject(services.store, claim), is_write=False)
         if subject is None:
             self._database(lambda: _forget(services, claim))
             return
@@ -109,8 +109,8 @@ class Advancer:
             _log_traceback(f"{context.label}: the failure cannot be stored; its work ends here")
             self._database(lambda: _end(context, claim, error))
 
-    def _database(self, do: Callable[[], Any]) -> Any:
-        return self._outage.patiently(do, self._wait)
+    def _database(self, do: Callable[[], Any], *, is_write: bool = True) -> Any:
+        return self._outage.patiently(do, self._wait, is_write=is_write)
 
 
 def _result(context: Context, stage: Stage) -> tuple[_Result, bool]:

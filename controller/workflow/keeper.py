@@ -107,7 +107,7 @@ class Keeper:
             try:
                 self._look_after_threads()
                 self._tell_steps()
-                if time.monotonic() >= beat_at:
+                if time.monotonic() >= beat_at or self._outage.is_on:
                     beat_at = time.monotonic() + self._beat_s
                     self._beat()
                 self._ticked_at = time.monotonic()

@@ -85,9 +85,10 @@ class Lane:
         while not self._stopping.is_set():
             try:
                 self._woken.clear()
-                if not self._claim_and_start():
+                if self._claim_and_start():
+                    self._outage.end()
+                else:
                     self._woken.wait(self._pause_s())
-                self._outage.end()
             except SQLAlchemyError as error:
                 if is_outage(error):
                     self._outage.begin(error)

@@ -31,19 +31,19 @@ class Outage:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._since: float | None = None
-        self._told_at = 0.0
+        self._told_at: float | None = None
+        self._is_told = False
         self._words = ""
 
     def begin(self, error: SQLAlchemyError) -> None:
         """Note that a statement failed."""
         now = self._monotonic()
         with self._lock:
-            if self._since is None:
-                self._since = now
-            elif now - self._told_at < _AGAIN_S:
+            self._since = now if self._since is None else self._since
+            self._words = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            if self._told_at is not None and now - self._told_at < _AGAIN_S:
                 return
-            self._told_at = now
-            self._words = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            self._told_at, self._is_told = now, True
             lasted_s = now - self._since
         log.error(
             "the database fails: %s (for %.0f s now); trying until it answers",
@@ -52,13 +52,19 @@ class Outage:
         )
 
     def end(self) -> None:
-        """Note that a statement succeeded."""
+        """Note that something was written; that something can be read does not mean much."""
         if self._since is None:
             return
         with self._lock:
             since, self._since = self._since, None
-        if since is not None:
+            was_told, self._is_told = self._is_told, False
+        if since is not None and was_told:
             log.warning("the database answers again, after %.1f s", self._monotonic() - since)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the database fails now."""
+        return self._since is not None
 
     def describe(self) -> str | None:
         """Return what is wrong; ``None`` = nothing."""
@@ -67,12 +73,15 @@ class Outage:
                 return None
             return f"the database fails: {self._words} (for {self._monotonic() - self._since:.0f} s now)"
 
-    def patiently(self, do: Callable[[], _Result], wait: Callable[[float], bool]) -> _Result | None:
+    def patiently(
+        self, do: Callable[[], _Result], wait: Callable[[float], bool], *, is_write: bool = True
+    ) -> _Result | None:
         """Do something with the database, again and again while it fails; ``None`` = stopped before it succeeded.
 
         Args:
             do: One transaction.
             wait: Sleeps for so many seconds; true = the controller stops.
+            is_write: It writes, so that its success ends the outage.
         """
         while True:
             try:
@@ -84,5 +93,6 @@ class Outage:
                 if wait(_PAUSE_S):
                     return None
             else:
-                self.end()
+                if is_write:
+                    self.end()
                 return result

@@ -27,13 +27,13 @@ def outage(address: str) -> Iterator[None]:
     """SQLite: somebody holds the write lock. PostgreSQL: connections are ended and refused."""
     url = make_url(address)
     if url.get_backend_name() == "sqlite":
-        connection = sqlite3.connect(str(url.database), isolation_level=None, timeout=30)
-        connection.execute("BEGIN IMMEDIATE")
+        holder = sqlite3.connect(str(url.database), isolation_level=None, timeout=30)
+        holder.execute("BEGIN IMMEDIATE")
         try:
             yield
         finally:
-            connection.execute("ROLLBACK")
-            connection.close()
+            holder.execute("ROLLBACK")
+            holder.close()
         return
     engine = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
     ended = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")

@@ -27,13 +27,24 @@ NODE: dict[str, Any] = {
     "protected": False,
     "retired": False,
     "traits": "[]",
-    **{
-        name: "{}"
-        for name in (
-            "driver_info driver_internal_info instance_info properties extra network_data interfaces clean_step "
-            "deploy_step service_step raid_config target_raid_config stage_data"
-        ).split()
-    },
+    **dict.fromkeys(
+        [
+            "driver_info",
+            "driver_internal_info",
+            "instance_info",
+            "properties",
+            "extra",
+            "network_data",
+            "interfaces",
+            "clean_step",
+            "deploy_step",
+            "service_step",
+            "raid_config",
+            "target_raid_config",
+            "stage_data",
+        ],
+        "{}",
+    ),
 }
 
 
