@@ -66,11 +66,14 @@ check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tes
 # pytest's own time limit per test keeps a wedged machine from holding the whole run.
 PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 
-.PHONY: test test-integration test-vm test-cloud-init test-interop
+.PHONY: test test-integration test-vm test-cloud-init test-interop test-long
 test: check test-integration test-vm ## Everything but the peers: checks, real parts, virtual machines
 
 test-integration: setup peers $(STAMPS)/peer-ipa ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
-	$(PYTEST) --numprocesses=2 --dist=loadfile tests/integration
+	$(PYTEST) --numprocesses=2 --dist=loadfile -m "not long" tests/integration
+
+test-long: setup ## Kill controllers and PostgreSQL a hundred times in the middle of work (about an hour)
+	$(BIN)/pytest --timeout=7200 -m long tests/integration
 
 test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-on to the login prompt
 	$(PYTEST) -m "vm and not interop" tests/e2e
@@ -109,6 +112,7 @@ bench: setup peers $(STAMPS)/peer-ipa ## Measure images and API against the real
 	$(BIN)/python -m tests.bench.image
 	$(BIN)/python -m tests.bench.long_link
 	$(BIN)/python -m tests.bench.api
+	$(BIN)/python -m tests.bench.controller
 
 # ---------------------------------------------------------------- cleaning up
 

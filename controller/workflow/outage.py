@@ -58,7 +58,7 @@ class Outage:
         with self._lock:
             since, self._since = self._since, None
             was_told, self._is_told = self._is_told, False
-        if since is not None and was_told:
+        if was_told and since is not None:
             log.warning("the database answers again, after %.1f s", self._monotonic() - since)
 
     @property

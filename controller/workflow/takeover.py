@@ -16,7 +16,8 @@ from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 500
+AT_ONCE = 25
+"""So few, because SQLite writes a whole row anew, with its inventory and its config drive."""
 _COLUMNS = (Node.id, Node.uuid, Node.driver, Node.conductor_group, Node.conductor)
 
 
@@ -39,8 +40,8 @@ class Takeover:
             row.id: owner_of(row.uuid, row.driver, row.conductor_group, living) for row in nodes
         }
         mine = [row.id for row in nodes if owners[row.id] == me and row.conductor != me]
-        for begin in range(0, len(mine), _AT_ONCE):
-            self._take(mine[begin : begin + _AT_ONCE])
+        for begin in range(0, len(mine), AT_ONCE):
+            self._take(mine[begin : begin + AT_ONCE])
         if me == min(one.hostname for one in living):
             lost = [row for row in nodes if owners[row.id] is None and row.conductor is not None]
             self._give_up(lost, living)
@@ -58,7 +59,7 @@ class Takeover:
 
     def _take(self, ids: Collection[int]) -> None:
         with self._services.store.edit() as session:
-            _set_conductor(session, ids, self._services.hostname)
+            set_conductor(session, ids, self._services.hostname)
 
     def _give_up(
         self,
@@ -72,7 +73,7 @@ class Takeover:
             with self._services.store.edit() as session:
                 node = session.get(Node, row.id)
                 if node is not None:
-                    _set_conductor(session, [node.id], None)
+                    set_conductor(session, [node.id], None)
                     at = self._services.clock()
                     record_event(session, node, "error", text, severity="WARNING", at=at)
 
@@ -104,10 +105,11 @@ def assign(services: Services, session: Session, node: Node) -> None:
     group = node.conductor_group or ""
     node.conductor = owner_of(node.uuid, node.driver, group, living)
     if node.id is not None:
-        _set_conductor(session, [node.id], node.conductor)
+        set_conductor(session, [node.id], node.conductor)
 
 
-def _set_conductor(session: Session, ids: Collection[int], conductor: str | None) -> None:
+def set_conductor(session: Session, ids: Collection[int], conductor: str | None) -> None:
+    """Give nodes and what is to be done for them to a controller; ``None`` = to nobody."""
     session.execute(
         update(Node)
         .where(Node.id.in_(ids))
