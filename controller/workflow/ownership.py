@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from controller.store.tables import Conductor
 
+UNSERVED = "no running controller"
+"""How the sentence begins that such a node gets in its history."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controller:
@@ -51,7 +54,7 @@ def why_nobody(driver: str, conductor_group: str, living: Collection[Controller]
         else "served by none of " + ", ".join(sorted(one.hostname for one in living))
     )
     return (
-        f"no running controller {group} serves driver {driver!r} (it is {others}): nothing is done for this node; "
+        f"{UNSERVED} {group} serves driver {driver!r} (it is {others}): nothing is done for this node; "
         "start a controller that has the driver, or change the node's driver or conductor_group"
     )
 

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from controller.store.conductors import ALIVE_S, database_now
 from controller.store.events import record_event
-from controller.store.tables import NODE, Conductor, Node, Work
+from controller.store.tables import NODE, Conductor, Node, NodeEvent, Work
 from controller.workflow.graph import STAGES
-from controller.workflow.ownership import Controller, owner_of, why_nobody
+from controller.workflow.ownership import UNSERVED, Controller, owner_of, why_nobody
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ class Takeover:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._living: frozenset[Controller] = frozenset()
+        self._told: set[int] = set()
+        """Nodes that nobody served when they were last looked at, so that they need not be read again."""
 
     def look(self, living: Sequence[Controller]) -> int:
         """Take what is ours; returns how many nodes and stages that were.
@@ -43,8 +45,7 @@ class Takeover:
         for begin in range(0, len(mine), AT_ONCE):
             self._take(mine[begin : begin + AT_ONCE])
         if me == min(one.hostname for one in living):
-            lost = [row for row in nodes if owners[row.id] is None and row.conductor is not None]
-            self._give_up(lost, living)
+            self._give_up([row for row in nodes if owners[row.id] is None], living)
         if mine:
             log.info("%d nodes are this controller's business now", len(mine))
         self._living = frozenset(living)
@@ -66,16 +67,17 @@ class Takeover:
         rows: Iterable[Any],
         living: Collection[Controller],
     ) -> None:
-        """Say in the history of nodes that nobody serves any more why nothing is done for them."""
+        """Say once in the history of nodes that nobody serves why nothing is done for them."""
         for row in rows:
-            text = why_nobody(row.driver, row.conductor_group, living)
-            log.warning("%s: %s", row.uuid, text)
+            if row.id in self._told and row.conductor is None:
+                continue
+            self._told.add(row.id)
             with self._services.store.edit() as session:
                 node = session.get(Node, row.id)
                 if node is not None:
                     set_conductor(session, [node.id], None)
-                    at = self._services.clock()
-                    record_event(session, node, "error", text, severity="WARNING", at=at)
+                    is_lost = row.conductor is not None
+                    tell_unserved(self._services, session, node, living, again=is_lost)
 
     def _adopt_stages(self) -> int:
         """Take stages that their own controller did not know and we do."""
@@ -102,10 +104,30 @@ def assign(services: Services, session: Session, node: Node) -> None:
     now = database_now(services.store, session)
     rows = session.scalars(select(Conductor).where(Conductor.instance.is_not(None))).all()
     living = [Controller.of(row) for row in rows if now - row.seen_at < ALIVE_S]
-    group = node.conductor_group or ""
-    node.conductor = owner_of(node.uuid, node.driver, group, living)
-    if node.id is not None:
-        set_conductor(session, [node.id], node.conductor)
+    node.conductor = owner_of(node.uuid, node.driver, node.conductor_group, living)
+    session.flush()
+    set_conductor(session, [node.id], node.conductor)
+    if node.conductor is None:
+        tell_unserved(services, session, node, living, again=True)
+
+
+def tell_unserved(
+    services: Services,
+    session: Session,
+    node: Node,
+    living: Collection[Controller],
+    *,
+    again: bool,
+) -> None:
+    """Write into a node's history that no controller serves it; ``again``: also if that stands there already."""
+    text = why_nobody(node.driver, node.conductor_group, living)
+    told = select(NodeEvent.id).where(
+        NodeEvent.node_id == node.id, NodeEvent.message.startswith(UNSERVED)
+    )
+    if again or session.scalar(told.limit(1)) is None:
+        log.warning("%s: %s", node.name or node.uuid, text)
+        at = services.clock()
+        record_event(session, node, "error", text, severity="WARNING", at=at)
 
 
 def set_conductor(session: Session, ids: Collection[int], conductor: str | None) -> None:

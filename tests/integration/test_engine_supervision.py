@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from controller.bmc.interface import PowerState
 from controller.errors import BmcError
+from controller.store.tables import Work
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context
@@ -212,6 +214,43 @@ def test_a_stage_that_never_comes_back_is_named_and_holds_up_nobody(
         order(running, "well")
         wait_until(lambda: running.node("well").power_state == PowerState.ON, 20, "power on")
         assert caplog.text.count(words) == 1
+    finally:
+        release.set()
+        running.stop()
+
+
+def test_an_order_does_not_wait_for_looks_that_hang_and_what_they_bring_is_dropped(
+    url: str, tmp_path: Path
+) -> None:
+    running = RunningController(
+        tmp_path, database_url=url, power_sync_interval_s=0.2, background_workers=2
+    )
+    release, looks = threading.Event(), threading.Semaphore(0)
+    running.start()
+
+    def hang(**_named: float) -> PowerState:
+        if threading.current_thread().name.startswith("background"):
+            looks.release()
+            assert release.wait(60)
+            return PowerState.OFF
+        return PowerState.ON
+
+    try:
+        for number in range(4):
+            bmc = running.enrol(f"m{number}", "active", power_state="power on")
+            bmc.power_state = hang  # type: ignore[method-assign]
+        assert looks.acquire(timeout=30)
+        for number in range(4):
+            order(running, f"m{number}")
+        for number in range(4):
+            wait_idle(running, f"m{number}")
+        with running.store.edit() as session:  # no look begins any more
+            session.execute(update(Work).where(Work.claim_id.is_(None)).values(due_at=None))
+        release.set()
+        wait_until(lambda: not running.engine._running.all(), 20, "the end of the looks")
+        powers = {running.node(f"m{number}").power_state for number in range(4)}
+        assert powers == {PowerState.ON}
+        assert not running.events("m0", "power")
     finally:
         release.set()
         running.stop()

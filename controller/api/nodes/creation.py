@@ -43,9 +43,9 @@ def create_node(call: Call, session: Session, body: dict[str, Any]) -> Node:
         instance_info={},
     )
     put_values(session, node, values | {"uuid": node.uuid}, call.services.hardware_types)
-    assign(call.services, session, node)
     session.add(node)
     session.flush()
+    assign(call.services, session, node)
     watch_power(call.services, session, node)
     record_event(session, node, "request", f"Node created in state {state}", at=now)
     return node
