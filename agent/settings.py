@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from agent.errors import SettingError
 from agent.protocol.hardware_address import mac_of_bootif
+from agent.protocol.web_address import is_web_address
 from agent.system.kernel_cmdline import parse_kernel_cmdline
 
 _TRUE = {"1", "true", "yes", "on", ""}
@@ -230,7 +231,7 @@ def _parse_float(written: str) -> float:
 def _parse_urls(written: str) -> tuple[str, ...]:
     urls = tuple(part.strip().rstrip("/") for part in written.split(",") if part.strip())
     for url in urls:
-        if not url.startswith(("http://", "https://")):
+        if not is_web_address(url):
             raise ValueError(f"{url!r} is not an http:// or https:// address")
     return urls
 

@@ -29,7 +29,7 @@ PROPERTIES: dict[str, str] = {
 """``driver_info`` keys with a help text each."""
 
 _PRIVILEGE_LEVELS = {"CALLBACK": 1, "USER": 2, "OPERATOR": 3, "ADMINISTRATOR": 4}
-_CIPHER_SUITES = (0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17)
+CIPHER_SUITES = (0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17)
 """IPMI 2.0 table 22-20, without those that encrypt with xRC4, which no program here knows."""
 _KG_HEX = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2}){1,20})")
 _MAX_USERNAME_BYTES = 16
@@ -128,8 +128,8 @@ def _cipher_suite(info: dict[str, Any], protocol_version: str) -> int | None:
         return None
     if protocol_version == "1.5":
         raise Invalid("driver_info/ipmi_cipher_suite does not go with IPMI 1.5; remove it")
-    if str(value) not in map(str, _CIPHER_SUITES):
-        possible = ", ".join(map(str, _CIPHER_SUITES))
+    if str(value) not in map(str, CIPHER_SUITES):
+        possible = ", ".join(map(str, CIPHER_SUITES))
         message = (
             f"driver_info/ipmi_cipher_suite is {value!r}; choose 17 (SHA-256) or 3 (SHA-1), for old BMCs another of "
             f"{possible}, or leave it out"

@@ -40,10 +40,17 @@ def check_deployment(node: Node, settings: Settings) -> ImageInfo | None:
     _check_traits(node)
     check_hints(node)
     check_boot_mode(node, settings)
-    drive = node.instance_info.get("configdrive")
-    if drive is not None:
-        check_config_drive(drive)
     return check_image(node, settings)
+
+
+def check_drive(node: Node) -> None:
+    """Check the config drive that is stored with the node; unpacks up to 64 MiB, so no transaction may wait for it.
+
+    Raises:
+        Invalid: It is none that agents take.
+    """
+    if node.config_drive is not None and not is_fake(node, "deploy"):
+        check_config_drive(node.config_drive)
 
 
 def check_boot(node: Node, settings: Settings) -> None:

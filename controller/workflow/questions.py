@@ -12,7 +12,7 @@ from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.graph import is_busy
 from controller.workflow.machine import bmc_of, boot_mode_of, driver_of, is_fake
-from controller.workflow.node_rules import check_boot, check_deployment
+from controller.workflow.node_rules import check_boot, check_deployment, check_drive
 from controller.workflow.services import Services
 
 _Check = Callable[[Services, Node, bool], None]
@@ -101,6 +101,7 @@ def _check_boot(services: Services, node: Node, has_port: bool) -> None:
 
 def _check_deploy(services: Services, node: Node, _has_port: bool) -> None:
     check_deployment(node, services.settings)
+    check_drive(node)
 
 
 _CHECKS: Mapping[str, _Check] = {

@@ -230,7 +230,7 @@ def _config_drive(
         node = get_node(session, ident)
     value = request.configdrive
     if value is None:
-        value = node.instance_info.get("configdrive")
+        value = node.config_drive
     if value is None:
         return node.uuid, None
     timeout_s = services.settings.config_drive_timeout_s

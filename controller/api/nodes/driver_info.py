@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from controller.api.documents import values
+from controller.bmc.ipmi_target import CIPHER_SUITES
 from controller.errors import Invalid
 
 _MAX_PORT = 65535
-_CIPHER_SUITES = (3, 17)
 _BRIDGING = ("no", "single", "dual")
 _PRIVILEGES = ("ADMINISTRATOR", "CALLBACK", "OPERATOR", "USER")
 
@@ -43,9 +43,12 @@ def _port(value: Any, where: str) -> int:
 
 
 def _cipher_suite(value: Any, where: str) -> int:
-    if str(value) in map(str, _CIPHER_SUITES):
+    if str(value) in map(str, CIPHER_SUITES):
         return int(value)
-    raise Invalid(f"{where} must be 3 (SHA-1) or 17 (SHA-256), not {value!r}")
+    raise Invalid(
+        f"{where} must be 17 (SHA-256) or 3 (SHA-1), or for old BMCs another of {', '.join(map(str, CIPHER_SUITES))}, "
+        f"not {value!r}"
+    )
 
 
 def _whole_number(value: Any, where: str, low: int, high: int) -> int:

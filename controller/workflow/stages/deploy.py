@@ -16,7 +16,7 @@ from controller.states import Event
 from controller.workflow import receipts
 from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
 from controller.workflow.node_image import image_for_agent
-from controller.workflow.node_rules import check_deployment
+from controller.workflow.node_rules import check_deployment, check_drive
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
@@ -34,6 +34,7 @@ def begin(context: Context) -> Outcome:
     image = check_deployment(node, settings)
     if image is None:
         return leave("fake")
+    check_drive(node)
     warnings = check_servers(
         image, allow_md5=settings.allow_md5_images, timeout_s=settings.image_check_timeout_s
     )

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from agent.protocol.web_address import is_web_address
+from controller.bmc.address import parse_address
 from controller.boot.machines import BMC_ADDRESSES
 from controller.errors import Invalid, StepFailed
 from controller.settings import Settings
@@ -67,12 +69,22 @@ def bmc_addresses(driver_info: Mapping[str, Any]) -> list[str]:
         if not key.endswith("_address") or not isinstance(value, str):
             continue
         try:
-            host = urlsplit(value).hostname if "://" in value else value.strip("[]")
-            answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, ValueError):  # a BMC without an address fails where it is used
+            answers = socket.getaddrinfo(_host_of(value, key), None, type=socket.SOCK_STREAM)
+        except (OSError, ValueError, Invalid):  # a BMC without an address fails where it is used
             continue
         found.update(str(answer[4][0]).partition("%")[0] for answer in answers)
     return sorted(found - {a for a in found if ipaddress.ip_address(a).is_loopback})
+
+
+def _host_of(written: str, key: str) -> str | None:
+    """Return the host of a BMC: of a web address, as Redfish has them, or of what IPMI takes.
+
+    Raises:
+        Invalid: It is neither.
+    """
+    if is_web_address(written):
+        return urlsplit(written.strip()).hostname
+    return parse_address(written, key).host
 
 
 def _check_recognizable(label: str, addresses: list[str], settings: Settings) -> None:

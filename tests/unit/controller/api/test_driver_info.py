@@ -33,7 +33,7 @@ def test_values_are_stored_in_their_type() -> None:
         ("ipmi_port", 65536),
         ("ipmi_port", True),
         ("ipmi_port", 6.5),
-        ("ipmi_cipher_suite", 8),
+        ("ipmi_cipher_suite", 4),
         ("ipmi_bridging", "triple"),
         ("ipmi_priv_level", "GOD"),
         ("ipmi_protocol_version", "3"),

@@ -25,7 +25,7 @@ from controller.images.config_drive import build_config_drive
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.node_image import image_for_agent
-from controller.workflow.node_rules import check_boot, check_deployment
+from controller.workflow.node_rules import check_boot, check_deployment, check_drive
 from hardware_managers.generic.steps import parse_image_info
 
 SHA256 = "ab" * 32
@@ -57,8 +57,6 @@ def node(
     ("instance_info", "properties"),
     [
         (GOOD, {}),
-        (GOOD | {"configdrive": DRIVE}, {}),
-        (GOOD | {"configdrive": {"meta_data": {"name": "x"}}}, {}),
         (GOOD | {"traits": ["CUSTOM_GPU"]}, {}),
         (GOOD | {"capabilities": '{"boot_mode": "uefi", "secure_boot": "true"}'}, {}),
         (
@@ -99,8 +97,6 @@ def test_what_can_be_deployed_is_accepted(
             "instance_info.ephemeral_format: 'xfs' cannot",
         ),
         (PARTITION, {"capabilities": "boot_mode:bios"}, "cannot boot in BIOS mode"),
-        (GOOD | {"configdrive": "#cloud-config"}, {}, "configdrive: the config drive is neither"),
-        (GOOD | {"configdrive": {"user": 1}}, {}, "configdrive has unknown keys: user"),
         (
             GOOD | {"root_device": {"colour": "red"}},
             {},
@@ -145,6 +141,16 @@ def test_what_cannot_be_deployed_is_refused(
         check_deployment(
             node(instance_info, properties=properties, traits=["CUSTOM_GPU"]), Settings()
         )
+
+
+def test_a_stored_config_drive_is_checked() -> None:
+    one = node(GOOD)
+    check_drive(one)
+    for one.config_drive in (DRIVE, DRIVE.rstrip("="), "http://s/drive"):
+        check_drive(one)
+    for one.config_drive in ("#cloud-config", "I2Nsb3Vk", "ftp://s/drive", ""):
+        with pytest.raises(Invalid, match="configdrive"):
+            check_drive(one)
 
 
 def test_proxies_are_named_as_the_driver_info_has_them() -> None:
@@ -277,11 +283,12 @@ def test_what_the_controller_accepts_the_agent_accepts(
     one = node(instance_info, driver_info=driver_info, traits=["CUSTOM_GPU"])
     try:
         check_deployment(one, settings)
+        drive = instance_info.get("configdrive")
+        if isinstance(drive, str):
+            one.config_drive = build_config_drive(drive, node_uuid="u", node_name=None, timeout_s=1)
     except Invalid:
         return
-    drive = instance_info.get("configdrive")
-    if isinstance(drive, str):
-        one.config_drive = build_config_drive(drive, node_uuid="u", node_name=None, timeout_s=1)
+    check_drive(one)
     agent_takes(image_for_agent(one, settings), instance_info, settings)
 
 
