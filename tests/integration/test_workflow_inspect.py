@@ -55,7 +55,7 @@ def inspection(mac: str = MAC, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def settings(tmp_path: Path) -> dict[str, Any]:
     for name in ("kernel", "ramdisk"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_bytes(b"boot file")
     return {
         "deploy_kernel": str(tmp_path / "kernel"),
         "deploy_ramdisk": str(tmp_path / "ramdisk"),

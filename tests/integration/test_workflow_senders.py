@@ -29,7 +29,7 @@ HERE = "127.0.0.1"
 @pytest.fixture
 def controller(tmp_path: Path) -> Iterator[RunningController]:
     for name in ("kernel", "ramdisk"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_bytes(b"boot file")
     files = {f"deploy_{name}": str(tmp_path / name) for name in ("kernel", "ramdisk")}
     with running_controller(tmp_path, **files) as running:
         yield running

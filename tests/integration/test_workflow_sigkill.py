@@ -39,7 +39,7 @@ class Process:
         self.machine_lines: list[str] = []
         self._controller: subprocess.Popen[bytes] | None = None
         for name in ("kernel", "ramdisk"):
-            (folder / name).touch()
+            (folder / name).write_bytes(b"boot file")
         settings = {
             "state_directory": str(folder),
             "listen_port": self.port,
