@@ -10,14 +10,17 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, g, request
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from controller.api.bodies import TooDeep
 from controller.api.replies import json_reply
 from controller.errors import ControllerError, TemporaryError
+from controller.workflow.outage import is_outage
 
 log = logging.getLogger(__name__)
+
+_RETRY_S = 5
 
 
 def install(app: Flask) -> None:
@@ -28,7 +31,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(IntegrityError, _taken)
     app.register_error_handler(DataError, _unstorable)
-    app.register_error_handler(OperationalError, _no_database)
+    app.register_error_handler(SQLAlchemyError, _of_database)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -88,10 +91,15 @@ def _unstorable(error: DataError) -> Response:
     return fault_reply(message, HTTPStatus.BAD_REQUEST)
 
 
-def _no_database(error: OperationalError) -> Response:
+def _of_database(error: SQLAlchemyError) -> Response:
+    if not is_outage(error):
+        return _unexpected(error)
     log.error("the database does not answer", exc_info=error, extra=_which())
-    message = f"The database does not answer ({type(error.orig).__name__}); retry in a few seconds"
-    return fault_reply(message, HTTPStatus.SERVICE_UNAVAILABLE)
+    kind = type(getattr(error, "orig", None) or error).__name__
+    message = f"The database does not answer ({kind}); retry in a few seconds"
+    reply = fault_reply(message, HTTPStatus.SERVICE_UNAVAILABLE)
+    reply.headers["Retry-After"] = str(_RETRY_S)
+    return reply
 
 
 def _unexpected(error: Exception) -> Response:

@@ -1,6 +1,7 @@
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import bcrypt
@@ -199,3 +200,44 @@ def test_with_basic_authentication_only_the_ramdisk_and_discovery_are_open(tmp_p
     welcome = {"Authorization": "Basic " + base64.b64encode(b"ann:pw").decode()}
     assert api.client.get("/v1/nodes", headers=welcome).status_code == 200
     api.services.store.close()
+
+
+def test_more_requests_than_connections_to_the_database_are_told_to_come_again(api: Api) -> None:
+    pool = api.services.store.engine.pool
+    pool._timeout, pool._max_overflow = 0.05, 0  # type: ignore[attr-defined]
+    with ExitStack() as held:
+        for _ in range(pool.size()):  # type: ignore[attr-defined]
+            held.enter_context(api.services.store.engine.connect())
+        reply = api.call("GET", "/v1/nodes")
+    assert reply.status_code == 503
+    assert int(reply.headers["Retry-After"]) > 0
+    assert "database" in reply.get_json()["error_message"]
+    api.ok("GET", "/v1/nodes")
+
+
+FOREIGN = {"Origin": "http://evil.example"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 201),
+        ({"Origin": "http://localhost"}, 201),
+        (FOREIGN, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+    ],
+)
+def test_a_foreign_page_cannot_enrol_a_node(api: Api, headers: dict[str, str], status: int) -> None:
+    sent = {"Content-Type": "application/json"} | headers
+    reply = api.client.post("/v1/nodes", data='{"driver": "fake-hardware"}', headers=sent)
+    assert reply.status_code == status, reply.text
+    assert len(api.ok("GET", "/v1/nodes")["nodes"]) == (status == 201)
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_machines_call_asks_for_no_type_and_no_name(api: Api) -> None:
+    for path in ("/v1/heartbeat/x", "/v1/continue_inspection"):
+        reply = api.client.post(path, data="{}", headers={"Host": "any.example"})
+        assert reply.status_code in (400, 404), reply.text

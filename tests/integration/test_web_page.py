@@ -39,6 +39,9 @@ def test_the_page_loads_only_what_we_serve(client: FlaskClient) -> None:
         assert reply.status_code == 200
         assert kind in reply.content_type
         assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"]
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert reply.headers["X-Frame-Options"] == "DENY"
         assert "//" not in reply.text.replace("// ", "")
     assert client.get("/ui/../page.py").status_code == 404
 
