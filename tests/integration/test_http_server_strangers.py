@@ -73,6 +73,8 @@ class Site:
         def _file() -> Response:
             reply = Response(direct_passthrough=True)
             reply.content_length = FILE_BYTES
+            if request.method == "HEAD":
+                return reply
             reply.response = FileRange(
                 self._file,
                 0,

@@ -173,6 +173,7 @@ class _Gateway(Gateway_10):
                 self.req.ensure_headers_sent()
             else:
                 response.close()
+                server.complaints.note("the places for files are", conn.party)
                 text = "Too many files are being sent; try again"
                 self.req.sent_headers = True
                 self.req.simple_response("503 Service Unavailable", text)

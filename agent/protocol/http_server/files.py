@@ -1,6 +1,7 @@
 """Sends files to any number of slow readers with one thread: the kernel copies (sendfile(2)), nobody waits."""
 
 import contextlib
+import logging
 import os
 import selectors
 import threading
@@ -13,6 +14,8 @@ from typing import Any
 
 from agent.protocol.http_server.bounds import Bounds
 from agent.protocol.http_server.wake import Wake
+
+log = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 256 * 1024
 _SENDFILE_BYTES = 1024 * 1024
@@ -169,7 +172,9 @@ class Sender:
                     return
         except BlockingIOError:
             return
-        except OSError:
+        except Exception as error:
+            if not isinstance(error, OSError):
+                log.exception("sending a file met a fault")
             self._end(conn, is_whole=False)
             return
         if part.sent_bytes == part.size_bytes:

@@ -89,16 +89,19 @@ class Loop:
         self._selector.register(listener, selectors.EVENT_READ, _LISTENER)
         looked_at = time.monotonic()
         while not self._is_stopping:
-            for key, _ in self._selector.select(_LOOK_S):
-                if key.data is _LISTENER:
-                    self._accept(listener)
-                elif key.data is not None and key.data.channel.fileno() >= 0:
-                    self._advance(key.data)
-            self._wake.clear()
-            self._take_back()
-            if time.monotonic() - looked_at >= _LOOK_S:
-                looked_at = time.monotonic()
-                self._expire()
+            try:
+                for key, _ in self._selector.select(_LOOK_S):
+                    if key.data is _LISTENER:
+                        self._accept(listener)
+                    elif key.data is not None and key.data.channel.fileno() >= 0:
+                        self._advance(key.data)
+                self._wake.clear()
+                self._take_back()
+                if time.monotonic() - looked_at >= _LOOK_S:
+                    looked_at = time.monotonic()
+                    self._expire()
+            except Exception:  # noqa: BLE001 - a fault of ours with one connection must not end all the others
+                self._server.error_log("the event loop met a fault", logging.ERROR, traceback=True)
         self._selector.unregister(listener)
         for row in list(self._waiting.values()):
             for conn in list(row):
@@ -148,6 +151,7 @@ class Loop:
         if has_room:
             self._advance(conn)
         else:
+            self._server.complaints.note("the connections are", conn.party)
             self._refuse(conn, "Too many connections are open; try again")
 
     def _top_party(self) -> str | None:
@@ -166,6 +170,7 @@ class Loop:
         while self._returned:
             conn = self._returned.popleft()
             if conn.is_turned_away:
+                self._server.complaints.note("a pool's queue is", conn.party)
                 self._refuse(conn, _BUSY)
                 continue
             conn.phase = Phase.REPLY
@@ -189,6 +194,9 @@ class Loop:
             )
             self._close(conn)
         except OSError:
+            self._close(conn)
+        except Exception:  # noqa: BLE001 - it is this connection's end, not the loop's
+            self._server.error_log("a connection met a fault", logging.ERROR, traceback=True)
             self._close(conn)
 
     def _step(self, conn: Connection) -> bool:

@@ -1,11 +1,14 @@
 """Threads for one kind of request, fair among the addresses that send them."""
 
+import logging
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 from agent.protocol.http_server.bounds import PoolSize
+
+log = logging.getLogger(__name__)
 
 _WAITING_PER_THREAD = 4
 Job = Callable[[], None]
@@ -91,8 +94,12 @@ class Pool:
     def _start_thread(self) -> None:
         name = f"{self.name} {len(self._threads) + 1}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the machine has no more of them; those that there are go on
+            log.exception("a thread of %s could not be started", self.name)
+            return
         self._threads.append(thread)
-        thread.start()
 
     def _work(self) -> None:
         while (taken := self._take()) is not None:

@@ -18,6 +18,7 @@ from typing import Any
 from cheroot.wsgi import Server
 
 from agent.protocol.http_server.bounds import Bounds, PoolSize
+from agent.protocol.http_server.complaints import Complaints
 from agent.protocol.http_server.connection import Connection
 from agent.protocol.http_server.files import Sender
 from agent.protocol.http_server.heads import Head
@@ -69,6 +70,7 @@ class BoundedServer(Server):
             for name, size in pools.items()
         }
         self.requests = _NoThreads()  # cheroot's own are not used
+        self.complaints = Complaints()
         self.loop = Loop(self, self.bounds, self._dispatch)
         self.sender = Sender(self.bounds, self._after_transfer)
         self._lock = threading.Lock()
@@ -124,7 +126,10 @@ class BoundedServer(Server):
         name = self._route(head.path)
         pool = (self._pools if is_ready else self._arriving)[name]
         serve = partial(self._serve, conn, self._pools[name])
-        return pool.offer(conn.party, serve, partial(self.loop.turn_away, conn))
+        is_taken = pool.offer(conn.party, serve, partial(self.loop.turn_away, conn))
+        if not is_taken:
+            self.complaints.note(f"the queue for {pool.name} is", conn.party)
+        return is_taken
 
     def _serve(self, conn: Connection, pool: Pool) -> None:
         """Answer one request; in a pool's thread."""
