@@ -2,7 +2,7 @@
 
 What it cannot do is what makes it useful beside the laboratory's BMC: it knows only cipher suite 3 and takes it whatever
 is proposed, and it ignores the login of a user that it does not know. Each line on standard input is a JSON object that
-sets faults: ``mute``, ``slow_s``, ``stays_off``, ``busy`` (a number of answers). Prints ``ready`` when it listens. It
+sets faults: ``mute``, ``slow_s``, ``stays_off``, ``busy`` (a number of answers), ``kg`` (its own key, in hexadecimal). Prints ``ready`` when it listens. It
 has no controller behind it: a bridged request (Send Message) is refused with a code that holds the target's address.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from pyghmi.ipmi import bmc
 
 _NETFN_APP, _SEND_MESSAGE = 6, 0x34
-FAULTS: dict[str, float] = {}
+FAULTS: dict[str, Any] = {}
 
 
 class PlainBmc(bmc.Bmc):  # type: ignore[misc]  # pyghmi has no types
@@ -67,6 +67,7 @@ class PlainBmc(bmc.Bmc):  # type: ignore[misc]  # pyghmi has no types
 
     def sessionless_data(self, data: bytes, sockaddr: object) -> None:
         time.sleep(FAULTS.get("slow_s", 0))
+        self.kg = bytes.fromhex(FAULTS["kg"]) if "kg" in FAULTS else None
         if not FAULTS.get("mute"):
             super().sessionless_data(data, sockaddr)
 

@@ -151,6 +151,15 @@ def test_a_busy_bmc_is_asked_again(driver: Driver, bmcs: PlainBmcs) -> None:
     assert bmc.power_state(timeout_s=10) in set(PowerState)
 
 
+def test_a_kg_key_may_be_shorter_than_the_bmc_keeps_it(driver: Driver, bmcs: PlainBmcs) -> None:
+    bmcs.set_faults(kg="4b6579" + "00" * 17)
+    bmc = driver.connect(bmcs.info(1, ipmi_hex_kg_key="4b6579", ipmi_cipher_suite=3))
+    assert bmc.power_state(timeout_s=20) in set(PowerState)
+    wrong = driver.connect(bmcs.info(1, ipmi_hex_kg_key="4b657a", ipmi_cipher_suite=3))
+    with pytest.raises(BmcError):
+        wrong.power_state(timeout_s=20)
+
+
 def test_cipher_suite_3_can_be_chosen(driver: Driver, bmcs: PlainBmcs) -> None:
     bmc = driver.connect(bmcs.info(1, ipmi_cipher_suite=3))
     assert bmc.power_state(timeout_s=10) is PowerState.OFF
