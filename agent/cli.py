@@ -25,6 +25,7 @@ from agent.inspection.inventory import collect
 from agent.lifecycle.run import Agent
 from agent.lifecycle.wishes import wishes_of
 from agent.settings import Settings, unknown_arguments
+from agent.system.clock import ForeignClock, MachineClock
 from agent.system.kernel_cmdline import PROC_CMDLINE
 from agent.system.log_output import set_up_logging
 from agent.system.power import MachinePower, NoPower
@@ -111,7 +112,8 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     time.sleep(settings.hardware_initialization_delay_s)
     runner = HostRunner()
     power = NoPower() if options.no_reboot else MachinePower(runner)
-    agent = Agent(settings, load_hardware(runner), runner, power, own_version)
+    clock = ForeignClock() if options.no_reboot else MachineClock()
+    agent = Agent(settings, load_hardware(runner), runner, power, clock, own_version)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
     agent.run()

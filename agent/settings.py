@@ -79,8 +79,12 @@ class Settings:
         "p384", "ipa-tls-certificate-curve", choices=("p256", "p384", "p521")
     )
     """Elliptic curve of the certificate's key."""
-    tls_clock_skew_s: int = _setting(3600, least=0)
+    tls_clock_skew_s: int = _setting(7 * 86400, least=0)
     """How far in the past the certificate begins, for controllers whose clock is behind."""
+    ntp_servers: str = _setting("", "ipa-ntp-server")
+    """Time servers (``host`` or ``host:port``, separated by commas) that set the clock before anything is verified; before those of DHCP."""
+    ntp_servers_file: str = _setting("/run/ingot/ntp-servers")
+    """File into which the ramdisk's DHCP client writes the time servers of its answer (option 42)."""
 
     hardware_initialization_delay_s: float = _setting(
         0.0, "ipa-hardware-initialization-delay", least=0

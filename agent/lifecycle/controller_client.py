@@ -14,6 +14,7 @@ import msgspec
 import requests
 
 from agent.errors import ControllerRefused, ControllerUnreachable
+from agent.protocol.clocks import date_problem
 from agent.protocol.lookup import (
     HEARTBEAT_VERSION,
     LOOKUP_VERSION,
@@ -141,7 +142,7 @@ class ControllerClient:
                     method, url + path, timeout=self._options.timeout_s, **arguments
                 )
             except requests.RequestException as error:
-                failures.append(f"{url}: {_innermost(error)}")
+                failures.append(f"{url}: {_why(error, url)}")
                 continue
             self._urls.remove(url)
             self._urls.insert(0, url)
@@ -190,6 +191,13 @@ def _json_of(content: bytes) -> Any:
         return json.loads(content)
     except ValueError:
         return None
+
+
+def _why(error: requests.RequestException, url: str) -> str:
+    """Return the reason of a failure; a wrong date is told as one."""
+    if words := date_problem(error, url):
+        return f"it {words}; ipa-ntp-server or DHCP option 42 set the ramdisk's"
+    return _innermost(error)
 
 
 def _innermost(error: BaseException) -> str:

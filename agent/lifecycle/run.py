@@ -5,7 +5,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from agent.commands.written_images import WrittenImages
 from agent.errors import SettingError
 from agent.hardware.registry import Hardware
 from agent.lifecycle.addresses import callback_url, interface_address, wait_for_source_address
+from agent.lifecycle.clock import TimeSources, set_clock
 from agent.lifecycle.controller_client import ConnectionOptions, ControllerClient
 from agent.lifecycle.heartbeat import Heartbeater
 from agent.lifecycle.inspection import Inspection, inspect
@@ -35,6 +36,7 @@ from agent.lifecycle.wishes import wishes_of
 from agent.protocol.lookup import Heartbeat, LookupConfig
 from agent.settings import Settings
 from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
+from agent.system.clock import SystemClock
 from agent.system.log_output import uptime_s
 from agent.system.power import PowerActions
 from agent.system.runner import Runner
@@ -52,6 +54,7 @@ class Agent:
         hardware: Hardware,
         runner: Runner,
         power: PowerActions,
+        clock: SystemClock,
         version: str,
     ) -> None:
         self._settings = settings
@@ -59,10 +62,12 @@ class Agent:
         hardware.configure(wishes_of(settings))
         self._runner = runner
         self._version = version
+        self._clock = clock
         self._state = Path(settings.state_directory)
         self._hostname = socket.gethostname()
         self._stop = threading.Event()
         self._random = random.SystemRandom()
+        self._is_clock_set = False
         self._heartbeater = Heartbeater(self._random.uniform)
         self._identity = Identity(self._state / "token", settings.agent_token)
         own_log = (settings.log_file,) if settings.log_file else ()
@@ -122,8 +127,9 @@ class Agent:
         """Look up, serve and start the heartbeats; what does not depend on each other is done at the same time."""
         settings = self._settings
         wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
-        client = ControllerClient(settings.api_urls, self._connection())
         host = self._callback_host()
+        self._set_clock(settings.api_urls)
+        client = ControllerClient(settings.api_urls, self._connection())
         with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
             certificate = pool.submit(self._certificate, host) if settings.tls else None
             disks: Future[None] = pool.submit(
@@ -183,6 +189,7 @@ class Agent:
         urls = settings.inspection_callback_urls
         wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
         wait_for_source_address(urls, self._route_timeout_s(), self._stop.wait)
+        self._set_clock(urls)
         inspection = Inspection(
             hardware=self._hardware,
             system_logs=self._system_logs,
@@ -190,6 +197,20 @@ class Agent:
             boot_mac=settings.boot_mac,
         )
         return inspect(inspection, ControllerClient(urls, self._connection()), self._stop.wait)
+
+    def _set_clock(self, urls: Sequence[str]) -> None:
+        """Set the clock once, as soon as there is a network and before anything is made or verified by it."""
+        if self._is_clock_set:
+            return
+        self._is_clock_set = True
+        settings = self._settings
+        file = settings.ntp_servers_file
+        sources = TimeSources(
+            servers=tuple(settings.ntp_servers.replace(",", " ").split()),
+            servers_file=Path(file) if file else None,
+            urls=tuple(urls),
+        )
+        set_clock(sources, self._clock)
 
     def _macs(self) -> tuple[str, ...]:
         return order_macs(self._hardware.nics(), self._settings.boot_mac)

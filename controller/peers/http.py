@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError
 
+from agent.protocol.clocks import date_problem, find_cause
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.refusal import Refusal
 from agent.protocol.web_address import encode_url, follow, shown_url
@@ -32,6 +33,8 @@ _HEAD_BYTES = 256 * 1024
 """For a head and everything before it, proxies' and provisional answers included."""
 _MOST_REASON_CHARS = 200
 _PORTS = {"http": 80, "https": 443}
+_DATE_S = 1.0
+"""Longest wait for the peer's date when its certificate does not fit this machine's; beyond the call's own deadline."""
 _CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (ssl.SSLCertVerificationError, "has another TLS certificate than the one that is trusted"),
     (ssl.SSLError, "failed in the TLS handshake"),
@@ -144,7 +147,7 @@ class PeerHttp:
             except (LocationValueError, Refusal) as error:
                 raise BadAddress(f"its URL cannot be called: {clean_line(error)}") from error
             except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-                raise _failure(error, budget, limits) from error
+                raise _failure(error, url, budget, limits) from error
 
     def _follow(
         self,
@@ -316,32 +319,19 @@ def _too_much(limits: Limits) -> PeerMisbehaved:
     )
 
 
-def _failure(error: Exception, budget: Budget, limits: Limits) -> PeerFailed:
+def _failure(error: Exception, url: str, budget: Budget, limits: Limits) -> PeerFailed:
     """Say what went wrong; the library's own words have the URL in them, and with it the token."""
     if budget.is_exceeded:
         return _too_much(limits)
     came_bytes = budget.bytes_received
-    if budget.is_late or _has_cause(error, TimeoutError):
+    if budget.is_late or find_cause(error, TimeoutError):
         came = f"{came_bytes} bytes of an answer came" if came_bytes else "nothing came"
         return PeerSilent(f"did not answer within {limits.total_s:g} s ({came})")
+    if problem := date_problem(error, url, _DATE_S):
+        return PeerSilent(problem)
     for kind, words in _CAUSES:
-        if _has_cause(error, kind):
+        if find_cause(error, kind):
             return PeerSilent(words)
     if came_bytes:
         return PeerSilent(f"broke off after {came_bytes} bytes, or what it sent is no HTTP")
     return PeerSilent("ended the connection without an answer")
-
-
-def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
-    """Say whether the error, what it was raised from or what it carries is of this kind."""
-    todo: list[object] = [error]
-    seen: set[int] = set()
-    while todo:
-        one = todo.pop()
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        if isinstance(one, kind):
-            return True
-        seen.add(id(one))
-        todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return False

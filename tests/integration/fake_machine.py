@@ -178,17 +178,32 @@ class PowerDiary:
         (self._folder / "power").write_text("reboot")
 
 
+class DiaryClock:
+    """A clock that is as wrong as the file ``clock-offset`` says, and writes down what it is set to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._offset, self._diary = folder / "clock-offset", folder / "clock"
+
+    def now(self) -> float:
+        wrong_s = float(self._offset.read_text()) if self._offset.exists() else 0.0
+        return time.time() + wrong_s
+
+    def set(self, seconds: float) -> None:
+        self._diary.write_text(str(seconds - time.time()))
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     flags = {
         "state_directory": str(folder / "state"),
         "listen_host": "127.0.0.1",
         "network_ready_file": sys.argv[3],
+        "ntp_servers_file": str(folder / "ntp-servers"),
     }
     settings = Settings.from_sources(Path(sys.argv[2]).read_text(), None, flags)
     set_up_logging(debug=settings.debug, log_file=settings.log_file)
     hardware = Hardware([FakeMachine(folder).manager()])
-    agent = Agent(settings, hardware, HostRunner(), PowerDiary(folder), "0.1.0")
+    agent = Agent(settings, hardware, HostRunner(), PowerDiary(folder), DiaryClock(folder), "0.1.0")
     signal.signal(signal.SIGTERM, lambda *_: agent.stop())
     agent.run()
 

@@ -19,6 +19,7 @@ from agent.images.sources.connections import connect
 from agent.images.sources.pace import Pace
 from agent.images.sources.proxies import PORTS, proxy_for
 from agent.images.sources.reply import Reply, TryAgain, reason_of
+from agent.protocol.clocks import date_problem
 from agent.protocol.image_rules import basic_authorization
 from agent.protocol.refusal import Refusal
 from agent.protocol.web_address import MOST_REDIRECTS, follow, shown_url
@@ -176,6 +177,8 @@ def _get_once(url: str, access: Access, headers: Mapping[str, str]) -> Reply:
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
         if connection is not None:
             connection.close()
+        if words := date_problem(error, url):
+            raise ImageDownloadError(f"{masked(url)}: the server {words}") from error
         if isinstance(error, ssl.SSLCertVerificationError):
             raise ImageDownloadError(
                 f"{masked(url)}: the server's certificate is not trusted: {error.verify_message};"
