@@ -102,7 +102,8 @@ def _answer(services: Services) -> str:
         is_own = sender in leases
         if machines.boots_ramdisk(row):
             first = sender if mac and (is_own or not leases) else None
-            row = machines.begin_boot(services.store, row.uuid, first) or row
+            if not machines.has_begun(row, first):
+                row = machines.begin_boot(services.store, row.uuid, first) or row
         node = machines.facts_of(
             row, settings, asker.base_url, is_shown=is_own, is_guess=is_guess and row is not None
         )

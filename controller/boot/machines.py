@@ -160,6 +160,13 @@ def any_boots_ramdisk(session: Session, uuids: Collection[str]) -> bool:
     return any(map(boots_ramdisk, session.scalars(select(Node).where(Node.uuid.in_(uuids)))))
 
 
+def has_begun(node: Node, asker: str | None) -> bool:
+    """Say whether ``begin_boot`` has nothing to note any more, as for all but the first questions of a boot."""
+    return node.boot_key is not None and bool(
+        asker is None or node.driver_internal_info.get(BOOT_ASKER)
+    )
+
+
 def begin_boot(store: Store, node_uuid: str, asker: str | None) -> Node | None:
     """Note that a machine is given the node's ramdisk, and return the node as it is then; ``None`` = it is gone.
 

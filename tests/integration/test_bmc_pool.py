@@ -99,7 +99,7 @@ def test_a_call_that_must_wait_for_another_to_the_same_bmc_keeps_its_own_deadlin
     first = threading.Thread(target=_ignore_unreachable, args=(empty, 5))
     first.start()
     try:
-        time.sleep(0.2)
+        wait_for_workers(psutil.Process(), 1)  # the first call has begun
         with pytest.raises(BmcUnreachable, match="earlier command to this BMC"):
             empty.power_state(timeout_s=0.5)
     finally:

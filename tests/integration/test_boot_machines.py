@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]
 _SCREEN_S = 120
+_INJECTION = "a || echo INJECTED && echo INJECTED ; echo INJECTED\necho INJECTED\n${net0/mac} #x"
 
 
 @pytest.fixture
@@ -111,7 +112,9 @@ def test_a_kernel_that_cannot_be_fetched_is_said_and_tried_again(
         machine.nics[0].mac,
         state="wait call-back",
         target="ramdisk",
+        name="web1",
         deploy_kernel=f"http://{lab.network.gateway}:1/vmlinuz",
+        kernel_append_params=_INJECTION,
     )
     netboot(machine)
     console = machine.console
@@ -119,6 +122,7 @@ def test_a_kernel_that_cannot_be_fetched_is_said_and_tried_again(
     console.wait_for("vmlinuz.*Connection re", timeout_s=30)
     console.wait_for("that failed .the line above says why., trying again in 1", timeout_s=30)
     console.wait_for("trying again in 2 seconds", timeout_s=30)
+    assert "INJECTED" not in console.text
     assert "boots the ramdisk" in server.events(node, count=2)[1].message
 
 

@@ -44,7 +44,7 @@ _FIELD_SINCE = {
 
 
 def lookup(call: Call) -> Response:
-    """Tell a booted ramdisk which node it is on, and its token, once."""
+    """Tell a booted ramdisk which node it is on, and until its first heartbeat its token."""
     _refuse_old(call)
     call.expect("addresses", "node_uuid")
     given = call.query.get("addresses", "")[:_LONGEST_ADDRESSES].split(",")
