@@ -164,14 +164,16 @@ def headers(rnd: random.Random) -> dict[str, str]:
 class ControllerFuzz:
     """An application with a few nodes, and what it answered wrong."""
 
-    def __init__(self, directory: Path, seed: int, *, has_users: bool = False) -> None:
+    def __init__(
+        self, directory: Path, seed: int, *, has_users: bool = False, database_url: str = ""
+    ) -> None:
         """Make the application in an empty directory; ``has_users`` = people must log in."""
-        settings: dict[str, Any] = {}
+        settings: dict[str, Any] = {"database_url": database_url}
         if has_users:
             users = directory / "users"
             hashed = bcrypt.hashpw(b"fuzz", bcrypt.gensalt(rounds=4)).decode()
             users.write_text(f"fuzz:{hashed}\n")
-            settings = {"auth_strategy": "http_basic", "htpasswd_file": str(users)}
+            settings |= {"auth_strategy": "http_basic", "htpasswd_file": str(users)}
         self._images = images = directory / "images"
         images.mkdir()
         (images / "k").write_bytes(b"kernel" * 1000)

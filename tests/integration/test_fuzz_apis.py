@@ -6,6 +6,7 @@ import pytest
 
 from tests.fuzz.agent_api import AgentFuzz
 from tests.fuzz.controller_api import ControllerFuzz
+from tests.integration.postgres_server import postgres_server
 
 REQUESTS = 1500
 
@@ -17,6 +18,12 @@ def test_odd_requests_to_the_controller_are_answered_properly(tmp_path: Path, se
 
 def test_odd_requests_to_a_controller_with_users_are_answered_properly(tmp_path: Path) -> None:
     _run(ControllerFuzz(tmp_path, 2, has_users=True), 200, 400, 404)
+
+
+@pytest.mark.postgres
+def test_odd_requests_are_answered_properly_with_postgresql(tmp_path: Path) -> None:
+    with postgres_server() as url:
+        _run(ControllerFuzz(tmp_path, 7, database_url=url), 200, 400, 404)
 
 
 def test_odd_requests_to_the_agent_are_answered_properly(tmp_path: Path) -> None:
