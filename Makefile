@@ -88,7 +88,7 @@ test-interop: setup peers ramdisk ramdisk-ipa os-image ## Real Ironic with our r
 SECONDS ?= 60
 .PHONY: fuzz
 fuzz: setup ## Throw damaged images at the readers, SECONDS=60 for each of them
-	@for target in qcow2 packed detection checksums; do $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; done
+	@for target in qcow2 packed xz detection checksums; do $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; done
 
 # ---------------------------------------------------------------- demonstration
 

@@ -73,11 +73,15 @@ def describe_disk(disk: BlockDevice) -> str:
 
 
 def _format(work: Work) -> str:
-    published = "size unknown" if work.size_bytes is None else f"{size(work.size_bytes)} to fetch"
-    if work.tables is None:
-        return f"{work.found}, {published}"
-    header = work.tables.header
-    return f"{work.found}, {published}, {size(header.virtual_bytes)} on the disk"
+    published = (
+        "size unknown"
+        if work.inside.size_bytes is None
+        else f"{size(work.inside.size_bytes)} to fetch"
+    )
+    if work.inside.tables is None:
+        return f"{work.inside.shown_format}, {published}"
+    header = work.inside.tables.header
+    return f"{work.inside.shown_format}, {published}, {size(header.virtual_bytes)} on the disk"
 
 
 def _checksum(work: Work, checksum_from: str) -> str:

@@ -161,7 +161,9 @@ class ImageByHand:
         if found is not None:
             self._say(f"differs: {disk.path}: byte {found.byte}: {found.what}")
             return Exit.DIFFERS
-        self._say(f"the same: {disk.path} holds the image, {size(work.pipeline.content_bytes)}")
+        self._say(
+            f"the same: {disk.path} holds the image, {size(work.inside.pipeline.content_bytes)}"
+        )
         return Exit.DONE
 
     def _first(

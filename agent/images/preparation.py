@@ -7,15 +7,10 @@ from dataclasses import dataclass, field, replace
 from agent.errors import ImageDownloadError, ImageError
 from agent.images.config_drives.config_drive_source import fetch
 from agent.images.flow.meter import Meter
-from agent.images.flow.pipeline import Pipeline
-from agent.images.flow.qcow2_sink import TableWatch
-from agent.images.formats import first_look
-from agent.images.formats.qcow2_header import read_header
-from agent.images.formats.qcow2_map import Map, read_map
-from agent.images.formats.recognition import PROBE_BYTES, ImageFormat, check_declared, detect
+from agent.images.formats.recognition import check_declared
+from agent.images.inside import Inside, look_inside
 from agent.images.proof.witness import Verification
 from agent.images.sources.address import refused_order, usable_order
-from agent.images.sources.forward_reader import ForwardReader
 from agent.images.sources.http import Access, masked
 from agent.images.sources.mirrors import Mirrors
 from agent.images.sources.opening import Opener, SourceRules, open_image
@@ -60,12 +55,7 @@ class Work:
     source: Mirrors
     checksum: Checksum
     configdrive: bytes | None
-    found: ImageFormat
-    pipeline: Pipeline
-    tables: Map | None
-    watch: TableWatch
-    head: first_look.Head
-    size_bytes: int | None
+    inside: Inside
 
 
 def prepare(
@@ -98,23 +88,15 @@ def prepare(
     if configdrive:
         drive = fetch(configdrive, replace(access, authorization=None, proxies={}), settings.retry)
     source, checksum = _open(image, name, access, settings, meter, clean_up)
-    pipeline = Pipeline(source, checksum.algorithm, meter)
-    start = bytes(pipeline.first.view[: min(PROBE_BYTES, pipeline.first.used_bytes)])
-    found = detect(start, name)
-    check_declared(found, image.disk_format, name)
-    tables, watch, head = _look_inside(found, name, source, pipeline, start, meter)
+    inside = look_inside(source, checksum.algorithm, name, meter)
+    check_declared(inside.found, image.disk_format, name)
     return Work(
         image=image,
         name=name,
         source=source,
         checksum=checksum,
         configdrive=drive,
-        found=found,
-        pipeline=pipeline,
-        tables=tables,
-        watch=watch,
-        head=head,
-        size_bytes=source.size_bytes,
+        inside=inside,
     )
 
 
@@ -195,31 +177,3 @@ def _fetch_small(url: str, access: Access, retry: RetryPolicy) -> bytes:
     if size > _MAX_CHECKSUM_FILE_BYTES:
         raise ImageDownloadError(f"{masked(url)}: too large for a checksum file")
     return bytes(room[:size])
-
-
-def _look_inside(
-    found: ImageFormat, name: str, source: Mirrors, pipeline: Pipeline, start: bytes, meter: Meter
-) -> tuple[Map | None, TableWatch, first_look.Head]:
-    """Return the tables (``None`` = the format has none), who watches them, and the beginning of the content."""
-    if found is ImageFormat.QCOW2:
-        return _read_tables(source, pipeline, start, meter)
-    head = first_look.head_of_stream(pipeline.first, found, name)
-    return None, TableWatch(source.read_at), head
-
-
-def _read_tables(
-    source: Mirrors, pipeline: Pipeline, start: bytes, meter: Meter
-) -> tuple[Map, TableWatch, first_look.Head]:
-    """Read the tables and the content's head of a qcow2 image, by Range if the server can, else in passes of their own."""
-    if source.has_ranges and source.size_bytes is not None:
-        source.disconnect()  # goes on later; some servers answer one connection at a time
-        watch, size = TableWatch(source.read_at), source.size_bytes
-        tables = read_map(read_header(start, size), watch.read)
-        return tables, watch, first_look.head_of_qcow2(tables, watch.read)
-    reader = ForwardReader(source, meter)
-    size = reader.measure()
-    watch = TableWatch(reader.read_at)
-    tables = read_map(read_header(start, size), watch.read)
-    head = first_look.head_of_qcow2(tables, watch.read)
-    source.seek(pipeline.first.used_bytes)
-    return tables, watch, head

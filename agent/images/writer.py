@@ -75,7 +75,11 @@ class StreamingImageWriter:
             self._announce(work, opened)
             log.info(
                 "writing the image",
-                extra={"image": work.name, "disk": str(disk.path), "format": str(work.found)},
+                extra={
+                    "image": work.name,
+                    "disk": str(disk.path),
+                    "format": work.inside.shown_format,
+                },
             )
             digest, proof = _write_content(work, target, meter)
             if layout is None:
@@ -115,7 +119,7 @@ class StreamingImageWriter:
         witness = make_witness(self._settings.verify)
         if layout is not None:
             return layout.target(witness)
-        first_look.check(work.head, disk.sector_bytes, disk.size_bytes, work.name)
+        first_look.check(work.inside.head, disk.sector_bytes, disk.size_bytes, work.name)
         return ImageTarget(disk, witness)
 
     def _complete(self, work: Work, target: ImageTarget, meter: Meter) -> PartitionTable:
@@ -173,13 +177,13 @@ def stream_to(work: Work, target: ImageTarget, meter: Meter, phase: str = "write
     Raises:
         ImageError: The image is damaged.
     """
-    meter.begin(phase, work.size_bytes)
-    meter.watch_disk(lambda: target.done_bytes, _content_bytes(work))
-    if work.tables is not None:
-        return work.pipeline.run_qcow2(target, work.tables, work.watch)
-    if work.found is ImageFormat.RAW:
-        return work.pipeline.run_raw(target)
-    return work.pipeline.run_packed(target, work.found, work.name)
+    meter.begin(phase, work.inside.size_bytes)
+    meter.watch_disk(lambda: target.done_bytes, work.inside.content_bytes)
+    if work.inside.tables is not None:
+        return work.inside.pipeline.run_qcow2(target, work.inside.tables, work.inside.watch)
+    if work.inside.found is ImageFormat.RAW:
+        return work.inside.pipeline.run_raw(target)
+    return work.inside.pipeline.run_packed(target, work.inside.found, work.name)
 
 
 def check_digest(work: Work, digest: str, consequence: str) -> None:
@@ -197,12 +201,12 @@ def check_digest(work: Work, digest: str, consequence: str) -> None:
 
 def check_fit(work: Work, disk: OpenDisk) -> None:
     """Compare what is known of the image with the disk before the first write."""
-    size = _content_bytes(work)
-    if work.tables is not None:
-        header = work.tables.header
-        if header.cluster_bytes < disk.sector_bytes:
+    size = work.inside.content_bytes
+    if work.inside.tables is not None:
+        header = work.inside.tables.header
+        if header.part_bytes < disk.sector_bytes:
             raise ImageError(
-                f"{work.name}: clusters of {header.cluster_bytes} bytes are smaller than the sectors of"
+                f"{work.name}: clusters of {header.part_bytes} bytes are smaller than the sectors of"
                 f" {disk.path} ({disk.sector_bytes}); rewrite it with qemu-img convert"
             )
     if size is not None and size > disk.size_bytes:
@@ -210,10 +214,3 @@ def check_fit(work: Work, disk: OpenDisk) -> None:
             f"{work.name}: needs {size} bytes, {disk.path} has {disk.size_bytes};"
             " choose a larger disk (root device hints) or a smaller image"
         )
-
-
-def _content_bytes(work: Work) -> int | None:
-    """Return how many bytes of the disk the image takes; ``None`` = only its end will tell."""
-    if work.tables is not None:
-        return work.tables.header.virtual_bytes
-    return work.size_bytes if work.found is ImageFormat.RAW else None

@@ -1,4 +1,4 @@
-"""``make fuzz``: ``python -m tests.fuzz [qcow2|packed|detection|checksums] [seconds]``, guided by coverage (atheris, libFuzzer).
+"""``make fuzz``: ``python -m tests.fuzz [qcow2|packed|xz|detection|checksums] [seconds]``, guided by coverage (atheris, libFuzzer).
 
 Inputs that were worth keeping stay in build/fuzz/<target>, so that the next run goes on from there; one that is a find is
 written beside them, and the exit status is not 0.

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 from tests.fuzz.targets import small_qcow2
+from tests.fuzz.xz_files import stream
 
 _CLUSTER = 4096
 
@@ -40,6 +41,15 @@ def seeds(name: str) -> list[bytes]:
             for cut in range(3)
             for number, file in enumerate(files)
         ]
+    if name == "xz":
+        data = b"all work and no play " * 300
+        mib = bytes(range(256)) * 4096
+        layouts = (
+            stream([mib, data]) + bytes(4) + stream([b"", data]),
+            stream([mib, b"odd", b"", data]),
+            stream([data], sizes=False) + stream([]) + stream([data]),
+        )
+        return [bytes([cut]) + file for cut in range(3) for file in layouts]
     if name == "checksums":
         lines = (
             f"{'a1' * 32}  disk.raw\n",

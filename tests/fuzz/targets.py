@@ -162,6 +162,11 @@ def fuzz_packed(data: bytes) -> None:
     unpack(data[1:], PACKED[data[0] % len(PACKED)], piece_bytes)
 
 
+def fuzz_xz(data: bytes) -> None:
+    """Any bytes as an xz file in blocks; the first picks how the file is cut."""
+    unpack(data[1:], ImageFormat.XZ, _PIECES[data[0] % len(_PIECES)])
+
+
 def fuzz_detection(data: bytes) -> None:
     """Any bytes as the beginning of a file and as a partition table."""
     found = recognition.detect(data[: recognition.PROBE_BYTES], "fuzz")
@@ -190,6 +195,7 @@ def fuzz_checksum_file(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "qcow2": fuzz_qcow2,
     "packed": fuzz_packed,
+    "xz": fuzz_xz,
     "detection": fuzz_detection,
     "checksums": fuzz_checksum_file,
 }

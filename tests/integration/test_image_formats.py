@@ -211,14 +211,32 @@ def test_nothing_that_was_on_a_disk_with_large_sectors_shows_through(
         assert_holds(disk, image.content)
 
 
-def test_a_fixed_vhd_image_is_refused_by_its_footer(
-    server: ImageServer, disk: LoopDisk, tmp_path: Path
-) -> None:
-    raw, vhd = gpt_image(tmp_path), tmp_path / "image.vhd"
+def fixed_vhd(folder: Path) -> bytes:
+    raw, vhd = gpt_image(folder), folder / "image.vhd"
     convert = ("qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=fixed")
     run(*convert, str(raw.file), str(vhd))
+    return vhd.read_bytes()
+
+
+def test_a_fixed_vhd_image_is_refused_by_its_footer_before_the_first_write(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    before = disk.read(0, DISK_BYTES)
     with pytest.raises(ImageError, match="VHD image of fixed size; convert it: qemu-img"):
-        write(server, disk, vhd.read_bytes())
+        write(server, disk, fixed_vhd(tmp_path))
+    assert disk.read(0, DISK_BYTES) == before
+
+
+def test_a_fixed_vhd_image_whose_end_cannot_be_reached_is_refused_before_the_disk_can_boot(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    content = fixed_vhd(tmp_path)
+    url = server.serve("vhd", content, has_ranges=False)
+    image = ImageInfo(id="vhd", urls=[url], checksum=sha256(content))
+    with pytest.raises(ImageError, match="VHD image of fixed size; convert it: qemu-img"):
+        StreamingImageWriter(HostRunner()).write_image(
+            image, None, disk.device(), lambda _report: None
+        )
     assert disk.read(0, MIB) == bytes(MIB)
 
 
@@ -250,12 +268,58 @@ def test_images_of_other_machines_are_refused_and_the_disk_is_not_touched(
     assert disk.read(0, MIB) == before
 
 
-def test_a_qcow2_image_inside_gzip_is_refused_by_name(
+@pytest.mark.parametrize("options", [(), ("-c",), ("-o", "cluster_size=4096")], ids=" ".join)
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
+def test_a_qcow2_image_inside_a_compressed_file_is_written_exactly(
+    kind: str, options: tuple[str, ...], server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    raw = gpt_image(tmp_path)
+    content = packed(qcow2(raw, *options), kind)
+    reports = write(server, disk, content)
+    assert_holds(disk, raw.content)
+    assert any("is packed in" in (report.message or "") for report in reports)
+
+
+def test_the_receipt_of_a_packed_qcow2_image_tells_both_formats_and_the_packed_size(
     server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
-    inner = qcow2(gpt_image(tmp_path))
-    with pytest.raises(ImageError, match="qcow2 image inside gzip"):
-        write(server, disk, packed(inner, "gzip"))
+    raw = gpt_image(tmp_path)
+    content = packed(qcow2(raw), "gzip")
+    url = server.serve("i", content)
+    image = ImageInfo(id="i", urls=[url], checksum=sha256(content), disk_format="qcow2")
+    written = StreamingImageWriter(HostRunner()).write_image(
+        image, None, disk.device(), lambda _report: None
+    )
+    assert written.receipt is not None
+    assert written.receipt.format == "qcow2 in gzip"
+    assert written.receipt.image_bytes == len(content)
+    assert written.receipt.content_bytes == len(raw.content)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2"])
+def test_what_is_behind_a_packed_qcow2_image_belongs_to_the_checksum(
+    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    content = packed(qcow2(gpt_image(tmp_path)), kind)
+    url = server.serve("i", content)
+    wrong = ImageInfo(id="i", urls=[url], checksum=sha256(content[:-1]))
+    with pytest.raises(ImageError, match="expected was"):
+        StreamingImageWriter(HostRunner()).write_image(
+            wrong, None, disk.device(), lambda _report: None
+        )
+    with pytest.raises(ImageError, match="something else follows"):
+        write(server, disk, content + b"more")
+    with pytest.raises(ImageError, match="cut off"):
+        write(server, disk, content[:-9])
+    assert disk.read(0, MIB) == bytes(MIB)
+
+
+def test_a_file_that_is_packed_twice_is_refused_by_name(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    twice = packed(packed(gpt_image(tmp_path).content, "xz"), "gzip")
+    with pytest.raises(ImageError, match="a xz file inside gzip; publish it packed once"):
+        write(server, disk, twice)
 
 
 @pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])

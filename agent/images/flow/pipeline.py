@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import Protocol
 
 from agent.images.flow.buffers import BUFFER_BYTES, Buffer, BufferPool
 from agent.images.flow.disk_writers import DiskWriters
@@ -20,6 +21,17 @@ from agent.images.unpacking.xz_blocks import WAITING_BUFFERS
 _BUFFERS = 6
 
 
+class Published(Protocol):
+    """The published file below a stream of its content, which it hashes itself."""
+
+    @property
+    def packed_bytes(self) -> int:
+        """How much of the file has been read."""
+
+    def digest(self) -> str:
+        """Read the file to its end and return its digest."""
+
+
 class Pipeline:
     """One transfer.
 
@@ -27,8 +39,17 @@ class Pipeline:
     the size of what was written.
     """
 
-    def __init__(self, stream: ByteStream, algorithm: str, meter: Meter) -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        algorithm: str,
+        meter: Meter,
+        *,
+        published: Published | None = None,
+    ) -> None:
+        """Read the beginning of ``stream``, which is the published file or, with ``published``, what is packed in that."""
         self._stream = stream
+        self._published = published
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self._meter = meter
         self._pool = BufferPool(_BUFFERS)
@@ -74,7 +95,9 @@ class Pipeline:
 
     def _run(self, work: Callable[[Buffer], None], finish: Callable[[], object]) -> str:
         """Pump the stream through the hash and ``work``; ``finish`` runs when all of ``work`` is done."""
-        stages = (Stage("hash", self._update), Stage("work", work))
+        stages = [Stage("work", work)]
+        if self._published is None:
+            stages.append(Stage("hash", self._update))
         with ExitStack() as clean_up:
             for stage in stages:
                 clean_up.callback(stage.stop)
@@ -82,7 +105,11 @@ class Pipeline:
             for stage in stages:
                 stage.finish()
             finish()
-        return self._hash.hexdigest()
+        if self._published is None:
+            return self._hash.hexdigest()
+        digest = self._published.digest()
+        self.wire_bytes = self._published.packed_bytes
+        return digest
 
     def _update(self, buffer: Buffer) -> None:
         self._hash.update(buffer.view[: buffer.used_bytes])

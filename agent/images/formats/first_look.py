@@ -12,7 +12,7 @@ from agent.errors import ImageError
 from agent.images.flow.buffers import BUFFER_BYTES, Buffer
 from agent.images.formats.qcow2_cluster import ClusterInflater
 from agent.images.formats.qcow2_map import Extents, Map, ReadAt
-from agent.images.formats.recognition import ImageFormat, detect
+from agent.images.formats.recognition import PROBE_BYTES, ImageFormat, detect
 from agent.images.unpacking.decompress import decoder_for
 
 HEAD_BYTES = 1 << 20
@@ -31,26 +31,43 @@ class Head:
     is_whole: bool
 
 
-def head_of_stream(first: Buffer, found: ImageFormat, name: str) -> Head:
+def inner_format(first: Buffer, found: ImageFormat, name: str) -> ImageFormat:
+    """Return the format of what is packed in a file of the format ``found``; ``raw`` for a raw file.
+
+    Raises:
+        ImageError: The beginning is damaged, or something that cannot be written from there.
+    """
+    if found in (ImageFormat.RAW, ImageFormat.QCOW2):
+        return found
+    content = _unpacked(first, found, PROBE_BYTES)
+    inner = detect(content, name) if content else ImageFormat.RAW
+    if inner not in (ImageFormat.RAW, ImageFormat.QCOW2):
+        raise ImageError(f"{name}: a {inner} file inside {found}; publish it packed once")
+    return inner
+
+
+def head_of_stream(first: Buffer, found: ImageFormat) -> Head:
     """Return the head of a raw image, packed or not, from the first buffer of its file.
 
     Raises:
-        ImageError: The beginning is damaged, or not a raw image.
+        ImageError: The beginning is damaged.
     """
-    start = first.view[: first.used_bytes]
     is_all = first.used_bytes < BUFFER_BYTES
     if found is ImageFormat.RAW:
-        return _head(bytes(start), is_all=is_all)
-    decoder, room, filled = decoder_for(found), memoryview(bytearray(HEAD_BYTES)), 0
-    while filled < HEAD_BYTES:
+        return _head(bytes(first.view[: first.used_bytes]), is_all=is_all)
+    return _head(_unpacked(first, found, HEAD_BYTES), is_all=is_all)
+
+
+def _unpacked(first: Buffer, found: ImageFormat, most_bytes: int) -> bytes:
+    """Return the beginning of the content of a packed file, as far as its first buffer goes."""
+    start = first.view[: first.used_bytes]
+    decoder, room, filled = decoder_for(found), memoryview(bytearray(most_bytes)), 0
+    while filled < most_bytes:
         consumed, produced = decoder.step(start, room[filled:])
         if not consumed and not produced:
             break
         start, filled = start[consumed:], filled + produced
-    content = bytes(room[:filled])
-    if content and (inner := detect(content, name)) is not ImageFormat.RAW:
-        raise ImageError(f"{name}: a {inner} image inside {found}; publish it without {found}")
-    return _head(content, is_all=is_all)
+    return bytes(room[:filled])
 
 
 def _head(content: bytes, *, is_all: bool) -> Head:

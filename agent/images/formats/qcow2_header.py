@@ -13,6 +13,11 @@ _HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQII")
 _MAX_VIRTUAL_BYTES = 1 << 46
 _MAX_L1_BYTES = 8 << 20
 _DIRTY, _CORRUPT, _DATA_FILE, _COMPRESSION, _EXTENDED_L2 = 1, 2, 4, 8, 16
+_USABLE = _DIRTY | _COMPRESSION | _EXTENDED_L2
+"""Dirty means that reference counts may be wrong, which only writers need: readers open it (``qemu-img convert`` too)."""
+_EXTENDED_MIN_BITS = 14
+PARTS = 32
+"""Subclusters of a cluster with an extended L2 entry."""
 
 
 class Compression(IntEnum):
@@ -33,6 +38,8 @@ class Header:
     l1_start_byte: int
     compression: Compression
     file_bytes: int
+    has_subclusters: bool = False
+    """Extended L2 entries: each has a bitmap for the 32 parts of its cluster."""
 
     @property
     def cluster_bytes(self) -> int:
@@ -40,9 +47,19 @@ class Header:
         return 1 << self.cluster_bits
 
     @property
+    def part_bytes(self) -> int:
+        """The smallest stretch that may hold data of its own: a cluster, or its 32nd part."""
+        return self.cluster_bytes // PARTS if self.has_subclusters else self.cluster_bytes
+
+    @property
+    def l2_covers_bytes(self) -> int:
+        """How much of the virtual disk one L2 table, a cluster large, describes."""
+        return self.cluster_bytes // (16 if self.has_subclusters else 8) * self.cluster_bytes
+
+    @property
     def l1_needed(self) -> int:
         """Number of L1 entries that cover the virtual disk; the rest is saved memory of snapshots."""
-        return -(-self.virtual_bytes // (self.cluster_bytes * self.cluster_bytes // 8))
+        return -(-self.virtual_bytes // self.l2_covers_bytes)
 
     def require_inside(self, start_byte: int, size_bytes: int, what: str) -> None:
         """Refuse a stretch that the file does not have.
@@ -97,6 +114,7 @@ def read_header(start: bytes, file_bytes: int) -> Header:
         l1_start_byte=l1_at,
         compression=Compression(compression),
         file_bytes=file_bytes,
+        has_subclusters=bool(incompatible & _EXTENDED_L2),
     )
     _check_sizes(header)
     return header
@@ -107,17 +125,17 @@ def _check_features(incompatible: int) -> None:
         raise ImageError("qcow2: keeps its data in another file; join them: qemu-img convert")
     if incompatible & _CORRUPT:
         raise ImageError("qcow2: marked as corrupt; repair it: qemu-img check -r all")
-    if incompatible & _DIRTY:
-        raise ImageError("qcow2: was not closed properly; repair it: qemu-img check -r all")
-    if incompatible & _EXTENDED_L2:
-        raise ImageError("qcow2: extended L2 entries; rewrite it: qemu-img convert -O qcow2")
-    if unknown := incompatible & ~_COMPRESSION:
+    if unknown := incompatible & ~_USABLE:
         raise ImageError(f"qcow2: unknown features {unknown:#x}; rewrite it: qemu-img convert")
 
 
 def _check_sizes(header: Header) -> None:
     if not 9 <= header.cluster_bits <= 21:  # noqa: PLR2004  # the specification's range
         raise ImageError(f"qcow2: clusters of 2^{header.cluster_bits} bytes are not allowed")
+    if header.has_subclusters and header.cluster_bits < _EXTENDED_MIN_BITS:
+        raise ImageError(
+            f"qcow2: clusters of 2^{header.cluster_bits} bytes are too small for extended L2 entries"
+        )
     if not 0 < header.virtual_bytes <= _MAX_VIRTUAL_BYTES:
         raise ImageError(f"qcow2: a virtual disk of {header.virtual_bytes} bytes is absurd")
     if header.l1_entries < header.l1_needed:

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 
 from agent.errors import ImageError
-from agent.images.formats.qcow2_header import HEADER_BYTES, Header
+from agent.images.formats.qcow2_header import HEADER_BYTES, PARTS, Header
 
 _MAX_EXTENTS = 1 << 22
 _MAX_TABLES_BYTES = 256 << 20
@@ -19,6 +19,7 @@ _READ_BYTES = 1 << 20
 _OFFSET_MASK = 0x00FF_FFFF_FFFF_FE00
 _COMPRESSED = 1 << 62
 _ZERO = 1
+_ALL_PARTS = (1 << PARTS) - 1
 _SECTOR_BYTES = 512
 """Compressed clusters are measured in these, and begin anywhere in one."""
 
@@ -144,7 +145,7 @@ def read_map(header: Header, read: ReadAt) -> Map:
         if start_byte % header.cluster_bytes:
             raise ImageError(f"qcow2: L2 table at byte {start_byte} is not on a cluster")
     image = Map(header)
-    disk_bytes_of_table = header.cluster_bytes * header.cluster_bytes // 8
+    disk_bytes_of_table = header.l2_covers_bytes
     for index, entry in enumerate(l1):
         if not entry & _OFFSET_MASK:
             image.add_gap(index * disk_bytes_of_table, (index + 1) * disk_bytes_of_table)
@@ -186,31 +187,66 @@ def _read_tables(
 def _add_table(image: Map, disk_byte: int, entries: "array[int]") -> None:
     """Add what one L2 table maps; ``disk_byte`` is where its first cluster belongs."""
     header = image.header
-    step = header.cluster_bytes
-    shift = 62 - (header.cluster_bits - 8)
+    step, stride = header.cluster_bytes, 2 if header.has_subclusters else 1
     covered_to = disk_byte
-    for entry in entries:
+    for index in range(0, len(entries), stride):
         if disk_byte >= header.virtual_bytes:
             break
-        place = disk_byte
+        entry, place = entries[index], disk_byte
         disk_byte += step
         if entry & _COMPRESSED:
-            start = entry & ((1 << shift) - 1)
-            sectors = ((entry & (_COMPRESSED - 1)) >> shift) + 1
-            header.require_inside(start, 1, "compressed cluster")
-            size = min(sectors * _SECTOR_BYTES - start % _SECTOR_BYTES, header.file_bytes - start)
-            image.add(start, place, size, is_compressed=True)
-        elif (start := entry & _OFFSET_MASK) and not entry & _ZERO:
-            if start % step:
-                raise ImageError(f"qcow2: cluster at byte {start} is not aligned")
-            size = min(step, header.virtual_bytes - place)
-            header.require_inside(start, size, "cluster")
-            image.add(start, place, size, is_compressed=False)
+            _add_compressed(image, entry, place)
+        elif header.has_subclusters:
+            covered_to = _add_subclusters(image, entry, entries[index + 1], place, covered_to)
+            continue
+        elif entry & _OFFSET_MASK and not entry & _ZERO:
+            _add_plain(image, entry & _OFFSET_MASK, place, step)
         else:
             continue
         image.add_gap(covered_to, place)
         covered_to = disk_byte
     image.add_gap(covered_to, disk_byte)
+
+
+def _add_compressed(image: Map, entry: int, place: int) -> None:
+    header = image.header
+    shift = 62 - (header.cluster_bits - 8)
+    start = entry & ((1 << shift) - 1)
+    sectors = ((entry & (_COMPRESSED - 1)) >> shift) + 1
+    header.require_inside(start, 1, "compressed cluster")
+    size = min(sectors * _SECTOR_BYTES - start % _SECTOR_BYTES, header.file_bytes - start)
+    image.add(start, place, size, is_compressed=True)
+
+
+def _add_plain(image: Map, start: int, place: int, size_bytes: int) -> None:
+    header = image.header
+    if start % min(size_bytes, header.cluster_bytes):
+        raise ImageError(f"qcow2: cluster at byte {start} is not aligned")
+    size = min(size_bytes, header.virtual_bytes - place)
+    header.require_inside(start, size, "cluster")
+    image.add(start, place, size, is_compressed=False)
+
+
+def _add_subclusters(image: Map, entry: int, bitmap: int, place: int, covered_to: int) -> int:
+    """Add the parts of a cluster that hold data; return where the disk is described to.
+
+    The bitmap's low half says which of the 32 parts are there, its high half which read as zeros (section "Extended L2
+    Entries").
+    """
+    start = entry & _OFFSET_MASK
+    present, zero = bitmap & _ALL_PARTS, bitmap >> PARTS
+    if present & zero:
+        raise ImageError(f"qcow2: a part of the cluster at byte {start} is both there and zero")
+    if start % image.header.cluster_bytes or (present and not start):
+        raise ImageError(f"qcow2: cluster at byte {start} is not aligned")
+    part_bytes = image.header.part_bytes
+    for number in range(PARTS):
+        offset = number * part_bytes
+        if present >> number & 1 and place + offset < image.header.virtual_bytes:
+            _add_plain(image, start + offset, place + offset, part_bytes)
+            image.add_gap(covered_to, place + offset)
+            covered_to = place + offset + part_bytes
+    return covered_to
 
 
 def _require_disjoint(

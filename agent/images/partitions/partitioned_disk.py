@@ -22,7 +22,6 @@ from agent.errors import ImageError
 from agent.images.config_drives import config_drive
 from agent.images.flow.meter import Meter
 from agent.images.flow.target import ImageTarget
-from agent.images.formats.recognition import ImageFormat
 from agent.images.partitions import file_systems
 from agent.images.partitions.block_size import block_bytes
 from agent.images.partitions.efi_assets import EfiAssets
@@ -91,14 +90,12 @@ class PartitionedDisk:
 
     def _check_image(self) -> None:
         work = self._work
-        size = work.size_bytes if work.found is ImageFormat.RAW else None
-        if work.tables is not None:
-            size = work.tables.header.virtual_bytes
+        size = work.inside.content_bytes
         if size is not None and size > self._root.size_bytes:
             raise ImageError(
                 f"{work.name}: has {size} bytes, its root partition only {self._root.size_bytes}; raise root_gb"
             )
-        start = work.head.content
+        start = work.inside.head.content
         if any(gpt.has_signature(start, sector_bytes) for sector_bytes in _SECTOR_SIZES):
             raise ImageError(
                 f"{work.name}: is the image of a whole disk, not of a root filesystem; set image_type to whole-disk"

@@ -17,16 +17,16 @@ def make_receipt(
     phases: tuple[PhaseTime, ...],
 ) -> Receipt:
     """Return the receipt; ``digest`` is of the published bytes, the seconds are those of all ``phases``."""
-    content_bytes = work.pipeline.content_bytes
+    content_bytes = work.inside.pipeline.content_bytes
     seconds = sum(one.seconds for one in phases)
     return Receipt(
         image=masked(work.source.url),
         digest=f"{work.checksum.algorithm}:{digest}",
-        format=str(work.found),
+        format=work.inside.shown_format,
         disk=str(disk.path),
         serial=disk.serial,
         wwn=disk.wwn,
-        image_bytes=work.pipeline.wire_bytes,
+        image_bytes=work.inside.pipeline.wire_bytes,
         content_bytes=content_bytes,
         written_bytes=target.written_bytes,
         zeroed_bytes=target.zeroed_bytes,

@@ -13,8 +13,10 @@ from agent.images.sources.stream import ImageSource
 class ForwardReader:
     """``read_at`` over a source that can only be read from its beginning."""
 
-    def __init__(self, source: ImageSource, meter: Meter) -> None:
+    def __init__(self, source: ImageSource, meter: Meter, why: tuple[str, str]) -> None:
+        """Read nothing yet; ``why`` says why there are passes, and what would save them."""
         self._source = source
+        self._why, self._remedy = why
         self._meter = meter
         self._scratch = memoryview(bytearray(BUFFER_BYTES))
         self._passes = 0
@@ -54,8 +56,8 @@ class ForwardReader:
         self._meter.begin(
             "tables",
             self._source.size_bytes,
-            f"the server has no Range: pass {self._passes} over the image {purpose}, nothing is kept;"
-            " enable Range there or publish raw or raw.zst to save it",
+            f"{self._why}: pass {self._passes} over the image {purpose}, nothing is kept;"
+            f" {self._remedy} to save it",
         )
 
     def _fill(self, size_bytes: int, view: memoryview | None) -> None:

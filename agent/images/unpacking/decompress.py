@@ -9,10 +9,13 @@ from agent.errors import ImageError
 from agent.images.formats.recognition import ImageFormat
 from agent.images.unpacking import xz_format
 from agent.images.unpacking.inflate import GZIP_ERRORS, OneStream, gzip_member
-from agent.images.unpacking.zstd import ZstdDecoder
+from agent.images.unpacking.zstd import ZstdDecoder, free_memory_bytes, window_log_for
 
 XZ_MEMORY_BYTES = 256 << 20
-"""The largest dictionary of ``xz -9`` takes a quarter of it."""
+"""At least; the largest dictionary of ``xz -9`` takes a quarter of it."""
+_OUT_OF_LIMIT = "Memory usage limit exceeded"
+"""What :mod:`lzma` says of ``LZMA_MEMLIMIT_ERROR``."""
+_LONGEST_XZ_HEADERS = 12 + 1024
 HELPING_BYTES = 1 << 16
 """The decompressors copy what they did not consume; small helpings keep that cheap."""
 
@@ -85,6 +88,8 @@ class StreamsDecoder:
         try:
             return self._stream.decompress(feed, room_bytes)
         except self._errors as error:
+            if str(error) == _OUT_OF_LIMIT:
+                raise _too_large(bytes(feed[:_LONGEST_XZ_HEADERS])) from error
             raise ImageError(f"{self._name}: the compressed data is damaged: {error}") from error
 
     def is_complete(self) -> bool:
@@ -96,7 +101,7 @@ class ZstdStreamDecoder:
     """Zstandard, RFC 8878, several frames allowed."""
 
     def __init__(self) -> None:
-        self._decoder = ZstdDecoder()
+        self._decoder = ZstdDecoder(window_log_for(free_memory_bytes()))
 
     def step(self, source: memoryview, target: memoryview) -> tuple[int, int]:
         """See :class:`Decoder`."""
@@ -109,7 +114,22 @@ class ZstdStreamDecoder:
 
 def xz_stream() -> lzma.LZMADecompressor:
     """Return a decompressor for one xz stream with bounded memory."""
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_xz_memory_bytes())
+
+
+def _xz_memory_bytes() -> int:
+    """Return what a decompressor may take: half of the free memory, as for zstd."""
+    return max(XZ_MEMORY_BYTES, free_memory_bytes() // 2)
+
+
+def _too_large(start: bytes) -> ImageError:
+    """Return what to say of a stream, by its first bytes if they are those."""
+    dictionary_bytes = xz_format.first_dictionary_bytes(start)
+    size = "" if dictionary_bytes is None else f" of {dictionary_bytes >> 20} MiB"
+    return ImageError(
+        f"xz: compressed with a dictionary{size}, which takes as much memory to unpack; this machine has room for"
+        f" {_xz_memory_bytes() >> 20} MiB: compress the image anew with xz -9 or less, or a smaller --lzma2=dict="
+    )
 
 
 def decoder_for(found: ImageFormat) -> Decoder:

@@ -2,7 +2,8 @@
 
 ``xz -T0`` and its relatives write blocks that tell their sizes. Such a block can be unpacked without the one before it, and
 nothing of its content has to be kept: memory is the waiting part of the compressed stream and a dictionary for each thread,
-where ``xz -T0 -dc`` keeps whole blocks of 24 MiB or more. Everything else goes through one decoder, in order.
+where ``xz -T0 -dc`` keeps whole blocks of 24 MiB or more. From the first block on that has no such place (an odd size before it,
+a large dictionary, other filters) each block goes through one decoder, in order; so does a stream without sizes as a whole.
 """
 
 from collections.abc import Callable, Generator
@@ -100,7 +101,8 @@ class XzUnpacker:
         self._emit = emit
         self._workers = [_Worker(pool.take(0), open_sink()) for _ in range(_WORKERS)]
         self._turn = 0
-        self._plain: Unpacker | None = None
+        self._in_order: Unpacker | None = None
+        self._is_rest_in_order = False
         self._position = 0
         self._file_byte = 0
         self._body_left = 0
@@ -120,8 +122,8 @@ class XzUnpacker:
         at = 0
         while at < buffer.used_bytes:
             self._file_byte = buffer.start_byte + at
-            if self._plain is not None:
-                self._plain.feed_view(buffer.view[at : buffer.used_bytes], self._file_byte)
+            if self._in_order is not None and self._is_rest_in_order:
+                self._in_order.feed_view(buffer.view[at : buffer.used_bytes], self._file_byte)
                 return
             if self._body_left:
                 at += self._pass_on(buffer, at)
@@ -135,13 +137,15 @@ class XzUnpacker:
             ImageError: The data is damaged or cut off.
         """
         self._join()
-        if self._plain is not None:
-            return self._plain.finish()
+        if self._in_order is not None and self._is_rest_in_order:
+            return self._in_order.finish()
         if not self._is_between or any(self._collected):
             raise ImageError(
                 f"the compressed image is cut off: its last stream has no end at byte {self._file_byte};"
                 " publish it again"
             )
+        if self._in_order is not None:
+            return self._in_order.finish()
         for worker in self._workers:
             if worker.room.used_bytes:
                 worker.write(worker.room)
@@ -157,11 +161,14 @@ class XzUnpacker:
             worker.stage.finish()
 
     def _pass_on(self, buffer: Buffer, at: int) -> int:
-        """Give the worker whose turn it is the next bytes of its block."""
+        """Give the worker whose turn it is, or the decoder for what is in order, the next bytes of its block."""
         size = min(self._body_left, buffer.used_bytes - at)
-        buffer.hold()
-        piece = _Piece(buffer.view[at : at + size], self._file_byte, buffer)
-        self._workers[self._turn].stage.put(piece)
+        if self._in_order is not None:
+            self._in_order.feed_view(buffer.view[at : at + size], self._file_byte)
+        else:
+            buffer.hold()
+            piece = _Piece(buffer.view[at : at + size], self._file_byte, buffer)
+            self._workers[self._turn].stage.put(piece)
         self._body_left -= size
         if not self._body_left:
             self._advance(b"")
@@ -193,10 +200,12 @@ class XzUnpacker:
             while (first := (yield 1)) != b"\0":
                 header = first + (yield xz_format.block_header_bytes(first[0]) - 1)
                 block = xz_format.parse_block(header, check_size)
-                if block is None or not self._is_for_workers(block, is_first=count == 0):
-                    self._go_on_in_order(stream_header + header, is_first=count == 0)
+                if block is None or (count == 0 and not self._is_for_workers(block, is_first=True)):
+                    self._leave_rest_to_decoder(stream_header + header, is_first=count == 0)
                     yield 1  # never asked for: everything goes to the decoder now
                     return
+                if not self._is_for_workers(block, is_first=False):
+                    self._open_in_order()
                 self._begin(block, stream_header + header)
                 yield 0
                 self._end(block, stream_header)
@@ -213,22 +222,30 @@ class XzUnpacker:
     def _is_for_workers(self, block: Block, *, is_first: bool) -> bool:
         """Whether ``block`` can go to its place alone; an odd size is fine for the last block, but not for the first."""
         return (
-            block.dictionary_bytes <= _MAX_DICTIONARY_BYTES
+            self._in_order is None
+            and block.dictionary_bytes is not None
+            and block.dictionary_bytes <= _MAX_DICTIONARY_BYTES
             and self._position % BUFFER_BYTES == 0
             and not (is_first and block.content_bytes % BUFFER_BYTES)
         )
 
     def _begin(self, block: Block, headers: bytes) -> None:
+        self._body_left = block.packed_bytes
+        if self._in_order is not None:
+            self._in_order.feed_view(memoryview(headers), self._file_byte)
+            return
         self._turn = (self._turn + 1) % _WORKERS
         piece = _Piece(memoryview(headers), self._file_byte, content_from=self._position)
         self._workers[self._turn].stage.put(piece)
-        self._body_left = block.packed_bytes
 
     def _end(self, block: Block, stream_header: bytes) -> None:
         """Make the block a stream of its own: its decoder then compares sizes and check with what was said."""
         index = xz_format.index(block.record(), 1)
-        tail = index + xz_format.footer(stream_header, len(index))
-        self._workers[self._turn].stage.put(_Piece(memoryview(tail), self._file_byte, is_end=True))
+        tail = memoryview(index + xz_format.footer(stream_header, len(index)))
+        if self._in_order is not None:
+            self._in_order.feed_view(tail, self._file_byte)
+        else:
+            self._workers[self._turn].stage.put(_Piece(tail, self._file_byte, is_end=True))
         self._position += block.content_bytes
 
     def _check_end(self, index: bytes, stream_header: bytes) -> Generator[int, bytes, None]:
@@ -240,18 +257,28 @@ class XzUnpacker:
                 raise _damaged(self._file_byte, "the index is not that of the blocks before it")
             wanted = wanted[len(piece) :]
 
-    def _go_on_in_order(self, headers: bytes, *, is_first: bool) -> None:
-        """Give everything from the stream's header on to one decoder."""
+    def _leave_rest_to_decoder(self, headers: bytes, *, is_first: bool) -> None:
+        """Give everything from the stream's header on to one decoder.
+
+        Raises:
+            ImageError: A block does not tell its sizes although one before it in the stream did.
+        """
         if not is_first:
             raise ImageError(
-                f"xz: a block of another kind begins near byte {self._file_byte} of the compressed file;"
-                " compress the image anew: xz -T0"
+                f"xz: a block without sizes follows blocks with sizes near byte {self._file_byte} of the compressed"
+                " file; compress the image anew: xz -T0"
             )
-        self._join()
-        room = next((w.room for w in self._workers if w.room.used_bytes), None)
-        decoder = decoder_for(ImageFormat.XZ)
-        self._plain = Unpacker(decoder, self._pool, self._emit, room, self._position)
-        self._plain.feed_view(memoryview(headers), self._file_byte)
+        self._is_rest_in_order = True
+        self._open_in_order().feed_view(memoryview(headers), self._file_byte)
+
+    def _open_in_order(self) -> Unpacker:
+        """Wait for the workers and return what goes on at any byte, one block or stream after the other."""
+        if self._in_order is None:
+            self._join()
+            room = next((w.room for w in self._workers if w.room.used_bytes), None)
+            decoder = decoder_for(ImageFormat.XZ)
+            self._in_order = Unpacker(decoder, self._pool, self._emit, room, self._position)
+        return self._in_order
 
 
 def _damaged(file_byte: int, reason: str) -> ImageError:

@@ -14,14 +14,14 @@ _FOOTER_MAGIC = b"YZ"
 _CHECK_BYTES = (0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64)
 _LZMA2_ID = 0x21
 _HAS_BOTH_SIZES = 0xC0
-_FILTERS_MASK = 0x3F
+_FILTERS_COUNT = 0x03
 _MAX_DICTIONARY_CODE = 40
 _MAX_VARINT_BYTES = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A block whose header tells everything: a chain of LZMA2 alone, and both sizes.
+    """A block whose header tells both sizes; ``dictionary_bytes`` is ``None`` for anything but a chain of LZMA2 alone.
 
     ``packed_bytes`` is what follows the header, padding and check included; ``unpadded_bytes`` what the index says of it.
     """
@@ -29,7 +29,7 @@ class Block:
     packed_bytes: int
     unpadded_bytes: int
     content_bytes: int
-    dictionary_bytes: int
+    dictionary_bytes: int | None
 
     def record(self) -> bytes:
         """Return the block's record in an index."""
@@ -55,26 +55,40 @@ def block_header_bytes(first: int) -> int:
 
 
 def parse_block(header: bytes, check_size: int) -> Block | None:
-    """Parse a block header; ``None`` = it does not tell its sizes, or has other filters.
+    """Parse a block header; ``None`` = it does not tell its sizes.
 
     Raises:
         ValueError: It is damaged.
     """
     if zlib.crc32(header[:-4]) != struct.unpack("<I", header[-4:])[0]:
         raise ValueError("a block header has a wrong checksum")
-    if header[1] != _HAS_BOTH_SIZES:  # one filter
+    if header[1] & ~_FILTERS_COUNT != _HAS_BOTH_SIZES:
         return None
     packed, at = _read_varint(header, 2)
     content, at = _read_varint(header, at)
-    if header[at : at + 2] != bytes((_LZMA2_ID, 1)) or header[at + 2] > _MAX_DICTIONARY_CODE:
-        return None
+    has_lzma2 = header[at : at + 2] == bytes((_LZMA2_ID, 1))
+    is_plain = header[1] == _HAS_BOTH_SIZES and has_lzma2 and header[at + 2] <= _MAX_DICTIONARY_CODE
     unpadded = len(header) + packed + check_size
     return Block(
         packed_bytes=packed + -packed % 4 + check_size,
         unpadded_bytes=unpadded,
         content_bytes=content,
-        dictionary_bytes=_dictionary_bytes(header[at + 2]),
+        dictionary_bytes=_dictionary_bytes(header[at + 2]) if is_plain else None,
     )
+
+
+def first_dictionary_bytes(start: bytes) -> int | None:
+    """Return the dictionary of the first block of a stream; ``None`` = ``start`` does not tell it.
+
+    The last filter of a chain is the one with a dictionary: its properties are the last bytes before padding and checksum.
+    """
+    header = start[STREAM_HEADER_BYTES:]
+    if not start.startswith(MAGIC) or not header or not header[0]:
+        return None
+    header = header[: block_header_bytes(header[0]) - 4]
+    at = header.rstrip(b"\0").rfind(bytes((_LZMA2_ID, 1)))
+    code = header[at + 2] if 0 < at < len(header) - 2 else _MAX_DICTIONARY_CODE + 1
+    return _dictionary_bytes(code) if code <= _MAX_DICTIONARY_CODE else None
 
 
 def index(records: bytes | bytearray, count: int) -> bytes:

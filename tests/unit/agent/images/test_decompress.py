@@ -17,6 +17,7 @@ from agent.images.formats.recognition import ImageFormat
 from agent.images.unpacking import inflate
 from agent.images.unpacking.decompress import decoder_for
 from agent.images.unpacking.unpacker import Unpacker
+from agent.images.unpacking.zstd import ZstdDecoder, window_bytes, window_log_for
 
 
 def zstd_frame(data: bytes) -> bytes:
@@ -126,3 +127,35 @@ def test_the_decoders_never_write_more_than_there_is_room_for() -> None:
     target = memoryview(bytearray(10))
     for found, pack in ALL_PACKERS.items():
         assert decoder_for(found).step(memoryview(bytearray(pack(bytes(1000)))), target)[1] <= 10
+
+
+@pytest.mark.parametrize(
+    ("header", "size_bytes"),
+    [
+        ("28b52ffd04580000", 2 << 20),
+        ("28b52ffd04880000", 128 << 20),
+        ("28b52ffd04a00000", 1 << 30),
+        ("28b52ffd04a80000", 2 << 30),
+        ("28b52ffd20ff00", 255),
+        ("28b52ffd600001", 512),
+        ("28b52ffd04", None),
+        ("502a4d1804000000", None),
+    ],
+)
+def test_a_zstd_frame_tells_its_window(header: str, size_bytes: int | None) -> None:
+    assert window_bytes(bytes.fromhex(header)) == size_bytes
+
+
+def test_the_window_grows_with_the_free_memory_and_is_never_below_the_usual_one() -> None:
+    assert [window_log_for(free) for free in (0, 512 << 20, 1 << 30, 4 << 30, 1 << 40)] == [
+        27, 28, 29, 31, 31,
+    ]  # fmt: skip
+
+
+def test_a_window_that_is_too_large_is_named_and_not_called_damage() -> None:
+    source = memoryview(bytearray.fromhex("28b52ffd04a80000" + "00" * 8))
+    with pytest.raises(
+        ImageError, match=r"window of 2048 MiB.*room for 128 MiB: compress"
+    ) as caught:
+        ZstdDecoder(27).step(source, memoryview(bytearray(16)))
+    assert "damaged" not in str(caught.value)

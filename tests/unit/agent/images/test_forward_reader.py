@@ -10,6 +10,7 @@ from agent.images.sources.forward_reader import ForwardReader
 from agent.protocol.commands import Progress
 
 CONTENT = random.Random(8).randbytes(3_000_000)  # content of a test image
+WHY = ("the server has no Range", "enable Range there")
 
 
 class Stream:
@@ -43,7 +44,7 @@ class Stream:
 def test_one_pass_is_enough_for_stretches_in_the_order_of_the_file() -> None:
     reports: list[Progress] = []
     stream = Stream(len(CONTENT))
-    reader = ForwardReader(stream, Meter(reports.append))
+    reader = ForwardReader(stream, Meter(reports.append), WHY)
     assert reader.measure() == len(CONTENT)
     for start, size in ((0, 512), (200_000, 65_536), (265_536, 1), (2_500_000, 500_000)):
         assert reader.read_at(start, size) == CONTENT[start : start + size]
@@ -57,11 +58,11 @@ def test_one_pass_is_enough_for_stretches_in_the_order_of_the_file() -> None:
 
 def test_an_unknown_size_takes_a_pass_of_its_own() -> None:
     stream = Stream(None)
-    assert ForwardReader(stream, Meter(lambda _r: None)).measure() == len(CONTENT)
+    assert ForwardReader(stream, Meter(lambda _r: None), WHY).measure() == len(CONTENT)
     assert stream.seeks == [0]
 
 
 def test_a_stream_that_ends_too_early_is_an_error() -> None:
-    reader = ForwardReader(Stream(9_000_000), Meter(lambda _r: None))
+    reader = ForwardReader(Stream(9_000_000), Meter(lambda _r: None), WHY)
     with pytest.raises(ImageDownloadError, match=r"ended at byte 3000000.*cut off or changed"):
         reader.read_at(2_900_000, 200_000)

@@ -3,47 +3,21 @@
 import lzma
 import random
 import threading
-import zlib
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.errors import ImageError
 from agent.images.flow.buffers import BUFFER_BYTES, Buffer, BufferPool
 from agent.images.unpacking import xz_format
 from agent.images.unpacking.xz_blocks import XzUnpacker
+from tests.fuzz.xz_files import sized_header, stream
 
 MIB = 1 << 20
+PATTERN = bytes(range(1, 252)) * 4200
 CONTENT = b"".join(bytes([number]) * (MIB // 2) for number in range(1, 6)) + b"the end"
-
-
-def stream(blocks: list[bytes], *, sizes: bool = True) -> bytes:
-    """Return an xz stream with these blocks as ``xz -T0`` makes it: lzma makes one block a stream, joined here."""
-    header, body, records = lzma.compress(b"")[:12], b"", b""
-    for content in blocks:
-        packed = lzma.compress(content, preset=0)
-        header, header_bytes = packed[:12], xz_format.block_header_bytes(packed[12])
-        index_bytes = (int.from_bytes(packed[-8:-4], "little") + 1) * 4
-        data = packed[12 + header_bytes : -12 - index_bytes]
-        unpadded = xz_format._read_varint(packed, len(packed) - 12 - index_bytes + 2)[0]
-        data_bytes = unpadded - header_bytes - xz_format.check_bytes(header)
-        block = packed[12 : 12 + header_bytes]
-        if sizes:
-            block = sized_header(block, data_bytes, len(content))
-        record_unpadded = len(block) + data_bytes + xz_format.check_bytes(header)
-        body += block + data
-        records += xz_format._varint(record_unpadded) + xz_format._varint(len(content))
-    index = xz_format.index(records, len(blocks))
-    return header + body + index + xz_format.footer(header, len(index))
-
-
-def sized_header(plain: bytes, packed_bytes: int, content_bytes: int) -> bytes:
-    """Add both sizes to a block header of lzma, which has none."""
-    sizes = xz_format._varint(packed_bytes) + xz_format._varint(content_bytes)
-    fields = bytes([0xC0]) + sizes + plain[2:5]
-    fields += bytes(-(len(fields) + 1) % 4)
-    body = bytes([(len(fields) + 1) // 4]) + fields
-    return body + zlib.crc32(body).to_bytes(4, "little")
 
 
 def unpack(packed: bytes, piece_bytes: int = BUFFER_BYTES) -> bytes:
@@ -107,9 +81,63 @@ def test_streams_without_blocks_are_nothing() -> None:
     assert unpack(stream([]) + stream(halves())) == CONTENT
 
 
-def test_a_block_of_another_kind_in_the_middle_is_refused_by_name() -> None:
-    packed = stream([CONTENT[:MIB], b"odd", CONTENT[:MIB]])
-    with pytest.raises(ImageError, match=r"block of another kind begins near byte.*xz -T0"):
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from([0, 1, 511, MIB - 1, MIB, MIB + 1, 2 * MIB, 2 * MIB + 512]), max_size=5
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from([0, 4, 512]),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+    st.sampled_from([4099, 100_000, BUFFER_BYTES]),
+)
+@settings(max_examples=40, deadline=None)
+def test_blocks_of_any_sizes_come_out_as_lzma_unpacks_them(
+    streams: list[list[int]], padding: int, sizes: list[bool], piece_bytes: int
+) -> None:
+    packed, whole, at = b"", b"", 0
+    for number, blocks in enumerate(streams):
+        contents = []
+        for size in blocks:
+            contents.append((PATTERN * 3)[at % 7 :][:size])
+            at += size
+        one = stream(contents, sizes=sizes[number])
+        packed += one + bytes(padding)
+        whole += lzma.decompress(one)
+    assert unpack(packed, piece_bytes) == whole
+
+
+@pytest.mark.parametrize("filters", ["delta", "dictionary"])
+def test_a_block_with_other_filters_in_the_middle_is_unpacked_in_order(filters: str) -> None:
+    chains = {
+        "delta": [{"id": lzma.FILTER_DELTA, "dist": 4}, {"id": lzma.FILTER_LZMA2, "preset": 0}],
+        "dictionary": [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 16 << 20}],
+    }
+    packed = stream(halves() + halves(), filters={1: chains[filters], 4: chains[filters]})
+    assert lzma.decompress(packed) == CONTENT * 2
+    assert unpack(packed) == CONTENT * 2
+
+
+def test_damage_behind_an_odd_block_is_noticed() -> None:
+    packed = stream([CONTENT[:MIB], b"odd", CONTENT[:MIB], CONTENT])
+    assert unpack(packed) == CONTENT[:MIB] + b"odd" + CONTENT[:MIB] + CONTENT
+    source = random.Random(4)
+    for _ in range(30):
+        wrong = bytearray(packed)
+        wrong[source.randrange(len(packed))] ^= 1 << source.randrange(8)
+        with pytest.raises(ImageError):
+            unpack(bytes(wrong))
+    for size in (source.randrange(1, len(packed)) for _ in range(20)):
+        with pytest.raises(ImageError, match=r"cut off|damaged"):
+            unpack(packed[:size])
+
+
+def test_a_block_without_sizes_behind_one_with_sizes_is_refused_by_name() -> None:
+    packed = stream([CONTENT[:MIB], CONTENT[:MIB]], unsized=frozenset({1}))
+    assert lzma.decompress(packed) == CONTENT[:MIB] * 2
+    with pytest.raises(ImageError, match=r"a block without sizes follows.*xz -T0"):
         unpack(packed)
 
 
