@@ -1,6 +1,7 @@
 """``ingot-controller``: the only place that turns errors into exit codes."""
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -13,9 +14,11 @@ from sqlalchemy.engine import make_url
 
 from controller.errors import ControllerError, SettingsError
 from controller.log_output import set_up_logging
-from controller.service import Service, open_store
+from controller.service import Service, key_path, open_store
 from controller.settings import ENVIRONMENT_PREFIX, Settings, load_settings, setting_types
 from controller.states import FAILED, STABLE, TRANSITIONS
+from controller.store import sealed_rows
+from controller.store.conductors import refuse_others
 
 _CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 
@@ -67,6 +70,29 @@ def migrate_database(config: Path | None, **flags: Any) -> None:
     """Bring the database to this version's tables (serve does so by itself)."""
     open_store(_settings(config, flags)).close()
     click.echo("The database is up to date.")
+
+
+@cli.command()
+@click.option(
+    "--file-is-shared",
+    is_flag=True,
+    help="The other controllers read this very key file (over the network).",
+)
+@_with_settings
+def rekey(config: Path | None, file_is_shared: bool, **flags: Any) -> None:
+    """Seal the secrets in the database with a new key and drop the old one; may run beside this host's controller."""
+    settings = _settings(config, flags)
+    store = open_store(settings)
+    try:
+        if not file_is_shared:
+            refuse_others(store, settings.hostname or socket.gethostname())
+        rows = sealed_rows.rekey(store)
+    finally:
+        store.close()
+    click.echo(
+        f"{rows} rows are sealed with a new key. Keep a copy of {key_path(settings)} apart from the database's "
+        "backups; backups made before need the copy of before."
+    )
 
 
 @cli.command()

@@ -96,3 +96,7 @@ class SettingsError(ControllerError):
 
 class DatabaseUnusable(SettingsError):
     """The database cannot be opened, or is not one that this version can work with; the program does not start."""
+
+
+class SecretsUnreadable(ControllerError):
+    """The key of a secret in the database is not there, or the secret was damaged."""

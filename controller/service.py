@@ -26,6 +26,7 @@ from controller.store.conductors import ALIVE_S, take_name
 from controller.store.database import Store
 from controller.store.history_limit import HistoryLimit
 from controller.store.migrate import migrate
+from controller.store.sealed_rows import unlock
 from controller.store.state_lock import StateLock
 from controller.web.page import web_blueprint
 from controller.workflow.engine import Engine
@@ -50,7 +51,13 @@ def open_store(settings: Settings) -> Store:
         url = f"sqlite:///{file}"
     store = Store(url)
     migrate(store)
+    unlock(store, key_path(settings))
     return store
+
+
+def key_path(settings: Settings) -> Path:
+    """Return the file with the keys of the database's secrets."""
+    return Path(settings.state_directory) / (settings.secrets_key_file or "secrets.key")
 
 
 def check_exposure(settings: Settings) -> None:

@@ -35,6 +35,8 @@ class Settings:
     """Where the controller keeps its database, run-time files and dnsmasq's leases."""
     database_url: str = ""
     """SQLAlchemy URL; empty: SQLite file ``ingot.sqlite`` in the state directory."""
+    secrets_key_file: str = ""
+    """File with the keys of the secrets in the database, made at the first start; empty: ``secrets.key`` in the state directory. Controllers that share a database need the same file."""
     hostname: str = ""
     """This controller's name among controllers; empty: the host name."""
 

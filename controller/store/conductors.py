@@ -151,3 +151,23 @@ def _taken(row: Conductor, now: float) -> SettingsError:
         "hostname of its own (the setting hostname). If that one was killed and had another state_directory, "
         f"this one can start in {ALIVE_S - silent_s:.0f} s"
     )
+
+
+def refuse_others(store: Store, hostname: str) -> None:
+    """Make sure that no controller with another name is alive: it would not be told of a new key.
+
+    Raises:
+        SettingsError: Names them.
+    """
+    with store.read() as session:
+        query = select(Conductor.hostname).where(
+            Conductor.hostname != hostname,
+            Conductor.instance.is_not(None),
+            Conductor.seen_at > store.clock() - ALIVE_S,
+        )
+        others = sorted(session.scalars(query))
+    if others:
+        raise SettingsError(
+            f"the controllers {', '.join(others)} are running and may have a key file of their own: stop them and "
+            "give them the new file afterwards, or say --file-is-shared if it is this one"
+        )

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from controller.store.steady_clock import SteadyClock
+from controller.store.sealing import Keyring, keyring_of
 
 _SQLITE_BUSY_TIMEOUT_MS = 30_000
 
@@ -32,6 +33,11 @@ class Store:
         self.steady = steady or SteadyClock(wall=clock)
         self.engine = _make_engine(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys of the secrets, once the store is unlocked (``sealed_rows.py``)."""
+        return keyring_of(self.engine.dialect)
 
     @property
     def is_sqlite(self) -> bool:

@@ -30,6 +30,8 @@ from sqlalchemy.orm import (
     remote,
 )
 
+from controller.store.sealing import SealedJson, SealedLongText, SealedText
+
 _NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -44,7 +46,7 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=_NAMING)
     type_annotation_map = {  # noqa: RUF012  # SQLAlchemy wants a plain class attribute
-        JsonObject: JSON(none_as_null=True),
+        JsonObject: SealedJson(),
         list[Any]: JSON(none_as_null=True),
     }
 
@@ -106,11 +108,12 @@ class Node(Base):
     inspection_finished_at: Mapped[float | None]
     inventory: Mapped[JsonObject | None]
     """What the last inspection found: ``{"inventory": .., "plugin_data": ..}``."""
-    agent_secret: Mapped[str | None] = mapped_column(String(255))
+    agent_secret: Mapped[str | None] = mapped_column(SealedText("agent_secret", 255))
     """The agent token of this boot of the ramdisk; never shown."""
     boot_key: Mapped[str | None] = mapped_column(String(36), unique=True, index=True)
     """Under which name kernel and ramdisk are served while the machine boots them; tells nothing else."""
     config_drive: Mapped[str | None] = mapped_column(Text)
+    config_drive: Mapped[str | None] = mapped_column(SealedLongText("config_drive"))
     """The config drive of the instance, gzip + base64 or a URL; never shown."""
     progress: Mapped[JsonObject | None]
     """How far the running step is: ``{step, phase, bytes_done, bytes_total, disk_bytes_done, disk_bytes_total, rate_bytes_per_s, time_left_s, updated_at}``."""
@@ -295,3 +298,14 @@ class Conductor(Base):
     """Grows while the process lives: others see by their own clocks whether it does."""
     steady_at: Mapped[float | None]
     """Its steady clock at ``seen_at``; a process that joins or comes back goes on from there."""
+
+
+class SecretKey(Base):
+    """The key that the secrets of this database are sealed with: one row, or none before the first start."""
+
+    __tablename__ = "secret_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key_id: Mapped[str] = mapped_column(String(16))
+    check_value: Mapped[str] = mapped_column(Text)
+    """A known text, sealed: whether the key of this name opens it."""

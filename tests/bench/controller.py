@@ -28,6 +28,7 @@ from sqlalchemy import insert
 from controller.store.claims import Claim, Room, claim_due, held, let_go
 from controller.store.database import Store
 from controller.store.migrate import migrate
+from controller.store.sealed_rows import unlock
 from controller.store.tables import BACKGROUND, NODE, WORKFLOW, Node, Work
 from controller.workflow.takeover import AT_ONCE, set_conductor
 from tests.bench.api_results import percentiles_ms
@@ -134,6 +135,7 @@ def measure_lock(folder: Path) -> dict[str, Any]:
     """Return for how long SQLite's write lock is held with 10,000 nodes due, in milliseconds."""
     store = Store(f"sqlite:///{folder}/many.sqlite")
     migrate(store)
+    unlock(store, folder / "secrets.key")
     fill(store, _MANY, 9, lambda _number: "well")
     took = Transactions()
     for begin in range(1, _MANY + 1, AT_ONCE):
@@ -278,6 +280,7 @@ def measure_orders(folder: Path) -> dict[str, Any]:
     drip = DrippingServer()
     store = Store(f"sqlite:///{folder}/ingot.sqlite")
     migrate(store)
+    unlock(store, folder / "secrets.key")
     fill(store, _NODES, drip.port, kind_of)
     store.close()
     port = DrippingServer().port + 1

@@ -18,6 +18,7 @@ from controller.api.pools import bounds, pool_of, pools
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.migrate import migrate
+from controller.store.sealed_rows import unlock
 from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.services import Services
 
@@ -80,6 +81,7 @@ def boot_server(directory: Path, settings: Settings) -> Iterator[BootServer]:
     """Serve on the settings' address, in the network namespace of this thread; port 0 = a free one."""
     store = Store(f"sqlite:///{directory / 'boot.sqlite'}")
     migrate(store)
+    unlock(store, directory / "secrets.key")
     app = Flask("boot")
     errors.install(app)
     services = Services(

@@ -16,6 +16,7 @@ from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
 from controller.store.tables import NODE, WORKFLOW, Work
+from controller.store.sealed_rows import unlock
 from controller.workflow.services import Services
 
 LATEST = "1.115"
@@ -96,6 +97,7 @@ def make_services(directory: Path, woken: list[int], **settings: Any) -> Service
     """Return services on an empty database: a fresh SQLite file, or ``database_url``."""
     store = Store(settings.get("database_url") or f"sqlite:///{directory / 'api.sqlite'}")
     migrate(store)
+    unlock(store, directory / "secrets.key")
     services = Services(
         store=store,
         settings=Settings(state_directory=str(directory), **settings),

@@ -19,6 +19,7 @@ from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
 from controller.store.steady_clock import SteadyClock
+from controller.store.sealed_rows import unlock
 from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.engine import Engine
 from controller.workflow.power_sync import watch_power
@@ -126,6 +127,7 @@ class RunningController:
         url = self.settings.database_url or f"sqlite:///{folder}/ingot.sqlite"
         self.store = Store(url, clock=clock, steady=steady)
         migrate(self.store)
+        unlock(self.store, folder / "secrets.key")
         self.driver = driver or MachineDriver()
         self.engine = Engine()
         self.services = Services(

@@ -45,6 +45,7 @@ class Site:
                 folder / f"{name}.toml",
                 state_directory=str(folder / name),
                 database_url=database,
+                secrets_key_file=str(folder / "secrets.key"),
                 hostname=name,
                 listen_port=port,
                 agent_require_tls=False,
