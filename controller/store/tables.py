@@ -112,7 +112,6 @@ class Node(Base):
     """The agent token of this boot of the ramdisk; never shown."""
     boot_key: Mapped[str | None] = mapped_column(String(36), unique=True, index=True)
     """Under which name kernel and ramdisk are served while the machine boots them; tells nothing else."""
-    config_drive: Mapped[str | None] = mapped_column(Text)
     config_drive: Mapped[str | None] = mapped_column(SealedLongText("config_drive"))
     """The config drive of the instance, gzip + base64 or a URL; never shown."""
     progress: Mapped[JsonObject | None]

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from controller.api.app import create_app
 from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcUnreachable
+from controller.service import key_path
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.migrate import migrate
@@ -127,7 +128,7 @@ class RunningController:
         url = self.settings.database_url or f"sqlite:///{folder}/ingot.sqlite"
         self.store = Store(url, clock=clock, steady=steady)
         migrate(self.store)
-        unlock(self.store, folder / "secrets.key")
+        unlock(self.store, key_path(self.settings))
         self.driver = driver or MachineDriver()
         self.engine = Engine()
         self.services = Services(

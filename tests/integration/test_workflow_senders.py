@@ -12,9 +12,11 @@ from agent.protocol.lookup import Heartbeat
 from controller.boot.dnsmasq_config import DhcpEvent
 from controller.boot.history import take_lease
 from controller.errors import Invalid, NotFound
+from controller.service import key_path
 from controller.store.database import Store
 from controller.store.events import ForeignEvent
 from controller.store.history_limit import HistoryLimit
+from controller.store.sealed_rows import unlock
 from controller.workflow import heartbeats, ramdisk
 from controller.workflow.services import Services
 from tests.integration.agent_behaviour import THIEF
@@ -95,6 +97,7 @@ def test_what_dhcp_gave_is_known_after_a_restart_and_to_other_controllers(
     wait_for_agent(controller, "provide", "clean wait")
     lease(controller.services, MAC, HERE)
     store = Store(controller.store.url)
+    unlock(store, key_path(controller.settings))
     other = Services(
         store=store,
         settings=controller.settings,
