@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from agent.protocol.foreign_text import clean_line
 from controller.bmc import programs
 from controller.bmc.ipmi_target import IpmiTarget
 from controller.bmc.ipmi_wire import MAX_MESSAGE_BYTES, Login, Outcome, Reply, Request
@@ -22,6 +23,10 @@ from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 
 _FIRST_TIMEOUTS_S = (0.5, 4.0)
 """Wait for a login packet before it counts as lost: by try. The second try is for slow BMCs."""
+_MOST_WORDS = 300
+_HOST_TAKES_S = 2.0
+"""A host that does not take a socket for so long hangs."""
+_HOST_END_S = 2.0
 _GRACE_S = 0.5
 """How much later than the child's own deadline the pool stops waiting for it."""
 
@@ -154,8 +159,8 @@ class WorkerPool:
         with theirs, self._lock:
             try:
                 socket.send_fds(self._control_socket(), [b"+"], [theirs.fileno()])
-            except (BrokenPipeError, ConnectionResetError):
-                self._end_host()  # it died; the next one will do
+            except (BrokenPipeError, ConnectionResetError, TimeoutError):
+                self._end_host()  # it died or hangs; the next one will do
                 socket.send_fds(self._control_socket(), [b"+"], [theirs.fileno()])
         slot.channel = ours
         slot.login = login
@@ -168,6 +173,7 @@ class WorkerPool:
                 self._host = programs.start_module(
                     sys.executable, "controller.bmc.ipmi_worker", descriptor=theirs.fileno()
                 )
+            ours.settimeout(_HOST_TAKES_S)
             self._control = ours
         return self._control
 
@@ -175,7 +181,7 @@ class WorkerPool:
         if self._control:
             self._control.close()
         if self._host:
-            self._host.wait()
+            programs.end(self._host, patience_s=_HOST_END_S)
         self._control = self._host = None
 
     def _let_go_of_idle_workers(self) -> None:
@@ -213,20 +219,22 @@ def _exchange(slot: _Slot, request: Request) -> Reply:
         message = channel.recv(MAX_MESSAGE_BYTES)
     except (BrokenPipeError, ConnectionResetError, TimeoutError):
         message = b""
-    return (
-        msgspec.msgpack.decode(message, type=Reply) if message else Reply(outcome=Outcome.SILENCE)
-    )
+    try:
+        return msgspec.msgpack.decode(message, type=Reply)
+    except msgspec.DecodeError:  # nothing came, or not a whole one
+        return Reply(outcome=Outcome.SILENCE)
 
 
 def _error(target: IpmiTarget, reply: Reply, *, what: str, waited_s: float) -> BmcError:
+    said = clean_line(reply.text, _MOST_WORDS)
     match reply.outcome:
         case Outcome.REFUSED:
             return BmcAuthenticationFailed(
-                f"BMC {target.where}: {what}: login of user {target.username!r} refused: {reply.text}; "
+                f"BMC {target.where}: {what}: login of user {target.username!r} refused: {said}; "
                 "check ipmi_username, ipmi_password and ipmi_priv_level in driver_info"
             )
         case Outcome.FAILED:
-            return BmcError(f"BMC {target.where}: {what} failed: {reply.text}")
+            return BmcError(f"BMC {target.where}: {what} failed: {said}")
         case _:
             return BmcUnreachable(
                 f"BMC {target.where}: {what}: no answer within {waited_s:.1f} s; check the address, the port and the "

@@ -22,6 +22,7 @@ import msgspec
 from pyghmi.exceptions import PyghmiException
 from pyghmi.ipmi.private import session as pyghmi_session
 
+from agent.protocol.foreign_text import clean_line
 from controller.bmc.ipmi_wire import MAX_MESSAGE_BYTES, Login, Outcome, Reply, Request
 
 _SHA1, _SHA256 = 1, 256  # as pyghmi's ``attemptedhash`` counts them
@@ -30,6 +31,9 @@ _OPEN_SESSION_AUTHENTICATION = 16  # offset of the chosen algorithm, table 13-10
 _SUITE_17 = 17
 _SUITE_3 = 3
 _LOG_OUT_TIMEOUT_S = 2.0
+_MOST_WORDS = 300
+_MOST_DATA_BYTES = 1024
+"""IPMI answers have at most 255 bytes."""
 _SLICE_S = 0.02
 _PATIENCE = 3
 _SILENCE_S = 2.5
@@ -185,11 +189,18 @@ def _serve(channel: socket.socket) -> None:
             text = f"the BMC's answer cannot be read ({type(error).__name__}: {error})"
             reply = Reply(outcome=Outcome.FAILED, text=text)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        channel.send(encoder.encode(reply))
+        channel.send(encoder.encode(_short(reply)))
         channel.settimeout(request.idle_s)
     if session:
         signal.setitimer(signal.ITIMER_REAL, _LOG_OUT_TIMEOUT_S)
         session.log_out()
+
+
+def _short(reply: Reply) -> Reply:
+    """Return what fits into a message, and into MessagePack: no lone surrogates."""
+    return msgspec.structs.replace(
+        reply, text=clean_line(reply.text, _MOST_WORDS), data=reply.data[:_MOST_DATA_BYTES]
+    )
 
 
 def _receive(channel: socket.socket) -> bytes:

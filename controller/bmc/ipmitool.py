@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from agent.protocol.foreign_text import clean_line
 from controller.bmc import programs
 from controller.bmc.ipmi_chassis import IpmiBmc
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
@@ -157,7 +158,7 @@ def classify(target: IpmiTarget, done: programs.Finished, what: str, waited_s: f
     if "Unable to establish" in words or "No response" in words:
         return BmcUnreachable(_silence(target, what, waited_s))
     last_line = (words.strip().splitlines() or ["no words"])[-1]
-    return BmcError(f"{begin}: ipmitool ended with {done.exit_code}: {last_line[:200]}")
+    return BmcError(f"{begin}: ipmitool ended with {done.exit_code}: {clean_line(last_line, 200)}")
 
 
 def _silence(target: IpmiTarget, what: str, waited_s: float) -> str:
