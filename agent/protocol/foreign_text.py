@@ -5,6 +5,7 @@ databases refuse), nothing that rewrites a terminal or turns its text around, no
 was cut says so. Documents are bounded in depth and size, and hold only numbers that JSON and databases know. Pure.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -92,12 +93,21 @@ def read_document(body: bytes, bounds: Bounds | None = None) -> Any:
     if sum(map(body.count, (b",", b"[", b"{"))) > bounds.most_marks:
         raise UnfitDocument(f"it has more than {bounds.most_marks} commas and brackets")
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        value = _decode(body)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, RecursionError):
+            text = f"it is nested more than {bounds.most_depth} levels deep"
+            raise UnfitDocument(text) from error
         raise UnfitDocument(f"it is no JSON: {clean_line(error, 200)}") from error
-    except RecursionError as error:
-        raise UnfitDocument(f"it is nested more than {bounds.most_depth} levels deep") from error
     return clean_document(value, bounds)
+
+
+def _decode(body: bytes) -> Any:
+    """Decode JSON, also such that only a lenient reader takes: undecodable bytes, halves of surrogate pairs, NaN."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(body.decode(errors="replace"))
 
 
 class _Cleaner:

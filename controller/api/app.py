@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from controller.api import errors, versions
 from controller.api.auth import make_guard
-from controller.api.bodies import decode, limit_bytes
+from controller.api.bodies import decode_for, limit_bytes
 from controller.api.boot_files import boot_blueprint
 from controller.api.browsers import Browsers, check_type
 from controller.api.call import Call
@@ -107,7 +107,7 @@ def _call(services: Services) -> Call:
             request.headers.get("X-Forwarded-For"),
             services.settings.trusted_proxies,
         ),
-        read_json=lambda: decode(_body()),
+        read_json=lambda: decode_for(request.path, _body()),
     )
 
 

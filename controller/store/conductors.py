@@ -163,7 +163,7 @@ def refuse_others(store: Store, hostname: str) -> None:
         query = select(Conductor.hostname).where(
             Conductor.hostname != hostname,
             Conductor.instance.is_not(None),
-            Conductor.seen_at > store.clock() - ALIVE_S,
+            Conductor.seen_at > database_now(store, session) - ALIVE_S,
         )
         others = sorted(session.scalars(query))
     if others:

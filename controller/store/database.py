@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from controller.store.steady_clock import SteadyClock
 from controller.store.sealing import Keyring, keyring_of
+from controller.store.steady_clock import SteadyClock
 
 _SQLITE_BUSY_TIMEOUT_MS = 30_000
 

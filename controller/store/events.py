@@ -9,8 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from agent.protocol.foreign_text import clean_document, clean_text
+from agent.protocol.masking import masked
 from controller.store.tables import Node, NodeEvent
 
+MOST_CHARS = 4000
+"""Of a message."""
 QUIET_S = 300.0
 """What strangers can cause is counted together for so long, and written anew after it."""
 FOREIGN_KEPT = 100
@@ -31,7 +35,7 @@ def record_event(
     at: float | None = None,
     is_foreign: bool = False,
 ) -> None:
-    """Add an event to the node's history.
+    """Add an event to the node's history; the words of others in it are cleaned and masked here.
 
     Args:
         session: A session of ``Store.edit``.
@@ -50,8 +54,8 @@ def record_event(
             at=time.time() if at is None else at,
             kind=kind,
             severity=severity,
-            message=message,
-            data=dict(data or {}),
+            message=clean_text(message, MOST_CHARS),
+            data=masked(clean_document(dict(data or {}))),
             is_foreign=is_foreign,
         )
     )

@@ -15,8 +15,8 @@ from controller.store.conductors import Serves, take_name
 from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
-from controller.store.tables import NODE, WORKFLOW, Work
 from controller.store.sealed_rows import unlock
+from controller.store.tables import NODE, WORKFLOW, Work
 from controller.workflow.services import Services
 
 LATEST = "1.115"

@@ -28,6 +28,7 @@ class Controllers:
         arguments = {
             "state-directory": self.folder / directory,
             "database-url": f"sqlite:///{self.database}",
+            "secrets-key-file": self.folder / "secrets.key",
             "hostname": hostname,
             "listen-port": _free_port(),
         }

@@ -41,6 +41,7 @@ def group(
                 driver=driver,
                 database_url=url,
                 hostname=name,
+                secrets_key_file=str(folder / "secrets.key"),
                 claim_lease_s=LEASE_S,
                 **settings,
             )

@@ -60,10 +60,10 @@ def _close_stores() -> Iterator[None]:
         _OPENED.pop().close()
 
 
-def not_yet_unlocked(url: str) -> Store:
+def not_yet_unlocked(url: str, to: str = "head") -> Store:
     store = Store(url)
     _OPENED.append(store)
-    migrate(store)
+    migrate(store, to=to)
     return store
 
 
@@ -129,7 +129,7 @@ def test_nobody_reads_a_secret_in_the_database_and_the_controller_does(
 def test_the_secrets_of_an_older_version_are_sealed_at_the_first_start(
     url: str, tmp_path: Path
 ) -> None:
-    old = not_yet_unlocked(url)
+    old = not_yet_unlocked(url, to="0003")
     with old.edit() as session:
         for number in range(450):
             values = {"driver_info": json.dumps(DRIVER_INFO), **TEXTS, "uuid": f"{number:036}"}

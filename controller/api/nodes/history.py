@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response
 
+from agent.protocol.masking import masked
 from controller.api.call import Call
 from controller.api.lists import PAGE_ARGUMENTS, listing, page_of
 from controller.api.replies import iso_date, json_reply, links
@@ -47,7 +48,7 @@ def inventory(call: Call, ident: str) -> Response:
         raise NotFound(
             f"Node inventory record for node {ident} could not be found: inspect it first"
         )
-    return json_reply({"inventory": {}, "plugin_data": {}} | row.inventory)
+    return json_reply({"inventory": {}, "plugin_data": {}} | masked(row.inventory))
 
 
 def _document(call: Call, node_uuid: str, row: Any, *, is_detailed: bool) -> dict[str, Any]:

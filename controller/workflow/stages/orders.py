@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from agent.protocol.commands import CommandResult, CommandStatus
+from agent.protocol.foreign_text import clean_line
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.states import Event
 from controller.workflow import receipts
@@ -108,7 +109,7 @@ def error_text(command: CommandResult) -> str:
     if isinstance(error, Mapping):
         for key in ("details", "message", "error"):
             if error.get(key):
-                return " ".join(str(error[key]).split())
+                return clean_line(error[key])
     return "it gave no reason; collect its log for more"
 
 
