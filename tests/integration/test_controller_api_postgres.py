@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from tests.integration.controller_api import Api, make_api
+from tests.integration.databases import new_database
 from tests.integration.postgres_server import postgres_server
 
 pytestmark = pytest.mark.postgres
@@ -21,9 +21,7 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def api(url: str, tmp_path: Path) -> Iterator[Api]:
-    made = make_api(tmp_path, database_url=url)
-    with made.services.store.edit() as session:
-        session.execute(text("TRUNCATE nodes CASCADE"))
+    made = make_api(tmp_path, database_url=new_database(url))
     yield made
     made.services.store.close()
 
