@@ -2,8 +2,8 @@
 
 import contextlib
 import os
-import shutil
 import selectors
+import shutil
 import signal
 import subprocess  # noqa: TID251  # this module is the door
 import time
