@@ -63,7 +63,7 @@ def nasty(chance: random.Random, values: tuple[Any, ...] = NASTY_VALUES, depth: 
 def controller(tmp_path: Path, url: str) -> Iterator[RunningController]:
     files = {name: str(tmp_path / name) for name in ("deploy_kernel", "deploy_ramdisk")}
     for file in files.values():
-        Path(file).touch()
+        Path(file).write_bytes(b"kernel")
     with running_controller(tmp_path, database_url=url, **files) as running:
         yield running
 
