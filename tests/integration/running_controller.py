@@ -19,8 +19,8 @@ from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
-from controller.store.steady_clock import SteadyClock
 from controller.store.sealed_rows import unlock
+from controller.store.steady_clock import SteadyClock
 from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.engine import Engine
 from controller.workflow.power_sync import watch_power
