@@ -224,6 +224,11 @@ class Controller:
                 return round(int(line.split()[1]) / 1024, 1)
         return 0.0
 
+    def processor_s(self) -> float:
+        """Return the processor time that it has used."""
+        values = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
     def threads(self) -> int:
         """Return how many threads it has."""
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
@@ -297,7 +302,8 @@ def measure_orders(folder: Path) -> dict[str, Any]:
         time.sleep(_SETTLE_S)
         well = [f"n{number}" for number in range(_NODES) if kind_of(number) == "well"]
         random.shuffle(well)
-        until = time.monotonic() + _SECONDS
+        began, used_s = time.monotonic(), controller.processor_s()
+        until = began + _SECONDS
         reader = threading.Thread(target=read_often, args=(controller.url, well, until, seen))
         reader.start()
         clients = []
@@ -308,6 +314,7 @@ def measure_orders(folder: Path) -> dict[str, Any]:
             time.sleep(_ORDER_EVERY_S)
         for thread in (*clients, reader):
             thread.join()
+        share = (controller.processor_s() - used_s) / (time.monotonic() - began)
         memory_mib, threads = controller.peak_mib(), controller.threads()
         health = requests.get(f"{controller.url}/healthcheck", timeout=60)
     finally:
@@ -329,6 +336,7 @@ def measure_orders(folder: Path) -> dict[str, Any]:
         "api_p99_ms": round(api_ms[1], 1),
         "memory_mib": memory_mib,
         "threads": threads,
+        "processors_used": round(share, 2),
         "health": [health.status_code, health.text.strip()[:500]],
     }
 
