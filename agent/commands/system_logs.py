@@ -5,7 +5,6 @@ Secrets stay out: the agent token and the passwords of the kernel command line a
 
 import base64
 import io
-import re
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from agent.commands.command import Command, Job, Kind, Params
 from agent.errors import CommandFailed
+from agent.protocol.masking import MASK, masked_text
 from agent.system.runner import Runner
 
 PROGRAMS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -40,7 +40,6 @@ LOG_FILES: tuple[str, ...] = (
 _PROGRAM_TIMEOUT_S = 20
 _LONGEST_LOG_BYTES = 8 << 20
 _COMPRESSION = 3  # the highest takes seconds on a slow processor and saves little
-_SECRET_ARGUMENTS = re.compile(r'((?:ipa-agent-token|rootpwd)=)("[^"]*"|\S+)')
 
 
 class SystemLogs:
@@ -98,10 +97,10 @@ def _end_of(path: Path) -> str:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return ``text`` with every one of ``secrets``, and every secret kernel argument, replaced by stars."""
+    """Return ``text`` with every one of ``secrets``, and whatever sounds like a secret, replaced by stars."""
     for secret in secrets:
-        text = text.replace(secret, "******")
-    return _SECRET_ARGUMENTS.sub(r"\1******", text)
+        text = text.replace(secret, MASK)
+    return masked_text(text)
 
 
 def _archive(members: dict[str, str]) -> bytes:

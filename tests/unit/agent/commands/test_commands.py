@@ -345,3 +345,4 @@ def test_system_logs_have_every_programs_output_and_no_secret(tmp_path: Path) ->
 
 def test_redaction_leaves_everything_else_alone() -> None:
     assert redact("ipa-debug=1 token", ()) == "ipa-debug=1 token"
+    assert redact("GET https://web/i?X-Amz-Signature=geheim&part=1", ()).endswith("=******&part=1")
