@@ -90,6 +90,10 @@ class StepFailed(ControllerError):
     """A clean or deploy step failed on the agent; the message carries what the agent said."""
 
 
+class StepUnfinished(StepFailed):
+    """The end of a step has not been seen: the machine may still be at it."""
+
+
 class SettingsError(ControllerError):
     """The settings contradict each other or are unsafe; the program does not start."""
 

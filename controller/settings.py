@@ -139,14 +139,20 @@ class Settings:
     """How often the power state is asked for while it changes."""
     power_check_interval_s: float = 10.0
     """How often the power state is asked for while a machine boots the ramdisk."""
-    soft_power_off_timeout_s: float = 30.0
-    """How long an operating system may take to shut down before the power is cut."""
+    soft_power_off_timeout_s: float = 600.0
+    """How long an operating system may take to shut down when a soft power action was asked for."""
+    agent_power_off_timeout_s: float = 30.0
+    """How long the ramdisk may take to switch its machine off at the end of a deployment before the power is cut."""
     callback_timeout_s: float = 1800.0
     """Longest wait from power-on to the agent's first heartbeat."""
     agent_token_grace_s: float = 30.0
     """How long an agent that asks for its token a second time may take to its first heartbeat; after that its machine is booted anew."""
-    step_timeout_s: float = 14400.0
-    """Longest time for one clean or deploy step."""
+    deploy_step_timeout_s: float = 14400.0
+    """How long a deploy step may go without progress; one that reports none has this time in all."""
+    clean_step_timeout_s: float = 14400.0
+    """How long a clean step may go without progress; one that reports none has this time in all."""
+    erase_step_timeout_s: float = 259200.0
+    """How long a step that erases whole disks may go without progress: three days, which is 16 TB at 62 MB/s."""
     agent_silence_timeout_s: float = 300.0
     """How long a step's agent may be unreachable before the step counts as failed."""
     agent_request_timeout_s: float = 30.0
@@ -155,6 +161,10 @@ class Settings:
     """Refuse agents that do not offer TLS."""
     power_sync_interval_s: float = 120.0
     """How often the power state of idle nodes is asked for; 0 = never."""
+    power_sync_tries: int = 3
+    """So many looks in a row that fail put an idle node into maintenance with the fault ``power failure``."""
+    power_recovery_interval_s: float = 300.0
+    """Longest pause between looks at a BMC that does not answer; when it does, the fault ends by itself."""
     verb_patience_s: float = 5.0
     """How long a request waits for a worker to let the node go before it is answered with 409."""
     image_check_timeout_s: float = 10.0

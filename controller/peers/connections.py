@@ -1,5 +1,6 @@
 """urllib3 with budgeted sockets: every connection, tunnels through proxies included, spends the budget of its call."""
 
+import http.client
 import os
 import queue
 import socket
@@ -16,14 +17,26 @@ from controller.peers.budget import BudgetedSocket, BudgetedTlsSocket, current
 
 _AddressInfo = tuple[Any, Any, int, str, Any]
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_ENDED = "the connection ended while the request was sent"
+"""urllib3 passes over a broken pipe while it sends, and would then use the socket that is no more."""
 
 
 class _Connection(HTTPConnection):
+    def getresponse(self) -> Any:
+        if self.sock is None:
+            raise http.client.RemoteDisconnected(_ENDED)
+        return super().getresponse()
+
     def _new_conn(self) -> socket.socket:
         return _connect(self._dns_host, self.port or 80)
 
 
 class _TlsConnection(HTTPSConnection):
+    def getresponse(self) -> Any:
+        if self.sock is None:
+            raise http.client.RemoteDisconnected(_ENDED)
+        return super().getresponse()
+
     def _new_conn(self) -> socket.socket:
         return _connect(self._dns_host, self.port or 443)
 

@@ -124,12 +124,6 @@ def is_claimed(node: Node) -> bool:
     return node.work is not None and node.work.claim_id is not None
 
 
-def take_away(node: Node) -> None:
-    """End the claim of whoever is at the node's workflow: the result will be dropped."""
-    if node.work is not None:
-        node.work.claim_id = node.work.claim_owner = None
-
-
 def supersede_background(session: Session, node: Node, due_at: float) -> None:
     """Have what a background look at the node brings dropped, and the next one not before ``due_at``."""
     session.execute(

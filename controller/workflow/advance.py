@@ -16,15 +16,28 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
-from controller.errors import AgentUnreachable, ControllerError, StepFailed, TemporaryError
+from controller.errors import (
+    AgentUnreachable,
+    ControllerError,
+    StepFailed,
+    StepUnfinished,
+    TemporaryError,
+)
 from controller.store.claims import Claim, Subject, held, let_go, read_subject, remove_work
-from controller.store.tables import BACKGROUND, Node, Work
-from controller.workflow.failure import MOST_LETTERS, fail
+from controller.store.tables import BACKGROUND, WORKFLOW, Node, Work
+from controller.workflow.failure import fail
 from controller.workflow.graph import STAGES
 from controller.workflow.machine import bmc_of
+from controller.workflow.maintenance import is_paused, pause
 from controller.workflow.outage import Outage
 from controller.workflow.outcome import Outcome
-from controller.workflow.power_sync import jittered, may_look
+from controller.workflow.power_sync import (
+    MOST_LETTERS,
+    jittered,
+    may_look,
+    note_answer,
+    note_silence,
+)
 from controller.workflow.running import SLOW_S, Run, Running
 from controller.workflow.services import Services
 from controller.workflow.stage import Context, Stage
@@ -35,8 +48,6 @@ log = logging.getLogger(__name__)
 _BMC_PAUSE_S = 30.0
 _AGENT_PAUSE_S = 5.0
 """Longest pauses between tries."""
-_BACKGROUND_PAUSE_S = 900.0
-"""Longest pause between background looks at a machine that does not answer."""
 _LATER_S = 10.0
 _TRACEBACK_LETTERS = 20_000
 _COLUMNS = frozenset(inspect(Node).column_attrs.keys())
@@ -79,6 +90,8 @@ class Advancer:
         stage = STAGES.get(claim.work.stage)
         if stage is None:
             self._database(lambda: _leave_to_others(services, claim))
+        elif claim.work.lane == WORKFLOW and is_paused(node, claim.work):
+            self._database(lambda: _rest(services, claim))
         elif claim.work.lane == BACKGROUND and not may_look(node):
             self._database(lambda: _look_later(services, claim, stage))
         else:
@@ -118,7 +131,7 @@ def _result(context: Context, stage: Stage) -> tuple[_Result, bool]:
     try:
         outcome: object = stage.run(context)
     except TemporaryError as error:
-        return _retry(context, error), True
+        return (_retry(context, error) if stage.again_s is None else error), True
     except ControllerError as error:
         return error, False
     except BaseException as error:  # noqa: BLE001  # whatever it is: it must not wedge the node or the worker
@@ -131,7 +144,7 @@ def _result(context: Context, stage: Stage) -> tuple[_Result, bool]:
     if outcome.way is None and context.is_late and outcome.deadline_in_s is None:
         waited_s = context.now - context.entered_at
         text = f"{outcome.waiting_for} (waited {waited_s:.0f} s); {outcome.advice}"
-        return StepFailed(text), False
+        return StepUnfinished(text), False
     return outcome, False
 
 
@@ -172,7 +185,7 @@ def _retry(context: Context, error: TemporaryError) -> _Result:
         if silent_s >= settings.agent_silence_timeout_s:
             order = data.get("order") or {}
             during = f" in the middle of {order['title']}" if order else ""
-            return StepFailed(
+            return StepUnfinished(
                 f"{error}{during}, for {silent_s:.0f} s now; {_power_now(context)}; look at the machine's "
                 "console and the network between"
             )
@@ -261,9 +274,11 @@ def _store_outcome(
         _stay(context, work, outcome, now)
         return
     to = stage.ways[outcome.way]
-    if to.event is not None:
-        change_state(session, node, to.event, services.clock())
+    for event in (to.event, to.then):
+        if event is not None:
+            change_state(session, node, event, services.clock())
     if stage.again_s is not None:
+        note_answer(services, session, node)
         work.tries, work.due_at = 0, now + jittered(stage.again_s(services.settings))
         return
     log.debug("%s: %s -> %s", context.label, work.stage, to.stage)
@@ -284,14 +299,25 @@ def _stay(context: Context, work: Work, outcome: Outcome, now: float) -> None:
 def _fail_background(
     context: Context, session: Session, node: Node, work: Work, stage: Stage, error: ControllerError
 ) -> None:
-    """Note the first of a row of failures, and look again after a pause that grows."""
-    services = context.services
+    """Count a row of failures, and look again: at the usual pace until it counts, then after pauses that grow."""
+    services, settings = context.services, context.settings
     work.tries += 1
-    if work.tries == 1:
-        fail(services, session, node, work.stage, error)
+    note_silence(services, session, node, work.tries, error)
     usual_s = _again_s(services, stage)
-    pause_s = min(usual_s * 2.0 ** min(work.tries, 10), max(_BACKGROUND_PAUSE_S, usual_s))
-    work.due_at = services.steady() + jittered(pause_s)
+    longest_s = max(settings.power_recovery_interval_s, usual_s)
+    doublings = max(0, min(work.tries - settings.power_sync_tries, 10))
+    work.due_at = services.steady() + jittered(min(usual_s * 2.0**doublings, longest_s))
+
+
+def _rest(services: Services, claim: Claim) -> None:
+    """Leave the work alone until the node's maintenance ends, if that has not happened meanwhile."""
+    with services.store.edit() as session:
+        found = held(session, claim)
+        if found is not None:
+            node, work = found
+            let_go(work, due_at=services.steady())
+            if is_paused(node, work):
+                pause(services, session, node, work)
 
 
 def _look_later(services: Services, claim: Claim, stage: Stage) -> None:

@@ -5,17 +5,25 @@ import logging
 from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
-from controller.errors import ControllerError
+from controller.errors import ControllerError, StepUnfinished
+from controller.states import Event
 from controller.store.events import record_event
 from controller.store.tables import Node
 from controller.workflow.graph import STAGES, workflow_of
+from controller.workflow.power_sync import MOST_LETTERS
 from controller.workflow.services import Services
+from controller.workflow.stage import Error
 from controller.workflow.transition import change_state, enter_stage
+from controller.workflow.unbreakable import AFTER_STEP, unbreakable_step
 
 log = logging.getLogger(__name__)
 
-MOST_LETTERS = 4000
-"""Of an error that is shown with a node."""
+STEP_FAILURE = "step failure"
+"""The ``fault`` of a node whose step must not be interrupted and has not been seen to end."""
+_LEFT_ON = (
+    "; this step must not be interrupted, so the machine is left as it is: look at its console, wait for the end of the "
+    "step, and only then end the maintenance and go on (every verb begins by switching the machine off)"
+)
 
 
 def fail(
@@ -23,25 +31,35 @@ def fail(
 ) -> None:
     """Write a failure down and go where the workflow goes then."""
     workflow = workflow_of(stage)
+    is_left_on = isinstance(error, StepUnfinished) and unbreakable_step(node) is not None
     message = clean_text(f"{workflow.title} failed: {error}", MOST_LETTERS)
-    severity = "ERROR" if workflow.sets_error else "WARNING"
+    message += _LEFT_ON if is_left_on else ""
+    severity = "ERROR" if workflow.error is Error.SET else "WARNING"
     now = services.clock()
     log.log(logging.getLevelName(severity), "%s: %s", node.name or node.uuid, message)
     record_event(session, node, "error", message, severity=severity, data={"stage": stage}, at=now)
-    if workflow.sets_error:
-        node.last_error = message
-        node.target_power_state = None
+    _show(node, message, workflow.error)
+    if is_left_on:
+        node.maintenance, node.maintenance_reason, node.fault = True, message, STEP_FAILURE
     for step, fault in workflow.faults.items():
         if getattr(node, step):
             node.maintenance, node.maintenance_reason, node.fault = True, message, fault
-    if STAGES[stage].again_s is not None:
-        return
     if workflow.fails_with is not None:
         change_state(session, node, workflow.fails_with, now)
-    is_tidied_up = workflow.after_failure is not None and not _is_untouched(node, stage)
+    is_deleted = node.work is not None and node.work.data.get(AFTER_STEP) == "deleted"
+    next_stage = None if _is_untouched(node, stage) or is_left_on else workflow.after_failure
+    if is_deleted and next_stage is not None:
+        change_state(session, node, Event.DELETE, now)
+        next_stage = "delete.power_off"
     enter_stage(services, node, None)
-    if is_tidied_up:
-        enter_stage(services, node, workflow.after_failure)
+    if next_stage is not None:
+        enter_stage(services, node, next_stage)
+
+
+def _show(node: Node, message: str, how: Error) -> None:
+    is_added = how is Error.ADDED and node.last_error
+    node.last_error = f"{node.last_error}; {message}" if is_added else message
+    node.target_power_state = None
 
 
 def _is_untouched(node: Node, stage: str) -> bool:

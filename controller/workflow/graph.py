@@ -23,11 +23,6 @@ def workflow_of(stage: str) -> Workflow:
     return WORKFLOWS.get(stage.partition(".")[0], WORKFLOWS["power"])
 
 
-def is_busy(stage: str | None) -> bool:
-    """Say whether the node is at something that a verb must not interrupt."""
-    return stage is not None and not workflow_of(stage).is_background
-
-
 def check_graph(
     stages: Mapping[str, Stage] = STAGES, workflows: Mapping[str, Workflow] = WORKFLOWS
 ) -> None:

@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from controller.bmc.hardware_types import INTERFACE_KINDS
 from controller.bmc.interface import BootDevice
-from controller.errors import ControllerError, Invalid, NodeLocked
+from controller.errors import ControllerError, Invalid
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
-from controller.workflow.graph import is_busy
+from controller.workflow.locks import held_node
 from controller.workflow.machine import bmc_of, boot_mode_of, driver_of, is_fake
 from controller.workflow.node_rules import check_boot, check_deployment, check_drive
 from controller.workflow.services import Services
@@ -44,22 +44,17 @@ def set_boot_device(services: Services, ident: str, device: str, persistent: boo
     Raises:
         NotFound: There is no such node.
         Invalid: No such boot device.
-        NodeLocked: The engine is at the node and sets the device itself.
+        NodeLocked: Something goes on with the node, which sets the device itself.
     """
-    node = _read(services, ident)
     if device not in set(BootDevice):
         raise Invalid(f"boot device {device!r} is unknown; possible: {', '.join(BootDevice)}")
-    if is_busy(node.stage):
-        raise NodeLocked(
-            f"Node {node.uuid} is locked by host {services.hostname}, please retry after the current "
-            f"operation is completed (it is at {node.stage})"
+    with held_node(services, ident, "management.call") as node:
+        bmc_of(services, node).set_boot_device(
+            BootDevice(device),
+            mode=boot_mode_of(node, services.settings),
+            persistent=persistent,
+            timeout_s=services.settings.bmc_timeout_s,
         )
-    bmc_of(services, node).set_boot_device(
-        BootDevice(device),
-        mode=boot_mode_of(node, services.settings),
-        persistent=persistent,
-        timeout_s=services.settings.bmc_timeout_s,
-    )
 
 
 def supported_boot_devices(services: Services, ident: str) -> list[str]:

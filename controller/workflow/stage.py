@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
@@ -106,6 +107,8 @@ class To:
 
     stage: str | None
     event: Event | None = None
+    then: Event | None = None
+    """A second step of the state table, of which nobody sees the state between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +125,18 @@ class Stage:
     """Longest stay in this stage, from the moment a worker first begins it; ``None`` = as long as it takes."""
     again_s: TimeLimit | None = None
     """For background work: when it begins again after its end; its data stays."""
+    yields: bool = False
+    """A verb may take its place at any time; what it was about to bring is dropped."""
     is_before_touch: bool = False
     """The workflow has not touched the machine yet: a failure here leaves it as it is."""
+
+
+class Error(Enum):
+    """How the failure of a workflow shows as a node's ``last_error``."""
+
+    SET = "set"
+    ADDED = "added"
+    """Behind what is there: the failure that led to this workflow, or that it was aborted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +149,7 @@ class Workflow:
     """What the state table is told; ``None`` = the provision state stays."""
     after_failure: str | None = None
     """Stage that tidies up after a failure."""
-    is_background: bool = False
-    """A verb may take its place at any time."""
-    sets_error: bool = True
-    """Whether a failure shows as ``last_error``."""
+    error: Error = Error.SET
+    """How a failure shows as ``last_error``."""
     faults: Mapping[str, str] = field(default_factory=dict)
     """``{"clean_step": "clean failure"}``: maintenance and this fault when a step was running."""

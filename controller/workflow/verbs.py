@@ -1,22 +1,19 @@
 """What a client can ask of a node: checked against the state table, stored, done by the engine."""
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from sqlalchemy.orm import Session
 
 from controller.bmc.interface import PowerAction, PowerState
-from controller.errors import Conflict, Invalid, InvalidStateRequested, NodeLocked, NodeProtected
+from controller.errors import Conflict, Invalid, InvalidStateRequested, NodeProtected
 from controller.images.config_drive import build_config_drive
 from controller.states import VERBS, Event, State, check_verb
-from controller.store.claims import is_claimed, take_away
 from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
-from controller.workflow.graph import is_busy
+from controller.workflow.locks import free_node, is_idle
 from controller.workflow.machine import driver_of
 from controller.workflow.node_rules import check_boot, check_deployment, check_hints
 from controller.workflow.questions import (
@@ -27,6 +24,7 @@ from controller.workflow.questions import (
 )
 from controller.workflow.services import Services
 from controller.workflow.transition import change_state, enter_stage
+from controller.workflow.unbreakable import ABORTED, postpone, unbreakable_step
 
 __all__ = [
     "ProvisionRequest",
@@ -37,10 +35,6 @@ __all__ = [
     "supported_boot_devices",
     "validate",
 ]
-
-_HARMLESS_STAGES = frozenset({"clean_failed.logs", "deploy_failed.logs"})
-"""A worker that reads a failed machine's logs is not waited for: the verb takes its claim, and what it read is dropped."""
-_LOOK_AGAIN_S = 0.02
 
 _NOT_SERVED = frozenset({"clean", "adopt", "rescue", "unrescue", "service", "unhold"})
 _SERVED = tuple(verb for verb in VERBS if verb not in _NOT_SERVED)
@@ -92,24 +86,19 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
     event = _event(request.target)
     _check_arguments(request, event)
     ident, config_drive = _config_drive(services, ident, request, event)
-    with _free_node(services, ident) as (session, node):
-        if is_busy(node.stage) and str(node.stage).startswith("power."):
-            raise _locked(services, node)
+    with free_node(services, ident) as (session, node):
         check_verb(State(node.provision_state), request.target, _SERVED)
-        before, running = node.provision_state, node.clean_step
-        now = services.clock()
-        change_state(session, node, event, now)
-        _check_node(services, node, event, before, running)
-        wishes: dict[str, Any] = {}
+        _check_node(services, node, event)
+        if event in {Event.ABORT, Event.DELETE} and unbreakable_step(node):
+            text = postpone(node, event)
+            if text:
+                record_event(session, node, "request", text, at=services.clock())
+            return
+        text = f"{request.target} was asked for"
+        record_event(session, node, "request", text, at=services.clock())
         if event in {Event.DEPLOY, Event.REBUILD}:
             node.config_drive = config_drive or node.config_drive
-            wishes = {"wishes": request.deploy_steps} if request.deploy_steps else {}
-        node.last_error = "Aborted by request" if event is Event.ABORT else None
-        node.target_power_state = None
-        record_event(session, node, "request", f"{request.target} was asked for", at=now)
-        enter_stage(services, node, None)
-        stage = _FIRST_STAGES.get(State(node.provision_state))
-        enter_stage(services, node, stage, data=wishes)
+        _begin(services, session, node, event, request)
     services.wake()
 
 
@@ -133,7 +122,7 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
     except ValueError:
         possible = ", ".join(PowerAction)
         raise Invalid(f"power target {target!r} is unknown; possible: {possible}") from None
-    with _free_node(services, ident) as (session, node):
+    with free_node(services, ident, _may_switch) as (session, node):
         if node.provision_state in _NO_POWER_STATES:
             raise InvalidStateRequested(
                 f'The requested action "{target}" can not be performed on node "{node.uuid}" while it '
@@ -144,14 +133,29 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
                 f"node {node.uuid} has disable_power_off and is not switched off; ask for "
                 f'"{PowerAction.REBOOT}", which resets it, or clear disable_power_off first'
             )
-        if is_busy(node.stage):
-            raise _locked(services, node)
         driver_of(services, node).validate(dict(node.driver_info))
-        now = services.clock()
+        record_event(session, node, "request", f"{target} was asked for", at=services.clock())
         node.target_power_state, node.last_error = wanted, None
-        record_event(session, node, "request", f"{target} was asked for", at=now)
         enter_stage(services, node, stage, timeout_s=timeout_s)
     services.wake()
+
+
+def _begin(
+    services: Services, session: Session, node: Node, event: Event, request: ProvisionRequest
+) -> None:
+    """Move the node along the state table and into the first stage of what was asked for."""
+    change_state(session, node, event, services.clock())
+    node.last_error = ABORTED if event is Event.ABORT else None
+    node.target_power_state = None
+    enter_stage(services, node, None)
+    stage = _FIRST_STAGES.get(State(node.provision_state))
+    data = {"wishes": request.deploy_steps} if request.deploy_steps else {}
+    enter_stage(services, node, stage, data=data)
+
+
+def _may_switch(node: Node) -> bool:
+    """Say whether a power order can be taken now, or refused for good."""
+    return is_idle(node) or node.provision_state in _NO_POWER_STATES
 
 
 def _event(target: str) -> Event:
@@ -184,14 +188,7 @@ def _check_arguments(request: ProvisionRequest, event: Event) -> None:
             raise Invalid("a deploy step's priority must be a number and its args an object")
 
 
-def _check_node(
-    services: Services, node: Node, event: Event, before: str, running: Mapping[str, Any]
-) -> None:
-    is_cleaning = before == State.CLEAN_WAIT and bool(running)
-    if event is Event.ABORT and is_cleaning and not running.get("abortable"):
-        raise InvalidStateRequested(
-            f"clean step {running.get('step')} of node {node.uuid} cannot be aborted; wait for its end"
-        )
+def _check_node(services: Services, node: Node, event: Event) -> None:
     if event in {Event.DELETE, Event.REBUILD} and node.protected:
         raise NodeProtected(
             f"node {node.uuid} is protected ({node.protected_reason or 'no reason given'}); "
@@ -236,29 +233,4 @@ def _config_drive(
     timeout_s = services.settings.config_drive_timeout_s
     return node.uuid, build_config_drive(
         value, node_uuid=node.uuid, node_name=node.name, timeout_s=timeout_s
-    )
-
-
-@contextmanager
-def _free_node(services: Services, ident: str) -> Iterator[tuple[Session, Node]]:
-    """Give the node's locked row in a transaction, when no worker is at it."""
-    give_up_at = time.monotonic() + services.settings.verb_patience_s
-    while True:
-        with services.store.edit() as session:
-            node = get_node(session, ident, for_update=True)
-            if node.stage in _HARMLESS_STAGES:
-                take_away(node)
-            if not is_claimed(node):
-                yield session, node
-                return
-            locked = _locked(services, node)
-        if time.monotonic() > give_up_at:
-            raise locked
-        time.sleep(_LOOK_AGAIN_S)
-
-
-def _locked(services: Services, node: Node) -> NodeLocked:
-    return NodeLocked(
-        f"Node {node.uuid} is locked by host {node.claim_owner or services.hostname}, please retry after "
-        f"the current operation is completed (it is at {node.stage})"
     )

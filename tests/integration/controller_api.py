@@ -18,6 +18,7 @@ from controller.store.nodes import get_node
 from controller.store.sealed_rows import unlock
 from controller.store.tables import NODE, WORKFLOW, Work
 from controller.workflow.services import Services
+from controller.workflow.transition import enter_stage
 
 LATEST = "1.115"
 
@@ -89,6 +90,8 @@ class Api:
         """Write into the node's row what only the engine writes."""
         with self.services.store.edit() as session:
             node = get_node(session, ident)
+            if "stage" in columns:
+                enter_stage(self.services, node, columns.pop("stage"))
             for name, value in columns.items():
                 setattr(node, name, value)
 

@@ -23,6 +23,7 @@ from controller.store.sealed_rows import unlock
 from controller.store.steady_clock import SteadyClock
 from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.engine import Engine
+from controller.workflow.maintenance import set_maintenance
 from controller.workflow.power_sync import watch_power
 from controller.workflow.services import Services
 from controller.workflow.verbs import ProvisionRequest, provision
@@ -44,7 +45,7 @@ class MachineBmc:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.is_reachable = True
-        self.stays_off = False
+        self.stays_off = self.stays_on = False
         self.ignores_soft_off = False
         self.calls: list[str] = []
 
@@ -59,7 +60,8 @@ class MachineBmc:
 
     def power_off(self, *, timeout_s: float) -> None:
         self._call("power_off")
-        self.machine.power_off()
+        if not self.stays_on:
+            self.machine.power_off()
 
     def soft_power_off(self, *, timeout_s: float) -> None:
         self._call("soft_power_off")
@@ -188,6 +190,12 @@ class RunningController:
 
     def ask(self, name: str, target: str, **arguments: Any) -> None:
         provision(self.services, name, ProvisionRequest(target=target, **arguments))
+
+    def maintain(self, name: str, *, is_on: bool, reason: str | None = None) -> None:
+        with self.store.edit() as session:
+            node = get_node(session, name, for_update=True)
+            set_maintenance(self.services, session, node, is_on=is_on, reason=reason)
+        self.services.wake()
 
     def node(self, name: str) -> Node:
         with self.store.read() as session:

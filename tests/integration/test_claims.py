@@ -19,7 +19,6 @@ from controller.store.claims import (
     let_go,
     next_due_at,
     release,
-    take_away,
 )
 from controller.store.database import Store
 from controller.store.migrate import migrate
@@ -34,6 +33,12 @@ NODES = 40
 
 def claim(store: Store, count: int = 1, *, suspects: int = 100) -> Sequence[Claim]:
     return claim_due(store, "a", WORKFLOW, Room(any=count, suspects=suspects))
+
+
+def take_away(node: Node) -> None:
+    """As ``enter_stage`` does, whoever is at the node."""
+    assert node.work
+    node.work.claim_id = node.work.claim_owner = None
 
 
 def due_at(store: Store) -> float | None:

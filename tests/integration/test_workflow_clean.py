@@ -1,7 +1,4 @@
-import re
 from pathlib import Path
-
-import pytest
 
 from tests.integration.running_controller import RunningController, running_controller
 from tests.integration.waiting import wait_until
@@ -73,6 +70,7 @@ def test_a_failed_step_puts_the_node_into_maintenance_and_it_recovers(
     assert (node.maintenance, node.fault, node.clean_step) == (True, "clean failure", {})
 
     bmc.machine.behaviour.failures.clear()
+    controller.maintain("m1", is_on=False)
     controller.ask("m1", "manage")
     controller.wait_for("m1", "manageable")
     controller.ask("m1", "provide")
@@ -98,14 +96,3 @@ def test_wrong_credentials_leave_the_node_enrolled_with_the_reason(
     wait_until(lambda: controller.node("m1").last_error is not None, 5, "the failure")
     node = controller.wait_for("m1", "enroll")
     assert "verification failed: BMC 10.0.0.1: no answer" in str(node.last_error)
-
-
-def test_only_an_abortable_step_can_be_aborted(controller: RunningController) -> None:
-    bmc = controller.enrol("m1", "manageable")
-    bmc.machine.behaviour.steps = {"clean": [step("flash", 9, abortable=False)]}
-    bmc.machine.behaviour.seconds["flash"] = 0.8
-    controller.ask("m1", "provide")
-    wait_until(lambda: bool(controller.node("m1").progress), 5, "progress")
-    with pytest.raises(Exception, match=re.escape("clean step flash")):
-        controller.ask("m1", "abort")
-    controller.wait_for("m1", "available")

@@ -208,7 +208,7 @@ def test_progress_of_the_image_is_shown_while_it_is_written(controller: RunningC
 
 
 def test_an_agent_that_stays_up_is_switched_off(tmp_path: Path) -> None:
-    with running_controller(tmp_path, soft_power_off_timeout_s=0.3) as controller:
+    with running_controller(tmp_path, agent_power_off_timeout_s=0.3) as controller:
         bmc = controller.enrol("m1", instance_info=IMAGE)
         bmc.machine.behaviour.switches_itself_off = False
         controller.ask("m1", "active")

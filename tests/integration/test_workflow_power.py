@@ -1,10 +1,19 @@
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from controller.errors import Invalid, InvalidStateRequested, NodeLocked, NodeProtected, NotFound
+from controller.errors import (
+    BmcUnreachable,
+    Invalid,
+    InvalidStateRequested,
+    NodeLocked,
+    NodeProtected,
+    NotFound,
+)
 from controller.store.nodes import get_node
 from controller.workflow.transition import enter_stage
 from controller.workflow.verbs import set_power, validate
@@ -104,17 +113,78 @@ def test_validate_names_what_is_missing(controller: RunningController) -> None:
 
 
 def test_the_power_state_of_idle_nodes_is_read_again(tmp_path: Path) -> None:
-    with running_controller(tmp_path, power_sync_interval_s=0.4) as controller:
+    with running_controller(tmp_path, power_sync_interval_s=0.1) as controller:
         bmc = controller.enrol("m1", "active", power_state="power on")
-        unreachable = controller.enrol("m2", "active", power_state="power on")
-        unreachable.is_reachable = False
         wait_until(lambda: controller.node("m1").power_state == "power off", 5, "the news")
-        wait_until(lambda: bool(controller.events("m2", "error")), 5, "the failure")
-        node = controller.node("m2")
-        assert (node.power_state, node.last_error) == ("power on", None)
         wait_until(lambda: len(bmc.calls) > 2, 5, "the next looks")
         assert set(bmc.calls) == {"power_state"}
-        assert len(controller.events("m2", "error")) == 1
+
+
+def test_a_bmc_that_dies_is_a_fault_that_ends_when_it_answers_again(tmp_path: Path) -> None:
+    with running_controller(
+        tmp_path, power_sync_interval_s=0.05, power_recovery_interval_s=0.1
+    ) as controller:
+        bmc = controller.enrol("m1", "active", power_state="power off")
+        by_hand = controller.enrol(
+            "m2", "active", power_state="power off", maintenance=True, maintenance_reason="a fan"
+        )
+        bmc.is_reachable = by_hand.is_reachable = False
+        wait_until(lambda: controller.node("m1").fault is not None, 20, "the fault")
+        node = controller.node("m1")
+        assert (node.power_state, node.maintenance, node.fault) == (None, True, "power failure")
+        assert "BMC 10.0.0.1: no answer" in str(node.maintenance_reason)
+        assert "(3 looks in a row)" in str(node.last_error)
+        calls = len(bmc.calls)
+        wait_until(lambda: len(bmc.calls) > calls + 3, 20, "more looks")
+        assert len(controller.events("m1")) == 1, "one entry, however often it is tried"
+        bmc.is_reachable = True
+        wait_until(lambda: controller.node("m1").fault is None, 20, "the cure")
+        node = controller.node("m1")
+        assert (node.power_state, node.maintenance, node.last_error) == ("power off", False, None)
+        assert [event.message for event in controller.events("m1")][1:] == [
+            "power: None -> power off",
+            "the BMC answers again; the maintenance because of its power failure is over",
+        ]
+        node = controller.node("m2")
+        assert (node.maintenance, node.maintenance_reason, node.fault) == (True, "a fan", None)
+        assert by_hand.calls == []
+
+
+def test_a_person_s_maintenance_does_not_end_with_the_fault(tmp_path: Path) -> None:
+    with running_controller(
+        tmp_path, power_sync_interval_s=0.05, power_recovery_interval_s=0.1
+    ) as controller:
+        bmc = controller.enrol("m1", "active")
+        bmc.is_reachable = False
+        wait_until(lambda: controller.node("m1").fault is not None, 20, "the fault")
+        controller.maintain("m1", is_on=False)
+        controller.maintain("m1", is_on=True, reason="a new BMC comes")
+        bmc.is_reachable = True
+        order(controller, "power on")
+        node = controller.node("m1")
+        assert (node.maintenance, node.maintenance_reason) == (True, "a new BMC comes")
+
+
+def test_dead_bmcs_do_not_delay_a_healthy_node(tmp_path: Path) -> None:
+    hangs = threading.Event()
+    with running_controller(
+        tmp_path, power_sync_interval_s=0.05, workers=4, background_workers=4
+    ) as controller:
+
+        def hang(*, timeout_s: float) -> Any:
+            hangs.wait(30)
+            raise BmcUnreachable("BMC 10.0.0.9: no answer; check its cable")
+
+        dead = [controller.enrol(f"dead{number}", "active") for number in range(12)]
+        for bmc in dead:
+            bmc.power_state = hang  # type: ignore[method-assign]
+        healthy = controller.enrol("m1", "active")
+        try:
+            order(controller, "power on")
+            assert healthy.machine.is_on
+            assert not hangs.is_set()
+        finally:
+            hangs.set()
 
 
 def test_tries_after_the_deadline_keep_their_pauses(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from controller.api.nodes.stored import current_instance_info, put_values
 from controller.api.nodes.view import check_names
 from controller.errors import Conflict, Invalid
 from controller.states import State
-from controller.store.nodes import get_node
 from controller.store.tables import Node
+from controller.workflow.locks import free_node, is_free
+from controller.workflow.maintenance import set_maintenance
 from controller.workflow.takeover import assign
 
 _UPDATE_ALLOWED = frozenset(
@@ -40,28 +41,43 @@ _INSPECTING_LOCKED_SINCE = 39
 _DECIDES_THE_OWNER = frozenset({"driver", "conductor_group"})
 
 
-def patch_node(call: Call, session: Session, ident: str, document: Any) -> Node:
-    """Apply a JSON patch to the node.
+def patch_node(call: Call, ident: str, document: Any) -> str:
+    """Apply a JSON patch to the node, and return its UUID.
 
     Raises:
         Invalid: A malformed patch, an illegal value.
         NotAcceptable: A field that the microversion does not have.
         Conflict: The node's state forbids the change, or a name is taken.
+        NodeLocked: Something goes on with the node.
+        NotFound: There is no such node.
     """
     operations = patch.parse(document, patchable())
     check_names(call, [operation.attribute for operation in operations])
-    node = get_node(session, ident, for_update=True)
+
+    def may_have(node: Node) -> bool:
+        return is_free(node) or _is_in_transition(node, operations)
+
+    with free_node(call.services, ident, may_have) as (session, node):
+        _patch(call, session, node, operations)
+        return node.uuid
+
+
+def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operation]) -> None:
     _refuse_in_transition(node, operations, call.minor)
     changed = _new_values(node, operations)
     _refuse_by_state(node, changed)
     _refuse_reasons(node, changed)
     if "driver" in changed and call.flag("reset_interfaces"):
         node.interfaces = {}
+    if "maintenance" in changed:
+        is_on = changed.pop("maintenance")
+        reason = node.maintenance_reason if is_on else None
+        set_maintenance(call.services, session, node, is_on=is_on, reason=reason)
     put_values(session, node, changed | _consequences(changed), call.services.hardware_types)
     if _DECIDES_THE_OWNER & set(changed):
         assign(call.services, session, node)
     node.updated_at = call.services.clock()
-    return node
+    call.services.wake()
 
 
 def _new_values(node: Node, operations: Sequence[Operation]) -> dict[str, Any]:
@@ -100,11 +116,16 @@ def _default(name: str) -> Any:
             return None
 
 
-def _refuse_in_transition(node: Node, operations: Sequence[Operation], minor: int) -> None:
+def _is_in_transition(node: Node, operations: Sequence[Operation]) -> bool:
+    """Say whether the state alone refuses the patch."""
     only = [(operation.op, operation.path) for operation in operations]
     if node.maintenance and only == [("remove", ("instance_uuid",))]:
-        return
-    if node.target_provision_state and node.provision_state not in _UPDATE_ALLOWED:
+        return False
+    return bool(node.target_provision_state) and node.provision_state not in _UPDATE_ALLOWED
+
+
+def _refuse_in_transition(node: Node, operations: Sequence[Operation], minor: int) -> None:
+    if _is_in_transition(node, operations):
         raise Conflict(
             f"Node {node.uuid} can not be updated while a state transition is in progress: "
             f"it is {node.provision_state!r} on the way to {node.target_provision_state!r}"
@@ -143,8 +164,6 @@ def _refuse_reasons(node: Node, changed: Mapping[str, Any]) -> None:
 
 def _consequences(changed: Mapping[str, Any]) -> dict[str, Any]:
     also: dict[str, Any] = {}
-    if changed.get("maintenance") is False:
-        also |= {"maintenance_reason": None, "fault": None}
     for flag in ("protected", "retired"):
         if changed.get(flag) is False:
             also[f"{flag}_reason"] = None

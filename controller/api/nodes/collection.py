@@ -15,6 +15,7 @@ from controller.api.nodes.view import NodeView, chosen_view, full_view, list_vie
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid
 from controller.store.node_lists import list_nodes, read_node
+from controller.workflow.locks import free_node
 
 _SORTABLE = tuple(name for name, field in NODE_FIELDS.items() if field.sortable)
 _DETAIL_SINCE = 43
@@ -52,15 +53,14 @@ def show(call: Call, ident: str) -> Response:
 def patch(call: Call, ident: str) -> Response:
     """Change a node by JSON patch."""
     call.expect("reset_interfaces")
-    with call.services.store.edit() as session:
-        uuid = patch_node(call, session, ident, call.read_json()).uuid
+    uuid = patch_node(call, ident, call.read_json())
     return _document(call, uuid)
 
 
 def delete(call: Call, ident: str) -> Response:
     """Forget a node with its ports and history; not while it is in use."""
-    with call.services.store.edit() as session:
-        delete_node(session, ident)
+    with free_node(call.services, ident) as (session, node):
+        delete_node(session, node)
     return empty_reply()
 
 

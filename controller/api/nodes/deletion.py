@@ -2,29 +2,21 @@
 
 from sqlalchemy.orm import Session
 
-from controller.errors import Conflict, Forbidden, NodeLocked
+from controller.errors import Conflict, Forbidden
 from controller.states import State
-from controller.store.claims import is_claimed, remove_work
-from controller.store.nodes import get_node
+from controller.store.claims import remove_work
+from controller.store.tables import Node
 
 _DELETABLE = (State.ENROLL, State.MANAGEABLE, State.AVAILABLE, State.ADOPT_FAILED)
 
 
-def delete_node(session: Session, ident: str) -> None:
-    """Delete the node with its ports and its history.
+def delete_node(session: Session, node: Node) -> None:
+    """Delete the free node with its ports and its history.
 
     Raises:
-        NotFound: There is no such node.
-        NodeLocked: A worker is at the node.
         Forbidden: The node is protected.
         Conflict: The node has an instance, or its state does not allow it.
     """
-    node = get_node(session, ident, for_update=True)
-    if is_claimed(node):
-        raise NodeLocked(
-            f"Node {node.uuid} is locked by host {node.claim_owner}, "
-            "please retry after the current operation is completed."
-        )
     if node.instance_uuid is not None and not node.maintenance:
         raise Conflict(f"Node {node.uuid} is associated with instance {node.instance_uuid}.")
     if node.protected:

@@ -74,7 +74,10 @@ def _made(name: str, shape: str, since: int = 1, *columns: str) -> NodeField:
 
 _INTERFACE_SINCE = {"network": 20, "storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
 
-_STATUS_COLUMNS = ("stage", "stage_started_at", "stage_deadline_at", "progress", "last_error")
+_STATUS_COLUMNS = (
+    *("stage", "stage_started_at", "stage_deadline_at", "progress", "last_error"),
+    *("maintenance", "provision_state"),
+)
 
 _FIELDS = (
     NodeField(name="uuid", columns=("uuid",), check=values.uuid, at_creation=True, sortable=True),

@@ -9,9 +9,9 @@ from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid
-from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.workflow import verbs
+from controller.workflow.maintenance import set_maintenance as set_node_maintenance
 
 
 def validate(call: Call, ident: str) -> Response:
@@ -57,12 +57,6 @@ def supported_boot_devices(call: Call, ident: str) -> Response:
 def _maintain(call: Call, ident: str, *, is_on: bool, reason: str | None) -> None:
     with call.services.store.edit() as session:
         node = get_node(session, ident, for_update=True)
-        if node.maintenance != is_on:
-            what = f"Maintenance switched {'on' if is_on else 'off'}"
-            record_event(session, node, "request", f"{what}: {reason}" if reason else what)
-        node.maintenance = is_on
-        node.maintenance_reason = reason
-        if not is_on:
-            node.fault = None
+        set_node_maintenance(call.services, session, node, is_on=is_on, reason=reason)
         node.updated_at = call.services.clock()
     call.services.wake()

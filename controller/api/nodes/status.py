@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from controller.workflow.locks import WAITING
+
 _UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
@@ -10,7 +12,8 @@ def status_text(row: Any, now: float, steady: float) -> str | None:
     """Return what the controller does for the node, how far it is and how long it may take.
 
     Args:
-        row: A node's ``stage``, ``stage_started_at``, ``stage_deadline_at``, ``progress``, ``last_error``.
+        row: A node's ``stage``, ``stage_started_at``, ``stage_deadline_at``, ``progress``, ``last_error``, ``maintenance``,
+            ``provision_state``.
         now: The wall clock, seconds since the epoch.
         steady: The steady clock, by which deadlines are.
 
@@ -20,9 +23,11 @@ def status_text(row: Any, now: float, steady: float) -> str | None:
     if row.stage is None:
         return row.last_error or None
     workflow, _, step = row.stage.partition(".")
+    words = f"{workflow}: {step}".replace("_", " ")
+    if row.maintenance and row.provision_state in WAITING:
+        return f"{words} rests until the maintenance ends"
     if row.progress:
         return progress_text(row.progress)
-    words = f"{workflow}: {step}".replace("_", " ")
     deadline_at = row.stage_deadline_at
     left_s = None if deadline_at is None else deadline_at - steady
     return words + _times(row.stage_started_at, left_s, now)

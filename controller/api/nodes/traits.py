@@ -1,15 +1,14 @@
 """``/v1/nodes/<ident>/traits``."""
 
 from flask import Response
-from sqlalchemy.orm import Session
 
 from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid, NotFound
 from controller.store.node_lists import read_node
-from controller.store.nodes import get_node
 from controller.store.tables import Node
+from controller.workflow.locks import free_node
 
 _MAX_TRAITS = 50
 
@@ -33,8 +32,7 @@ def add(call: Call, ident: str, trait: str) -> Response:
     """Add a trait."""
     if call.read_json() not in (None, {}):
         raise Invalid("No body is wanted when a single trait is added")
-    with call.services.store.edit() as session:
-        node = get_node(session, ident, for_update=True)
+    with free_node(call.services, ident) as (_session, node):
         _put(call, node, [*(node.traits or []), values.trait(trait)])
         uuid = node.uuid
     return empty_reply(location=f"{call.base_url}/v1/nodes/{uuid}/traits/{trait}")
@@ -42,8 +40,8 @@ def add(call: Call, ident: str, trait: str) -> Response:
 
 def remove(call: Call, ident: str, trait: str) -> Response:
     """Remove a trait."""
-    with call.services.store.edit() as session:
-        node = _having(session, ident, trait)
+    with free_node(call.services, ident) as (_session, node):
+        _check_has(node, ident, trait)
         _put(call, node, [other for other in node.traits if other != trait])
     return empty_reply()
 
@@ -54,8 +52,8 @@ def clear(call: Call, ident: str) -> Response:
 
 
 def _store(call: Call, ident: str, traits: list[str]) -> Response:
-    with call.services.store.edit() as session:
-        _put(call, get_node(session, ident, for_update=True), traits)
+    with free_node(call.services, ident) as (_session, node):
+        _put(call, node, traits)
     return empty_reply()
 
 
@@ -67,8 +65,6 @@ def _put(call: Call, node: Node, traits: list[str]) -> None:
     node.updated_at = call.services.clock()
 
 
-def _having(session: Session, ident: str, trait: str) -> Node:
-    node = get_node(session, ident, for_update=True)
+def _check_has(node: Node, ident: str, trait: str) -> None:
     if trait not in (node.traits or []):
         raise NotFound(f"Node {ident} doesn't have a trait '{trait}'")
-    return node

@@ -1,6 +1,6 @@
 """Making and changing ports: values, uniqueness, and when a port may change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from controller.api.call import Call
 from controller.api.documents import patch
-from controller.api.documents.patch import RESET
+from controller.api.documents.patch import RESET, Operation
 from controller.api.documents.values import refuse_too_long
 from controller.api.resources.port_fields import PORT_FIELDS, check_names
 from controller.api.resources.port_rules import refuse_change, refuse_deletion
@@ -17,6 +17,7 @@ from controller.store.identity import is_legal_name, new_uuid
 from controller.store.nodes import get_node
 from controller.store.ports import get_port
 from controller.store.tables import Node, Port
+from controller.workflow.locks import free_node
 
 _SETTABLE = tuple(name for name, field in PORT_FIELDS.items() if field.check is not None)
 _PATCHABLE = tuple(name for name in _SETTABLE if name != "uuid")
@@ -31,13 +32,14 @@ _DEFAULTS: Mapping[str, Any] = {
 _NODE_IDENT_SINCE = 94
 
 
-def create_port(call: Call, session: Session, body: dict[str, Any]) -> Port:
-    """Add a port.
+def create_port(call: Call, body: dict[str, Any]) -> str:
+    """Add a port, and return its UUID.
 
     Raises:
         Invalid: An unknown field, a malformed value, an unknown node.
         NotAcceptable: A field that the microversion does not have.
         Conflict: The MAC address, UUID or name are taken.
+        NodeLocked: Something goes on with the node.
     """
     body = dict(body)
     if "node_ident" in body:
@@ -50,29 +52,60 @@ def create_port(call: Call, session: Session, body: dict[str, Any]) -> Port:
     if not isinstance(ident, str):
         raise Invalid("node_uuid is required: the UUID of the node that the port belongs to")
     values = {name: _checked(name, value) for name, value in body.items()}
-    node = _node(session, ident)
-    port = Port(
-        uuid=values.pop("uuid", None) or new_uuid(),
-        node_id=node.id,
-        created_at=call.services.clock(),
-    )
-    _put(session, port, values | {"uuid": port.uuid})
-    session.add(port)
-    session.flush()
-    return port
+    try:
+        with free_node(call.services, ident) as (session, node):
+            port = Port(
+                uuid=values.pop("uuid", None) or new_uuid(),
+                node_id=node.id,
+                created_at=call.services.clock(),
+            )
+            _put(session, port, values | {"uuid": port.uuid})
+            session.add(port)
+            session.flush()
+            return port.uuid
+    except NotFound as error:
+        raise Invalid(str(error)) from error
 
 
-def patch_port(call: Call, session: Session, ident: str, document: Any) -> Port:
-    """Apply a JSON patch to the port.
+def patch_port(call: Call, ident: str, document: Any) -> str:
+    """Apply a JSON patch to the port, and return its UUID.
 
     Raises:
+        NotFound: There is no such port.
+        NodeLocked: Something goes on with the port's node.
         Conflict: The state of the port's node does not allow it, or as :func:`create_port`.
         Invalid: As :func:`create_port`.
         NotAcceptable: As :func:`create_port`.
     """
     operations = patch.parse(document, _PATCHABLE)
     check_names(call, [operation.attribute for operation in operations])
-    port = get_port(session, ident)
+    with free_node(call.services, _node_of(call, ident)) as (session, node):
+        port = get_port(session, ident)
+        _patch(session, node, port, operations)
+        port.updated_at = call.services.clock()
+        return port.uuid
+
+
+def delete_port(call: Call, ident: str) -> None:
+    """Forget a port.
+
+    Raises:
+        NotFound: There is no such port.
+        NodeLocked: A workflow is at the port's node.
+    """
+    with free_node(call.services, _node_of(call, ident)) as (session, node):
+        port = get_port(session, ident)
+        refuse_deletion(node, port.uuid)
+        session.delete(port)
+
+
+def _node_of(call: Call, ident: str) -> str:
+    """Return the UUID of a port's node."""
+    with call.services.store.read() as session:
+        return session.get_one(Node, get_port(session, ident).node_id).uuid
+
+
+def _patch(session: Session, node: Node, port: Port, operations: Sequence[Operation]) -> None:
     current = {
         name: getattr(port, name)
         for name in {operation.attribute for operation in operations}
@@ -82,24 +115,9 @@ def patch_port(call: Call, session: Session, ident: str, document: Any) -> Port:
         name: _default(name) if value is RESET else _checked(name, value)
         for name, value in patch.apply(operations, current).items()
     }
-    node = session.get_one(Node, port.node_id, with_for_update=True)
     current["node_uuid"] = node.uuid
     refuse_change(node, port.uuid, [n for n, value in changed.items() if value != current.get(n)])
     _put(session, port, changed)
-    port.updated_at = call.services.clock()
-    return port
-
-
-def delete_port(session: Session, ident: str) -> None:
-    """Forget a port.
-
-    Raises:
-        NotFound: There is no such port.
-        NodeLocked: A workflow is at the port's node.
-    """
-    port = get_port(session, ident)
-    refuse_deletion(session.get_one(Node, port.node_id, with_for_update=True), port.uuid)
-    session.delete(port)
 
 
 def _put(session: Session, port: Port, values: Mapping[str, Any]) -> None:

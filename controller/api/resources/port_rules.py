@@ -8,7 +8,7 @@ from collections.abc import Collection
 from controller.errors import Conflict, NodeLocked
 from controller.states import State
 from controller.store.tables import Node
-from controller.workflow.graph import is_busy
+from controller.workflow.locks import is_at_work
 
 _IDENTITY = frozenset({"address", "node_uuid"})
 _CONNECTIVITY = ("local_link_connection", "physical_network", "portgroup_uuid", "pxe_enabled")
@@ -58,7 +58,7 @@ def _is_in_use(node: Node) -> bool:
 
 
 def _refuse_while_busy(node: Node, what: str) -> None:
-    if is_busy(node.stage):
+    if is_at_work(node):
         raise NodeLocked(
             f"{what}: node {node.uuid} is {node.provision_state!r} (at {node.stage}) and is recognized by its ports; "
             "please retry after the current operation is completed"

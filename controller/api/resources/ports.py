@@ -52,8 +52,7 @@ def of_node_in_detail(call: Call, ident: str) -> Response:
 
 def create(call: Call) -> Response:
     """Create a port (a network interface with its MAC address)."""
-    with call.services.store.edit() as session:
-        uuid = create_port(call, session, call.body_object()).uuid
+    uuid = create_port(call, call.body_object())
     return _document(call, uuid, HTTPStatus.CREATED, f"{call.base_url}/v1/ports/{uuid}")
 
 
@@ -68,15 +67,13 @@ def show(call: Call, ident: str) -> Response:
 
 def patch(call: Call, ident: str) -> Response:
     """Change a port by JSON patch."""
-    with call.services.store.edit() as session:
-        uuid = patch_port(call, session, ident, call.read_json()).uuid
+    uuid = patch_port(call, ident, call.read_json())
     return _document(call, uuid)
 
 
 def delete(call: Call, ident: str) -> Response:
     """Forget a port."""
-    with call.services.store.edit() as session:
-        delete_port(session, ident)
+    delete_port(call, ident)
     return empty_reply()
 
 

@@ -54,10 +54,11 @@ STAGES: Mapping[str, Stage] = {
         ways={"done": To(stage="clean.next")},
     ),
     "clean.next": Stage(
-        run=leaves_by("agent", "finished")(partial(next_step, kind="clean")),
+        run=leaves_by("agent", "finished", "abort")(partial(next_step, kind="clean")),
         ways={
             "agent": To(stage="clean.step.send"),
             "finished": To(stage="clean.last_power_off"),
+            "abort": To(stage="aborted.power_off", event=Event.FAIL),
         },
     ),
     **order_stages(

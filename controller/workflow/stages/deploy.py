@@ -144,7 +144,13 @@ STAGES: Mapping[str, Stage] = {
     ),
     "deploy.next": Stage(
         run=leaves_by(
-            "agent", "prepare_instance_boot", "tear_down_agent", "boot_instance", "finished"
+            "agent",
+            "prepare_instance_boot",
+            "tear_down_agent",
+            "boot_instance",
+            "finished",
+            "abort",
+            "deleted",
         )(partial(next_step, kind="deploy")),
         ways={
             "agent": To(stage="deploy.step.send"),
@@ -152,6 +158,8 @@ STAGES: Mapping[str, Stage] = {
             "tear_down_agent": To(stage="deploy.sync"),
             "boot_instance": To(stage="deploy.boot_instance"),
             "finished": To(stage="deploy.finish"),
+            "abort": To(stage="aborted.power_off", event=Event.FAIL),
+            "deleted": To(stage="delete.power_off", event=Event.FAIL, then=Event.DELETE),
         },
     ),
     **order_stages(
@@ -184,7 +192,7 @@ STAGES: Mapping[str, Stage] = {
     "deploy.wait_for_off": Stage(
         run=power.wait_for_off,
         ways={"done": _NEXT, "late": To(stage="deploy.cut_power")},
-        timeout_s=lambda settings: settings.soft_power_off_timeout_s,
+        timeout_s=lambda settings: settings.agent_power_off_timeout_s,
     ),
     "deploy.cut_power": Stage(
         run=power.power_off,

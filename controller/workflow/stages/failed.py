@@ -8,7 +8,7 @@ from controller.errors import ControllerError
 from controller.workflow.kept_logs import keep_logs
 from controller.workflow.machine import forget_agent
 from controller.workflow.outcome import Note, Outcome, leave
-from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stage import Context, Error, Stage, To, Workflow
 from controller.workflow.stages import power
 from controller.workflow.stages.orders import ask
 
@@ -32,6 +32,11 @@ def forget(context: Context) -> Outcome:
     return leave(columns={"agent_secret": None}, internal=forget_agent())
 
 
+def forget_aborted(_context: Context) -> Outcome:
+    """Forget the agent of the aborted workflow: the machine is off, or was reset."""
+    return leave(columns={"agent_secret": None}, internal=forget_agent())
+
+
 def _store(context: Context, result: object) -> Path:
     logs = result.get("system_logs") if isinstance(result, Mapping) else None
     node = context.node
@@ -39,9 +44,9 @@ def _store(context: Context, result: object) -> Path:
 
 
 STAGES: Mapping[str, Stage] = {
-    "clean_failed.logs": Stage(run=collect_logs, ways={"done": To(stage=None)}),
+    "clean_failed.logs": Stage(run=collect_logs, ways={"done": To(stage=None)}, yields=True),
     "deploy_failed.logs": Stage(
-        run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}
+        run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}, yields=True
     ),
     "deploy_failed.power_off": Stage(
         run=power.power_off,
@@ -55,12 +60,13 @@ STAGES: Mapping[str, Stage] = {
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
     "aborted.power_off": Stage(
-        run=power.power_off,
-        ways={"done": To(stage="deploy_failed.forget")},
+        run=power.power_off_or_reset,
+        ways={"done": To(stage="aborted.forget")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    "aborted.forget": Stage(run=forget_aborted, ways={"done": To(stage=None)}),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
-    prefix: Workflow(title="tidying up", fails_with=None, is_background=True, sets_error=False)
+    prefix: Workflow(title="tidying up", fails_with=None, error=Error.ADDED)
     for prefix in ("clean_failed", "deploy_failed", "inspect_failed", "aborted")
 }

@@ -16,10 +16,13 @@ from agent.protocol.foreign_text import clean_line
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.states import Event
 from controller.workflow import receipts
+from controller.workflow.limits import moved, silence_limit
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, leaves_by
 
+_REASONS = ("details", "message", "error")
+_SEEN = "_seen"
 Params = Callable[[Context], Mapping[str, Any]]
 """The parameters of an order, made when it is given."""
 
@@ -33,15 +36,16 @@ def order_stages(prefix: str, params: Params, ways: Mapping[str, To]) -> Mapping
         ways: ``done``; optionally ``reboot`` (the step asks for one) and ``changed`` (the agent's hardware
             managers are no longer those that the steps were planned for).
     """
+    kind = prefix.partition(".")[0]
     return {
         f"{prefix}.send": Stage(
             run=lambda context: send(context, params),
             ways={"done": To(stage=f"{prefix}.watch", event=Event.WAIT)},
         ),
         f"{prefix}.watch": Stage(
-            run=leaves_by(*ways)(partial(watch, ways=frozenset(ways))),
+            run=leaves_by(*ways)(partial(watch, kind=kind, ways=frozenset(ways))),
             ways=ways,
-            timeout_s=lambda settings: settings.step_timeout_s,
+            timeout_s=lambda settings: silence_limit(settings, kind, "")[1],
         ),
     }
 
@@ -65,17 +69,12 @@ def send(context: Context, params: Params) -> Outcome:
     return leave(data={"order": {**order, "id": command.id, "sent_at": context.now}}, notes=notes)
 
 
-def watch(context: Context, *, ways: frozenset[str]) -> Outcome:
-    """Look how far the order is; leaves by one of ``ways``."""
+def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
+    """Look how far the order is, a step's of ``kind``; leaves by one of ``ways``."""
     order = context.data["order"]
     command = _find(context, order)
     if command.command_status == CommandStatus.RUNNING:
-        return stay(
-            context.settings.progress_poll_interval_s,
-            waiting_for=f"{context.label}: {order['title']} is still running on the agent",
-            advice="look at the machine's console, and raise step_timeout_s if it only needs longer",
-            columns={"progress": _progress(context, order, command)},
-        )
+        return _go_on(context, kind, order, _progress(context, order, command))
     if command.command_status == CommandStatus.VERSION_MISMATCH and "changed" in ways:
         return leave("changed", columns={"progress": None})
     if command.command_status in {CommandStatus.FAILED, CommandStatus.VERSION_MISMATCH}:
@@ -91,6 +90,23 @@ def watch(context: Context, *, ways: frozenset[str]) -> Outcome:
     )
 
 
+def _go_on(
+    context: Context, kind: str, order: Mapping[str, Any], progress: dict[str, Any] | None
+) -> Outcome:
+    """Stay as long as the progress moves, and for the time that its kind of step has without."""
+    setting, limit_s = silence_limit(context.settings, kind, order["title"])
+    seen = moved(context.data.get(_SEEN), progress)
+    return stay(
+        context.settings.progress_poll_interval_s,
+        waiting_for=f"{context.label}: {order['title']} is still running on the agent and has reported no "
+        f"progress for {limit_s:.0f} s",
+        advice=f"look at the machine's console, and raise {setting} if it only needs longer",
+        columns={"progress": progress},
+        data={} if seen is None else {_SEEN: seen},
+        deadline_in_s=None if seen is None else limit_s,
+    )
+
+
 def ask(context: Context, name: str, params: Mapping[str, Any]) -> Any:
     """Give a short order, wait for its end and return its result.
 
@@ -98,6 +114,10 @@ def ask(context: Context, name: str, params: Mapping[str, Any]) -> Any:
         StepFailed: It failed on the agent.
     """
     command = agent_of(context.services, context.node).execute(name, params, wait=True)
+    if command.command_status == CommandStatus.RUNNING:
+        raise StepFailed(
+            f"the agent answered to {name} before it had ended, though it was told to wait"
+        )
     if command.command_status != CommandStatus.SUCCEEDED:
         raise StepFailed(f"{name} failed on the agent: {error_text(command)}")
     return command.command_result
@@ -107,9 +127,9 @@ def error_text(command: CommandResult) -> str:
     """Return why a command failed, in the agent's words."""
     error = command.command_error
     if isinstance(error, Mapping):
-        for key in ("details", "message", "error"):
-            if error.get(key):
-                return clean_line(error[key])
+        error = next((error[key] for key in _REASONS if error.get(key)), None)
+    if error:
+        return clean_line(error)
     return "it gave no reason; collect its log for more"
 
 

@@ -154,6 +154,11 @@ def _finish(context: Context) -> Outcome:
     )
 
 
+def _nothing(_context: Context) -> Outcome:
+    """End what a request began and whose controller has died since."""
+    return leave()
+
+
 def _requested(settings: Settings, *, soft: bool = False) -> float:
     return settings.soft_power_off_timeout_s if soft else settings.power_change_timeout_s
 
@@ -180,13 +185,13 @@ STAGES: Mapping[str, Stage] = {
         soft_power_off_or_late, "power.cycle_on", _SOFT_S, late="power.cycle_off"
     ),
     "power.end": Stage(run=_finish, ways=_END),
+    "management.call": Stage(run=_nothing, ways=_END),
     "sync.power": Stage(
         run=read_power, ways=_END, again_s=lambda settings: settings.power_sync_interval_s
     ),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     "power": Workflow(title="power action", fails_with=None),
-    "sync": Workflow(
-        title="power state check", fails_with=None, is_background=True, sets_error=False
-    ),
+    "management": Workflow(title="a call to the BMC", fails_with=None),
+    "sync": Workflow(title="power state check", fails_with=None),
 }

@@ -11,6 +11,7 @@ from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import AGENT, PlannedStep, offered_steps
 from controller.workflow.stage import Context
 from controller.workflow.stages.orders import ask, new_order
+from controller.workflow.unbreakable import ABORTED, AFTER_STEP
 
 Planner = Callable[[Context, Sequence[PlannedStep]], Sequence[PlannedStep]]
 Arguments = Callable[[Context, PlannedStep], Mapping[str, Any] | None]
@@ -41,11 +42,20 @@ def make_plan(context: Context, *, kind: str, planner: Planner, steps_done: int)
 
 
 def next_step(context: Context, *, kind: str) -> Outcome:
-    """End the step before, begin the next; leaves by ``agent``, the name of a core step, or ``finished``."""
+    """End the step before, begin the next.
+
+    Leaves by ``agent``, the name of a core step, ``finished``, or what was asked for while a step ran that must not be
+    interrupted: ``abort``, ``deleted``.
+    """
     data = context.data
     steps = msgspec.convert(data["steps"], list[PlannedStep])
     index = int(data["index"])
     notes = (ended(context, kind, steps[index].step),) if index >= 0 else ()
+    postponed = data.get(AFTER_STEP)
+    if postponed:
+        error = ABORTED if postponed == "abort" else None
+        columns: dict[str, Any] = {"last_error": error, f"{kind}_step": {}}
+        return leave(postponed, columns=columns, data={AFTER_STEP: None}, notes=notes)
     if index + 1 >= len(steps):
         return leave("finished", columns={f"{kind}_step": {}}, notes=notes)
     step = steps[index + 1]

@@ -39,7 +39,11 @@ def test_values_get_their_types() -> None:
         ("", {"INGOT_AUTOMATED_CLEAN": "maybe"}, "true or false"),
         ("workers = 0", {}, "above 0"),
         ("power_sync_interval_s = -1", {}, "above 0"),
-        ("step_timeout_s = nan", {}, "step_timeout_s is nan; it must be at most 315360000 seconds"),
+        (
+            "clean_step_timeout_s = nan",
+            {},
+            "clean_step_timeout_s is nan; it must be at most 315360000 seconds",
+        ),
         ("callback_timeout_s = inf", {}, "callback_timeout_s is inf; it must be at most"),
         ("", {"INGOT_CLAIM_LEASE_S": "NaN"}, "claim_lease_s is nan; it must be at most"),
         ("callback_timeout_s = 1e300", {}, "it must be at most"),

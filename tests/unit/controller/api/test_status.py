@@ -6,6 +6,8 @@ import pytest
 from controller.api.nodes.status import progress_text, status_text
 
 IDLE = {
+    "maintenance": False,
+    "provision_state": "wait call-back",
     "stage": None,
     "stage_started_at": None,
     "stage_deadline_at": None,
@@ -62,3 +64,9 @@ def test_a_running_step_says_how_far_it_is() -> None:
 )
 def test_what_is_not_known_is_left_out(progress: dict[str, Any], text: str) -> None:
     assert progress_text(progress) == text
+
+
+def test_a_node_in_maintenance_says_that_it_rests() -> None:
+    facts = {"stage": "deploy.wait_for_agent", "maintenance": True}
+    assert text_of(**facts) == "deploy: wait for agent rests until the maintenance ends"
+    assert "rests" not in str(text_of(**facts, provision_state="deploying"))

@@ -7,7 +7,7 @@ import pytest
 from controller.errors import SettingsError
 from controller.settings import Settings
 from controller.states import FAILED, STABLE, TRANSITIONS, Event, State, after
-from controller.workflow.graph import STAGES, WORKFLOWS, check_graph, is_busy, workflow_of
+from controller.workflow.graph import STAGES, WORKFLOWS, check_graph, workflow_of
 from controller.workflow.outcome import leave
 from controller.workflow.stage import To, leaves_by
 from controller.workflow.verbs import _FIRST_STAGES, _NOT_SERVED, _SERVED
@@ -33,7 +33,8 @@ def walk(stage: str, state: State) -> set[tuple[str | None, State]]:
         if name is None:
             continue
         for to in STAGES[name].ways.values():
-            queue.append((to.stage, after(at, to.event) if to.event else at))
+            between = after(at, to.event) if to.event else at
+            queue.append((to.stage, after(between, to.then) if to.then else between))
         workflow = workflow_of(name)
         failed = after(at, workflow.fails_with) if workflow.fails_with else at
         queue.append((workflow.after_failure, failed))
@@ -55,7 +56,9 @@ def test_every_workflow_ends_in_a_state_that_verbs_lead_out_of(stage: str, state
 
 def test_every_way_leads_to_a_stage_that_exists_and_every_stage_is_reached() -> None:
     reached = {name for stage, state in entries() for name, _state in walk(stage, state)}
-    begun_elsewhere = {name for name in STAGES if name.startswith(("power.", "sync."))}
+    begun_elsewhere = {
+        name for name in STAGES if name.startswith(("power.", "sync.", "management."))
+    }
     assert reached - {None} == set(STAGES) - begun_elsewhere
 
 
@@ -77,9 +80,11 @@ def test_every_wait_has_a_deadline() -> None:
 def test_failures_of_tidying_up_leave_the_state_alone() -> None:
     for name in ("deploy_failed.power_off", "aborted.power_off", "clean_failed.logs", "sync.power"):
         assert workflow_of(name).fails_with is None
-        assert not is_busy(name)
-    assert is_busy("deploy.step.watch")
-    assert not is_busy(None)
+
+
+def test_only_what_brings_nothing_but_evidence_yields_to_a_verb() -> None:
+    yielding = {name for name, stage in STAGES.items() if stage.yields}
+    assert yielding == {"clean_failed.logs", "deploy_failed.logs"}
 
 
 def test_every_verb_of_ironic_is_served_or_refused_by_name() -> None:

@@ -1,0 +1,136 @@
+"""Who may change a node while something goes on with it: one policy for verbs, patches, ports, deletion, boot device.
+
+The rule is Ironic's. Its conductor holds the lock of a node while it works at it (deploying, cleaning, deleting, a power
+action, switching a machine off after a failure or an abort), so others get 409 then; it lets go while it waits for the
+ramdisk, so a node that waits can be aborted or deleted. A request waits ``verb_patience_s`` for what ends soon.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session
+
+from controller.errors import NodeLocked
+from controller.states import State
+from controller.store.claims import is_claimed
+from controller.store.nodes import get_node
+from controller.store.tables import Node
+from controller.workflow.graph import STAGES
+from controller.workflow.services import Services
+from controller.workflow.transition import enter_stage
+
+WAITING = frozenset(
+    {
+        State.DEPLOY_WAIT,
+        State.CLEAN_WAIT,
+        State.INSPECT_WAIT,
+        State.RESCUE_WAIT,
+        State.SERVICE_WAIT,
+    }
+)
+"""States in which the ramdisk is waited for."""
+_POWER = "power."
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.2
+
+
+def is_at_work(node: Node) -> bool:
+    """Say whether something goes on with the node that nothing may take the place of."""
+    return node.stage is not None and not _yields(node.stage)
+
+
+def is_held(node: Node) -> bool:
+    """Say whether nobody else may change the node now."""
+    return is_at_work(node) and (is_claimed(node) or node.provision_state not in WAITING)
+
+
+def is_idle(node: Node) -> bool:
+    """Say whether somebody else may use the node's BMC: nothing goes on, or something that ends without it."""
+    if node.stage is None:
+        return True
+    return _yields(node.stage) and all(to.stage is None for to in STAGES[node.stage].ways.values())
+
+
+def is_free(node: Node) -> bool:
+    """Say whether the node may be changed."""
+    return not is_held(node)
+
+
+@contextmanager
+def free_node(
+    services: Services, ident: str, may_have: Callable[[Node], bool] = is_free
+) -> Iterator[tuple[Session, Node]]:
+    """Give the node's locked row in a transaction, when it may be had.
+
+    Args:
+        services: The controller's parts.
+        ident: UUID or name.
+        may_have: What must be true of the node.
+
+    Raises:
+        NotFound: There is no such node.
+        NodeLocked: Something goes on with the node, and will for longer than a request waits.
+    """
+    give_up_at = time.monotonic() + services.settings.verb_patience_s
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        with services.store.edit() as session:
+            node = get_node(session, ident, for_update=True)
+            if may_have(node):
+                yield session, node
+                return
+            locked = _locked(services, node)
+            ends_soon = _ends_soon(node)
+        if not ends_soon or time.monotonic() > give_up_at:
+            raise locked
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+@contextmanager
+def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
+    """Hold an idle node for a call to its BMC; others find it locked meanwhile.
+
+    Args:
+        services: The controller's parts.
+        ident: UUID or name.
+        stage: What goes on, for people who ask; a controller that takes over after our death ends it.
+
+    Raises:
+        NotFound: There is no such node.
+        NodeLocked: Something goes on with the node.
+    """
+    with free_node(services, ident, is_idle) as (session, node):
+        enter_stage(services, node, stage)
+        work = node.work
+        if work is None:
+            raise RuntimeError(f"node {node.uuid} has no work")  # a fault of enter_stage
+        claim_id = work.claim_id = str(uuid.uuid4())
+        work.claim_owner, work.due_at = services.hostname, None
+        session.flush()
+    try:
+        yield node
+    finally:
+        with services.store.edit() as session:
+            row = get_node(session, node.uuid, for_update=True)
+            if row.work is not None and row.work.claim_id == claim_id:
+                enter_stage(services, row, None)
+
+
+def _yields(stage: str) -> bool:
+    return stage in STAGES and STAGES[stage].yields
+
+
+def _ends_soon(node: Node) -> bool:
+    """Say whether it is worth to wait; the ramdisk takes minutes, and a machine its time to change its power."""
+    return is_claimed(node) or (is_held(node) and not str(node.stage).startswith(_POWER))
+
+
+def _locked(services: Services, node: Node) -> NodeLocked:
+    holder = node.claim_owner or node.conductor or services.hostname
+    return NodeLocked(
+        f"Node {node.uuid} is locked by host {holder}, please retry after the current operation is completed "
+        f"(it is {node.provision_state!r}, at {node.stage})"
+    )
