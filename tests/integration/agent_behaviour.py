@@ -44,6 +44,8 @@ class Behaviour:
     """What a step or command fails with."""
     results: dict[str, Any] = field(default_factory=dict)
     """What a step answers by its name; others answer nothing."""
+    endings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What a step or command ends with, field by field, whatever else it would have ended with."""
     boot_s: float = 0.0
     calls_back: bool = True
     versions: list[str] = field(default_factory=lambda: ["1"])

@@ -304,6 +304,7 @@ class Agent:
             else:
                 command["command_result"] = self._result(kind, command)
                 command["command_status"] = "SUCCEEDED"
+            command.update(self.machine.behaviour.endings.get(name, {}))
         if name == "power_off" and self.machine.behaviour.switches_itself_off:
             threading.Timer(0.1, self.machine.power_off).start()
 
