@@ -92,7 +92,7 @@ class Keeper:
 
     def ailments(self) -> list[str]:
         """Return what is wrong, a sentence each."""
-        found = [f"{_words(run, self._running)}" for run in self._stuck()]
+        found = [_words(run, self._running) for run in self._stuck()]
         database = self._outage.describe()
         if database:
             found.append(database)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from controller.store.claims import Claim, claim_due, next_due_at
+from controller.store.claims import Claim, Room, claim_due, next_due_at
 from controller.workflow.outage import Outage, is_outage
 from controller.workflow.running import Run, Running
 from controller.workflow.services import Services
@@ -113,7 +113,7 @@ class Lane:
         if due_at is None or due_at > services.steady():
             return ()
         at_work = [run.claim.work.id for run in self._running.all(self.name)]
-        some = type(room)(any=min(room.any, _MOST_AT_ONCE), suspects=room.suspects)
+        some = Room(any=min(room.any, _MOST_AT_ONCE), suspects=room.suspects)
         return claim_due(services.store, services.hostname, self.name, some, besides=at_work)
 
     def _pause_s(self) -> float:
