@@ -127,8 +127,8 @@ def test_what_a_stage_returns_fails_its_node_with_a_sentence_and_nothing_else(
         order(controller, "m1")
         wait_idle(controller, "m1")
     error = controller.node("m1").last_error
-    if error is None:  # SQLite takes a NUL
-        assert (kind, controller.store.is_sqlite) == ("a NUL in a note", True)
+    if error is None:  # the history's door has made it fit
+        assert kind.endswith("in a note")
     else:
         assert error.startswith("power action failed: internal error in power.on: ")
     assert_goes_on(controller, bmc)

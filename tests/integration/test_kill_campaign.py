@@ -74,9 +74,17 @@ class Site:
             )
 
     def kill(self, name: str) -> None:
-        assert self._processes[name].poll() is None, self.log()
+        self.revive()
         self._processes[name].kill()
         self._processes[name].wait(30)
+
+    def revive(self) -> None:
+        """Start again, as a service manager does, who ended because the database was down when it started."""
+        for name, process in self._processes.items():
+            if process.poll() is not None:
+                log = (self._folder / f"{name}.log").read_text(errors="replace")
+                assert "OperationalError" in log[-4000:], self.log()
+                self.start(name)
 
     def answers(self) -> bool:
         return self.get("/v1/nodes?limit=1") is not None
@@ -188,6 +196,7 @@ class Campaign:
                 f"seed {SEED}: {self._where()}\n{self._site.log()}"
             )
             time.sleep(self._random.uniform(0.0, 1.5))
+            self._site.revive()
             if self.kills >= most:
                 continue
             self.kills += 1
