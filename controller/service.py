@@ -144,13 +144,15 @@ class Service:
                 f"cannot listen on {settings.listen_host} port {settings.listen_port}: {error}; another "
                 "controller may be running, or set listen_port"
             ) from error
+        self._lock.announce()
         take_name(
             services.store,
             services.hostname,
             self._instance,
             serves_of(services),
-            predecessor=self._lock.predecessor,
+            predecessors=self._lock.predecessors,
         )
+        self._lock.settle()
         if not is_program_installed():
             log.warning(
                 "genisoimage is not installed: config drives given as dictionaries will fail"

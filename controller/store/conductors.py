@@ -4,7 +4,7 @@ A controller lives while its beat grows. Others judge that by their own monotoni
 another machine and no step of a wall clock makes a living one dead.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -59,7 +59,12 @@ class Watch:
 
 
 def take_name(
-    store: Store, hostname: str, instance: str, serves: Serves, *, predecessor: str | None
+    store: Store,
+    hostname: str,
+    instance: str,
+    serves: Serves,
+    *,
+    predecessors: Collection[str] = (),
 ) -> None:
     """Begin to run under a name, and on the steady clock of the controllers before.
 
@@ -68,7 +73,7 @@ def take_name(
         hostname: The name.
         instance: Identifies this process.
         serves: What it can do.
-        predecessor: The process that certainly has ended: the last one in our state directory.
+        predecessors: Processes that certainly have ended: the last ones in our state directory.
 
     Raises:
         SettingsError: Another process runs under this name.
@@ -79,7 +84,7 @@ def take_name(
         if row is None:
             row = Conductor(hostname=hostname, started_at=now, seen_at=now, drivers=[], beat=0)
             session.add(row)
-        elif row.instance not in {None, instance, predecessor} and now - row.seen_at < ALIVE_S:
+        elif row.instance not in {None, instance, *predecessors} and now - row.seen_at < ALIVE_S:
             raise _taken(row, now)
         steady = _steady_now(session, now, store.steady(), but=hostname)
         store.steady.begin_at(steady)

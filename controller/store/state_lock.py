@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from controller.errors import SettingsError
@@ -32,10 +33,22 @@ class StateLock:
                 f"{holder[0] if holder else 'unknown'}); stop that one, or set another state_directory"
             ) from error
         words = _words(path)
-        self.predecessor = words[1] if len(words) > 1 else None
-        """Instance of the process that had the lock before us."""
+        self.predecessors = tuple(words[1:])
+        """Instances that had the lock before us and may stand in the database still: all of them have ended."""
+        self._instance = instance
+        self._write(self.predecessors)
+
+    def announce(self) -> None:
+        """Note that our instance is about to be written into the database."""
+        self._write((self._instance, *self.predecessors))
+
+    def settle(self) -> None:
+        """Note that it stands there: those before us do not matter any more."""
+        self._write((self._instance,))
+
+    def _write(self, instances: Sequence[str]) -> None:
         self._file.truncate(0)
-        self._file.write(f"{os.getpid()} {instance}\n")
+        self._file.write(" ".join((str(os.getpid()), *instances)) + "\n")
         self._file.flush()
 
     def close(self) -> None:

@@ -60,7 +60,6 @@ class Keeper:
             self._services.hostname,
             self._instance,
             serves_of(self._services),
-            predecessor=None,
         )
 
     def start(self) -> None:

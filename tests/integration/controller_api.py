@@ -110,7 +110,7 @@ def make_services(directory: Path, woken: list[int], **settings: Any) -> Service
         hostname="lab-1",
     )
     serves = Serves(drivers=["fake", "ipmi"], hardware_types=sorted(services.hardware_types))
-    take_name(store, "lab-1", "1", serves, predecessor=None)
+    take_name(store, "lab-1", "1", serves)
     return services
 
 

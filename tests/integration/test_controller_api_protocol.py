@@ -77,7 +77,7 @@ def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
 
 def test_conductors_have_pages_and_fields(api: Api) -> None:
     for number in (2, 3):
-        take_name(api.services.store, f"lab-{number}", "1", Serves(drivers=[]), predecessor=None)
+        take_name(api.services.store, f"lab-{number}", "1", Serves(drivers=[]))
     page = api.ok("GET", "/v1/conductors?limit=2&fields=hostname,alive")
     assert [(one["hostname"], one["alive"]) for one in page["conductors"]] == [
         ("lab-1", True),

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from controller.store.state_lock import StateLock
+
 PROGRAM = Path(sys.executable).with_name("ingot-controller")
 _START_S = 60
 
@@ -140,3 +142,18 @@ def test_the_lock_says_who_has_it(controllers: Controllers) -> None:
     pid, instance = text.split()
     assert pid == str(process.pid)
     assert len(instance) == 36
+
+
+def test_a_start_that_failed_in_between_does_not_make_the_next_one_wait(tmp_path: Path) -> None:
+    killed = StateLock(tmp_path, "x")
+    killed.announce()
+    killed.settle()
+    killed.close()
+    failed = StateLock(tmp_path, "y")  # it found the database down
+    failed.close()
+    failed = StateLock(tmp_path, "z")  # it died in the moment that it wrote its name
+    failed.announce()
+    failed.close()
+    now = StateLock(tmp_path, "w")
+    now.close()
+    assert set(now.predecessors) == {"z", "x"}

@@ -83,7 +83,7 @@ class Site:
         for name, process in self._processes.items():
             if process.poll() is not None:
                 log = (self._folder / f"{name}.log").read_text(errors="replace")
-                assert "OperationalError" in log[-4000:], self.log()
+                assert "OperationalError" in log[-8000:], self.log()
                 self.start(name)
 
     def answers(self) -> bool:
