@@ -259,7 +259,7 @@ def test_only_nodes_in_a_safe_state_are_deleted(api: Api) -> None:
     api.set_work(node["uuid"], claim_owner="lab-2", claim_id="1")
     assert "locked by host lab-2" in api.error(409, "DELETE", path)
     assert api.ok("GET", path)["reservation"] == "lab-2"
-    api.set_work(node["uuid"], claim_owner=None, claim_id=None)
+    api.set_row(node["uuid"], stage=None)
     assert api.call("DELETE", path).status_code == 204
     assert api.call("GET", path).status_code == 404
     assert api.ok("GET", "/v1/ports")["ports"] == []
