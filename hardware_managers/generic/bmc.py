@@ -1,57 +1,88 @@
 """Where the machine's own BMC answers, asked through the local IPMI device (IPMI 2.0, section 23: LAN parameters)."""
 
-import re
+import logging
+import time
+from collections.abc import Callable, Iterator
 
 from agent.errors import CommandFailed
 from agent.hardware.devices import BmcAddresses
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
+from hardware_managers.generic import lan_channels
 
-_CHANNELS = range(1, 12)
-_TIMEOUT_S = 10
-_DEVICE = ("dev", "ipmi0")
-_UNSET = ("0.0.0.0", "::", "::/0", "00:00:00:00:00:00")  # what BMCs report for "no address"
+log = logging.getLogger(__name__)
+_CHANNELS = range(1, 12)  # 0 is IPMB, 12 to 15 are reserved or the system interface: table 6-1
+_TOTAL_S = 30  # for the drivers and all channels together
+_ONE_ANSWER_S = 10
+_DEVICES = ("dev/ipmi0", "dev/ipmi/0", "dev/ipmidev/0")  # where ipmitool looks
+_DRIVERS = ("dmi_sysfs", "ipmi_si", "ipmi_ssif", "ipmi_devintf")
 
 
 class IpmitoolBmcLocator:
-    """Asks ``ipmitool lan print`` per channel; does nothing on a machine without an IPMI device.
+    """Asks ``ipmitool`` for each LAN channel until one has a usable address; does nothing without an IPMI device.
 
-    Loading ``ipmi_si`` is harmless without a BMC: it looks where SMBIOS, ACPI and PCI point and finds nothing.
+    Loading ``ipmi_si`` is harmless without a BMC: it looks where SMBIOS, ACPI and PCI point and finds nothing. No trouble with
+    the BMC is an error: what it does not say in time is unknown.
     """
 
-    def __init__(self, runner: Runner, sys_root: SysRoot) -> None:
+    def __init__(
+        self, runner: Runner, sys_root: SysRoot, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``clock`` counts seconds."""
         self._runner = runner
         self._root = sys_root
+        self._clock = clock
 
     def bmc_addresses(self) -> BmcAddresses:
         """See :class:`agent.hardware.capabilities.BmcLocator`."""
-        if not self._has_ipmi_device():
+        until = self._clock() + _TOTAL_S
+        if not self._has_ipmi_device(until):
             return BmcAddresses()
-        ipv4 = mac = None
-        for channel in _CHANNELS:
-            out = self._ask("lan", "print", str(channel))
-            ipv4, mac = _field("IP Address", out), _field("MAC Address", out)
-            if ipv4:
-                ipv6 = _field("Address", self._ask("lan6", "print", str(channel)))
-                return BmcAddresses(ipv4=ipv4, mac=mac, ipv6=ipv6 and ipv6.partition("/")[0])
-        return BmcAddresses(mac=mac)
+        return lan_channels.choose(self._channels(until))
 
-    def _has_ipmi_device(self) -> bool:
+    def _has_ipmi_device(self, until: float) -> bool:
         """Load the IPMI drivers if need be and look for the device node."""
-        if self._root.at("sys/class/dmi/id").exists() and not self._root.at(*_DEVICE).exists():
-            modules = ("dmi_sysfs", "ipmi_si", "ipmi_ssif", "ipmi_devintf")
-            self._runner.run(
-                "modprobe", "--all", "--quiet", *modules, timeout_s=_TIMEOUT_S, ok=(0, 1)
-            )
-        return self._root.at(*_DEVICE).exists()
+        if self._root.at("sys/class/dmi/id").exists() and not self._has_node():
+            self._ask(until, "modprobe", "--all", "--quiet", *_DRIVERS)
+        return self._has_node()
 
-    def _ask(self, *words: str) -> str:
+    def _has_node(self) -> bool:
+        return any(self._root.at(device).exists() for device in _DEVICES)
+
+    def _channels(self, until: float) -> Iterator[BmcAddresses]:
+        """Yield the LAN channels; one that is no LAN costs one question."""
+        for channel in map(str, _CHANNELS):
+            if self._clock() >= until:
+                log.warning(
+                    "the BMC took too long to tell its addresses: channels not asked",
+                    extra={"first_not_asked": channel, "limit_s": _TOTAL_S},
+                )
+                return
+            lan = lan_channels.read_lan(self._ask(until, "ipmitool", "lan", "print", channel))
+            if lan is not None:
+                yield self._with_ipv6(until, channel, lan)
+
+    def _with_ipv6(self, until: float, channel: str, lan: lan_channels.Lan) -> BmcAddresses:
+        """Ask for single parameters: one that the BMC gets wrong makes ipmitool print none of the others."""
+
+        def ask(parameter: str) -> str:
+            return self._ask(until, "ipmitool", "lan6", "print", channel, parameter)
+
+        mode = lan_channels.read_mode(ask("enables"))
+        if mode == "ipv4":
+            return lan_channels.merge(lan, mode, ())
+        addresses = list(lan_channels.read_ipv6(ask("dynamic_addr")))
+        if all(address.is_link_local for address in addresses):
+            addresses += lan_channels.read_ipv6(ask("static_addr"))
+        return lan_channels.merge(lan, mode, addresses)
+
+    def _ask(self, until: float, *argv: str) -> str:
+        """Return what the program prints; nothing if it fails or time is over."""
+        left_s = min(until - self._clock(), _ONE_ANSWER_S)
+        if left_s <= 0:
+            return ""
         try:
-            return self._runner.run("ipmitool", *words, timeout_s=_TIMEOUT_S, ok=(0, 1)).stdout
-        except CommandFailed:
-            return ""  # a channel that does not exist, or a BMC too slow to matter
-
-
-def _field(name: str, text: str) -> str | None:
-    found = re.search(rf"^\s*{name}\s*:\s*(\S+)\s*$", text, re.MULTILINE)
-    return found.group(1).lower() if found and found.group(1) not in _UNSET else None
+            return self._runner.run(*argv, timeout_s=left_s, ok=(0, 1)).stdout
+        except CommandFailed as error:
+            log.info("no answer about the BMC", extra={"reason": str(error)})
+            return ""

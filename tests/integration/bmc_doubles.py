@@ -36,7 +36,7 @@ class PlainBmcs:
             **changes,
         }
 
-    def set_faults(self, **faults: float | str) -> None:
+    def set_faults(self, **faults: object) -> None:
         """Misbehave in exactly these ways from now on."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(faults) + "\n")

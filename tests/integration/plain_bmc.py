@@ -2,7 +2,8 @@
 
 What it cannot do is what makes it useful beside the laboratory's BMC: it knows only cipher suite 3 and takes it whatever
 is proposed, and it ignores the login of a user that it does not know. Each line on standard input is a JSON object that
-sets faults: ``mute``, ``slow_s``, ``stays_off``, ``busy`` (a number of answers), ``kg`` (its own key, in hexadecimal). Prints ``ready`` when it listens. It
+sets faults: ``mute``, ``slow_s``, ``stays_off``, ``busy`` (a number of answers), ``kg`` (its own key, in hexadecimal), and ``lan``:
+the LAN channels, channel -> ``parameter.set`` -> data of Get LAN Configuration Parameters in hexadecimal. Prints ``ready`` when it listens. It
 has no controller behind it: a bridged request (Send Message) is refused with a code that holds the target's address.
 """
 
@@ -14,7 +15,8 @@ from typing import Any
 
 from pyghmi.ipmi import bmc
 
-_NETFN_APP, _SEND_MESSAGE = 6, 0x34
+_NETFN_APP, _SEND_MESSAGE, _CHANNEL_INFO = 6, 0x34, 0x42
+_NETFN_TRANSPORT, _GET_LAN_PARAMETERS = 0x0C, 2
 FAULTS: dict[str, Any] = {}
 
 
@@ -60,7 +62,14 @@ class PlainBmc(bmc.Bmc):  # type: ignore[misc]  # pyghmi has no types
             FAULTS["busy"] -= 1
             session.send_ipmi_response(code=0xC0)  # type: ignore[attr-defined]
             return
-        if (request["netfn"], request["command"]) == (_NETFN_APP, _SEND_MESSAGE):
+        wanted = (request["netfn"], request["command"])
+        if wanted == (_NETFN_APP, _CHANNEL_INFO):
+            tell_channel(request["data"][0], session)
+            return
+        if wanted == (_NETFN_TRANSPORT, _GET_LAN_PARAMETERS):
+            tell_lan_parameter(request["data"], session)
+            return
+        if wanted == (_NETFN_APP, _SEND_MESSAGE):
             session.send_ipmi_response(code=request["data"][1])  # type: ignore[attr-defined]
             return
         super().handle_raw_request(request, session)
@@ -70,6 +79,25 @@ class PlainBmc(bmc.Bmc):  # type: ignore[misc]  # pyghmi has no types
         self.kg = bytes.fromhex(FAULTS["kg"]) if "kg" in FAULTS else None
         if not FAULTS.get("mute"):
             super().sessionless_data(data, sockaddr)
+
+
+def tell_channel(channel: int, session: Any) -> None:
+    """Say that the channel is an Ethernet one with IPMI sessions (IPMI 2.0, table 22-29), or that there is none."""
+    if str(channel) in FAULTS.get("lan", {}):
+        session.send_ipmi_response(data=[channel, 4, 1, 0x80, 0xF2, 0x1B, 0, 0, 0])
+    else:
+        session.send_ipmi_response(code=0xCC)
+
+
+def tell_lan_parameter(data: bytes, session: Any) -> None:
+    """Send a parameter of a channel; one that it lacks is not supported, a set that it lacks is out of range."""
+    channel, parameter, chosen = data[0] & 0xF, data[1], data[2]
+    known = FAULTS.get("lan", {}).get(str(channel), {})
+    value = known.get(f"{parameter}.{chosen}")
+    if value is None:
+        session.send_ipmi_response(code=0xC9 if f"{parameter}.0" in known else 0x80)
+    else:
+        session.send_ipmi_response(data=[0x11, *bytes.fromhex(value)])
 
 
 def main() -> None:
