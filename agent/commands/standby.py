@@ -10,7 +10,7 @@ import msgspec
 from agent.commands.command import Command, Job, Kind, Params, parse_params
 from agent.commands.identity import Identity
 from agent.commands.written_images import WrittenImages
-from agent.disks.root_device import choose_root_disk
+from agent.disks.root_device import take_root_disk
 from agent.errors import InvalidRequest
 from agent.hardware.capabilities import ProgressSink
 from agent.hardware.image_rules import ImageRules
@@ -64,7 +64,7 @@ class Standby:
         inline = image.configdrive if isinstance(image.configdrive, str) else None
 
         def write(progress: ProgressSink) -> dict[str, Any]:
-            disk = choose_root_disk(self._identity.node, self._hardware.disks())
+            disk = take_root_disk(self._identity.node, self._hardware)
             writer = self._hardware.image_writer()
             written = writer.write_image(image, wanted.configdrive or inline, disk, progress)
             self._written.remember(written)

@@ -33,7 +33,7 @@ _TEXTS: Mapping[str, Callable[[str, str], bool]] = {
 }
 _NEGATIONS = ("!=", "s!=")
 _VALUES: Mapping[str, Callable[[BlockDevice], tuple[str | None, ...]]] = {
-    "name": lambda disk: (str(disk.path),),
+    "name": lambda disk: (str(disk.path), *map(str, disk.paths)),
     "model": lambda disk: (disk.model,),
     "vendor": lambda disk: (disk.vendor,),
     "serial": lambda disk: (disk.serial, *disk.serials),

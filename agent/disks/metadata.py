@@ -44,6 +44,7 @@ class MetadataWiper:
             head = handle.read(0, min(MIB, handle.size_bytes))
             if not wipe_shared:
                 _refuse_shared(handle, head)
+            handle.require_sole_use()
             ranges = _partition_ranges(head, handle)
             nodes = partition_nodes(handle.path)
             for node in nodes:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from agent.disks.busy import uses_of
+from agent.disks.busy import disk_layers, openers_of, uses_of
 from agent.errors import DiskError, DiskInUse, NotFound
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ A whole step becomes a hole in a loop device's file; less does not, as later wri
 """
 PLAIN_ZERO_BYTES = 128 << 10
 """Fewer zeros than this are written: that is cheaper than the command that orders them."""
-_REREAD_TRIES = 20
+_REREAD_TRIES = 50
 _REREAD_PAUSE_S = 0.1
 
 View = memoryview | mmap.mmap | bytes | bytearray
@@ -73,7 +73,7 @@ class OpenDisk:
             DiskError: It cannot be opened, such as for being write-protected.
         """
         self.path = path
-        device = require_whole_disk(path)
+        device = self._device = require_whole_disk(path)
         self._can_punch = True
         self._is_loop = os.major(device) == _LOOP_MAJOR
         if writable and (uses := uses_of(device)):
@@ -245,6 +245,20 @@ class OpenDisk:
         except OSError as error:
             raise _refused(error, self.path, "flush") from error
 
+    def require_sole_use(self) -> None:
+        """Make sure, while nothing is lost, that the kernel will accept a new partition table: nobody holds a partition now.
+
+        Raises:
+            DiskInUse: A program holds a partition open, or the whole disk for writing; the message names it.
+        """
+        for _ in range(_REREAD_TRIES):
+            if not (openers := openers_of(disk_layers(self._device))):
+                break
+            time.sleep(_REREAD_PAUSE_S)  # udev may be probing a partition right now
+        else:
+            raise DiskInUse(f"{self.path}: {'; '.join(openers)}; end it first")
+        self.reread_partitions()
+
     def reread_partitions(self) -> bool:
         """Have the kernel look at the partition table again.
 
@@ -265,8 +279,9 @@ class OpenDisk:
                 time.sleep(_REREAD_PAUSE_S)  # udev may be probing a partition right now
             else:
                 return True
+        users = (*uses_of(self._device), *openers_of(disk_layers(self._device)))
         message = f"{self.path}: the kernel kept its old partition table: a partition is in use"
-        raise DiskInUse(f"{message}; see lsblk")
+        raise DiskInUse(f"{message} ({'; '.join(users) or 'by whom is not known'}); see lsblk")
 
 
 def _refused(error: OSError, path: Path, action: str, start_byte: int | None = None) -> DiskError:

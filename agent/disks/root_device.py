@@ -1,12 +1,15 @@
 """Which disk gets the operating system. Pure; a wrong disk is the most expensive mistake there is, so it explains itself."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any
 
 from agent.disks.hints import matches, protects, root_hints, shown_value, skip_hints
 from agent.errors import NoSuitableDisk
+from agent.hardware.capabilities import HardwareView
 from agent.hardware.devices import BlockDevice
-from agent.protocol.device_hints import Hint
+from agent.protocol.device_hints import Hint, skipped_volumes
 
 MIN_ROOT_BYTES = 4 << 30
 """The smallest disk that is taken without hints (Ironic's rule)."""
@@ -41,14 +44,51 @@ def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> B
     raise NoSuitableDisk(f"no disk {wanted}: {found}; {advice}")
 
 
+def take_root_disk(node: Mapping[str, Any], hardware: HardwareView) -> BlockDevice:
+    """Choose the root disk and end what stands on it; see :func:`choose_root_disk`.
+
+    Raises:
+        DiskInUse: It is mounted or swapped to, or what stands on it cannot be ended.
+    """
+    disks = hardware.disks()
+    disk = choose_root_disk(node, disks)
+    hardware.release(
+        disk.nodes, [path for kept in skipped_disks(node, disks) for path in kept.nodes]
+    )
+    return disk
+
+
 def skipped_disks(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> tuple[BlockDevice, ...]:
-    """Return the disks that ``properties.skip_block_devices`` names; entries that name RAID volumes are not about whole disks.
+    """Return the disks that ``properties.skip_block_devices`` names, with all that they stand on and all that stands on those.
+
+    An entry with ``volume_name`` names a RAID array: its members are meant, also while it is not assembled. A member of an array
+    whose name cannot be read counts as named then.
 
     Raises:
         InvalidRequest: A hint is unknown or malformed.
     """
-    wanted = skip_hints(node)
-    return tuple(disk for disk in disks if any(protects(hints, disk) for hints in wanted))
+    wanted, volumes = skip_hints(node), skipped_volumes(node)
+    named = {
+        disk.path
+        for disk in disks
+        if any(protects(hints, disk) for hints in wanted) or _is_in_volume(disk, volumes)
+    }
+    while more := {
+        disk.path for disk in disks if disk.path not in named and _touches(disk, named, disks)
+    }:
+        named |= more
+    return tuple(disk for disk in disks if disk.path in named)
+
+
+def _is_in_volume(disk: BlockDevice, volumes: AbstractSet[str]) -> bool:
+    return bool(volumes) and (disk.has_unnamed_volume or not volumes.isdisjoint(disk.volume_names))
+
+
+def _touches(disk: BlockDevice, named: AbstractSet[Path], disks: Sequence[BlockDevice]) -> bool:
+    """Tell whether ``disk`` stands on a named one, or a named one on it."""
+    return any(path in named for path in disk.below) or any(
+        disk.path in other.below for other in disks if other.path in named
+    )
 
 
 def _why_not(

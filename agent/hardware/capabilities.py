@@ -4,9 +4,10 @@ There is no base class to inherit from, no dispatch by name and no "not supporte
 (:mod:`agent.hardware.registry`) asks the managers in rank order and takes the first that offers a capability.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 from agent.hardware.devices import (
@@ -47,7 +48,7 @@ class DiskLister(Protocol):
     """Lists whole disks."""
 
     def list_disks(self) -> tuple[BlockDevice, ...]:
-        """Return every disk that could hold data, in the order of their names; no partitions, no RAM disks."""
+        """Return every disk that could hold data, in the order of the kernel's list; no partitions, no RAM disks."""
 
 
 class NicLister(Protocol):
@@ -145,6 +146,13 @@ class MetadataEraser(Protocol):
         """
 
 
+class DiskReleaser(Protocol):
+    """Ends what stands on disks: arrays, volumes, loop devices that an older system left."""
+
+    def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
+        """End everything that stands on ``disks``, nothing that stands on ``kept``; return what was ended, in words."""
+
+
 class BootloaderInstaller(Protocol):
     """Makes the firmware boot the deployed system."""
 
@@ -180,6 +188,9 @@ class HardwareView(Protocol):
     def metadata_eraser(self) -> MetadataEraser:
         """Return the best metadata eraser."""
 
+    def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
+        """End what stands on ``disks``, see :class:`DiskReleaser`; nothing if no manager can."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -214,6 +225,7 @@ class HardwareManager:
     image_writer: ImageWriter | None = None
     eraser: DiskEraser | None = None
     metadata_eraser: MetadataEraser | None = None
+    disk_releaser: DiskReleaser | None = None
     bootloader: BootloaderInstaller | None = None
     steps: tuple[Step, ...] = ()
     configure: "Callable[[Wishes], HardwareManager] | None" = None

@@ -6,10 +6,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockDevice:
-    """A whole disk; ``None`` = the device does not say.
+    """A whole disk, or an array or multipath device that is used like one; ``None`` = the device does not say.
 
     ``serials`` and ``wwns`` hold every known spelling (lsblk, udev short and long), ``by_paths`` every link below
-    ``/dev/disk/by-path``; ``serial``, ``wwn`` and ``by_path`` the preferred one.
+    ``/dev/disk/by-path``; ``serial``, ``wwn`` and ``by_path`` the preferred one. ``paths`` are other device nodes of the same disk (a
+    LUN with several paths), which the kernel has joined if ``is_mapped``; ``below`` the disks that an array stands on. ``volume_names`` are those of
+    the RAID arrays that the disk or a partition of it is a member of; ``has_unnamed_volume`` = it is a member of one whose name only RAID
+    tools can read.
     """
 
     path: Path
@@ -31,6 +34,16 @@ class BlockDevice:
     by_path: str | None = None
     by_paths: tuple[str, ...] = ()
     transport: str | None = None
+    paths: tuple[Path, ...] = ()
+    is_mapped: bool = False
+    below: tuple[Path, ...] = ()
+    volume_names: tuple[str, ...] = ()
+    has_unnamed_volume: bool = False
+
+    @property
+    def nodes(self) -> tuple[Path, ...]:
+        """Every device node through which the disk can be written; one, if the kernel has joined its paths."""
+        return (self.path,) if self.is_mapped else (self.path, *self.paths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ that cannot be loaded stops the agent with its name: a machine must not be clean
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from stevedore import ExtensionManager
@@ -80,6 +81,12 @@ class Hardware:
     def metadata_eraser(self) -> MetadataEraser:
         """Return the best metadata eraser."""
         return self._offered((m.metadata_eraser for m in self.managers), "erases disk metadata")
+
+    def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
+        """End what stands on ``disks``; see ``HardwareView``."""
+        releasers = (m.disk_releaser for m in self.managers if m.disk_releaser is not None)
+        releaser = next(releasers, None)
+        return () if releaser is None else releaser.release(disks, kept)
 
     def bootloader(self) -> BootloaderInstaller:
         """Return the best installer of boot entries."""

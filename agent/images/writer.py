@@ -14,7 +14,7 @@ from agent.disks import mbr
 from agent.disks.kernel_view import show_partitions
 from agent.disks.open_disk import OpenDisk
 from agent.disks.partition_table import PartitionTable
-from agent.errors import ImageError
+from agent.errors import AgentError, ImageError
 from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
 from agent.images.config_drives import config_drive
@@ -72,6 +72,7 @@ class StreamingImageWriter:
             layout = self._layout(work, opened)
             target = self._target(work, opened, layout)
             meter.end()
+            opened.require_sole_use()
             self._announce(work, opened)
             log.info(
                 "writing the image",
@@ -87,9 +88,9 @@ class StreamingImageWriter:
                 names = DiskNames(root_uuid=mbr.disk_signature(table.head))
             else:
                 table, names = layout.complete(target, meter)
-            seen = show_partitions(opened, table.partitions(), self._runner)
-        receipt = make_receipt(work, target, digest, proof, disk, meter.finish())
-        _log_end(receipt, seen)
+            warnings = self._show(opened, table)
+        receipt = make_receipt(work, target, digest, proof, disk, meter.finish(), warnings)
+        _log_end(receipt, len(table.partitions()))
         return WrittenImage(
             disk=disk,
             root_uuid=names.root_uuid,
@@ -98,6 +99,15 @@ class StreamingImageWriter:
             partitions=names.partitions,
             receipt=receipt,
         )
+
+    def _show(self, disk: OpenDisk, table: PartitionTable) -> tuple[str, ...]:
+        """Have the kernel look at the new table; the disk can boot already, so a failure is only told."""
+        try:
+            show_partitions(disk, table.partitions(), self._runner)
+        except AgentError as error:
+            log.warning("partitions not shown", extra={"disk": str(disk.path), "why": str(error)})
+            return (f"the disk is complete, but this system does not see it so: {error}",)
+        return ()
 
     def _with_suited_drive(self, work: Work, disk: OpenDisk) -> Work:
         """Return the work with a config drive that can be mounted from this disk."""
@@ -149,6 +159,7 @@ class StreamingImageWriter:
 def _write_content(work: Work, target: ImageTarget, meter: Meter) -> tuple[str, Proof]:
     """Write everything between head and tail, compare the checksum, flush and read back; return the digest and the proof."""
     target.make_unbootable()
+    target.disk.reread_partitions()  # the old ones go, so that nobody can take hold of one from here on
     digest = stream_to(work, target, meter)
     meter.begin("verify")
     check_digest(work, digest, f"{target.disk.path} {target.left_as}")

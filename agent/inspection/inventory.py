@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import msgspec
+
 from agent.hardware.capabilities import MachineReader
 from agent.hardware.devices import BlockDevice, BmcAddresses, NetworkInterface
 from agent.protocol.inventory import (
@@ -90,6 +92,7 @@ def describe_disk(disk: BlockDevice) -> Disk:
         logical_sectors=disk.logical_sector_bytes,
         physical_sectors=disk.physical_sector_bytes,
         tran=disk.transport,
+        paths=[str(path) for path in disk.paths] or msgspec.UNSET,
     )
 
 

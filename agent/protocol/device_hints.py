@@ -30,6 +30,8 @@ HINT_NAMES = (
 )
 NUMBER_OPERATORS = ("=", "==", "!=", ">=", "<=", ">", "<")
 TEXT_OPERATORS = ("s==", "s!=", "s>=", "s<=", "s>", "s<")
+_SKIPPED = "properties.skip_block_devices"
+_VOLUME_NAME = "volume_name"
 _TRUE = ("1", "t", "true", "on", "y", "yes")
 _FALSE = ("0", "f", "false", "off", "n", "no")
 _OPERATOR = re.compile(
@@ -87,7 +89,23 @@ def skip_hints(node: Mapping[str, Any]) -> tuple[tuple[Hint, ...], ...]:
     Raises:
         Refusal: An entry is empty, a hint unknown or malformed; ``field`` says where.
     """
-    where = "properties.skip_block_devices"
+    where = _SKIPPED
+    entries = _skip_entries(node)
+    return tuple(_parsed(entry, where) for entry in entries if _VOLUME_NAME not in entry)
+
+
+def skipped_volumes(node: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of RAID arrays in ``properties.skip_block_devices``.
+
+    Raises:
+        Refusal: See :func:`skip_hints`.
+    """
+    names = (entry[_VOLUME_NAME] for entry in _skip_entries(node) if _VOLUME_NAME in entry)
+    return frozenset(map(str, names))
+
+
+def _skip_entries(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    where = _SKIPPED
     entries = (node.get("properties") or {}).get("skip_block_devices") or []
     if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
         raise Refusal(f"is no list of objects of hints but {entries!r}", field=where)
@@ -95,7 +113,7 @@ def skip_hints(node: Mapping[str, Any]) -> tuple[tuple[Hint, ...], ...]:
         raise Refusal(
             "has an empty entry, which names no disk; remove it or give hints", field=where
         )
-    return tuple(_parsed(entry, where) for entry in entries if "volume_name" not in entry)
+    return entries
 
 
 def _parsed(hints: Mapping[str, Any], where: str) -> tuple[Hint, ...]:

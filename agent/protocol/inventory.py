@@ -54,6 +54,8 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     logical_sectors: int | None = None
     physical_sectors: int | None = None
     tran: str | None = None
+    paths: list[str] | msgspec.UnsetType = msgspec.UNSET
+    """Other device nodes of the same disk, ours: told of a LUN with several paths only."""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):

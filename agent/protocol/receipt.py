@@ -40,3 +40,5 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     verified: str
     compared_bytes: int
     phases: tuple[PhaseTime, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What went wrong when the disk could boot already, such as a kernel that did not look at the new partition table."""

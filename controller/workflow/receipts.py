@@ -43,6 +43,6 @@ def describe(receipt: Receipt) -> Note:
     return Note(
         kind="step",
         message=f"{receipt.image} ({receipt.format}, {receipt.digest}) is on {disk}: {receipt.content_bytes} bytes"
-        f" in {receipt.seconds:.1f} s, {rate:.0f} MB/s; {proof}",
+        f" in {receipt.seconds:.1f} s, {rate:.0f} MB/s; {'; '.join((proof, *receipt.warnings))}",
         data={"receipt": msgspec.to_builtins(receipt)},
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from agent.boot.efi import EfiBootloader
 from agent.disks.metadata import MetadataWiper
+from agent.disks.release import StackReleaser
 from agent.hardware.capabilities import HardwareManager, Support
 from agent.hardware.wishes import Wishes
 from agent.images.operator_rules import writer_settings
@@ -39,6 +40,7 @@ def probe(runner: Runner) -> HardwareManager:
         bmc_locator=IpmitoolBmcLocator(runner, sys_root),
         image_writer=StreamingImageWriter(runner),
         metadata_eraser=MetadataWiper(runner),
+        disk_releaser=StackReleaser(runner),
         bootloader=EfiBootloader(runner),
         steps=STEPS,
         configure=configure,

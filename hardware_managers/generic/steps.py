@@ -1,15 +1,17 @@
 """The steps that any machine offers: erase metadata, write the image."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from agent.disks.guard import is_wiping_shared
-from agent.disks.root_device import choose_root_disk, skipped_disks
+from agent.disks.root_device import skipped_disks, take_root_disk
 from agent.errors import AgentError, EraseError, InvalidRequest
-from agent.hardware.capabilities import EraseEvidence, Phase, Step, StepContext
+from agent.hardware.capabilities import HardwareView, Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
@@ -19,7 +21,7 @@ _ERASERS = 8
 
 
 def erase_devices_metadata(context: StepContext) -> dict[str, str]:
-    """Erase partition tables and signatures of every disk, several disks at a time.
+    """Erase partition tables and signatures of every disk, several disks at a time, after what stands on them was ended.
 
     Returns:
         What was done, by disk path. Disks of ``properties.skip_block_devices`` and read-only ones are named and left alone.
@@ -28,36 +30,70 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
         InvalidRequest: ``driver_info.wipe_special_filesystems`` is neither true nor false.
         EraseError: At least one disk still has metadata; every failure is named, the other disks are erased.
     """
+    wipe_shared = is_wiping_shared(context.node)
     disks = context.hardware.disks()
-    skipped = {
-        disk.path: "left alone: named in skip_block_devices"
-        for disk in skipped_disks(context.node, disks)
+    left_alone = _left_alone(context.node, disks)
+    kept = [node for disk in disks if disk.path in left_alone for node in disk.nodes]
+    wanted = [disk for disk in disks if disk.path not in left_alone]
+    bases = {disk.path for disk in wanted}
+    stacked = {
+        disk.path: f"ended: it stood on {' and '.join(map(str, disk.below))}"
+        for disk in wanted
+        if not bases.isdisjoint(disk.below)
     }
-    skipped |= {disk.path: "left alone: read-only" for disk in disks if disk.is_read_only}
-    wanted = [disk for disk in disks if disk.path not in skipped]
+    wanted = [disk for disk in wanted if disk.path not in stacked]
     context.progress(Progress(phase="erase metadata", message=f"{len(wanted)} disks"))
     eraser = context.hardware.metadata_eraser()
-    wipe_shared = is_wiping_shared(context.node)
 
-    def erase(disk: BlockDevice) -> EraseEvidence | AgentError:
+    def erase(disk: BlockDevice) -> str | AgentError:
         try:
-            return eraser.erase_metadata(disk, context.progress, wipe_shared=wipe_shared)
+            done = [
+                eraser.erase_metadata(one, context.progress, wipe_shared=wipe_shared)
+                for one in _each_path(disk)
+            ]
         except AgentError as error:
             return error
+        return "; ".join(f"{evidence.method}: {evidence.detail}" for evidence in done)
 
+    outcomes = _release_all(wanted, kept, context.hardware)
+    free = [disk for disk in wanted if disk.path not in outcomes]
     with ThreadPoolExecutor(max_workers=_ERASERS) as pool:
-        outcomes = dict(zip(wanted, pool.map(erase, wanted), strict=True))
+        outcomes |= dict(zip((d.path for d in free), pool.map(erase, free), strict=True))
     failures = [str(outcome) for outcome in outcomes.values() if isinstance(outcome, AgentError)]
     if failures:
         raise EraseError(
             f"metadata of {len(failures)} of {len(wanted)} disks not erased: {'; '.join(failures)}"
         )
-    done = {
-        d.path: f"{e.method}: {e.detail}"
-        for d, e in outcomes.items()
-        if isinstance(e, EraseEvidence)
+    return {str(path): str(text) for path, text in (left_alone | stacked | outcomes).items()}
+
+
+def _left_alone(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> dict[Path, str]:
+    """Return why a disk is not erased, for those that are not."""
+    reasons = {
+        disk.path: "left alone: named in skip_block_devices" for disk in skipped_disks(node, disks)
     }
-    return {str(path): text for path, text in (skipped | done).items()}
+    return reasons | {disk.path: "left alone: read-only" for disk in disks if disk.is_read_only}
+
+
+def _release_all(
+    disks: Sequence[BlockDevice], kept: Sequence[Path], hardware: HardwareView
+) -> dict[Path, str | AgentError]:
+    """End what stands on each disk; return why not for those where it failed."""
+    failed: dict[Path, str | AgentError] = {}
+    for disk in disks:
+        try:
+            hardware.release(disk.nodes, kept)
+        except AgentError as error:
+            failed[disk.path] = error
+    return failed
+
+
+def _each_path(disk: BlockDevice) -> tuple[BlockDevice, ...]:
+    """Return the disk once for each of its paths, to be erased one after the other.
+
+    Should two disks only look like paths of one, both are erased; a path that is erased already costs a second.
+    """
+    return tuple(replace(disk, path=node, paths=()) for node in disk.nodes)
 
 
 def write_image(context: StepContext) -> dict[str, Any]:
@@ -70,7 +106,7 @@ def write_image(context: StepContext) -> dict[str, Any]:
         InvalidRequest: ``image_info`` is missing or malformed; the message names the field.
     """
     image = parse_image_info(context.args)
-    disk = choose_root_disk(context.node, context.hardware.disks())
+    disk = take_root_disk(context.node, context.hardware)
     configdrive = context.args.get("configdrive") or image.configdrive
     if configdrive is not None and not isinstance(configdrive, str):
         raise InvalidRequest(

@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from mmap import mmap
 
 from agent.disks.open_disk import MIB, OpenDisk
-from agent.errors import ImageError
+from agent.errors import DiskError, ImageError
 from agent.images.proof.witness import Verification, Witness, make_witness
 
 HEAD_BYTES = MIB
@@ -52,15 +53,21 @@ class ImageTarget:
         specification 2.10, 5.2.3).
 
         Raises:
-            DiskError: The disk refused.
+            DiskError: The disk refused; what it took of the head was wiped again, as far as it let that happen.
             ImageError: The head reads back differently; it was wiped again.
         """
         sector_bytes = self.disk.sector_bytes
-        self.disk.write_bytes(self.head[sector_bytes:], sector_bytes)
-        self.disk.flush()
-        self.disk.write_bytes(self.head[:sector_bytes], 0)
-        self.disk.flush()
-        if self.disk.read(0, HEAD_BYTES) != self.head:
+        try:
+            self.disk.write_bytes(self.head[sector_bytes:], sector_bytes)
+            self.disk.flush()
+            self.disk.write_bytes(self.head[:sector_bytes], 0)
+            self.disk.flush()
+            is_same = self.disk.read(0, HEAD_BYTES) == self.head
+        except DiskError:
+            with suppress(DiskError):
+                self.make_unbootable()
+            raise
+        if not is_same:
             self.make_unbootable()
             raise ImageError(
                 f"{self.disk.path}: the first MiB reads back differently; the disk is faulty"

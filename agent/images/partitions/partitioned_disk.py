@@ -147,7 +147,10 @@ class PartitionedDisk:
             file_systems.grow_ext(self._disk, self._root, root.kind, self._runner)
         for part in self._parts:
             self._fill(part, root.kind)
-        return self._write_table(target, meter), self._names(root.uuid)
+        table = PartitionTable(self._new_head(), self._disk.sector_bytes)
+        names = self._names(root.uuid, table)  # first, as nothing may fail when the disk can boot
+        self._write_table(target, table, meter)
+        return table, names
 
     def _fill(self, part: PlannedPartition, root_kind: str) -> None:
         """Give a partition its content; the root has it already."""
@@ -176,41 +179,41 @@ class PartitionedDisk:
             file_systems.make_fat(self._disk, part, "efi-part", self._runner, content=folder)
         log.info("ESP made", extra={"disk": str(self._disk.path), "files_of_the_image": files})
 
-    def _write_table(self, target: ImageTarget, meter: Meter) -> PartitionTable:
-        disk = self._disk
-        head = self._kept or build_table(
+    def _new_head(self) -> bytearray:
+        return self._kept or build_table(
             self._parts,
             self._wishes.label,
-            disk_bytes=disk.size_bytes,
-            sector_bytes=disk.sector_bytes,
+            disk_bytes=self._disk.size_bytes,
+            sector_bytes=self._disk.sector_bytes,
         )
-        table = PartitionTable(head, disk.sector_bytes)
+
+    def _write_table(self, target: ImageTarget, table: PartitionTable, meter: Meter) -> None:
+        disk = self._disk
         meter.begin("flush")
         if self._kept is None and (backup := table.backup()) is not None:
             disk.write_bytes(backup[1], backup[0])
         disk.flush()
-        target.head[:] = head
+        target.head[:] = table.head
         target.make_bootable()
-        return table
 
-    def _names(self, root_uuid: str) -> DiskNames:
+    def _names(self, root_uuid: str, table: PartitionTable) -> DiskNames:
         esp = planned(self._parts, PartitionRole.ESP)
         prep = planned(self._parts, PartitionRole.PREP)
         return DiskNames(
             root_uuid=root_uuid,
             esp_uuid=file_systems.identify(self._disk, esp, self._runner).uuid if esp else None,
-            prep_uuid=self._part_uuid(prep) if prep else None,
+            prep_uuid=_part_uuid(prep, table) if prep else None,
             partitions=tuple(
                 (str(part.role), str(partition_path(self._disk.path, part.number)))
                 for part in self._parts
             ),
         )
 
-    def _part_uuid(self, part: PlannedPartition) -> str:
-        """Return the PARTUUID, which stands in for the UUID of a partition without a filesystem, as libblkid writes it."""
-        table = PartitionTable(bytearray(self._disk.read(0, MIB)), self._disk.sector_bytes)
-        found = next(entry for entry in table.partitions() if entry.number == part.number)
-        if found.id_text:
-            return found.id_text
-        signature = mbr.disk_signature(table.head).removeprefix("0x")
-        return f"{signature}-{part.number:02x}"
+
+def _part_uuid(part: PlannedPartition, table: PartitionTable) -> str:
+    """Return the PARTUUID, which stands in for the UUID of a partition without a filesystem, as libblkid writes it."""
+    found = next(entry for entry in table.partitions() if entry.number == part.number)
+    if found.id_text:
+        return found.id_text
+    signature = mbr.disk_signature(table.head).removeprefix("0x")
+    return f"{signature}-{part.number:02x}"

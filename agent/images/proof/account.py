@@ -15,6 +15,7 @@ def make_receipt(
     proof: Proof,
     disk: BlockDevice,
     phases: tuple[PhaseTime, ...],
+    warnings: tuple[str, ...] = (),
 ) -> Receipt:
     """Return the receipt; ``digest`` is of the published bytes, the seconds are those of all ``phases``."""
     content_bytes = work.inside.pipeline.content_bytes
@@ -35,4 +36,5 @@ def make_receipt(
         verified=str(proof.mode),
         compared_bytes=proof.compared_bytes,
         phases=phases,
+        warnings=warnings,
     )

@@ -1,12 +1,14 @@
 """The root disk is chosen by hints or is the smallest that is large enough; a refusal names every disk."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.disks.root_device import choose_root_disk, skipped_disks
 from agent.errors import InvalidRequest, NoSuitableDisk
+from agent.hardware.devices import BlockDevice
 from tests.unit.fakes import disk
 
 GIB = 1 << 30
@@ -91,3 +93,31 @@ def test_a_disk_of_unknown_transport_is_protected_from_s_not_equal() -> None:
 def test_a_skip_list_that_names_nothing_is_refused(entries: object) -> None:
     with pytest.raises(InvalidRequest, match="skip_block_devices"):
         skipped_disks(node(properties={"skip_block_devices": entries}), (LARGE,))
+
+
+ARRAY = replace(disk("/dev/md0", 20 * GIB), below=(LARGE.path, MIDDLE.path))
+
+
+def skipped(entries: object, *disks: BlockDevice) -> list[str]:
+    found = skipped_disks(node(properties={"skip_block_devices": entries}), disks)
+    return [one.path.name for one in found]
+
+
+def test_with_an_array_its_members_are_left_alone_and_the_other_way_round() -> None:
+    assert skipped([{"name": "/dev/md0"}], SMALL, LARGE, MIDDLE, ARRAY) == ["sdb", "sdc", "md0"]
+    assert skipped([{"name": "/dev/sdb"}], SMALL, LARGE, MIDDLE, ARRAY) == ["sdb", "sdc", "md0"]
+    assert skipped([{"name": "/dev/sda"}], SMALL, LARGE, MIDDLE, ARRAY) == ["sda"]
+
+
+def test_a_volume_name_protects_members_of_an_array_that_is_not_assembled() -> None:
+    member = replace(LARGE, volume_names=("data",))
+    other = replace(MIDDLE, volume_names=("root",))
+    unnamed = replace(SMALL, has_unnamed_volume=True)
+    entries = [{"volume_name": "data"}]
+    assert skipped(entries, unnamed, member, other) == ["sda", "sdb"]
+    assert skipped([{"name": "/dev/none"}], unnamed, member, other) == []
+
+
+def test_a_disk_is_known_by_the_names_of_all_its_paths() -> None:
+    lun = replace(LARGE, paths=(Path("/dev/sdx"),))
+    assert skipped([{"name": "/dev/sdx"}], SMALL, lun) == ["sdb"]
