@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from agent.api.tls import server_context
+from agent.api.tls import TlsTerms, server_context
 from agent.errors import AgentError
 from agent.protocol.http_server.bounds import Bounds, PoolSize
 from agent.protocol.http_server.server import BoundedServer
@@ -46,13 +46,10 @@ class ApiServer:
         )
         self._thread = threading.Thread(target=self._server.serve, name="api server", daemon=True)
 
-    def use_tls(self, certificate: Certificate, *, min_version: str, cipher_suites: str) -> None:
+    def use_tls(self, certificate: Certificate, terms: TlsTerms) -> None:
         """Serve over TLS; before :meth:`start`."""
         self._server.tls = server_context(
-            certificate.certificate_path,
-            certificate.key_path,
-            min_version=min_version,
-            cipher_suites=cipher_suites,
+            certificate.certificate_path, certificate.key_path, terms
         )
 
     def start(self) -> int:

@@ -62,7 +62,7 @@ class MachineInfo:
         told = parse_params(params, _SetNodeInfo, "set_node_info").node_info
 
         def learn(_progress: ProgressSink) -> None:
-            self._identity.node = told.node
+            self._identity.learn_node(told.node)
             if told.config.agent_token is not None:
                 self._identity.learn_token(told.config.agent_token)
 

@@ -40,7 +40,7 @@ def build_commands(deps: CommandDependencies) -> Mapping[str, Command]:
     return catalogue(
         [
             *Standby(deps.hardware, deps.power, deps.written, deps.identity).commands(),
-            *StepCommands(deps.hardware, deps.written).commands(),
+            *StepCommands(deps.hardware, deps.written, deps.identity).commands(),
             *bootloader.commands(),
             *deps.system_logs.commands(),
             *machine.commands(),

@@ -28,6 +28,7 @@ _ANSWER_TRAVELS_S = 0.5
 class _PrepareImage(msgspec.Struct, frozen=True, kw_only=True):
     image_info: ImageInfo
     configdrive: str | None = None
+    node: dict[str, Any] | None = None
 
 
 class Standby:
@@ -57,14 +58,26 @@ class Standby:
         return [Command(name=f"standby.{name}", kind=kind, prepare=do) for name, kind, do in table]
 
     def prepare_image(self, params: Params) -> Job:
-        """Write ``image_info`` and ``configdrive`` to the root disk."""
+        """Write ``image_info`` and ``configdrive`` to the root disk of the node, as it was last told; a ``node`` may come along.
+
+        Raises:
+            InvalidRequest: A parameter is missing or malformed, or no node is known, so that nobody said which disk is meant.
+        """
         wanted = parse_params(params, _PrepareImage, "prepare_image")
         image = wanted.image_info
         _check_image(image, self._hardware.wishes.images)
         inline = image.configdrive if isinstance(image.configdrive, str) else None
 
+        node = wanted.node if wanted.node is not None else self._identity.node
+        if node is None:
+            raise InvalidRequest(
+                "prepare_image: no node is known, so nobody said which disk is meant; send the node along, or get"
+                " the deploy steps with it before (a node without root device hints means the smallest disk)"
+            )
+
         def write(progress: ProgressSink) -> dict[str, Any]:
-            disk = take_root_disk(self._identity.node, self._hardware)
+            self._identity.learn_node(node)
+            disk = take_root_disk(node, self._hardware)
             writer = self._hardware.image_writer()
             written = writer.write_image(image, wanted.configdrive or inline, disk, progress)
             self._written.remember(written)

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from agent.commands.command import Command, Job, Kind, Params, parse_params
+from agent.commands.identity import Identity
 from agent.commands.written_images import WrittenImages
-from agent.errors import VersionMismatch
+from agent.errors import InvalidRequest, VersionMismatch
 from agent.hardware.capabilities import Phase, ProgressSink, StepContext
 from agent.hardware.registry import Hardware
 from agent.hardware.steps import describe_steps, find_step
@@ -27,9 +28,10 @@ class _ExecuteStep(msgspec.Struct, frozen=True, kw_only=True):
 class StepCommands:
     """The commands and what they need."""
 
-    def __init__(self, hardware: Hardware, written: WrittenImages) -> None:
+    def __init__(self, hardware: Hardware, written: WrittenImages, identity: Identity) -> None:
         self._hardware = hardware
         self._written = written
+        self._identity = identity
 
     def commands(self) -> Iterable[Command]:
         """Return the two commands of each phase."""
@@ -45,10 +47,15 @@ class StepCommands:
                 prepare=functools.partial(self.execute_step, phase),
             )
 
-    def get_steps(self, phase: Phase, _params: Params) -> Job:
-        """List the steps of ``phase`` and the managers' versions."""
+    def get_steps(self, phase: Phase, params: Params) -> Job:
+        """List the steps of ``phase`` and the managers' versions; a ``node`` that comes along is the node from now on."""
+        node = params.get("node")
+        if node is not None and not isinstance(node, dict):
+            raise InvalidRequest(f"get_{phase}_steps: node is no object")
 
         def tell(_progress: ProgressSink) -> dict[str, Any]:
+            if node is not None:
+                self._identity.learn_node(node)
             return {
                 f"{phase}_steps": describe_steps(self._hardware.managers, phase),
                 "hardware_manager_version": self._hardware.versions(),
@@ -64,6 +71,7 @@ class StepCommands:
         version = params.get(f"{phase}_version")
 
         def execute(progress: ProgressSink) -> dict[str, Any]:
+            self._identity.learn_node(wanted.node)
             self._check_version(version, phase)
             step = find_step(self._hardware.managers, phase, request)
             log.info("step started", extra={"step": f"{request.interface}.{request.step}"})

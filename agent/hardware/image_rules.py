@@ -8,7 +8,8 @@ class ImageRules:
     """Times in seconds.
 
     ``ca_files`` and ``ca_pem`` are trusted beside the ramdisk's own authorities; ``verify`` is ``none``, ``sample`` or ``whole``:
-    how much is read back from the disk.
+    how much is read back from the disk. ``formats`` are those that may be written, in Ironic's words; ``check_format`` = they, and what
+    the controller says of an image's format, are compared with what it is. ``tls_min_version`` is ``1.2`` or ``1.3``.
     """
 
     allow_unverified: bool = False
@@ -22,3 +23,6 @@ class ImageRules:
     stall_least_bytes: int = 1 << 16
     verify: str = "sample"
     config_drive_rebuild: bool = False
+    formats: tuple[str, ...] = ("raw", "gpt", "qcow2")
+    check_format: bool = True
+    tls_min_version: str = "1.2"

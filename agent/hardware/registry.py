@@ -65,7 +65,9 @@ class Hardware:
         return self._offered(readers, "reads what the machine is made of")
 
     def bmc_addresses(self) -> BmcAddresses:
-        """Return where the machine's own BMC answers; nothing known if no manager can tell."""
+        """Return where the machine's own BMC answers; nothing known if no manager can tell, or if it shall not be asked."""
+        if self.wishes.skip_bmc:
+            return BmcAddresses()
         locators = (m.bmc_locator for m in self.managers if m.bmc_locator is not None)
         locator = next(locators, None)
         return locator.bmc_addresses() if locator is not None else BmcAddresses()

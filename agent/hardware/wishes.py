@@ -7,6 +7,7 @@ from agent.hardware.image_rules import ImageRules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """Each has the default of its setting."""
+    """Each has the default of its setting; ``skip_bmc`` = the machine's own BMC is not asked for its addresses."""
 
     images: ImageRules = field(default_factory=ImageRules)
+    skip_bmc: bool = False

@@ -31,6 +31,7 @@ def writer_settings(rules: ImageRules) -> WriterSettings:
         tls=tls_context(rules),
         verify=Verification(rules.verify),
         config_drive_rebuild=rules.config_drive_rebuild,
+        formats=rules.formats if rules.check_format else None,
     )
 
 
@@ -41,6 +42,8 @@ def tls_context(rules: ImageRules) -> ssl.SSLContext:
         SettingError: A certificate of the rules cannot be read.
     """
     context = ssl.create_default_context()
+    if rules.tls_min_version == "1.3":
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
     if not rules.verify_tls:
         log.warning("the certificates of image servers are not verified (image_insecure)")
         context.check_hostname = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from agent.errors import ImageDownloadError, ImageError
 from agent.images.config_drives.config_drive_source import fetch
 from agent.images.flow.meter import Meter
-from agent.images.formats.recognition import check_declared
+from agent.images.formats.recognition import check_declared, check_permitted
 from agent.images.inside import Inside, look_inside
 from agent.images.proof.witness import Verification
 from agent.images.sources.address import refused_order, usable_order
@@ -33,11 +33,13 @@ class WriterSettings:
     certificates; ``allow_md5`` accepts MD5 checksums, which protect against accidents only; ``allow_unverified`` accepts an
     image without any; ``stall_least_bytes`` is what must come in ``stall_timeout_s`` of waiting; ``sources`` says where images may
     come from; ``verify`` says how much of the disk is read back; ``config_drive_rebuild`` makes every config drive anew as FAT.
+    ``formats`` are those that may be written, in Ironic's words; ``None`` = all, whatever the controller says of an image's format.
     """
 
     allow_md5: bool = False
     allow_unverified: bool = False
     config_drive_rebuild: bool = False
+    formats: tuple[str, ...] | None = ("raw", "gpt", "qcow2")
     stall_timeout_s: float = 60.0
     stall_least_bytes: int = 1 << 16
     sources: SourceRules = field(default_factory=SourceRules)
@@ -89,7 +91,9 @@ def prepare(
         drive = fetch(configdrive, replace(access, authorization=None, proxies={}), settings.retry)
     source, checksum = _open(image, name, access, settings, meter, clean_up)
     inside = look_inside(source, checksum.algorithm, name, meter)
-    check_declared(inside.found, image.disk_format, name)
+    if settings.formats is not None:
+        check_permitted(inside.found, image.disk_format, settings.formats, name)
+        check_declared(inside.found, image.disk_format, name)
     return Work(
         image=image,
         name=name,

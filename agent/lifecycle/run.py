@@ -32,7 +32,7 @@ from agent.lifecycle.readiness import (
     wait_for_file,
     wait_for_macs,
 )
-from agent.lifecycle.wishes import wishes_of
+from agent.lifecycle.wishes import tls_terms, wishes_of
 from agent.protocol.lookup import Heartbeat, LookupConfig
 from agent.settings import Settings
 from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
@@ -139,15 +139,16 @@ class Agent:
                 self._stop.wait,
             )
             found = look_up(client, self._macs, node_uuid, self._identity, self._patience())
-            self._identity.node = {
-                "uuid": found.node.uuid,
-                "properties": found.node.properties,
-                "instance_info": found.node.instance_info,
-                "driver_internal_info": found.node.driver_internal_info,
-            }
+            self._identity.learn_node(
+                {
+                    "uuid": found.node.uuid,
+                    "properties": found.node.properties,
+                    "instance_info": found.node.instance_info,
+                    "driver_internal_info": found.node.driver_internal_info,
+                }
+            )
             disks.result()
-            if found.config.agent_md5_checksum_enable:
-                self._hardware.configure(wishes_of(settings, allow_md5=True))
+            self._hardware.configure(wishes_of(settings, found.config))
             made = certificate.result() if certificate is not None else None
         log.info("this machine is known", extra={"node": found.node.uuid})
         server, url = self._serve(host, made, found.config)
@@ -173,11 +174,7 @@ class Agent:
         )
         server = ApiServer(app, settings.listen_host, settings.listen_port)
         if certificate is not None:
-            server.use_tls(
-                certificate,
-                min_version=(config and config.tls_min_version) or settings.tls_min_version,
-                cipher_suites=(config and config.tls_cipher_suites) or settings.tls_cipher_suites,
-            )
+            server.use_tls(certificate, tls_terms(settings, config))
         port = server.start()
         protocol = settings.advertise_protocol or ("http" if certificate is None else "https")
         url = callback_url(protocol, host, settings.advertise_port or port)

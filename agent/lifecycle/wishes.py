@@ -1,29 +1,35 @@
-"""What the agent's settings want of the hardware managers."""
+"""What the agent's settings and the controller's answer to the lookup want of the hardware managers and of the API's TLS. Pure."""
 
 import base64
 import binascii
+import logging
 
+from agent.api.tls import VERSIONS, TlsTerms, is_cipher_list
 from agent.errors import SettingError
 from agent.hardware.image_rules import ImageRules
 from agent.hardware.wishes import Wishes
+from agent.protocol.lookup import LookupConfig
 from agent.settings import Settings
 
+log = logging.getLogger(__name__)
 _PEM_MARK = "-----BEGIN CERTIFICATE-----"
 
 
-def wishes_of(settings: Settings, *, allow_md5: bool = False) -> Wishes:
-    """Return what the settings want.
+def wishes_of(settings: Settings, ordered: LookupConfig | None = None) -> Wishes:
+    """Return what the settings want, and what the controller ordered.
 
     Args:
         settings: The agent's.
-        allow_md5: Whether the controller's answer to the lookup allows MD5 checksums.
+        ordered: Out of the controller's answer to the lookup; ``None`` = there is none (yet).
 
     Raises:
         SettingError: ``image_ca`` is no certificate.
     """
+    order = ordered or LookupConfig(heartbeat_timeout=0)
+    permitted = order.permitted_image_formats
     rules = ImageRules(
         allow_unverified=settings.allow_unverified_images,
-        allow_md5=allow_md5 or settings.allow_md5_images,
+        allow_md5=settings.allow_md5_images or order.agent_md5_checksum_enable,
         folders=_words(settings.image_folders),
         insecure_registries=_words(settings.insecure_registries),
         ca_files=tuple(filter(None, (settings.ca_file, settings.image_ca_file))),
@@ -33,8 +39,46 @@ def wishes_of(settings: Settings, *, allow_md5: bool = False) -> Wishes:
         stall_least_bytes=settings.image_stall_bytes,
         verify=settings.image_verify,
         config_drive_rebuild=settings.config_drive_rebuild,
+        formats=ImageRules().formats if permitted is None else tuple(permitted),
+        check_format=not order.disable_deep_image_inspection,
+        tls_min_version=tls_terms(settings, order).min_version,
     )
-    return Wishes(images=rules)
+    if order.enable_bios_bootloader_install:
+        log.warning(
+            "the controller allows grub-install for partition images on BIOS; this agent has none (CVE-2026-43003)"
+        )
+    return Wishes(images=rules, skip_bmc=order.agent_skip_bmc_detect)
+
+
+def tls_terms(settings: Settings, ordered: LookupConfig | None = None) -> TlsTerms:
+    """Return what TLS connections need: the stricter version of settings and controller, and the controller's ciphers if usable.
+
+    What the controller orders and nobody knows is told in the log and not followed; the agent serves all the same.
+    """
+    wanted = (ordered and ordered.tls_min_version) or settings.tls_min_version
+    if wanted not in VERSIONS:
+        log.warning(
+            "tls_min_version of the controller is unknown; the ramdisk's own counts",
+            extra={
+                "ordered": wanted,
+                "known": ", ".join(VERSIONS),
+                "used": settings.tls_min_version,
+            },
+        )
+        wanted = settings.tls_min_version
+    version = max(wanted, settings.tls_min_version)
+    for origin, suites in (
+        ("controller", ordered and ordered.tls_cipher_suites),
+        ("ramdisk", settings.tls_cipher_suites),
+    ):
+        if suites and is_cipher_list(suites):
+            return TlsTerms(min_version=version, cipher_suites=suites)
+        if suites:
+            log.warning(
+                "tls_cipher_suites name no cipher that OpenSSL knows; they are not used",
+                extra={"of": origin, "ordered": suites},
+            )
+    return TlsTerms(min_version=version)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ class LookupConfig(msgspec.Struct, frozen=True, kw_only=True):
     agent_token_required: bool = False
     agent_md5_checksum_enable: bool = False
     disable_deep_image_inspection: bool = False
-    permitted_image_formats: list[str] = []
+    permitted_image_formats: list[str] | None = None
+    """``None`` = the server does not say."""
     agent_skip_bmc_detect: bool = False
     enable_bios_bootloader_install: bool = False
     tls_min_version: str | None = None

@@ -26,10 +26,14 @@ BOOT_S = 240
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BareDisk:
-    """An empty virtio disk; its serial number is ``DISK-`` and its place."""
+    """A virtio disk, empty unless the folder has it already; its serial number is ``DISK-`` and its place.
+
+    With several ``paths`` it is a LUN: so many SCSI disks with the same serial number and WWN, all of them the same file.
+    """
 
     size_bytes: int = 64 << 20
     sector_bytes: int = 512
+    paths: int = 1
 
 
 def free_port() -> int:
@@ -110,9 +114,16 @@ class Started:
 
 def _disk_words(folder: Path, number: int, disk: BareDisk) -> tuple[str, ...]:
     file = folder / f"disk-{number}"
-    with file.open("wb") as made:
+    with file.open("ab") as made:
         made.truncate(disk.size_bytes)
     size = disk.sector_bytes
+    if disk.paths > 1:
+        same = f"drive=d{number},share-rw=on,serial=DISK-{number},wwn={0x5000C500A1B2C300 + number}"
+        return (
+            *("-device", f"virtio-scsi-pci,id=s{number}"),
+            *("-blockdev", f"driver=raw,node-name=d{number},file.driver=file,file.filename={file}"),
+            *(w for _ in range(disk.paths) for w in ("-device", f"scsi-hd,bus=s{number}.0,{same}")),
+        )
     device = f"virtio-blk-pci,drive=d{number},serial=DISK-{number}"
     return (
         *("-drive", f"file={file},if=none,id=d{number},format=raw"),

@@ -1,5 +1,6 @@
 """What a file is, judged by its content alone. Pure."""
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from agent.errors import ImageError
@@ -97,6 +98,25 @@ def check_end(end: bytes, name: str) -> None:
     """
     if end.startswith(_VHD_MARK):
         raise ImageError(f"{name}: is a VHD image of fixed size; {_CONVERT}")
+
+
+def check_permitted(
+    found: ImageFormat, declared: str | None, permitted: Collection[str], name: str
+) -> None:
+    """Refuse a format that the controller does not permit; raw content that was declared raw always passes, as with Ironic's agent.
+
+    Raises:
+        ImageError: The format is not among ``permitted``.
+    """
+    is_raw = found is not ImageFormat.QCOW2
+    if is_raw and (declared in _RAW_NAMES or not set(_RAW_NAMES).isdisjoint(permitted)):
+        return
+    if not is_raw and found in permitted:
+        return
+    raise ImageError(
+        f"{name}: its content is {found}, but the controller permits {', '.join(permitted) or 'no format'} only;"
+        " publish it in such a format, or correct the conductor's permitted_image_formats"
+    )
 
 
 def check_declared(found: ImageFormat, declared: str | None, name: str) -> None:

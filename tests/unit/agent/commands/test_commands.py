@@ -132,13 +132,53 @@ def test_a_malformed_step_is_refused(desk: Desk, params: dict[str, Any], complai
 
 
 def test_an_image_is_written_and_described_in_ironics_words(desk: Desk) -> None:
-    result = desk.do("standby.prepare_image", {"image_info": IMAGE, "configdrive": "H4sI"})
+    result = desk.do(
+        "standby.prepare_image", {"node": {}, "image_info": IMAGE, "configdrive": "H4sI"}
+    )
     assert result.command_result == {
         "result": "prepare_image: image (user.qcow2) written to device /dev/vda root_uuid=0x0000002a"
     }
     assert desk.machine.configdrives == ["H4sI"]
     uuids = desk.do("standby.get_partition_uuids", {})
     assert uuids.command_result == {"root uuid": "0x0000002a"}
+
+
+def test_an_image_is_written_to_the_disk_of_the_node_that_any_command_brought(desk: Desk) -> None:
+    wrong = {"uuid": "n", "properties": {"root_device": {"name": "/dev/other"}}}
+    for name in ("deploy.get_deploy_steps", "clean.get_clean_steps", "service.get_service_steps"):
+        desk.do(name, {"node": {"uuid": name}, "ports": []})
+        assert desk.identity.node == {"uuid": name}
+    desk.do(
+        "clean.execute_clean_step",
+        {"step": {"step": "erase", "interface": "deploy"}, "node": wrong, "ports": []},
+    )
+    assert desk.identity.node == wrong
+    refused = desk.do("standby.prepare_image", {"image_info": IMAGE}).command_error
+    assert "/dev/vda: name is /dev/vda" in str(refused)
+    desk.do("standby.prepare_image", {"node": {"uuid": "n"}, "image_info": IMAGE})
+    desk.do("standby.prepare_image", {"image_info": IMAGE})
+
+
+def test_a_restarted_agent_still_knows_what_was_said_of_disks_and_no_secret(desk: Desk) -> None:
+    rules = {"root_device": {"serial": "S1"}, "skip_block_devices": [{"name": "/dev/sdb"}]}
+    node = {
+        "uuid": "n",
+        "properties": rules | {"cpus": 4},
+        "instance_info": {"configdrive": "SECRET"},
+        "driver_info": {"ipmi_password": "SECRET"},
+    }
+    desk.identity.learn_node(node)
+    kept = Identity(desk.folder / "token").node
+    assert kept == {"uuid": "n", "properties": rules, "instance_info": {}}
+    assert "SECRET" not in (desk.folder / "node.json").read_text()
+
+
+def test_without_any_node_no_disk_is_guessed(desk: Desk) -> None:
+    with pytest.raises(
+        InvalidRequest, match="no node is known, so nobody said which disk is meant"
+    ):
+        desk.do("standby.prepare_image", {"image_info": IMAGE})
+    assert desk.machine.configdrives == []
 
 
 def test_a_receipt_stands_beside_ironics_words(desk: Desk) -> None:
@@ -157,7 +197,7 @@ def test_a_receipt_stands_beside_ironics_words(desk: Desk) -> None:
         compared_bytes=2,
     )
     desk.machine.receipt = receipt
-    result = desk.do("standby.prepare_image", {"image_info": IMAGE}).command_result
+    result = desk.do("standby.prepare_image", {"node": {}, "image_info": IMAGE}).command_result
     assert result["result"].startswith("prepare_image: image (user.qcow2) written")
     assert msgspec.convert(result["receipt"], Receipt) == receipt
 
@@ -174,7 +214,7 @@ def test_an_image_that_cannot_be_written_safely_is_refused(
     desk: Desk, change: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=complaint):
-        desk.do("standby.prepare_image", {"image_info": IMAGE | change})
+        desk.do("standby.prepare_image", {"node": {}, "image_info": IMAGE | change})
 
 
 NO_CHECKSUM: dict[str, Any] = {"checksum": None, "os_hash_value": None}
@@ -184,9 +224,9 @@ def test_an_image_without_a_checksum_is_taken_from_a_registry_or_on_the_operator
     desk: Desk,
 ) -> None:
     artifact = IMAGE | NO_CHECKSUM | {"urls": ["oci://registry/disk:1"]}
-    desk.do("standby.prepare_image", {"image_info": artifact})
+    desk.do("standby.prepare_image", {"node": {}, "image_info": artifact})
     desk.hardware.configure(Wishes(images=ImageRules(allow_unverified=True)))
-    desk.do("standby.prepare_image", {"image_info": IMAGE | NO_CHECKSUM})
+    desk.do("standby.prepare_image", {"node": {}, "image_info": IMAGE | NO_CHECKSUM})
     assert len(desk.machine.configdrives) == 2
 
 

@@ -1,12 +1,16 @@
 """What the operator sets about images reaches the hardware managers, and nothing is allowed by default."""
 
 import base64
+from typing import Any
 
 import pytest
 
+from agent.api.tls import TlsTerms
 from agent.errors import SettingError
 from agent.hardware.image_rules import ImageRules
-from agent.lifecycle.wishes import wishes_of
+from agent.hardware.wishes import Wishes
+from agent.lifecycle.wishes import tls_terms, wishes_of
+from agent.protocol.lookup import LookupConfig
 from agent.settings import Settings
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -37,9 +41,69 @@ def test_the_kernel_command_line_says_what_is_allowed() -> None:
     )
 
 
+def ordered(cmdline: str = "", **config: Any) -> Wishes:
+    settings = Settings.from_sources(cmdline, None, {})
+    return wishes_of(settings, LookupConfig(heartbeat_timeout=1, **config))
+
+
 def test_the_lookups_answer_may_allow_md5() -> None:
-    settings = Settings.from_sources("", None, {})
-    assert wishes_of(settings, allow_md5=True).images == ImageRules(allow_md5=True)
+    assert ordered(agent_md5_checksum_enable=True).images == ImageRules(allow_md5=True)
+
+
+def test_the_lookups_answer_says_which_formats_may_be_written_and_whether_that_is_looked_at() -> (
+    None
+):
+    assert ordered(permitted_image_formats=["raw"]).images.formats == ("raw",)
+    assert ordered(permitted_image_formats=[]).images.formats == ()
+    assert ordered().images.formats == ("raw", "gpt", "qcow2")
+    assert not ordered(disable_deep_image_inspection=True).images.check_format
+
+
+def test_the_lookups_answer_may_keep_the_agent_from_asking_the_bmc() -> None:
+    assert ordered(agent_skip_bmc_detect=True).skip_bmc
+    assert not ordered().skip_bmc
+
+
+def test_grub_install_on_the_controllers_order_is_told_not_to_exist(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ordered(enable_bios_bootloader_install=True)
+    assert "this agent has none" in caplog.text
+
+
+def terms(cmdline: str = "", **config: Any) -> TlsTerms:
+    settings = Settings.from_sources(cmdline, None, {})
+    return tls_terms(settings, LookupConfig(heartbeat_timeout=1, **config))
+
+
+@pytest.mark.parametrize(
+    ("own", "said", "used"),
+    [
+        ("1.2", None, "1.2"),
+        ("1.2", "1.3", "1.3"),
+        ("1.3", "1.2", "1.3"),
+        ("1.2", "1.1", "1.2"),
+        ("1.3", "TLSv1.9", "1.3"),
+        ("1.2", "", "1.2"),
+    ],
+)
+def test_the_stricter_tls_version_counts_and_an_unknown_one_is_told(
+    own: str, said: str | None, used: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert terms(f"ipa-tls-min-version={own}", tls_min_version=said).min_version == used
+    assert ("is unknown" in caplog.text) == (said not in (None, "", "1.2", "1.3"))
+    assert ordered(tls_min_version="1.3").images.tls_min_version == "1.3"
+
+
+def test_ciphers_that_openssl_does_not_know_are_told_and_not_used(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    good = "ECDHE-ECDSA-AES256-GCM-SHA384"
+    assert terms(tls_cipher_suites=good).cipher_suites == good
+    assert caplog.text == ""
+    assert terms(f"ipa-tls-cipher-suites={good}", tls_cipher_suites="MAGIC").cipher_suites == good
+    assert "no cipher that OpenSSL knows" in caplog.text
+    assert terms("ipa-tls-cipher-suites=MAGIC") == TlsTerms()
 
 
 def test_the_controllers_insecure_flag_does_not_reach_image_servers() -> None:
