@@ -7,6 +7,7 @@ moved.
 import struct
 import uuid
 import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from agent.errors import ImageError
@@ -17,6 +18,7 @@ _SIGNATURE = b"EFI PART"
 _HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
 _ENTRY = struct.Struct("<16s16sQQQ72s")
 _MAX_ENTRIES_BYTES = 1 << 18
+_USUAL_ENTRIES = 128
 _ALIGN_BYTES = 1 << 20
 
 
@@ -54,23 +56,24 @@ class Gpt:
 
     def partitions(self) -> tuple[GptPartition, ...]:
         """Return the partitions in the order of their numbers."""
-        found = []
-        for index in range(self.entry_count):
-            fields = _ENTRY.unpack_from(self.entries, index * self.entry_bytes)
-            kind = uuid.UUID(bytes_le=fields[0])
-            if kind.int:
-                found.append(
-                    GptPartition(
-                        number=index + 1,
-                        type_id=kind,
-                        unique_id=uuid.UUID(bytes_le=fields[1]),
-                        first_lba=fields[2],
-                        last_lba=fields[3],
-                        attributes=fields[4],
-                        name=fields[5].decode("utf-16-le", "replace").partition("\0")[0],
-                    )
-                )
-        return tuple(found)
+        return tuple(_entries(self.entries, self.entry_count, self.entry_bytes))
+
+
+def _entries(entries: bytes, count: int, entry_bytes: int) -> Iterator[GptPartition]:
+    """Yield the entries of an array that are in use."""
+    for index in range(count):
+        fields = _ENTRY.unpack_from(entries, index * entry_bytes)
+        kind = uuid.UUID(bytes_le=fields[0])
+        if kind.int:
+            yield GptPartition(
+                number=index + 1,
+                type_id=kind,
+                unique_id=uuid.UUID(bytes_le=fields[1]),
+                first_lba=fields[2],
+                last_lba=fields[3],
+                attributes=fields[4],
+                name=fields[5].decode("utf-16-le", "replace").partition("\0")[0],
+            )
 
 
 def has_signature(head: bytes | bytearray, sector_bytes: int) -> bool:
@@ -121,6 +124,39 @@ def parse(head: bytes | bytearray, sector_bytes: int) -> Gpt:
         entry_bytes=entry_bytes,
         entries=entries,
     )
+
+
+def salvage(
+    head: bytes, sector_bytes: int, size_bytes: int, read: Callable[[int, int], bytes]
+) -> tuple[GptPartition, ...]:
+    """Return the partitions that a damaged disk may have had, out of every place where a table can be; nothing is verified.
+
+    Both headers are believed as far as they lead to an array on the disk, and the arrays are looked for where they usually are too.
+
+    Args:
+        head: The beginning of the disk, 1 MiB.
+        sector_bytes: Size of its logical sectors.
+        size_bytes: Size of the disk.
+        read: Reads (start byte, size) of it.
+    """
+    sectors = size_bytes // sector_bytes
+    usual = -(-_USUAL_ENTRIES * _ENTRY.size // sector_bytes)
+    places = {(2, _USUAL_ENTRIES, _ENTRY.size), (sectors - 1 - usual, _USUAL_ENTRIES, _ENTRY.size)}
+    for raw in (head[sector_bytes:], read((sectors - 1) * sector_bytes, sector_bytes)):
+        if raw[:8] == _SIGNATURE:
+            places.add(_HEADER.unpack_from(raw)[10:13])
+    found = set()
+    for lba, count, entry_bytes in sorted(places):
+        array_bytes = count * entry_bytes
+        is_sane = entry_bytes >= _ENTRY.size and 0 < array_bytes <= _MAX_ENTRIES_BYTES
+        if is_sane and lba > 0 and lba * sector_bytes + array_bytes <= size_bytes:
+            entries = read(lba * sector_bytes, array_bytes)
+            found |= {
+                part
+                for part in _entries(entries, count, entry_bytes)
+                if 0 < part.first_lba <= part.last_lba < sectors
+            }
+    return tuple(sorted(found, key=lambda part: (part.first_lba, part.number)))
 
 
 def move_backup(table: Gpt, disk_sectors: int) -> Gpt:

@@ -49,7 +49,7 @@ def shared_filesystem(
         size_bytes: Its size.
         read: Reads (start byte, size) of the disk.
     """
-    parts = _partitions(head, sector_bytes)
+    parts = _partitions(head, sector_bytes, size_bytes, read)
     for number, start, name in parts:
         if name:
             return f"{name} in partition {number} at byte {start}"
@@ -61,24 +61,26 @@ def shared_filesystem(
     return None
 
 
-def _partitions(head: bytes, sector_bytes: int) -> list[tuple[int, int, str]]:
+def _partitions(
+    head: bytes, sector_bytes: int, size_bytes: int, read: Callable[[int, int], bytes]
+) -> list[tuple[int, int, str]]:
     """Return (number, start byte, name of the shared filesystem that the type announces or empty)."""
-    if gpt.has_signature(head, sector_bytes):
-        try:
-            table = gpt.parse(head, sector_bytes)
-        except ImageError:
-            return []  # a damaged table names nothing; superblocks at the disk's beginning still do
+    entries = mbr.partitions(head) if mbr.is_valid(head) else ()
+    is_protective = any(entry.type_id == mbr.PROTECTIVE_TYPE for entry in entries)
+    if entries and not is_protective and not gpt.has_signature(head, sector_bytes):
         return [
-            (part.number, part.first_lba * sector_bytes, _SHARED_TYPES.get(part.type_id, ""))
-            for part in table.partitions()
+            (
+                entry.number,
+                entry.first_lba * sector_bytes,
+                "VMware VMFS" if entry.type_id == _VMFS_MBR_TYPE else "",
+            )
+            for entry in entries
         ]
-    if not mbr.is_valid(head):
-        return []
+    try:
+        found = gpt.parse(head, sector_bytes).partitions()
+    except ImageError:  # damaged, or none: whatever any copy of it still says counts
+        found = gpt.salvage(head, sector_bytes, size_bytes, read)
     return [
-        (
-            entry.number,
-            entry.first_lba * sector_bytes,
-            "VMware VMFS" if entry.type_id == _VMFS_MBR_TYPE else "",
-        )
-        for entry in mbr.partitions(head)
+        (part.number, part.first_lba * sector_bytes, _SHARED_TYPES.get(part.type_id, ""))
+        for part in found
     ]

@@ -110,11 +110,11 @@ def _partition_ranges(head: bytes, handle: OpenDisk) -> tuple[tuple[int, int], .
     found: list[tuple[int, int]] = []
     if gpt.has_signature(head, size):
         try:
-            table = gpt.parse(head, size)
+            parts = gpt.parse(head, size).partitions()
         except ImageError as error:
             log.warning("damaged GPT", extra={"disk": str(handle.path), "reason": str(error)})
-        else:
-            found = [(p.first_lba * size, (p.last_lba + 1) * size) for p in table.partitions()]
+            parts = gpt.salvage(head, size, handle.size_bytes, handle.read)
+        found = [(p.first_lba * size, (p.last_lba + 1) * size) for p in parts]
     elif mbr.is_valid(head):
         found = [
             (p.first_lba * size, (p.first_lba + p.sectors) * size) for p in mbr.partitions(head)

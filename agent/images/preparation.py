@@ -1,6 +1,7 @@
 """Everything that is fetched and checked before an image is written: nothing here touches a disk."""
 
 import ssl
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
@@ -58,6 +59,14 @@ class Work:
     checksum: Checksum
     configdrive: bytes | None
     inside: Inside
+
+    @property
+    def look(self) -> Callable[[int, int], bytes] | None:
+        """Reads (start byte, size) of the image's content while it is not streamed; ``None`` = that is not possible."""
+        if self.found is not ImageFormat.RAW or not self.source.has_ranges:
+            return None
+        self.source.disconnect()  # goes on later; some servers answer one connection at a time
+        return self.source.read_at
 
 
 def prepare(

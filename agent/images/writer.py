@@ -19,6 +19,7 @@ from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
 from agent.images.config_drives import config_drive
 from agent.images.config_drives.config_drive_fat import suited_to
+from agent.images.config_drives.config_drive_room import check_room
 from agent.images.flow.meter import Meter
 from agent.images.flow.target import ImageTarget
 from agent.images.formats import first_look
@@ -130,6 +131,11 @@ class StreamingImageWriter:
         if layout is not None:
             return layout.target(witness)
         first_look.check(work.inside.head, disk.sector_bytes, disk.size_bytes, work.name)
+        if work.configdrive is not None and work.inside.head.is_whole:
+            table = PartitionTable(bytearray(work.inside.head.content), disk.sector_bytes)
+            table.fit(disk.size_bytes)
+            drive_bytes = len(work.configdrive)
+            check_room(table, disk.size_bytes, drive_bytes, work.name, work.look)
         return ImageTarget(disk, witness)
 
     def _complete(self, work: Work, target: ImageTarget, meter: Meter) -> PartitionTable:

@@ -24,13 +24,15 @@ STEP_S = 300
 OLD_SYSTEM = """
 set -e
 for disk in vda vdb; do sgdisk -n 1:1M:+32M -n 2:0:+32M /dev/$disk; done; udevadm settle
-yes | mdadm --create /dev/md/data --run --homehost old --level 1 --metadata 1.2 --raid-devices 2 /dev/vda1 /dev/vdb1
 export IMSM_NO_PLATFORM=1 IMSM_DEVNAME_AS_SERIAL=1
-yes | mdadm --create /dev/md/imsm --run --metadata imsm --raid-devices 2 /dev/vdc /dev/vdd
-yes | mdadm --create /dev/md/volume --run --level 1 --raid-devices 2 --size 16M /dev/md/imsm
-mkfs.ext4 -q /dev/md/data
+create() { yes | mdadm --create "$@" --run --raid-devices 2; }
+create /dev/md0 --name data --homehost old --level 1 --metadata 1.2 /dev/vda1 /dev/vdb1
+create /dev/md127 --metadata imsm /dev/vdc /dev/vdd
+create /dev/md126 --level 1 --size 16M /dev/md127
+mkfs.ext4 -q /dev/md0
 sgdisk -n 1:1M:0 /dev/sda
-udevadm settle; mdadm --wait /dev/md/data /dev/md/volume || true; mdadm --stop --scan; sync; cat /proc/mdstat
+udevadm settle; mdadm --wait /dev/md0 /dev/md126 || true
+mdadm --stop /dev/md0; mdadm --stop /dev/md126; mdadm --stop /dev/md127; sync; cat /proc/mdstat
 """
 MAP = """
 import fcntl, struct, sys
@@ -105,7 +107,9 @@ def test_what_an_older_system_left_is_neither_put_together_nor_in_the_way(
     with started(tmp_path, arguments, disks=DISKS) as machine:
         log_in(machine)
         machine.console.wait_for("ingot: devices settled", timeout_s=BOOT_S)
-        members = machine.run_inside(key, "IMSM_NO_PLATFORM=1 IMSM_DEVNAME_AS_SERIAL=1 mdadm --examine --scan")
+        members = machine.run_inside(
+            key, "IMSM_NO_PLATFORM=1 IMSM_DEVNAME_AS_SERIAL=1 mdadm --examine --scan"
+        )
         assert "name=old:data" in members
         assert "metadata=imsm" in members
         assert stacked(machine, key) == ""
@@ -138,10 +142,10 @@ def members_of_a_protected_volume_are_left_alone(machine: Started, key: SshKey) 
 def everything_that_stands_on_the_disks_is_ended_by_the_eraser(
     machine: Started, key: SshKey
 ) -> None:
-    assemble = "mdadm --assemble --run /dev/md0 /dev/vda1 /dev/vdb1; IMSM_NO_PLATFORM=1 IMSM_DEVNAME_AS_SERIAL=1 mdadm --assemble --scan --run || true"
+    assemble = "mdadm --assemble --run /dev/md0 /dev/vda1 /dev/vdb1; IMSM_NO_PLATFORM=1 IMSM_DEVNAME_AS_SERIAL=1 mdadm --assemble --scan --run --config none || true"
     mapped = f"python3 -c {shlex.quote(MAP)} vg-root /dev/md0 8192"
     machine.run_inside(key, f"{assemble}; modprobe dm-mod; {mapped}; losetup /dev/loop7 /dev/vda2")
-    assert {"md0", "dm-0"} < set(stacked(machine, key).split())
+    assert {"md0", "md126", "md127", "dm-0"} <= set(stacked(machine, key).split())
     machine.run_inside(
         key, "mount /dev/loop7 /mnt 2>/dev/null; mkfs.ext4 -q /dev/loop7; mount /dev/loop7 /mnt"
     )

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ConfigDriveError
+from agent.disks import gpt
+from agent.errors import ConfigDriveError, ImageDownloadError
 from agent.images.preparation import WriterSettings
 from agent.images.writer import StreamingImageWriter
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
 from tests.integration.disk_images import MIB, RawImage, gpt_image, mbr_image, run, sha256
 from tests.integration.image_server import ImageServer
+from tests.integration.image_writing import assert_untouched
 from tests.integration.loop_disk import LoopDisk, loop_disk
 
 pytestmark = pytest.mark.root
@@ -116,9 +118,43 @@ def test_an_mbr_disk_gets_a_primary_partition_at_its_end(
 def test_an_mbr_with_four_primaries_has_no_place(
     server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes
 ) -> None:
-    with pytest.raises(ConfigDriveError, match="four primary partitions"):
+    with pytest.raises(ConfigDriveError, match=r"four primary partitions.*nothing was written"):
         write(server, disk, mbr_image(tmp_path, partitions=4), as_text(iso))
-    assert disk.read(0, MIB) == bytes(MIB)
+    assert_untouched(disk)
+
+
+def test_a_full_gpt_has_no_place(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes
+) -> None:
+    raw = gpt_image(tmp_path)
+    run("sgdisk", "--resize-table=4", "-n", "3:0:+64K", "-n", "4:0:+64K", str(raw.file))
+    full = RawImage(file=raw.file, content=raw.file.read_bytes())
+    assert gpt.parse(full.content[:MIB], 512).entry_count == 4
+    with pytest.raises(ConfigDriveError, match=r"GPT is full.*nothing was written"):
+        write(server, disk, full, as_text(iso))
+    assert_untouched(disk)
+
+
+def test_one_of_four_primaries_may_be_meant_by_its_filesystems_label(
+    server: ImageServer, disk: LoopDisk, tmp_path: Path, iso: bytes, fat: bytes
+) -> None:
+    raw = mbr_image(tmp_path, partitions=4)
+    content = bytearray(raw.content)
+    content[9 * MIB : 9 * MIB + len(fat)] = fat
+    write(server, disk, RawImage(file=raw.file, content=bytes(content)), as_text(iso))
+    assert_drive_at(disk, 9 * MIB, iso)
+
+
+@pytest.mark.parametrize(
+    "configdrive", ["not base64!", base64.b64encode(b"text").decode(), "http://127.0.0.1:9/none"]
+)
+def test_an_unreadable_config_drive_is_known_before_the_first_write(
+    configdrive: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
+) -> None:
+    address = server.url("missing") if configdrive.startswith("http") else configdrive
+    with pytest.raises((ConfigDriveError, ImageDownloadError)):
+        write(server, disk, mbr_image(tmp_path), address)
+    assert_untouched(disk)
 
 
 def test_a_partition_with_the_label_is_used_again(
@@ -162,13 +198,13 @@ def test_two_labelled_partitions_are_an_error_and_leave_no_table(
     assert disk.read(0, MIB) == bytes(MIB)
 
 
-def test_a_full_disk_has_no_room_and_cannot_boot(
+def test_a_full_disk_has_no_room_and_stays_as_it_is(
     server: ImageServer, tmp_path: Path, iso: bytes
 ) -> None:
     with loop_disk(tmp_path, 64 * MIB) as disk:
         with pytest.raises(ConfigDriveError, match="bytes are free behind"):
             write(server, disk, gpt_image(tmp_path), as_text(iso))
-        assert disk.read(0, MIB) == bytes(MIB)
+        assert_untouched(disk)
 
 
 @pytest.mark.parametrize("form", ["plain", "gzip", "base64"])

@@ -1,13 +1,17 @@
 """Erasing metadata leaves nothing to recognise, refuses what must not be touched, and proves it."""
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from agent.disks.metadata import MetadataWiper
 from agent.disks.open_disk import OpenDisk
+from agent.disks.release import StackReleaser
 from agent.errors import DiskInUse, EraseError, InvalidRequest
 from agent.hardware.capabilities import EraseEvidence, HardwareManager, StepContext, Support
 from agent.hardware.devices import BlockDevice
@@ -30,11 +34,11 @@ def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LoopDisk]:
 class OneDisk:
     """Lists one loop device and no disk of this machine."""
 
-    def __init__(self, disk: LoopDisk) -> None:
+    def __init__(self, disk: BlockDevice) -> None:
         self._disk = disk
 
     def list_disks(self) -> tuple[BlockDevice, ...]:
-        return (self._disk.device(),)
+        return (self._disk,)
 
 
 def erase(disk: LoopDisk) -> EraseEvidence:
@@ -42,13 +46,16 @@ def erase(disk: LoopDisk) -> EraseEvidence:
     return wiper.erase_metadata(disk.device(), lambda _report: None, wipe_shared=False)
 
 
-def run_step(disk: LoopDisk, driver_info: dict[str, Any]) -> dict[str, str]:
+def run_step(
+    disk: LoopDisk, driver_info: dict[str, Any], device: BlockDevice | None = None
+) -> dict[str, str]:
     """Run the clean step as the agent does for a node with this ``driver_info``."""
     manager = HardwareManager(
         name="one disk",
         version="1",
         support=Support.GENERIC,
-        disk_lister=OneDisk(disk),
+        disk_lister=OneDisk(device or disk.device()),
+        disk_releaser=StackReleaser(HostRunner()),
         metadata_eraser=MetadataWiper(HostRunner()),
     )
     context = StepContext(
@@ -65,7 +72,8 @@ def run_step(disk: LoopDisk, driver_info: dict[str, Any]) -> dict[str, str]:
 def patch(disk: LoopDisk, start_byte: int, data: bytes) -> None:
     with OpenDisk(disk.path) as handle:
         base = start_byte - start_byte % disk.sector_bytes
-        old = bytearray(handle.read(base, 2 * disk.sector_bytes))
+        whole = min(2 * disk.sector_bytes, handle.size_bytes - base)
+        old = bytearray(handle.read(base, whole))
         old[start_byte - base : start_byte - base + len(data)] = data
         handle.write_bytes(old, base)
         handle.flush()
@@ -190,3 +198,87 @@ def test_a_gfs2_superblock_in_a_partition_is_refused(disk: LoopDisk) -> None:
     patch(disk, MIB + 0x10000, bytes.fromhex("01161970"))
     with pytest.raises(EraseError, match="GFS2"):
         erase(disk)
+
+
+def test_a_damaged_gpt_does_not_hide_a_shared_filesystem(disk: LoopDisk) -> None:
+    disk.run("sgdisk", "-n", "1:1M:+32M", "-t", "1:AA31E02A-400F-11DB-9590-000C2911D1B8")
+    lose_the_beginning(disk)
+    with pytest.raises(EraseError, match="VMFS in partition 1"):
+        erase(disk)
+
+
+def lose_the_beginning(disk: LoopDisk) -> None:
+    with OpenDisk(disk.path) as handle:
+        handle.zero(0, 256 << 10)
+
+
+def test_a_partition_table_of_another_kind_counts_for_more_than_an_old_backup(
+    disk: LoopDisk,
+) -> None:
+    disk.run("sgdisk", "-n", "1:1M:+32M", "-t", "1:AA31E02A-400F-11DB-9590-000C2911D1B8")
+    lose_the_beginning(disk)
+    run("sfdisk", "--quiet", str(disk.path), stdin=b"label: dos\nsize=4MiB, type=83\n")
+    erase(disk)
+    assert_clean(disk)
+
+
+def test_a_loop_device_over_the_disk_is_named(disk: LoopDisk) -> None:
+    over = run("losetup", "--find", "--show", str(disk.path)).decode().strip()
+    try:
+        with pytest.raises(DiskInUse, match=f"{disk.path.name} is behind {Path(over).name}"):
+            erase(disk)
+        released = StackReleaser(HostRunner()).release([disk.path])
+        assert len(released) == 1
+        assert Path(over).name in released[0]
+    except BaseException:
+        run("losetup", "--detach", over)
+        raise
+    erase(disk)
+
+
+def test_a_loop_device_over_a_file_on_the_disk_means_that_it_is_mounted(tmp_path: Path) -> None:
+    with loop_disk(tmp_path, DISK_BYTES, noise=False) as disk:
+        disk.run("mkfs.ext4", "-q")
+        place = tmp_path / "mounted"
+        place.mkdir()
+        run("mount", str(disk.path), str(place))
+        try:
+            with pytest.raises(DiskInUse, match=f"mounted on {place}"):
+                StackReleaser(HostRunner()).release([disk.path])
+        finally:
+            run("umount", str(place))
+
+
+def test_a_program_that_has_the_disk_open_for_writing_is_named(disk: LoopDisk) -> None:
+    with (
+        holding(disk, "wb") as holder,
+        pytest.raises(DiskInUse, match=rf"is open in sleep \(process {holder}\)"),
+    ):
+        erase(disk)
+    with holding(disk, "rb"):
+        erase(disk)
+
+
+@contextmanager
+def holding(disk: LoopDisk, mode: Literal["rb", "wb"]) -> Iterator[int]:
+    """Have a program hold the disk open; yields its number."""
+    with (
+        disk.path.open(mode) as file,
+        subprocess.Popen(["sleep", "600"], stdin=file) as holder,
+    ):
+        file.close()
+        yield holder.pid
+        holder.kill()
+
+
+def test_a_lun_with_two_paths_is_erased_by_one_after_the_other(tmp_path: Path) -> None:
+    with loop_disk(tmp_path, DISK_BYTES, noise=False) as disk:
+        other = run("losetup", "--find", "--show", str(disk.file)).decode().strip()
+        try:
+            disk.run("sgdisk", "-n", "1:1M:+32M")
+            lun = replace(disk.device(), paths=(Path(other),))
+            done = run_step(disk, {}, lun)
+            assert list(done) == [str(disk.path)]
+            assert f"nothing on {other}" in done[str(disk.path)]
+        finally:
+            run("losetup", "--detach", other)
