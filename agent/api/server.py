@@ -48,9 +48,7 @@ class ApiServer:
 
     def use_tls(self, certificate: Certificate, terms: TlsTerms) -> None:
         """Serve over TLS; before :meth:`start`."""
-        self._server.tls = server_context(
-            certificate.certificate_path, certificate.key_path, terms
-        )
+        self._server.tls = server_context(certificate.certificate_path, certificate.key_path, terms)
 
     def start(self) -> int:
         """Listen and serve in the background; return the port.

@@ -4,7 +4,6 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _SECURE_SUITES = (
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:"

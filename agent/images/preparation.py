@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from agent.errors import ImageDownloadError, ImageError
 from agent.images.config_drives.config_drive_source import fetch
 from agent.images.flow.meter import Meter
-from agent.images.formats.recognition import check_declared, check_permitted
+from agent.images.formats.recognition import ImageFormat, check_declared, check_permitted
 from agent.images.inside import Inside, look_inside
 from agent.images.proof.witness import Verification
 from agent.images.sources.address import refused_order, usable_order
@@ -63,7 +63,7 @@ class Work:
     @property
     def look(self) -> Callable[[int, int], bytes] | None:
         """Reads (start byte, size) of the image's content while it is not streamed; ``None`` = that is not possible."""
-        if self.found is not ImageFormat.RAW or not self.source.has_ranges:
+        if self.inside.found is not ImageFormat.RAW or not self.source.has_ranges:
             return None
         self.source.disconnect()  # goes on later; some servers answer one connection at a time
         return self.source.read_at

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from agent.disks.partition_table import Partition, PartitionTable
 from agent.errors import ConfigDriveError
 from agent.images.config_drives.config_drive import LABEL, choose_partition
-from agent.images.config_drives.config_drive_source import MAX_BYTES
+from agent.protocol.config_drive import MAX_BYTES
 
 LOOK_BYTES = 36 << 10
 """Of a partition's beginning: all that :func:`may_be_labelled` wants to see."""
