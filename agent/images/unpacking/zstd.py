@@ -90,6 +90,7 @@ class ZstdDecoder:
         self._window_log = window_log
         library.ZSTD_DCtx_setParameter(self._context, _WINDOW_LOG_MAX, window_log)
         self._header = b""
+        self._frames = 0
         self.at_frame_end = True
 
     def __del__(self) -> None:
@@ -120,6 +121,7 @@ class ZstdDecoder:
         if self._library.ZSTD_isError(left):
             raise self._failed(self._library.ZSTD_getErrorName(left).decode())
         if read.position or written.position:
+            self._frames += left == 0
             self.at_frame_end = left == 0
         return int(read.position), int(written.position)
 
@@ -131,6 +133,8 @@ class ZstdDecoder:
             self._header += bytes(source[: _HEADER_BYTES - len(self._header)])
 
     def _failed(self, reason: str) -> ImageError:
+        if self.at_frame_end and self._frames and not _MAGIC.startswith(self._header[:4]):
+            return ImageError("zstd: something else follows the compressed data")
         window = window_bytes(self._header)
         if window is None or window <= 1 << self._window_log:
             return ImageError(f"zstd: the compressed data is damaged: {reason}")
