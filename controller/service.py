@@ -194,10 +194,16 @@ class Service:
         while not self._stopping.wait(_LOOK_AFTER_S):
             if self._engine.has_lost_name:
                 return
-            self._engine.look_after()
-            if not self._timers.is_alive():
-                log.error("the timers' thread had died; it is started again")
-                self._timers = self._start_timers()
+            try:
+                self._replace_dead_threads()
+            except RuntimeError:  # the system has no more threads; it may have in a moment
+                log.exception("a thread could not be started; it is tried again")
+
+    def _replace_dead_threads(self) -> None:
+        self._engine.look_after()
+        if not self._timers.is_alive():
+            log.error("the timers' thread had died; it is started again")
+            self._timers = self._start_timers()
 
     def _start_timers(self) -> threading.Thread:
         thread = threading.Thread(target=self._keep_time, name="timers", daemon=True)

@@ -94,13 +94,22 @@ def take_name(
         row.conductor_group = serves.conductor_group
 
 
-def report_alive(store: Store, hostname: str, instance: str) -> Sequence[Conductor] | None:
-    """Say that this controller lives, and return all; ``None`` = the name has been taken over: we were silent for too long."""
+def report_alive(
+    store: Store, hostname: str, instance: str, *, lease_s: float
+) -> Sequence[Conductor] | None:
+    """Say that this controller lives, and return all; ``None`` = the name has been taken over: we were silent for too long.
+
+    One that was silent for a lease counts as started now: it follows the clock of those who went on, for its own may have
+    stood still meanwhile.
+    """
     with store.edit() as session:
         row = _row(session, hostname)
         if row is None or row.instance != instance:
             return None
-        row.seen_at, row.steady_at = database_now(store, session), store.steady()
+        now = database_now(store, session)
+        if now - row.seen_at > lease_s:
+            row.started_at = now
+        row.seen_at, row.steady_at = now, store.steady()
         row.beat += 1
         session.flush()
         rows = session.scalars(select(Conductor).order_by(Conductor.started_at, Conductor.id)).all()

@@ -3,6 +3,7 @@
 ``edit`` transactions are short and never span input or output to a BMC, an agent or a file.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from controller.store.sealing import Keyring, keyring_of
 from controller.store.steady_clock import SteadyClock
 
 _SQLITE_BUSY_TIMEOUT_MS = 30_000
+_WAL_PAUSE_S = 0.02
 
 
 class Store:
@@ -79,9 +81,23 @@ def _make_engine(url: str) -> Engine:
         connection.isolation_level = None  # the driver begins no transactions by itself
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _use_wal(cursor)
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
     return engine
+
+
+def _use_wal(cursor: Any) -> None:
+    """Turn write-ahead logging on; for this alone SQLite does not wait while another connection has the lock."""
+    give_up_at = time.monotonic() + _SQLITE_BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _INSPECTED = (State.INSPECTING, State.INSPECT_WAIT)
 _MOST_INTERFACES = 1024
+_UNCLAIMED = "an inspection result of the machine "
 _REFUSED = "inspection result refused"
 _BOOTING = "inspect.power_on"
 """A fast machine may answer before this stage has ended; the ramdisk would not ask again after a refusal."""
@@ -127,7 +128,7 @@ def _find(
     note_ambiguity(services, match, f"an inspected machine with {machine}")
     if node is None:
         why = "it points at several nodes" if match.others else "no node fits"
-        _explain(services, f"an inspection result of the machine {machine} was refused: {why}")
+        _explain(services, f"{_UNCLAIMED}{machine} was refused: {why}")
         raise NotFound(NOT_FOUND)
     if not _is_waited_for(node):
         refuse(
@@ -188,7 +189,8 @@ def _explain(services: Services, text: str) -> None:
     for node in nodes:
         expected = _words(node.driver_internal_info.get(BMC_ADDRESSES, ()))
         words = f"{text} (this node's machine would say BMC {expected})"
-        services.strangers.record(node.uuid, ForeignEvent(kind="agent", message=words, same=words))
+        event = ForeignEvent(kind="agent", message=words, same=_UNCLAIMED)
+        services.strangers.record(node.uuid, event)
 
 
 def _words(addresses: Any) -> str:

@@ -52,6 +52,7 @@ class Keeper:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._ticked_at = time.monotonic()
+        self._beat_at = time.monotonic()
 
     def take_name(self) -> None:
         """Begin to run under this controller's name."""
@@ -115,6 +116,8 @@ class Keeper:
                     self._outage.begin(error)
                 else:
                     log.exception("the engine's keeper failed; it goes on")
+            except RuntimeError:  # no thread could be started: there may be room again in a moment
+                log.exception("the engine's keeper could not start a thread; it tries again")
             if self.has_lost_name:
                 return
 
@@ -143,10 +146,14 @@ class Keeper:
 
     def _beat(self) -> None:
         store, hostname = self._services.store, self._services.hostname
-        rows = report_alive(store, hostname, self._instance)
+        lease_s = self._services.settings.claim_lease_s
+        rows = report_alive(store, hostname, self._instance, lease_s=lease_s)
         if rows is None:
             self.has_lost_name = True
             return
+        if time.monotonic() - self._beat_at > lease_s:
+            self._takeover.forget()
+        self._beat_at = time.monotonic()
         self._outage.end()
         alone = (
             store.is_sqlite
@@ -184,7 +191,8 @@ class Keeper:
         try:
             mine = [run.claim.id for run in self._running.all()]
             store, hostname = self._services.store, self._services.hostname
-            release(store, hostname, besides=mine, due_in_s=_FORGOTTEN_DUE_IN_S)
+            besides = [*mine, *self._services.calls]
+            release(store, hostname, besides=besides, due_in_s=_FORGOTTEN_DUE_IN_S)
         finally:
             for lock in locks:
                 lock.release()

@@ -99,11 +99,19 @@ class Lane:
     def _claim_and_start(self) -> bool:
         with self.claiming:
             runs = [self._running.begin(claim) for claim in self._claims()]
-        for run in runs:
-            threading.Thread(
-                target=self._work, args=(run,), name=f"{self.name}-{run.claim.work.id}", daemon=True
-            ).start()
-        return bool(runs)
+        started = [self._start(run) for run in runs]
+        return any(started)
+
+    def _start(self, run: Run) -> bool:
+        """Give a run its thread; false = the system has no more, and the keeper gives the claim back."""
+        name = f"{self.name}-{run.claim.work.id}"
+        try:
+            threading.Thread(target=self._work, args=(run,), name=name, daemon=True).start()
+        except RuntimeError:
+            self._running.end(run)
+            log.exception("lane %s: a thread could not be started", self.name)
+            return False
+        return True
 
     def _claims(self) -> Sequence[Claim]:
         services, room = self._services, self._running.room(self.name, self._most)

@@ -102,21 +102,26 @@ def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
         NotFound: There is no such node.
         NodeLocked: Something goes on with the node.
     """
+    claim_id = str(uuid.uuid4())
     with free_node(services, ident, is_idle) as (session, node):
         enter_stage(services, node, stage)
         work = node.work
         if work is None:
             raise RuntimeError(f"node {node.uuid} has no work")  # a fault of enter_stage
-        claim_id = work.claim_id = str(uuid.uuid4())
+        work.claim_id = claim_id
         work.claim_owner, work.due_at = services.hostname, None
         session.flush()
+        services.calls.add(claim_id)  # before the commit: from then on the keeper sees the claim
     try:
         yield node
     finally:
-        with services.store.edit() as session:
-            row = get_node(session, node.uuid, for_update=True)
-            if row.work is not None and row.work.claim_id == claim_id:
-                enter_stage(services, row, None)
+        try:
+            with services.store.edit() as session:
+                row = get_node(session, node.uuid, for_update=True)
+                if row.work is not None and row.work.claim_id == claim_id:
+                    enter_stage(services, row, None)
+        finally:
+            services.calls.discard(claim_id)
 
 
 def _yields(stage: str) -> bool:

@@ -30,6 +30,8 @@ class Services:
     """What the drivers serve, by name."""
     agents: AgentPool = field(default_factory=AgentPool)
     """Connections to agents."""
+    calls: set[str] = field(default_factory=set)
+    """Claims that calls of the API hold while they talk to a BMC; no thread of the engine is at them."""
     strangers: Strangers = field(init=False)
     """Counters of what strangers cause in the histories of nodes."""
     ailments: Callable[[], Sequence[str]] = tuple

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from controller.store.conductors import ALIVE_S, database_now
@@ -33,11 +33,13 @@ class Takeover:
     def look(self, living: Sequence[Controller]) -> int:
         """Take what is ours; returns how many nodes and stages that were.
 
-        All nodes are looked at when a controller has come or gone, else only those without one.
+        All nodes are looked at when a controller has come or gone, else only those without a living one: a node that
+        is made or changed just after a controller's death may still be given to it.
         """
         me = self._services.hostname
         has_changed = self._living != frozenset(living)
-        nodes = self._nodes(only_orphans=not has_changed)
+        names = {one.hostname for one in living}
+        nodes = self._nodes(names, only_orphans=not has_changed)
         owners = {
             row.id: owner_of(row.uuid, row.driver, row.conductor_group, living) for row in nodes
         }
@@ -49,14 +51,18 @@ class Takeover:
         if mine:
             log.info("%d nodes are this controller's business now", len(mine))
         self._living = frozenset(living)
-        return len(mine) + self._adopt_stages()
+        return len(mine) + self._adopt_stages(names)
 
-    def _nodes(self, *, only_orphans: bool) -> Sequence[Any]:
+    def forget(self) -> None:
+        """Look at all nodes next time: others may have taken ours while we were not heard of."""
+        self._living = frozenset()
+
+    def _nodes(self, living: Collection[str], *, only_orphans: bool) -> Sequence[Any]:
         query = select(*_COLUMNS)
+        if only_orphans:
+            query = query.where(or_(Node.conductor.is_(None), Node.conductor.not_in(living)))
         with self._services.store.read() as session:
-            return session.execute(
-                query.where(Node.conductor.is_(None)) if only_orphans else query
-            ).all()
+            return session.execute(query).all()
 
     def _take(self, ids: Collection[int]) -> None:
         with self._services.store.edit() as session:
@@ -79,12 +85,13 @@ class Takeover:
                     is_lost = row.conductor is not None
                     tell_unserved(self._services, session, node, living, again=is_lost)
 
-    def _adopt_stages(self) -> int:
-        """Take stages that their own controller did not know and we do."""
+    def _adopt_stages(self, living: Collection[str]) -> int:
+        """Take stages that their own controller did not know and we do, also of one that adopted them and has gone."""
+        has_nobody = or_(Work.conductor.is_(None), Work.conductor.not_in(living))
         query = (
             select(Work.id, Work.stage)
             .join(Node, and_(Work.subject_kind == NODE, Work.subject_id == Node.id))
-            .where(Work.conductor.is_(None), Node.conductor.is_not(None))
+            .where(has_nobody, Node.conductor.is_not(None))
         )
         with self._services.store.read() as session:
             known = [row.id for row in session.execute(query) if row.stage in STAGES]
@@ -92,7 +99,7 @@ class Takeover:
             with self._services.store.edit() as session:
                 session.execute(
                     update(Work)
-                    .where(Work.id.in_(known), Work.conductor.is_(None))
+                    .where(Work.id.in_(known), has_nobody)
                     .values(conductor=self._services.hostname)
                     .execution_options(synchronize_session=False)
                 )

@@ -173,12 +173,31 @@ def test_a_dispatcher_and_a_keeper_that_die_are_replaced(
     with caplog.at_level(logging.ERROR):
         order(controller, "m1")
         wait_until(lambda: controller.node("m1").power_state == PowerState.ON, 20, "power on")
-        assert "dispatcher of lane" in caplog.text
+        wait_until(lambda: "dispatcher of lane" in caplog.text, 20, "a new dispatcher")
         died.clear()
         with monkeypatch.context() as patch:
             patch.setattr("controller.workflow.keeper.report_alive", die)
             assert died.wait(20)
         wait_until(lambda: has_new_keeper(controller, caplog.text), 10, "a new keeper")
+
+
+def test_a_run_whose_thread_cannot_be_started_is_tried_again(
+    controller: RunningController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller.enrol("m1", "manageable")
+    start = threading.Thread.start
+    refused: list[str] = []
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("workflow-") and len(refused) < 3:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    order(controller, "m1")
+    wait_until(lambda: controller.node("m1").power_state == PowerState.ON, 20, "power on")
+    assert len(refused) == 3
 
 
 def has_new_keeper(controller: RunningController, log_text: str) -> bool:

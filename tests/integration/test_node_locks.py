@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select
 
 from controller.errors import NodeLocked
+from controller.store.tables import Conductor
 from controller.workflow.transition import enter_stage
 from controller.workflow.verbs import set_boot_device, set_power
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
@@ -20,7 +22,7 @@ MAC = "52:54:00:00:77:01"
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Iterator[RunningController]:
-    with running_controller(tmp_path, verb_patience_s=0.1) as running:
+    with running_controller(tmp_path, verb_patience_s=0.1, claim_lease_s=3.0) as running:
         yield running
 
 
@@ -141,10 +143,19 @@ def test_a_boot_device_is_set_under_a_lock_of_its_own(controller: RunningControl
         controller.ask("m1", "provide")
     with pytest.raises(NodeLocked):
         set_power(controller.services, "m1", "power on", None)
+    seen_beats = beats(controller)
+    wait_until(lambda: beats(controller) > seen_beats + 2, 30, "beats of the engine's keeper")
+    assert controller.node("m1").stage == "management.call"  # it is no claim that was forgotten
     opened.set()
     asking.join(30)
     assert controller.node("m1").stage is None
     assert bmc.machine.boot_device == "pxe"
+    assert not controller.services.calls
+
+
+def beats(controller: RunningController) -> int:
+    with controller.store.read() as session:
+        return session.scalars(select(Conductor.beat)).one()
 
 
 def test_a_lock_whose_controller_has_died_ends_by_itself(controller: RunningController) -> None:
