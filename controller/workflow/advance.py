@@ -270,6 +270,8 @@ def _store_outcome(
     retry = {"_tries": None, "_failing_since": None}
     work.data = merge(work.data, {**retry, **outcome.data})
     record_notes(session, node, outcome.notes, services.clock())
+    if outcome.columns.get("power_state") is not None:
+        note_answer(services, session, node)  # before a workflow would rest because of the fault
     if outcome.way is None:
         _stay(context, work, outcome, now)
         return
@@ -278,7 +280,6 @@ def _store_outcome(
         if event is not None:
             change_state(session, node, event, services.clock())
     if stage.again_s is not None:
-        note_answer(services, session, node)
         work.tries, work.due_at = 0, now + jittered(stage.again_s(services.settings))
         return
     log.debug("%s: %s -> %s", context.label, work.stage, to.stage)

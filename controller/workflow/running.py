@@ -59,7 +59,13 @@ class Running:
             return [run for run in self._runs.values() if lane in {None, run.claim.work.lane}]
 
     def room(self, lane: str, most: int) -> Room:
-        """Return how much more may be claimed: suspects get at most half of a lane's threads."""
+        """Return how much more may be claimed: suspects get at most half of a lane's threads.
+
+        Runs that became slow when more than that were under way take no room from the others; so there may be up to
+        twice as many threads as ``most``.
+        """
         runs = self.all(lane)
         suspects = sum(run.claim.work.is_suspect or self.seconds(run) > SLOW_S for run in runs)
-        return Room(any=most - len(runs), suspects=max(1, most // 2) - suspects)
+        half = max(1, most // 2)
+        beyond = min(max(0, suspects - half), most)
+        return Room(any=most - len(runs) + beyond, suspects=half - suspects)

@@ -45,7 +45,7 @@ class Takeover:
         }
         mine = [row.id for row in nodes if owners[row.id] == me and row.conductor != me]
         for begin in range(0, len(mine), AT_ONCE):
-            self._take(mine[begin : begin + AT_ONCE])
+            self._take(mine[begin : begin + AT_ONCE], living)
         if me == min(one.hostname for one in living):
             self._give_up([row for row in nodes if owners[row.id] is None], living)
         if mine:
@@ -64,9 +64,17 @@ class Takeover:
         with self._services.store.read() as session:
             return session.execute(query).all()
 
-    def _take(self, ids: Collection[int]) -> None:
+    def _take(self, ids: Collection[int], living: Collection[Controller]) -> None:
+        """Take what is still ours under the lock: a driver or a group may have been changed since it was read."""
+        me = self._services.hostname
+        query = select(*_COLUMNS).where(Node.id.in_(ids)).with_for_update()
         with self._services.store.edit() as session:
-            set_conductor(session, ids, self._services.hostname)
+            still = [
+                row.id
+                for row in session.execute(query)
+                if owner_of(row.uuid, row.driver, row.conductor_group, living) == me
+            ]
+            set_conductor(session, still, me)
 
     def _give_up(
         self,

@@ -150,6 +150,19 @@ def test_a_bmc_that_dies_is_a_fault_that_ends_when_it_answers_again(tmp_path: Pa
         assert by_hand.calls == []
 
 
+def test_a_workflow_that_hears_the_bmc_ends_the_fault_too(tmp_path: Path) -> None:
+    with running_controller(
+        tmp_path, power_sync_interval_s=0.05, power_recovery_interval_s=1000.0
+    ) as controller:
+        bmc = controller.enrol("m1", "active", power_state="power off")
+        bmc.is_reachable = False
+        wait_until(lambda: controller.node("m1").fault is not None, 20, "the fault")
+        bmc.is_reachable = True
+        order(controller, "power on")
+        node = controller.node("m1")
+        assert (node.power_state, node.maintenance, node.fault) == ("power on", False, None)
+
+
 def test_a_person_s_maintenance_does_not_end_with_the_fault(tmp_path: Path) -> None:
     with running_controller(
         tmp_path, power_sync_interval_s=0.05, power_recovery_interval_s=0.1

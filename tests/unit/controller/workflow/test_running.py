@@ -27,6 +27,20 @@ def test_suspects_get_half_of_the_threads_and_a_slow_run_becomes_one() -> None:
     assert running.room("workflow", 8) == Room(any=6, suspects=2)
 
 
+def test_healthy_runs_that_all_become_slow_leave_room_for_others_and_never_without_end() -> None:
+    clock = Clock()
+    running = Running(clock)
+    for number in range(8):
+        running.begin(claim(number))
+    assert running.room("workflow", 8) == Room(any=0, suspects=4)
+    clock.now += SLOW_S + 0.1
+    assert running.room("workflow", 8) == Room(any=4, suspects=-4)
+    for number in range(8, 40):
+        running.begin(claim(number))
+    clock.now += SLOW_S + 0.1
+    assert running.room("workflow", 8).any < 0
+
+
 def test_one_thread_is_enough_for_suspects_too() -> None:
     assert Running(Clock()).room("workflow", 1) == Room(any=1, suspects=1)
 
