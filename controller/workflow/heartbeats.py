@@ -19,33 +19,22 @@ from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.agent_view import iso_time
-from controller.workflow.ramdisk import refuse
+from controller.workflow.ramdisk import MAY_LOOK_UP, refuse
 from controller.workflow.senders import callback_problem, lease_problem
 from controller.workflow.services import Services
 from controller.workflow.transition import make_due
 
 log = logging.getLogger(__name__)
 
-_MAY_HEARTBEAT = frozenset(
-    {
-        State.DEPLOYING,
-        State.DEPLOY_WAIT,
-        State.CLEANING,
-        State.CLEAN_WAIT,
-        State.INSPECTING,
-        State.INSPECT_WAIT,
-        State.RESCUING,
-        State.RESCUE_WAIT,
-        State.SERVICE_WAIT,
-        State.ENROLL,
-        State.MANAGEABLE,
-        State.AVAILABLE,
-        State.DEPLOY_HOLD,
-        State.CLEAN_HOLD,
-        State.SERVICING,
-        State.SERVICE_HOLD,
-    }
-)
+_MAY_HEARTBEAT = MAY_LOOK_UP | {
+    State.ENROLL,
+    State.MANAGEABLE,
+    State.AVAILABLE,
+    State.DEPLOY_HOLD,
+    State.CLEAN_HOLD,
+    State.SERVICING,
+    State.SERVICE_HOLD,
+}
 _WRONG_TOKEN = "Invalid or missing agent token received."  # noqa: S105  # Ironic's words
 
 

@@ -31,7 +31,7 @@ from controller.workflow.transition import make_due
 
 log = logging.getLogger(__name__)
 
-_MAY_LOOK_UP = frozenset(
+MAY_LOOK_UP = frozenset(
     {
         State.DEPLOYING,
         State.DEPLOY_WAIT,
@@ -94,7 +94,7 @@ def lookup(
     )
     with services.store.edit() as session:
         row = get_node(session, node.uuid, for_update=True)
-        if row.provision_state not in _MAY_LOOK_UP:  # it has just changed
+        if row.provision_state not in MAY_LOOK_UP:  # it has just changed
             raise NotFound(NOT_FOUND)
         answer = answer_lookup(services, session, row, caller)
     services.wake()
@@ -164,7 +164,7 @@ def _find(
     if problem := lease_problem(sender, leases, services.settings.sender_check):
         refuse(services, node, "lookup refused", problem, same="lookup refused: it came from ")
         raise NotFound(NOT_FOUND)
-    if node.provision_state not in _MAY_LOOK_UP:
+    if node.provision_state not in MAY_LOOK_UP:
         state = node.provision_state
         refuse(services, node, f"lookup refused in state {state}", "nothing is done with the node")
         raise NotFound(NOT_FOUND)
