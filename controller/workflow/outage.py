@@ -19,7 +19,10 @@ _Result = TypeVar("_Result")
 
 def is_outage(error: BaseException) -> bool:
     """Say whether the database did not answer, or not in time; false = it did not like what it was given."""
-    if isinstance(error, (OperationalError, NoConnection)):
+    if isinstance(error, OperationalError):
+        # PostgreSQL counts a statement beyond its limits (class 54) among them: it never gets better.
+        return not str(getattr(error.orig, "sqlstate", None) or "").startswith("54")
+    if isinstance(error, NoConnection):
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated
 

@@ -71,6 +71,7 @@ def test_filters_choose_nodes(api: Api) -> None:
     assert names(api, "provision_state=active") == ["c"]
     assert names(api, "fault=power%20failure") == ["c"]
     assert names(api, "fault=none") == ["a", "b"]
+    assert names(api, "fault=step%20failure") == []
     assert names(api, "project=me") == ["a", "b"]
     assert names(api, "owner=me&driver=ipmi") == ["a"]
     assert names(api, "description_contains=100%25") == ["a"]

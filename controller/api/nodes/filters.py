@@ -9,8 +9,15 @@ from controller.errors import Invalid, NotFound
 from controller.states import State
 from controller.store.node_lists import NodeFilters
 from controller.store.nodes import get_node
+from controller.workflow.failure import STEP_FAILURE
 
-_FAULTS = ("power failure", "clean failure", "rescue abort failure", "service failure")
+_FAULTS = (
+    "power failure",
+    "clean failure",
+    "rescue abort failure",
+    "service failure",
+    STEP_FAILURE,
+)
 _SINCE = {
     "provision_state": 9,
     "driver": 16,

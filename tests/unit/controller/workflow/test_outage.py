@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+from psycopg.errors import StatementTooComplex
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
@@ -21,6 +22,8 @@ def test_what_the_database_does_not_like_is_no_outage() -> None:
     assert is_outage(NoConnection())
     assert not is_outage(DataError("INSERT", {}, Exception("a NUL")))
     assert not is_outage(ValueError())
+    too_complex = OperationalError("SELECT", {}, StatementTooComplex("stack depth limit exceeded"))
+    assert not is_outage(too_complex)
 
 
 def test_an_outage_is_told_at_its_begin_every_minute_and_at_its_end(
