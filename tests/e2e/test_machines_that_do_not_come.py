@@ -1,7 +1,9 @@
 """BMCs and machines that do not do as they are told, and strangers that call: each ends well, and a normal verb goes on."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -113,21 +115,25 @@ def test_strangers_learn_nothing_and_change_nothing(site: Site) -> None:
     stranger = get("/v1/lookup?addresses=52:54:00:ff:ff:ff")
     known_but_idle = get(f"/v1/lookup?addresses={site.machine.nics[0].mac}")
     assert (stranger.status_code, known_but_idle.status_code) == (404, 404)
-    beat = {
-        "callback_url": "https://192.0.2.1:9999",
-        "agent_token": "x" * 43,
-        "agent_version": "1.0",
-        "agent_verify_ca": "none",
-    }
-    refused = requests.post(
-        f"{site.controller.url}/v1/heartbeat/{before['uuid']}",
-        json=beat,
-        headers=versions,
-        timeout=10,
-    )
-    assert refused.status_code == 400
-    assert "token" in refused.text
+    for host, reason in (("192.0.2.1", "at another address"), (own_address(site), "token")):
+        beat = {
+            "callback_url": f"https://{host}:9999",
+            "agent_token": "x" * 43,
+            "agent_version": "1.0",
+            "agent_verify_ca": "none",
+        }
+        url = f"{site.controller.url}/v1/heartbeat/{before['uuid']}"
+        refused = requests.post(url, json=beat, headers=versions, timeout=10)
+        assert refused.status_code == 400
+        assert reason in refused.text
     after = site.api.node("m1")
     assert after["driver_internal_info"] == before["driver_internal_info"]
     assert after["provision_state"] == "enroll"
     assert "52:54:00:ff:ff:ff" in site.controller.log.read_text()
+
+
+def own_address(site: Site) -> str:
+    """Return the address that this process talks to the controller from."""
+    parts = urlsplit(site.controller.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=10) as link:
+        return str(link.getsockname()[0])
