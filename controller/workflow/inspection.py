@@ -39,8 +39,8 @@ _INSPECTED = (State.INSPECTING, State.INSPECT_WAIT)
 _MOST_INTERFACES = 1024
 _UNCLAIMED = "an inspection result of the machine "
 _REFUSED = "inspection result refused"
-_BOOTING = "inspect.power_on"
-"""A fast machine may answer before this stage has ended; the ramdisk would not ask again after a refusal."""
+_WAITED_FOR_AT = frozenset({"inspect.power_on", "inspect.wait_for_agent"})
+"""A fast machine may answer before the first of these stages has ended; the ramdisk would not ask again after a refusal."""
 
 
 def is_any_waited_for(services: Services) -> bool:
@@ -124,11 +124,12 @@ def _find(
         match = recognize_machine(session, evidence)
         node = get_node(session, match.uuid) if match.uuid else None
         leases = dict(leases_of(session, node, now)) if node else {}
-    machine = f"{words_of(evidence.macs)}; BMC {_words(evidence.bmc_addresses)}"
+    bmc = f"BMC {_words(evidence.bmc_addresses)}"
+    machine = f"{words_of(evidence.macs)}; {bmc}"
     note_ambiguity(services, match, f"an inspected machine with {machine}")
     if node is None:
         why = "it points at several nodes" if match.others else "no node fits"
-        _explain(services, f"{_UNCLAIMED}{machine} was refused: {why}")
+        _explain(services, f"{_UNCLAIMED}{machine} was refused: {why}", same=_UNCLAIMED + bmc)
         raise NotFound(NOT_FOUND)
     if not _is_waited_for(node):
         refuse(
@@ -177,8 +178,11 @@ def _sender_problem(
     return asker_problem(sender, node.driver_internal_info.get(BOOT_ASKER), check)
 
 
-def _explain(services: Services, text: str) -> None:
-    """Say in the log, and to the nodes that wait for a machine without ports, why nobody got a result."""
+def _explain(services: Services, text: str, *, same: str) -> None:
+    """Say in the log, and to the nodes that wait for a machine without ports, why nobody got a result.
+
+    Results that differ in their MAC addresses alone are the ``same``, so that inventing these makes no new entries.
+    """
     log.warning("%s", text)
     without_ports = select(Node).where(
         Node.provision_state.in_(_INSPECTED),
@@ -189,7 +193,7 @@ def _explain(services: Services, text: str) -> None:
     for node in nodes:
         expected = _words(node.driver_internal_info.get(BMC_ADDRESSES, ()))
         words = f"{text} (this node's machine would say BMC {expected})"
-        event = ForeignEvent(kind="agent", message=words, same=_UNCLAIMED)
+        event = ForeignEvent(kind="agent", message=words, same=same)
         services.strangers.record(node.uuid, event)
 
 
@@ -198,7 +202,8 @@ def _words(addresses: Any) -> str:
 
 
 def _is_waited_for(node: Node) -> bool:
-    return node.provision_state == State.INSPECT_WAIT or node.stage == _BOOTING
+    # State and stage are rows of two tables and may be read on two sides of a change: either is enough.
+    return node.provision_state == State.INSPECT_WAIT or node.stage in _WAITED_FOR_AT
 
 
 def _take(services: Services, session: Session, node: Node, found: Findings | StepFailed) -> None:

@@ -23,6 +23,7 @@ RECEIPT = {
     "verified": "sample",
     "compared_bytes": 2_621_440,
     "phases": [{"phase": "write", "seconds": 19.0, "bytes_done": 400_000_000}],
+    "warnings": ["the disk is complete, but this system does not see it so: sda1 is missing"],
 }
 
 
@@ -50,7 +51,8 @@ def test_the_receipt_is_shown_and_kept_until_the_next_deployment(
     assert event.data["receipt"] == RECEIPT
     assert event.message == (
         f"http://web/user.qcow2 (qcow2, {RECEIPT['digest']}) is on /dev/sda (serial S3RIAL): 2000000000 bytes in"
-        " 20.0 s, 100 MB/s; a sample of 2621440 bytes was read back and compared"
+        " 20.0 s, 100 MB/s; a sample of 2621440 bytes was read back and compared; the disk is complete, but this system"
+        " does not see it so: sda1 is missing"
     )
     history = get(controller, f"/v1/nodes/m1/history/{event.uuid}")
     assert history["data"] == {"receipt": RECEIPT}
