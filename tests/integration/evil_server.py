@@ -64,27 +64,41 @@ def answer(content: bytes) -> Script:
 @contextmanager
 def evil_server(script: Script) -> Iterator[EvilServer]:
     """Run ``script`` for every connection."""
+
+    def answer(connection: socket.socket) -> None:
+        with suppress(OSError):  # the client had enough
+            script(server, connection)
+
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         server = EvilServer(port=listener.getsockname()[1])
-        thread = threading.Thread(target=_accept, args=(listener, server, script), daemon=True)
-        thread.start()
-        try:
+        with serving(listener, answer, server.closing):
             yield server
-        finally:
-            server.closing.set()
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
-def _accept(listener: socket.socket, server: EvilServer, script: Script) -> None:
+@contextmanager
+def serving(
+    listener: socket.socket, answer: Callable[[socket.socket], None], closing: threading.Event
+) -> Iterator[None]:
+    """Have ``answer`` called for every connection in a thread of its own; ``closing`` is set at the end."""
+    thread = threading.Thread(target=_accept, args=(listener, answer), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _accept(listener: socket.socket, answer: Callable[[socket.socket], None]) -> None:
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
-        threading.Thread(target=_run, args=(connection, server, script), daemon=True).start()
+        threading.Thread(target=_run, args=(connection, answer), daemon=True).start()
 
 
-def _run(connection: socket.socket, server: EvilServer, script: Script) -> None:
-    with connection, suppress(OSError):  # the client had enough
-        script(server, connection)
+def _run(connection: socket.socket, answer: Callable[[socket.socket], None]) -> None:
+    with connection:
+        answer(connection)

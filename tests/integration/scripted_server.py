@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+
+from tests.integration.evil_server import serving
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,40 +54,23 @@ def scripted_server(script: Script) -> Iterator[ScriptedServer]:
     """Run ``script`` for every request."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = ScriptedServer(url=f"http://127.0.0.1:{listener.getsockname()[1]}/i")
-        thread = threading.Thread(target=_accept, args=(listener, server, script), daemon=True)
-        thread.start()
-        try:
+        answer = partial(_answer, server, script)
+        with serving(listener, answer, server.closing):
             yield server
-        finally:
-            server.closing.set()
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
-def _accept(listener: socket.socket, server: ScriptedServer, script: Script) -> None:
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
+def _answer(server: ScriptedServer, script: Script, connection: socket.socket) -> None:
+    text = b""
+    while b"\r\n\r\n" not in text:
+        piece = connection.recv(4096)
+        if not piece:
             return
-        threading.Thread(target=_answer, args=(connection, server, script), daemon=True).start()
-
-
-def _answer(connection: socket.socket, server: ScriptedServer, script: Script) -> None:
-    with connection:
-        text = b""
-        while b"\r\n\r\n" not in text:
-            piece = connection.recv(4096)
-            if not piece:
-                return
-            text += piece
-        found = re.search(rb"Range: bytes=(\d+)-", text)
-        asked = Asked(
-            number=len(server.asked), text=text.decode(), start=int(found[1]) if found else 0
-        )
-        server.asked.append(asked)
-        try:
-            for piece in script(asked):
-                connection.sendall(piece)
-        except OSError:
-            return  # the client had enough
+        text += piece
+    found = re.search(rb"Range: bytes=(\d+)-", text)
+    asked = Asked(number=len(server.asked), text=text.decode(), start=int(found[1]) if found else 0)
+    server.asked.append(asked)
+    try:
+        for piece in script(asked):
+            connection.sendall(piece)
+    except OSError:
+        return  # the client had enough
