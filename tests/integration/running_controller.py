@@ -26,7 +26,8 @@ from controller.workflow.engine import Engine
 from controller.workflow.maintenance import set_maintenance
 from controller.workflow.power_sync import watch_power
 from controller.workflow.services import Services
-from controller.workflow.verbs import ProvisionRequest, provision
+from controller.workflow.verb_request import ProvisionRequest
+from controller.workflow.verbs import provision
 from tests.integration.agent_double import Machine
 from tests.integration.waiting import wait_until
 

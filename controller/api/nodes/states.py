@@ -15,31 +15,9 @@ from controller.errors import Invalid
 from controller.states import State
 from controller.store.node_lists import read_node
 from controller.workflow import verbs
+from controller.workflow.verb_request import ARGUMENT_SINCE, ProvisionRequest
+from controller.workflow.verb_table import TABLE, Verb
 
-_VERB_SINCE = {
-    "manage": 4,
-    "provide": 4,
-    "inspect": 6,
-    "abort": 13,
-    "clean": 15,
-    "adopt": 17,
-    "rescue": 38,
-    "unrescue": 38,
-    "deploy": 73,
-    "undeploy": 73,
-    "unhold": 85,
-    "service": 87,
-}
-_ARGUMENT_SINCE = {
-    "clean_steps": 15,
-    "rescue_password": 38,
-    "deploy_steps": 69,
-    "disable_ramdisk": 70,
-    "service_steps": 87,
-    "runbook": 92,
-}
-_ABORT_SINCE = {State.INSPECT_WAIT: 41, State.DEPLOY_WAIT: 110}
-"""States in which ``abort`` came later than the verb itself."""
 _POWER_ARGUMENTS = ("target", "timeout")
 _SOFT_POWER_SINCE = 27
 _CONFIG_DRIVE_OBJECT_SINCE = 56
@@ -60,13 +38,15 @@ def provision(call: Call, ident: str) -> Response:
     """Start a provision verb; look at the states to follow it."""
     body = call.body_object()
     target = _target(body)
-    call.require(_VERB_SINCE.get(target, 1), f"The target {target!r}")
-    for name in set(body) & set(_ARGUMENT_SINCE):
-        call.require(_ARGUMENT_SINCE[name], f"The argument {name}")
+    verb = TABLE.get(target)
+    if verb is not None:
+        call.require(verb.since, f"The target {target!r}")
+    for name in set(body) & set(ARGUMENT_SINCE):
+        call.require(ARGUMENT_SINCE[name], f"The argument {name}")
     if isinstance(body.get("configdrive"), dict):
         call.require(_CONFIG_DRIVE_OBJECT_SINCE, "A config drive as an object")
-    if target == "abort":
-        _require_abort(call, ident)
+    if verb is not None and verb.since_in:
+        _require_in_state(call, ident, verb)
     verbs.provision(call.services, ident, _provision_request(body))
     return _accepted(call, ident)
 
@@ -97,10 +77,12 @@ def _target(body: dict[str, Any]) -> str:
     return target
 
 
-def _require_abort(call: Call, ident: str) -> None:
+def _require_in_state(call: Call, ident: str, verb: Verb) -> None:
+    """Refuse a verb that came to the node's state later than the client's version."""
     with call.services.store.read() as session:
-        state = read_node(session, ident, ("provision_state",)).provision_state
-    call.require(_ABORT_SINCE.get(state, 1), f"The target 'abort' in the state {state!r}")
+        state = State(read_node(session, ident, ("provision_state",)).provision_state)
+    since = verb.since_in.get(state, 1)
+    call.require(since, f"The target {verb.name!r} in the state {state.value!r}")
 
 
 def _refuse_unknown(body: dict[str, Any], known: Sequence[str]) -> None:
@@ -109,10 +91,10 @@ def _refuse_unknown(body: dict[str, Any], known: Sequence[str]) -> None:
         raise Invalid(f"Unexpected arguments: {', '.join(unknown)}; valid: {', '.join(known)}")
 
 
-def _provision_request(body: dict[str, Any]) -> verbs.ProvisionRequest:
-    _refuse_unknown(body, verbs.ProvisionRequest.__struct_fields__)
+def _provision_request(body: dict[str, Any]) -> ProvisionRequest:
+    _refuse_unknown(body, ProvisionRequest.__struct_fields__)
     try:
-        return msgspec.convert(body, verbs.ProvisionRequest)
+        return msgspec.convert(body, ProvisionRequest)
     except msgspec.ValidationError as error:
         raise Invalid(f"The provision request is malformed: {error}") from error
 

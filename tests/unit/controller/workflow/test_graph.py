@@ -6,18 +6,20 @@ import pytest
 
 from controller.errors import SettingsError
 from controller.settings import Settings
-from controller.states import FAILED, STABLE, TRANSITIONS, Event, State, after
+from controller.states import FAILED, STABLE, TRANSITIONS, State, after
 from controller.workflow.graph import STAGES, WORKFLOWS, check_graph, workflow_of
 from controller.workflow.outcome import leave
 from controller.workflow.stage import To, leaves_by
-from controller.workflow.verbs import _FIRST_STAGES, _NOT_SERVED, _SERVED
+from controller.workflow.verb_table import TABLE
 
 ENDS = STABLE | FAILED
 
 
 def entries() -> list[tuple[str, State]]:
     """Every stage that a verb begins with, and the state the node is in then."""
-    return [(stage, state) for state, stage in _FIRST_STAGES.items()]
+    return sorted(
+        {(stage, state) for verb in TABLE.values() for state, stage in verb.begins.items()}
+    )
 
 
 def walk(stage: str, state: State) -> set[tuple[str | None, State]]:
@@ -85,19 +87,6 @@ def test_failures_of_tidying_up_leave_the_state_alone() -> None:
 def test_only_what_brings_nothing_but_evidence_yields_to_a_verb() -> None:
     yielding = {name for name, stage in STAGES.items() if stage.yields}
     assert yielding == {"clean_failed.logs", "deploy_failed.logs"}
-
-
-def test_every_verb_of_ironic_is_served_or_refused_by_name() -> None:
-    verbs = {"manage", "provide", "active", "rebuild", "deleted", "deploy", "undeploy", "abort"}
-    assert set(_SERVED) == verbs | {"inspect"}
-    verbs_of_the_table = {event.value for event in Event} - {
-        "wait",
-        "resume",
-        "hold",
-        "done",
-        "fail",
-    }
-    assert verbs_of_the_table - {"delete"} <= set(_SERVED) | _NOT_SERVED
 
 
 def test_the_graph_is_as_its_functions_declare_it() -> None:

@@ -1,0 +1,73 @@
+"""What must be true of a node before a verb is taken; each check is named in the rows of ``verb_table.py``.
+
+They only read: the node's row is locked, and nobody is asked.
+"""
+
+from collections.abc import Callable
+
+from controller.errors import Invalid, NodeProtected
+from controller.store.tables import Node
+from controller.workflow.machine import driver_of
+from controller.workflow.node_rules import check_boot, check_deployment, check_hints
+from controller.workflow.services import Services
+from controller.workflow.verb_request import ProvisionRequest
+
+Check = Callable[[Services, Node, ProvisionRequest], None]
+
+
+def is_unprotected(_services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse to take a protected node from its instance."""
+    if node.protected:
+        raise NodeProtected(
+            f"node {node.uuid} is protected ({node.protected_reason or 'no reason given'}); "
+            "clear protected first"
+        )
+
+
+def is_not_in_maintenance(_services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse what the maintenance is meant to keep away from the machine."""
+    if node.maintenance:
+        raise Invalid(
+            f"node {node.uuid} is in maintenance ({node.maintenance_reason or 'no reason given'}); "
+            "end the maintenance first"
+        )
+
+
+def is_not_retired(_services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse to offer a retired node."""
+    if node.retired:
+        raise Invalid(f"node {node.uuid} is retired; clear retired before making it available")
+
+
+def has_readable_hints(_services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse hints that cleaning could not obey."""
+    check_hints(node)
+
+
+def can_deploy(services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse what the deploy and boot interfaces could not carry out."""
+    check_deployment(node, services.settings)
+    check_boot(node, services.settings)
+
+
+def can_inspect(_services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse an inspection that nothing would carry out."""
+    if node.interfaces.get("inspect") == "no-inspect":
+        raise Invalid(
+            f"node {node.uuid} has inspect_interface no-inspect; set it to agent to inspect the node"
+        )
+
+
+def has_bmc(services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse a node whose ``driver_info`` is incomplete."""
+    driver_of(services, node).validate(dict(node.driver_info))
+
+
+def has_whole_deploy_steps(_services: Services, _node: Node, request: ProvisionRequest) -> None:
+    """Refuse deploy steps of another form."""
+    for step in request.deploy_steps or ():
+        missing = {"interface", "step", "args", "priority"} - set(step)
+        if missing:
+            raise Invalid(f"a deploy step lacks {', '.join(sorted(missing))}: {sorted(step)}")
+        if not isinstance(step["priority"], int) or not isinstance(step["args"], dict):
+            raise Invalid("a deploy step's priority must be a number and its args an object")
