@@ -48,7 +48,10 @@ class BlockDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkInterface:
-    """A physical network interface; ``mac`` is lower-case with colons, 6 octets of InfiniBand cards too; ``speed_mbps`` in Mbit/s."""
+    """A network card, or a VLAN or bond of cards; ``speed_mbps`` in Mbit/s.
+
+    ``mac`` is the address that the card was made with, lower-case with colons, 6 octets of InfiniBand cards too.
+    """
 
     name: str
     mac: str
@@ -57,6 +60,8 @@ class NetworkInterface:
     ipv6: str | None = None
     vendor: str | None = None
     product: str | None = None
+    bios_name: str | None = None
+    """What the firmware calls a card of the main board, in the form of biosdevname(1): ``em1`` (SMBIOS type 41)."""
     pci_address: str | None = None
     client_id: str | None = None
     """DHCP client identifier that an InfiniBand card uses."""

@@ -107,6 +107,7 @@ def describe_nic(nic: NetworkInterface) -> Interface:
         vendor=nic.vendor,
         product=nic.product,
         client_id=nic.client_id,
+        biosdevname=nic.bios_name,
         pci_address=nic.pci_address,
         driver=nic.driver,
         speed_mbps=nic.speed_mbps,

@@ -13,6 +13,7 @@ from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.generic.bmc import IpmitoolBmcLocator
 from hardware_managers.generic.disks import LsblkDiskLister
+from hardware_managers.generic.ethtool import permanent_address
 from hardware_managers.generic.machine import LinuxMachineReader
 from hardware_managers.generic.nics import SysfsNicLister, netifaces_addresses
 from hardware_managers.generic.steps import STEPS
@@ -35,7 +36,7 @@ def probe(runner: Runner) -> HardwareManager:
         version=VERSION,
         support=Support.GENERIC,
         disk_lister=LsblkDiskLister(runner, block_properties, sys_root),
-        nic_lister=SysfsNicLister(sys_root, netifaces_addresses),
+        nic_lister=SysfsNicLister(sys_root, netifaces_addresses, permanent_address),
         machine_reader=LinuxMachineReader(sys_root),
         bmc_locator=IpmitoolBmcLocator(runner, sys_root),
         image_writer=StreamingImageWriter(runner),

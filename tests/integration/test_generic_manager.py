@@ -13,6 +13,7 @@ from agent.images.writer import StreamingImageWriter
 from agent.system.runner import HostRunner
 from agent.system.sysfs import SysRoot
 from hardware_managers.generic.disks import LsblkDiskLister
+from hardware_managers.generic.ethtool import permanent_address
 from hardware_managers.generic.machine import LinuxMachineReader
 from hardware_managers.generic.manager import probe
 from hardware_managers.generic.nics import netifaces_addresses
@@ -58,3 +59,13 @@ def test_the_settings_reach_the_image_writer() -> None:
     writer = manager.configure(Wishes(images=ImageRules(verify="whole"))).image_writer
     assert isinstance(writer, StreamingImageWriter)
     assert writer._settings.verify is Verification.WHOLE
+
+
+def test_the_permanent_address_of_a_card_is_known_and_the_loopback_has_none() -> None:
+    assert permanent_address("lo") is None
+    assert permanent_address("ingot-none") is None
+    for card in Path("/sys/class/net").glob("*/device"):
+        assert permanent_address(card.parent.name) in (
+            None,
+            (card.parent / "address").read_text().strip(),
+        )
