@@ -19,7 +19,7 @@ from agent.by_hand.write_image import ImageByHand, Terminal
 from agent.errors import AgentError, InvalidRequest, SettingError
 from agent.hardware.capabilities import Phase
 from agent.hardware.registry import load_hardware
-from agent.hardware.steps import describe_steps
+from agent.hardware.steps import Subject, describe_steps
 from agent.images.operator_rules import writer_settings
 from agent.inspection.inventory import collect
 from agent.lifecycle.run import Agent
@@ -128,7 +128,7 @@ def _print_inventory(_settings: Settings, _options: argparse.Namespace) -> int:
 
 def _print_steps(_settings: Settings, _options: argparse.Namespace) -> int:
     managers = load_hardware(HostRunner()).managers
-    _print_json({phase: describe_steps(managers, phase) for phase in Phase})
+    _print_json({phase: describe_steps(managers, phase, Subject()) for phase in Phase})
     return 0
 
 

@@ -115,5 +115,13 @@ class LookupFailed(AgentError):
     """The controller does not know this machine or could not be reached in time."""
 
 
+class Declined(AgentError):
+    """A hardware manager leaves this to the next one; raised before anything was changed, the message says why."""
+
+
+class Stopped(AgentError):
+    """The command was asked to stop, and its work ended where it safely could."""
+
+
 class PluginError(AgentError):
     """A hardware manager could not be loaded, or two contradict each other."""

@@ -29,7 +29,7 @@ _SHOWN_FILES = 8
 
 
 class EfiBootloader:
-    """Implements :class:`agent.hardware.capabilities.BootloaderInstaller`."""
+    """Implements :class:`agent.hardware.writing.BootloaderInstaller`."""
 
     def __init__(
         self,

@@ -8,8 +8,9 @@ import msgspec
 from agent.commands.command import Command, Job, Kind, Params, parse_params
 from agent.commands.written_images import WrittenImages
 from agent.errors import AgentError, BootloaderError
-from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.registry import Hardware
+from agent.hardware.tools import ProgressSink
+from agent.hardware.writing import WrittenImage
 from agent.protocol.commands import Progress
 
 log = logging.getLogger(__name__)

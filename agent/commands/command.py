@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from agent.errors import InvalidRequest, NotFound
-from agent.hardware.capabilities import ProgressSink
+from agent.hardware.tools import ProgressSink
 
 Params = Mapping[str, Any]
 Job = Callable[[ProgressSink], Any]

@@ -8,8 +8,8 @@ import msgspec
 from agent.commands.command import Command, Job, Kind, Params, parse_params
 from agent.commands.identity import Identity
 from agent.errors import InvalidRequest
-from agent.hardware.capabilities import ProgressSink
 from agent.hardware.registry import Hardware
+from agent.hardware.tools import ProgressSink
 from agent.inspection.inventory import collect
 from agent.protocol.inventory import Inventory
 

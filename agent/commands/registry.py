@@ -13,6 +13,7 @@ from agent.commands.system_logs import SystemLogs
 from agent.commands.written_images import WrittenImages
 from agent.hardware.registry import Hardware
 from agent.system.power import PowerActions
+from agent.system.runner import Runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class CommandDependencies:
     """What the commands work with."""
 
     hardware: Hardware
+    runner: Runner
     power: PowerActions
     identity: Identity
     written: WrittenImages
@@ -40,7 +42,7 @@ def build_commands(deps: CommandDependencies) -> Mapping[str, Command]:
     return catalogue(
         [
             *Standby(deps.hardware, deps.power, deps.written, deps.identity).commands(),
-            *StepCommands(deps.hardware, deps.written, deps.identity).commands(),
+            *StepCommands(deps.hardware, deps.written, deps.identity, deps.runner).commands(),
             *bootloader.commands(),
             *deps.system_logs.commands(),
             *machine.commands(),

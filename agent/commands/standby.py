@@ -10,11 +10,11 @@ import msgspec
 from agent.commands.command import Command, Job, Kind, Params, parse_params
 from agent.commands.identity import Identity
 from agent.commands.written_images import WrittenImages
-from agent.disks.root_device import take_root_disk
 from agent.errors import InvalidRequest
-from agent.hardware.capabilities import ProgressSink
 from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware
+from agent.hardware.root_disk import take_root_disk
+from agent.hardware.tools import ProgressSink
 from agent.images.sources.address import refused_order
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
@@ -77,7 +77,7 @@ class Standby:
 
         def write(progress: ProgressSink) -> dict[str, Any]:
             self._identity.learn_node(node)
-            disk = take_root_disk(node, self._hardware)
+            disk = take_root_disk(node, self._hardware).disk
             writer = self._hardware.image_writer()
             written = writer.write_image(image, wanted.configdrive or inline, disk, progress)
             self._written.remember(written)

@@ -2,7 +2,9 @@
 
 import functools
 import logging
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,10 +13,14 @@ from agent.commands.command import Command, Job, Kind, Params, parse_params
 from agent.commands.identity import Identity
 from agent.commands.written_images import WrittenImages
 from agent.errors import InvalidRequest, VersionMismatch
-from agent.hardware.capabilities import Phase, ProgressSink, StepContext
+from agent.hardware.capabilities import Phase, Step, StepContext
 from agent.hardware.registry import Hardware
-from agent.hardware.steps import describe_steps, find_step
+from agent.hardware.steps import Subject, describe_steps, find_step
+from agent.hardware.tools import ProgressSink, StepTools
+from agent.images.download import Downloader
 from agent.protocol.steps import StepRequest
+from agent.system.runner import Runner
+from agent.system.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +34,11 @@ class _ExecuteStep(msgspec.Struct, frozen=True, kw_only=True):
 class StepCommands:
     """The commands and what they need."""
 
-    def __init__(self, hardware: Hardware, written: WrittenImages, identity: Identity) -> None:
+    def __init__(
+        self, hardware: Hardware, written: WrittenImages, identity: Identity, runner: Runner
+    ) -> None:
         self._hardware = hardware
+        self._runner = runner
         self._written = written
         self._identity = identity
 
@@ -48,16 +57,21 @@ class StepCommands:
             )
 
     def get_steps(self, phase: Phase, params: Params) -> Job:
-        """List the steps of ``phase`` and the managers' versions; a ``node`` that comes along is the node from now on."""
+        """List the steps of ``phase`` and the managers' versions; a ``node`` that comes along is the node from now on.
+
+        Steps may depend on the node: without one the last that was told of counts.
+        """
         node = params.get("node")
         if node is not None and not isinstance(node, dict):
             raise InvalidRequest(f"get_{phase}_steps: node is no object")
+        ports = _ports(params.get("ports"), phase)
 
         def tell(_progress: ProgressSink) -> dict[str, Any]:
             if node is not None:
                 self._identity.learn_node(node)
+            subject = Subject(self._identity.node or {}, ports)
             return {
-                f"{phase}_steps": describe_steps(self._hardware.managers, phase),
+                f"{phase}_steps": describe_steps(self._hardware.managers, phase, subject),
                 "hardware_manager_version": self._hardware.versions(),
             }
 
@@ -73,19 +87,36 @@ class StepCommands:
         def execute(progress: ProgressSink) -> dict[str, Any]:
             self._identity.learn_node(wanted.node)
             self._check_version(version, phase)
-            step = find_step(self._hardware.managers, phase, request)
+            subject = Subject(wanted.node, wanted.ports)
+            step = find_step(self._hardware.managers, phase, request, subject)
             log.info("step started", extra={"step": f"{request.interface}.{request.step}"})
+            result = self._run(step, wanted, request, progress)
+            return {f"{phase}_result": result, f"{phase}_step": wanted.step}
+
+        return execute
+
+    def _run(
+        self, step: Step, wanted: _ExecuteStep, request: StepRequest, progress: ProgressSink
+    ) -> Any:
+        stop = StopSignal()
+        rules = self._hardware.wishes.images
+        with tempfile.TemporaryDirectory(prefix="ingot-step-") as folder:
+            tools = StepTools(
+                progress=progress,
+                runner=self._runner,
+                stop=stop,
+                fetch=Downloader(rules, wanted.node, progress, stop),
+                folder=Path(folder),
+            )
             context = StepContext(
                 node=wanted.node,
                 ports=tuple(wanted.ports),
                 args=request.args or {},
-                progress=progress,
                 hardware=self._hardware,
+                tools=tools,
                 remember=self._written.remember,
             )
-            return {f"{phase}_result": step.run(context), f"{phase}_step": wanted.step}
-
-        return execute
+            return step.run(context)
 
     def _check_version(self, version: Any, phase: Phase) -> None:
         """Compare the managers with those that the controller knows; ``None`` = it does not care."""
@@ -94,3 +125,17 @@ class StepCommands:
             raise VersionMismatch(
                 f"the hardware managers are {current}, the controller knows {version}; get the {phase} steps again"
             )
+
+
+def _ports(value: Any, phase: Phase) -> tuple[dict[str, Any], ...]:
+    """Return the ``ports`` of a command; none if they are not given.
+
+    Raises:
+        InvalidRequest: They are no list of objects.
+    """
+    if value is None:
+        return ()
+    try:
+        return tuple(msgspec.convert(value, list[dict[str, Any]]))
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"get_{phase}_steps: ports: {error}") from error

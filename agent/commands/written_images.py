@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from agent.hardware.capabilities import WrittenImage
+from agent.hardware.writing import WrittenImage
 from agent.system.state_files import read_if_there, write_private
 
 log = logging.getLogger(__name__)

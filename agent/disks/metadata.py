@@ -10,8 +10,9 @@ from agent.disks.guard import WIPE_SHARED, shared_filesystem
 from agent.disks.kernel_view import partition_nodes
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.errors import CommandFailed, EraseError, ImageError
-from agent.hardware.capabilities import EraseEvidence, ProgressSink
 from agent.hardware.devices import BlockDevice
+from agent.hardware.erasing import MetadataEvidence
+from agent.hardware.tools import ProgressSink
 from agent.protocol.commands import Progress
 from agent.system.runner import Runner
 
@@ -23,14 +24,14 @@ _BLKID_NOTHING_FOUND = 2
 
 
 class MetadataWiper:
-    """Implements :class:`agent.hardware.capabilities.MetadataEraser`; one object serves several disks at once."""
+    """Implements :class:`agent.hardware.erasing.MetadataEraser`; one object serves several disks at once."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
     def erase_metadata(
         self, disk: BlockDevice, progress: ProgressSink, *, wipe_shared: bool
-    ) -> EraseEvidence:
+    ) -> MetadataEvidence:
         """Leave nothing on ``disk`` that a kernel, a firmware or a RAID tool would recognise, or raise.
 
         Raises:
@@ -60,7 +61,7 @@ class MetadataWiper:
             f" at both ends of each; afterwards wipefs and blkid find nothing on {disk.path}"
         )
         log.info("metadata erased", extra={"disk": str(disk.path), "partitions": len(ranges)})
-        return EraseEvidence(disk=disk, method="metadata", detail=detail)
+        return MetadataEvidence(disk=disk, method="metadata", detail=detail)
 
     def _wipefs(self, path: str) -> None:
         self._runner.run("wipefs", "--all", "--force", path, timeout_s=_TIMEOUT_S)

@@ -22,7 +22,7 @@ _PAUSE_S = 0.25
 
 
 class StackReleaser:
-    """Implements :class:`agent.hardware.capabilities.DiskReleaser`."""
+    """Implements :class:`agent.hardware.writing.DiskReleaser`."""
 
     def __init__(self, runner: Runner, read: Callable[[], Stack] = read_stack) -> None:
         """``read`` returns what stands where, each time anew."""

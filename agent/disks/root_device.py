@@ -7,16 +7,16 @@ from typing import Any
 
 from agent.disks.hints import matches, protects, root_hints, shown_value, skip_hints
 from agent.errors import NoSuitableDisk
-from agent.hardware.capabilities import HardwareView
 from agent.hardware.devices import BlockDevice
+from agent.hardware.reading import RootDiskChoice
 from agent.protocol.device_hints import Hint, skipped_volumes
 
 MIN_ROOT_BYTES = 4 << 30
 """The smallest disk that is taken without hints (Ironic's rule)."""
 
 
-def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> BlockDevice:
-    """Return the first disk that the node's hints name, else the smallest one of at least 4 GiB; ties go by name.
+def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> RootDiskChoice:
+    """Choose the first disk that the node's hints name, else the smallest one of at least 4 GiB; ties go by name.
 
     ``instance_info.root_device`` wins over ``properties.root_device``; disks in ``properties.skip_block_devices`` and
     read-only ones are never taken, removable ones only if hints name them.
@@ -33,29 +33,38 @@ def choose_root_disk(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> B
     skipped = skipped_disks(node, disks)
     rejected = {disk.path: _why_not(disk, hints, skipped) for disk in disks}
     fitting = [disk for disk in disks if rejected[disk.path] is None]
-    if fitting and hints:
-        return fitting[0]
-    if fitting:
-        return min(fitting, key=lambda disk: (disk.size_bytes, str(disk.path)))
+    if not fitting:
+        raise NoSuitableDisk(_nothing_fits(hints, rejected))
+    if hints:
+        chosen = fitting[0]
+        taken = f"taken: it matches the root device hints ({'; '.join(map(str, hints))})"
+    else:
+        chosen = min(fitting, key=lambda disk: (disk.size_bytes, str(disk.path)))
+        taken = f"taken: the smallest disk of at least {MIN_ROOT_BYTES} bytes; there are no root device hints"
+    reasons = {
+        disk.path: taken
+        if disk is chosen
+        else rejected[disk.path] or _passed_over(disk, chosen, hints)
+        for disk in disks
+    }
+    return RootDiskChoice(disk=chosen, reasons=reasons, kept=skipped)
+
+
+def _passed_over(disk: BlockDevice, chosen: BlockDevice, hints: Sequence[Hint]) -> str:
+    """Return why a disk that fits is not the one that is taken."""
+    if hints:
+        return f"matches the hints too, but {chosen.path} is listed first"
+    if disk.size_bytes == chosen.size_bytes:
+        return f"is as large as {chosen.path}, whose name comes first"
+    return f"is larger than {chosen.path}"
+
+
+def _nothing_fits(hints: Sequence[Hint], rejected: Mapping[Path, str | None]) -> str:
     wanted = f"matches the root device hints ({'; '.join(map(str, hints))})" if hints else "fits"
     reasons = "; ".join(f"{path}: {reason}" for path, reason in rejected.items())
     advice = "correct properties.root_device" if hints else "add a disk or set root device hints"
     found = reasons or "the machine shows no disk at all; is a storage driver missing?"
-    raise NoSuitableDisk(f"no disk {wanted}: {found}; {advice}")
-
-
-def take_root_disk(node: Mapping[str, Any], hardware: HardwareView) -> BlockDevice:
-    """Choose the root disk and end what stands on it; see :func:`choose_root_disk`.
-
-    Raises:
-        DiskInUse: It is mounted or swapped to, or what stands on it cannot be ended.
-    """
-    disks = hardware.disks()
-    disk = choose_root_disk(node, disks)
-    hardware.release(
-        disk.nodes, [path for kept in skipped_disks(node, disks) for path in kept.nodes]
-    )
-    return disk
+    return f"no disk {wanted}: {found}; {advice}"
 
 
 def skipped_disks(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> tuple[BlockDevice, ...]:

@@ -1,35 +1,38 @@
-"""What a hardware manager can offer: a frozen record of capabilities, each a small protocol; ``None`` = not offered.
+"""What a hardware manager is: a frozen record of what it offers on this machine, and of the steps that use the whole chain.
 
-There is no base class to inherit from, no dispatch by name and no "not supported" exception. The chain
-(:mod:`agent.hardware.registry`) asks the managers in rank order and takes the first that offers a capability.
+There is no base class to inherit from, no dispatch by name and no "not supported" exception. Of what a machine has once, the chain
+(:mod:`agent.hardware.registry`) takes the first manager in rank order that offers it and does not decline; what is done for each
+device (erasing, RAID, firmware) every manager may offer. Protocols and values are in the modules beside this one: ``reading``,
+``writing``, ``erasing``, ``raiding``, ``updating``, ``collecting``, ``tools``.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.hardware.devices import (
-    BlockDevice,
-    BmcAddresses,
-    BootEnvironment,
-    MainMemory,
-    NetworkInterface,
-    Processor,
-    SystemIdentity,
+from agent.hardware.collecting import Collector
+from agent.hardware.devices import BlockDevice
+from agent.hardware.erasing import DiskEraser, EraseOffer, EraseWish, MetadataEraser
+from agent.hardware.raiding import RaidConfigurator
+from agent.hardware.reading import (
+    BmcLocator,
+    DiskLister,
+    MachineReader,
+    MachineView,
+    NicLister,
+    RootDiskChooser,
 )
+from agent.hardware.tools import ProgressSink, StepTools
+from agent.hardware.updating import FirmwareUpdater
 from agent.hardware.wishes import Wishes
-from agent.protocol.commands import Progress
-from agent.protocol.image import ImageInfo
-from agent.protocol.receipt import Receipt
+from agent.hardware.writing import BootloaderInstaller, DiskReleaser, ImageWriter, WrittenImage
 from agent.protocol.steps import ArgInfo
-
-ProgressSink = Callable[[Progress], None]
 
 
 class Support(IntEnum):
-    """How well a manager knows the hardware; larger wins (the values are Ironic's)."""
+    """How well a manager knows the hardware; larger wins. The values are Ironic's; any other integer above 0 will do."""
 
     GENERIC = 1
     MAINLINE = 2
@@ -44,120 +47,39 @@ class Phase(StrEnum):
     SERVICE = "service"
 
 
-class DiskLister(Protocol):
-    """Lists whole disks."""
+class HardwareView(MachineView, Protocol):
+    """The whole chain as a step sees it.
 
-    def list_disks(self) -> tuple[BlockDevice, ...]:
-        """Return every disk that could hold data, in the order of the kernel's list; no partitions, no RAM disks."""
-
-
-class NicLister(Protocol):
-    """Lists network interfaces."""
-
-    def list_nics(self) -> tuple[NetworkInterface, ...]:
-        """Return the physical interfaces in the order of their names."""
-
-
-class MachineReader(Protocol):
-    """Reads what the machine is made of."""
-
-    def processor(self) -> Processor:
-        """Return the processors."""
-
-    def memory(self) -> MainMemory:
-        """Return the main memory."""
-
-    def identity(self) -> SystemIdentity:
-        """Return vendor, product and firmware."""
-
-    def boot_environment(self) -> BootEnvironment:
-        """Return how this ramdisk was booted."""
-
-
-class BmcLocator(Protocol):
-    """Finds the machine's own BMC."""
-
-    def bmc_addresses(self) -> BmcAddresses:
-        """Return the addresses at which the BMC answers."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenImage:
-    """What an image write left behind.
-
-    ``root_uuid`` is the MBR signature (``0x%08x``) for whole-disk images, the filesystem's UUID for partition images.
-    ``partitions`` is empty for whole-disk images: pairs of role (Ironic's word) and device path. ``receipt`` = ``None``: the
-    writer gives none.
+    A capability of which a machine has one raises ``PluginError`` when no manager offers it, or when all that do have declined.
     """
 
-    disk: BlockDevice
-    root_uuid: str
-    efi_system_partition_uuid: str | None = None
-    prep_boot_partition_uuid: str | None = None
-    partitions: tuple[tuple[str, str], ...] = ()
-    receipt: Receipt | None = None
+    def image_writer(self) -> ImageWriter:
+        """Return the best image writer."""
 
-    def command_result(self, image_id: str) -> dict[str, Any]:
-        """Return what the commands that write an image answer: Ironic's sentence, and our receipt beside it."""
-        said = f"image ({image_id}) written to device {self.disk.path} root_uuid={self.root_uuid}"
-        if self.efi_system_partition_uuid is not None:
-            said += f" efi_system_partition_uuid={self.efi_system_partition_uuid}"
-        more = {} if self.receipt is None else {"receipt": self.receipt}
-        return {"result": f"prepare_image: {said}", **more}
+    def metadata_eraser(self) -> MetadataEraser:
+        """Return the best metadata eraser."""
 
-
-class ImageWriter(Protocol):
-    """Puts an image and a config drive on a disk."""
-
-    def write_image(
-        self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
-    ) -> WrittenImage:
-        """Write, verify and flush; on failure the disk cannot boot."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EraseEvidence:
-    """What was done to a disk, in words an auditor can read."""
-
-    disk: BlockDevice
-    method: str
-    detail: str
-
-
-class DiskEraser(Protocol):
-    """Erases whole disks."""
-
-    def erase(self, disk: BlockDevice, progress: ProgressSink) -> EraseEvidence:
-        """Leave no readable user data on ``disk`` or raise."""
-
-
-class MetadataEraser(Protocol):
-    """Removes partition tables, RAID and filesystem signatures."""
-
-    def erase_metadata(
-        self, disk: BlockDevice, progress: ProgressSink, *, wipe_shared: bool
-    ) -> EraseEvidence:
-        """Leave nothing on ``disk`` that a kernel, a firmware or a RAID tool would recognise, or raise.
-
-        Args:
-            disk: The disk.
-            progress: Told what is done.
-            wipe_shared: Erase filesystems too that other machines may be using.
-        """
-
-
-class DiskReleaser(Protocol):
-    """Ends what stands on disks: arrays, volumes, loop devices that an older system left."""
+    def bootloader(self) -> BootloaderInstaller:
+        """Return the best installer of boot entries."""
 
     def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
-        """End everything that stands on ``disks``, nothing that stands on ``kept``; return what was ended, in words."""
+        """End what stands on ``disks``, see :class:`DiskReleaser`; nothing if no manager can."""
 
+    def erase_offers(self, disk: BlockDevice, wish: EraseWish) -> tuple[EraseOffer, ...]:
+        """Return every way to erase ``disk``, best first.
 
-class BootloaderInstaller(Protocol):
-    """Makes the firmware boot the deployed system."""
+        Those that reach the wanted level come before those that do not, those without an obstacle before those with one; then the stronger,
+        then the manager of better rank.
+        """
 
-    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
-        """Return the labels of the boot entries that were made; empty for BIOS."""
+    def raid_configurators(self) -> tuple[RaidConfigurator, ...]:
+        """Return those of every manager, best rank first; of two of one name the first."""
+
+    def firmware_updaters(self) -> tuple[FirmwareUpdater, ...]:
+        """Return those of every manager, best rank first."""
+
+    def collectors(self) -> Mapping[str, Collector]:
+        """Return those of every manager by name; of two of one name that of the better rank."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,36 +89,23 @@ class StepContext:
     node: Mapping[str, Any]
     ports: tuple[Mapping[str, Any], ...]
     args: Mapping[str, Any]
-    progress: ProgressSink
-    hardware: "HardwareView"
+    hardware: HardwareView
+    tools: StepTools
     remember: Callable[[WrittenImage], None]
     """Called by a step that wrote an image, so that later commands know the disk and its root UUID."""
 
-
-class HardwareView(Protocol):
-    """The chain as a step sees it; every method raises ``AgentError`` when no manager offers the capability."""
-
-    def disks(self) -> tuple[BlockDevice, ...]:
-        """List disks."""
-
-    def image_writer(self) -> ImageWriter:
-        """Return the best image writer."""
-
-    def eraser(self) -> DiskEraser:
-        """Return the best whole-disk eraser."""
-
-    def metadata_eraser(self) -> MetadataEraser:
-        """Return the best metadata eraser."""
-
-    def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
-        """End what stands on ``disks``, see :class:`DiskReleaser`; nothing if no manager can."""
+    @property
+    def progress(self) -> ProgressSink:
+        """Where the step reports to; the same as ``tools.progress``."""
+        return self.tools.progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step; ``priorities`` names the phases it is offered in, 0 = only on request.
 
-    ``run`` returns what the controller shall see as the step's result: ``None``, text or a JSON object.
+    ``run`` returns what the controller shall see as the step's result: ``None``, text or a JSON object. ``abortable``: the controller
+    may leave the workflow while it runs. ``stoppable``: it looks at ``tools.stop`` and ends within seconds where it safely can.
     """
 
     name: str
@@ -205,28 +114,38 @@ class Step:
     run: Callable[[StepContext], Any]
     reboot_requested: bool = False
     abortable: bool = True
+    stoppable: bool = False
     args: Mapping[str, ArgInfo] | None = None
+
+
+StepMaker = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Sequence[Step]]
+"""Returns the steps for a node and its ports, documents as the controller sends them; both are empty when none are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HardwareManager:
-    """The capabilities that a plug-in offers on this machine; ``None`` = not offered.
+    """What a plug-in offers on this machine; ``None`` and ``()`` = not offered.
 
-    ``name`` appears in step lists and version maps; it is the identity of the plug-in.
+    ``name`` appears in step lists and version maps; it is the identity of the manager. ``support`` is any integer above 0, the larger
+    wins; see :class:`Support`.
     """
 
     name: str
     version: str
-    support: Support
+    support: int
     disk_lister: DiskLister | None = None
     nic_lister: NicLister | None = None
     machine_reader: MachineReader | None = None
     bmc_locator: BmcLocator | None = None
+    root_disk_chooser: RootDiskChooser | None = None
     image_writer: ImageWriter | None = None
-    eraser: DiskEraser | None = None
     metadata_eraser: MetadataEraser | None = None
     disk_releaser: DiskReleaser | None = None
     bootloader: BootloaderInstaller | None = None
-    steps: tuple[Step, ...] = ()
+    erasers: tuple[DiskEraser, ...] = ()
+    raid_configurators: tuple[RaidConfigurator, ...] = ()
+    firmware_updaters: tuple[FirmwareUpdater, ...] = ()
+    collectors: tuple[Collector, ...] = ()
+    steps: tuple[Step, ...] | StepMaker = ()
     configure: "Callable[[Wishes], HardwareManager] | None" = None
     """Returns the manager as the agent's settings want it; ``None`` = they do not concern it."""

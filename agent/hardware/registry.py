@@ -1,28 +1,37 @@
 """The chain of hardware managers: found by entry point, ranked, asked in order.
 
-An entry point of the group is a function ``probe(runner) -> HardwareManager | None``; ``None`` = not my hardware. A plug-in
-that cannot be loaded stops the agent with its name: a machine must not be cleaned by the wrong manager in silence.
+An entry point of the group is a function ``probe(runner)``. It returns a ``HardwareManager``, several, or ``None``: not my hardware. A
+plug-in that cannot be loaded stops the agent with its name: a machine must not be cleaned by the wrong manager in silence.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from stevedore import ExtensionManager
 
-from agent.errors import PluginError
-from agent.hardware.capabilities import (
-    BootloaderInstaller,
-    DiskEraser,
-    HardwareManager,
-    ImageWriter,
-    MachineReader,
-    MetadataEraser,
-)
+from agent.errors import Declined, PluginError
+from agent.hardware import declining
+from agent.hardware.capabilities import HardwareManager
+from agent.hardware.collecting import Collector
+from agent.hardware.declining import Offers
 from agent.hardware.devices import BlockDevice, BmcAddresses, NetworkInterface
+from agent.hardware.erasing import (
+    DiskEraser,
+    EraseOffer,
+    ErasePlan,
+    EraseWish,
+    MetadataEraser,
+    reaches,
+)
+from agent.hardware.raiding import RaidConfigurator
+from agent.hardware.reading import MachineReader, RootDiskChoice
+from agent.hardware.steps import check_steps
+from agent.hardware.updating import FirmwareUpdater
 from agent.hardware.wishes import Wishes
+from agent.hardware.writing import BootloaderInstaller, ImageWriter
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -31,11 +40,16 @@ ENTRY_POINT_GROUP = "ingot.hardware_managers"
 
 
 class Hardware:
-    """All managers of this machine, best first; each capability comes from the first that offers it."""
+    """All managers of this machine, best first; a :class:`agent.hardware.capabilities.HardwareView`."""
 
     def __init__(self, managers: Iterable[HardwareManager]) -> None:
         self.managers = rank(managers)
-        self.wishes = Wishes()
+        self._wishes = Wishes()
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the settings and the controller want, as they were last told."""
+        return self._wishes
 
     def configure(self, wishes: Wishes) -> None:
         """Have every manager do as the settings want it; what was wished before no longer counts.
@@ -43,7 +57,7 @@ class Hardware:
         Raises:
             AgentError: A manager cannot do it.
         """
-        self.wishes = wishes
+        self._wishes = wishes
         self.managers = tuple(m.configure(wishes) if m.configure else m for m in self.managers)
 
     def versions(self) -> Mapping[str, str]:
@@ -51,66 +65,129 @@ class Hardware:
         return {manager.name: manager.version for manager in self.managers}
 
     def disks(self) -> tuple[BlockDevice, ...]:
-        """List disks; see ``HardwareView``."""
-        return self._offered((m.disk_lister for m in self.managers), "lists disks").list_disks()
+        """List disks."""
+        return self._wanted(lambda m: m.disk_lister, "lists disks").ask(lambda d: d.list_disks())
 
     def nics(self) -> tuple[NetworkInterface, ...]:
         """List network interfaces."""
-        listers = (m.nic_lister for m in self.managers)
-        return self._offered(listers, "lists network interfaces").list_nics()
+        listers = self._wanted(lambda m: m.nic_lister, "lists network interfaces")
+        return listers.ask(lambda lister: lister.list_nics())
 
     def machine_reader(self) -> MachineReader:
         """Return the best reader of processors, memory and firmware."""
-        readers = (m.machine_reader for m in self.managers)
-        return self._offered(readers, "reads what the machine is made of")
+        does = "reads what the machine is made of"
+        return declining.WillingReader(self._wanted(lambda m: m.machine_reader, does))
 
     def bmc_addresses(self) -> BmcAddresses:
         """Return where the machine's own BMC answers; nothing known if no manager can tell, or if it shall not be asked."""
-        if self.wishes.skip_bmc:
+        if self._wishes.skip_bmc:
             return BmcAddresses()
-        locators = (m.bmc_locator for m in self.managers if m.bmc_locator is not None)
-        locator = next(locators, None)
-        return locator.bmc_addresses() if locator is not None else BmcAddresses()
+        for name, locator in self._offers(lambda m: m.bmc_locator, "finds the BMC").offers:
+            try:
+                return locator.bmc_addresses()
+            except Declined as error:
+                log.info("BMC not found", extra={"manager": name, "why": str(error)})
+        return BmcAddresses()
+
+    def root_disk(self, node: Mapping[str, Any]) -> RootDiskChoice:
+        """Choose the disk that gets the operating system; see :class:`agent.hardware.reading.RootDiskChooser`."""
+        choosers = self._wanted(lambda m: m.root_disk_chooser, "chooses the root disk")
+        return declining.WillingChooser(choosers).choose(node, self.disks())
 
     def image_writer(self) -> ImageWriter:
         """Return the best image writer."""
-        return self._offered((m.image_writer for m in self.managers), "writes images")
-
-    def eraser(self) -> DiskEraser:
-        """Return the best whole-disk eraser."""
-        return self._offered((m.eraser for m in self.managers), "erases whole disks")
+        return declining.WillingWriter(self._wanted(lambda m: m.image_writer, "writes images"))
 
     def metadata_eraser(self) -> MetadataEraser:
         """Return the best metadata eraser."""
-        return self._offered((m.metadata_eraser for m in self.managers), "erases disk metadata")
+        erasers = self._wanted(lambda m: m.metadata_eraser, "erases disk metadata")
+        return declining.WillingMetadataEraser(erasers)
 
     def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
         """End what stands on ``disks``; see ``HardwareView``."""
-        releasers = (m.disk_releaser for m in self.managers if m.disk_releaser is not None)
-        releaser = next(releasers, None)
-        return () if releaser is None else releaser.release(disks, kept)
+        releasers = self._offers(lambda m: m.disk_releaser, "releases disks")
+        return releasers.ask(lambda one: one.release(disks, kept)) if releasers.offers else ()
 
     def bootloader(self) -> BootloaderInstaller:
         """Return the best installer of boot entries."""
-        return self._offered(
-            (m.bootloader for m in self.managers), "makes the firmware boot a disk"
-        )
+        does = "makes the firmware boot a disk"
+        return declining.WillingBootloader(self._wanted(lambda m: m.bootloader, does))
 
-    def _offered(self, offers: Iterable[_Capability | None], does: str) -> _Capability:
-        for offer in offers:
-            if offer is not None:
-                return offer
-        loaded = ", ".join(f"{m.name} {m.version}" for m in self.managers) or "none"
-        raise PluginError(
-            f"no hardware manager {does} (loaded: {loaded}); put one into the ramdisk"
-        )
+    def erase_offers(self, disk: BlockDevice, wish: EraseWish) -> tuple[EraseOffer, ...]:
+        """Return every way to erase ``disk``, best first; see ``HardwareView``."""
+        offers = [
+            EraseOffer(manager.name, eraser, plan)
+            for manager in self.managers
+            for eraser in manager.erasers
+            for plan in _plans(manager, eraser, disk, wish)
+        ]
+
+        def order(offer: EraseOffer) -> tuple[bool, bool, int]:
+            plan = offer.plan
+            return (not reaches(plan, wish), plan.obstacle is not None, -plan.strength)
+
+        return tuple(sorted(offers, key=order))  # stable: the rank decides the rest
+
+    def raid_configurators(self) -> tuple[RaidConfigurator, ...]:
+        """Return those of every manager, best rank first; of two of one name the first."""
+        every = (one for manager in self.managers for one in manager.raid_configurators)
+        return tuple(_first_by_name((one.name, one) for one in every).values())
+
+    def firmware_updaters(self) -> tuple[FirmwareUpdater, ...]:
+        """Return those of every manager, best rank first."""
+        return tuple(one for manager in self.managers for one in manager.firmware_updaters)
+
+    def collectors(self) -> Mapping[str, Collector]:
+        """Return those of every manager by name; of two of one name that of the better rank."""
+        every = (one for manager in self.managers for one in manager.collectors)
+        return _first_by_name((one.name, one) for one in every)
+
+    def _offers(
+        self, get: Callable[[HardwareManager], _Capability | None], does: str
+    ) -> Offers[_Capability]:
+        named = ((manager.name, get(manager)) for manager in self.managers)
+        return Offers(does, tuple((name, one) for name, one in named if one is not None))
+
+    def _wanted(
+        self, get: Callable[[HardwareManager], _Capability | None], does: str
+    ) -> Offers[_Capability]:
+        """Return the offers of a capability.
+
+        Raises:
+            PluginError: There is none.
+        """
+        found = self._offers(get, does)
+        if not found.offers:
+            loaded = ", ".join(f"{m.name} {m.version}" for m in self.managers) or "none"
+            raise PluginError(
+                f"no hardware manager {does} (loaded: {loaded}); put one into the ramdisk"
+            )
+        return found
+
+
+def _plans(
+    manager: HardwareManager, eraser: DiskEraser, disk: BlockDevice, wish: EraseWish
+) -> tuple[ErasePlan, ...]:
+    try:
+        return tuple(eraser.plans(disk, wish))
+    except Declined as error:
+        data = {"manager": manager.name, "disk": str(disk.path), "why": str(error)}
+        log.info("eraser declined", extra=data)
+        return ()
+
+
+def _first_by_name(pairs: Iterable[tuple[str, _Capability]]) -> dict[str, _Capability]:
+    found: dict[str, _Capability] = {}
+    for name, one in pairs:
+        found.setdefault(name, one)
+    return found
 
 
 def rank(managers: Iterable[HardwareManager]) -> tuple[HardwareManager, ...]:
     """Return the managers, best support first, then by name.
 
     Raises:
-        PluginError: Two have the same name, or one has two steps of the same interface and name.
+        PluginError: Two have the same name, one has no usable support level, or two steps of the same interface and name.
     """
     ranked = tuple(sorted(managers, key=lambda m: (-m.support, m.name)))
     names = [manager.name for manager in ranked]
@@ -118,7 +195,12 @@ def rank(managers: Iterable[HardwareManager]) -> tuple[HardwareManager, ...]:
         if names.count(name) > 1:
             raise PluginError(f"two hardware managers are called {name!r}; remove or rename one")
     for manager in ranked:
-        _check_steps(manager)
+        if isinstance(manager.support, bool) or manager.support <= 0:
+            raise PluginError(
+                f"hardware manager {manager.name}: support is {manager.support!r}; give an integer above 0"
+            )
+        if not callable(manager.steps):
+            check_steps(manager.name, manager.steps)
     return ranked
 
 
@@ -129,13 +211,12 @@ def load_hardware(runner: Runner, group: str = ENTRY_POINT_GROUP) -> Hardware:
         PluginError: One cannot be imported, fails in its probe, or contradicts another; or there is none at all.
     """
     extensions: ExtensionManager[Any] = ExtensionManager(group, on_load_failure_callback=_refuse)
-    managers = []
+    managers: list[HardwareManager] = []
     for extension in extensions:
-        manager = _probe(extension.entry_point_target, extension.plugin, runner)
-        if manager is None:
+        found = _probe(extension.entry_point_target, extension.plugin, runner)
+        if not found:
             log.info("hardware manager not for this machine", extra={"plugin": extension.name})
-            continue
-        managers.append(manager)
+        managers += found
     if not managers:
         raise PluginError(f"no hardware manager of group {group} is for this machine; install one")
     hardware = Hardware(managers)
@@ -151,25 +232,21 @@ def _refuse(_manager: object, entry_point: EntryPoint, error: BaseException) -> 
     ) from error
 
 
-def _probe(target: str, probe: Any, runner: Runner) -> HardwareManager | None:
+def _probe(target: str, probe: Any, runner: Runner) -> tuple[HardwareManager, ...]:
     try:
-        manager = probe(runner)
+        found = probe(runner)
+        if found is None or isinstance(found, HardwareManager):
+            managers = () if found is None else (found,)
+        else:
+            is_several = isinstance(found, Iterable) and not isinstance(found, str)
+            managers = tuple(found) if is_several else (found,)
     except Exception as error:  # a foreign plug-in: whatever it raises is reported with its name
         raise PluginError(
             f"hardware manager {target} failed while it looked for its hardware: {type(error).__name__}: {error}"
         ) from error
-    if manager is not None and not isinstance(manager, HardwareManager):
-        raise PluginError(
-            f"hardware manager {target} returned a {type(manager).__name__}, not a HardwareManager or None"
-        )
-    return manager
-
-
-def _check_steps(manager: HardwareManager) -> None:
-    seen = set()
-    for step in manager.steps:
-        if (step.interface, step.name) in seen:
+    for manager in managers:
+        if not isinstance(manager, HardwareManager):
             raise PluginError(
-                f"hardware manager {manager.name} has two steps {step.interface}.{step.name}; remove one"
+                f"hardware manager {target} returned a {type(manager).__name__}, not a HardwareManager, several or None"
             )
-        seen.add((step.interface, step.name))
+    return managers

@@ -15,8 +15,9 @@ from agent.disks.kernel_view import show_partitions
 from agent.disks.open_disk import OpenDisk
 from agent.disks.partition_table import PartitionTable
 from agent.errors import AgentError, ImageError
-from agent.hardware.capabilities import ProgressSink, WrittenImage
 from agent.hardware.devices import BlockDevice
+from agent.hardware.tools import ProgressSink
+from agent.hardware.writing import WrittenImage
 from agent.images.config_drives import config_drive
 from agent.images.config_drives.config_drive_fat import suited_to
 from agent.images.config_drives.config_drive_room import check_room
@@ -39,7 +40,7 @@ Announce = Callable[[Work, OpenDisk], None]
 
 
 class StreamingImageWriter:
-    """Implements :class:`agent.hardware.capabilities.ImageWriter`."""
+    """Implements :class:`agent.hardware.writing.ImageWriter`."""
 
     def __init__(
         self,

@@ -4,8 +4,8 @@ from typing import Protocol
 
 import msgspec
 
-from agent.hardware.capabilities import MachineReader
 from agent.hardware.devices import BlockDevice, BmcAddresses, NetworkInterface
+from agent.hardware.reading import MachineReader
 from agent.protocol.inventory import (
     Boot,
     Cpu,

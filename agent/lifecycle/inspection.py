@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 
 from agent.commands.system_logs import SystemLogs
-from agent.disks.root_device import choose_root_disk
 from agent.errors import AgentError, ControllerRefused, ControllerUnreachable, NoSuitableDisk
 from agent.hardware.registry import Hardware
 from agent.inspection.inventory import collect, describe_disk
@@ -50,7 +49,7 @@ class Inspection:
 
     def _root_disk(self) -> Disk | None:
         try:
-            return describe_disk(choose_root_disk({}, self.hardware.disks()))
+            return describe_disk(self.hardware.root_disk({}).disk)
         except NoSuitableDisk:
             return None
 

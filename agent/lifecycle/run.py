@@ -77,6 +77,7 @@ class Agent:
         commands = build_commands(
             CommandDependencies(
                 hardware=hardware,
+                runner=runner,
                 power=power,
                 identity=self._identity,
                 written=WrittenImages(self._state / "written-image.json"),

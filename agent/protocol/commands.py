@@ -39,7 +39,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     ``bytes_done`` and ``bytes_total`` count bytes of what moves in ``phase`` (``write``: of the image as it is published, so
     that rate and time left are true for every format); ``disk_bytes_done`` and ``disk_bytes_total`` count the image's bytes that
-    lie on the disk by then, zeros included; ``None`` = not known.
+    lie on the disk by then, zeros included. ``percent`` (0 to 100) is for work that counts no bytes; ``None`` = not known.
     """
 
     phase: str
@@ -49,6 +49,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     disk_bytes_total: int | None = None
     rate_bytes_per_s: float | None = None
     time_left_s: float | None = None
+    percent: float | None = None
     message: str | None = None
 
 

@@ -34,7 +34,7 @@ class IpmitoolBmcLocator:
         self._clock = clock
 
     def bmc_addresses(self) -> BmcAddresses:
-        """See :class:`agent.hardware.capabilities.BmcLocator`."""
+        """See :class:`agent.hardware.reading.BmcLocator`."""
         until = self._clock() + _TOTAL_S
         if not self._has_ipmi_device(until):
             return BmcAddresses()

@@ -39,7 +39,7 @@ class LsblkDiskLister:
         self._sys_root = sys_root
 
     def list_disks(self) -> tuple[BlockDevice, ...]:
-        """See :class:`agent.hardware.capabilities.DiskLister`.
+        """See :class:`agent.hardware.reading.DiskLister`.
 
         Waits until udev has handled every device found so far: the agent may be asked while controllers still answer,
         and a disk that is missed is a disk that is not erased, or the wrong one that is written.

@@ -23,7 +23,7 @@ class LinuxMachineReader:
         self._root = sys_root
 
     def processor(self) -> Processor:
-        """See :class:`agent.hardware.capabilities.MachineReader`."""
+        """See :class:`agent.hardware.reading.MachineReader`."""
         fields = _first_cpu(self._root.text("proc/cpuinfo") or "")
         maximum_khz = self._root.number("sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
         frequency = f"{maximum_khz / 1000:.4f}" if maximum_khz else fields.get("cpu MHz", "")
@@ -37,7 +37,7 @@ class LinuxMachineReader:
         )
 
     def memory(self) -> MainMemory:
-        """See :class:`agent.hardware.capabilities.MachineReader`; plugged-in memory from SMBIOS, ``None`` without it."""
+        """See :class:`agent.hardware.reading.MachineReader`; plugged-in memory from SMBIOS, ``None`` without it."""
         entries = self._root.at("sys/firmware/dmi/entries")
         sizes = [
             memory_device_mib(raw.read_bytes())
@@ -48,7 +48,7 @@ class LinuxMachineReader:
         )
 
     def identity(self) -> SystemIdentity:
-        """See :class:`agent.hardware.capabilities.MachineReader`."""
+        """See :class:`agent.hardware.reading.MachineReader`."""
 
         def dmi(name: str) -> str:
             return self._root.text("sys/class/dmi/id", name) or ""
@@ -64,7 +64,7 @@ class LinuxMachineReader:
         )
 
     def boot_environment(self) -> BootEnvironment:
-        """See :class:`agent.hardware.capabilities.MachineReader`."""
+        """See :class:`agent.hardware.reading.MachineReader`."""
         mode = "uefi" if self._root.at("sys/firmware/efi").exists() else "bios"
         return BootEnvironment(mode=mode, pxe_mac=pxe_mac(self._root.text("proc/cmdline") or ""))
 

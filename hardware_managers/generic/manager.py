@@ -16,6 +16,7 @@ from hardware_managers.generic.disks import LsblkDiskLister
 from hardware_managers.generic.ethtool import permanent_address
 from hardware_managers.generic.machine import LinuxMachineReader
 from hardware_managers.generic.nics import SysfsNicLister, netifaces_addresses
+from hardware_managers.generic.root_disk import HintedRootDisk
 from hardware_managers.generic.steps import STEPS
 from hardware_managers.generic.udev import block_properties
 
@@ -39,6 +40,7 @@ def probe(runner: Runner) -> HardwareManager:
         nic_lister=SysfsNicLister(sys_root, netifaces_addresses, permanent_address),
         machine_reader=LinuxMachineReader(sys_root),
         bmc_locator=IpmitoolBmcLocator(runner, sys_root),
+        root_disk_chooser=HintedRootDisk(),
         image_writer=StreamingImageWriter(runner),
         metadata_eraser=MetadataWiper(runner),
         disk_releaser=StackReleaser(runner),

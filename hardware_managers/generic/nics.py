@@ -38,7 +38,7 @@ class SysfsNicLister:
         self._told: set[str] = set()
 
     def list_nics(self) -> tuple[NetworkInterface, ...]:
-        """See :class:`agent.hardware.capabilities.NicLister`."""
+        """See :class:`agent.hardware.reading.NicLister`."""
         folder = self._root.at("sys/class/net")
         names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
         nics = [self._nic(name) for name in names if self._is_listed(name)]

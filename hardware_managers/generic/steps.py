@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from agent.disks.guard import is_wiping_shared
-from agent.disks.root_device import skipped_disks, take_root_disk
+from agent.disks.root_device import skipped_disks
 from agent.errors import AgentError, EraseError, InvalidRequest
 from agent.hardware.capabilities import HardwareView, Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
+from agent.hardware.root_disk import take_root_disk
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.steps import ArgInfo
@@ -106,7 +107,7 @@ def write_image(context: StepContext) -> dict[str, Any]:
         InvalidRequest: ``image_info`` is missing or malformed; the message names the field.
     """
     image = parse_image_info(context.args)
-    disk = take_root_disk(context.node, context.hardware)
+    disk = take_root_disk(context.node, context.hardware).disk
     configdrive = context.args.get("configdrive") or image.configdrive
     if configdrive is not None and not isinstance(configdrive, str):
         raise InvalidRequest(

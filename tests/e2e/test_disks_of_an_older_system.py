@@ -49,16 +49,20 @@ with open("/dev/mapper/control", "rb") as control:
 """
 STEP = """
 import json, sys
+from pathlib import Path
 from agent.errors import AgentError
 from agent.hardware.capabilities import StepContext
 from agent.hardware.registry import load_hardware
+from agent.hardware.tools import StepTools
 from agent.inspection.inventory import describe_disk
 from agent.system.runner import HostRunner
+from agent.system.stop_signal import StopSignal
 from hardware_managers.generic import steps
 import msgspec
 order = json.load(sys.stdin)
 hardware = load_hardware(HostRunner())
-context = StepContext(node=order["node"], ports=(), args=order.get("args", {}), progress=lambda _: None, hardware=hardware, remember=lambda _: None)
+tools = StepTools(progress=lambda _: None, runner=HostRunner(), stop=StopSignal(), fetch=lambda *_: None, folder=Path("/tmp"))
+context = StepContext(node=order["node"], ports=(), args=order.get("args", {}), hardware=hardware, tools=tools, remember=lambda _: None)
 try:
     result = getattr(steps, order["step"])(context) if order["step"] else [describe_disk(disk) for disk in hardware.disks()]
 except AgentError as error:

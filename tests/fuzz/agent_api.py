@@ -67,6 +67,7 @@ class AgentFuzz:
         commands = build_commands(
             CommandDependencies(
                 hardware=Hardware([FakeMachine(directory).manager()]),
+                runner=runner,
                 power=PowerDiary(directory),
                 identity=identity,
                 written=WrittenImages(directory / "written.json"),

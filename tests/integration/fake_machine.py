@@ -7,19 +7,13 @@ the folder, so that a test decides when they end.
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from agent.disks.root_device import choose_root_disk
 from agent.errors import EraseError
-from agent.hardware.capabilities import (
-    EraseEvidence,
-    HardwareManager,
-    Phase,
-    ProgressSink,
-    Step,
-    StepContext,
-    Support,
-    WrittenImage,
-)
+from agent.hardware.capabilities import HardwareManager, Phase, Step, StepContext, Support
 from agent.hardware.devices import (
     BlockDevice,
     BootEnvironment,
@@ -28,7 +22,11 @@ from agent.hardware.devices import (
     Processor,
     SystemIdentity,
 )
+from agent.hardware.erasing import MetadataEvidence
+from agent.hardware.reading import RootDiskChoice
 from agent.hardware.registry import Hardware
+from agent.hardware.tools import ProgressSink
+from agent.hardware.writing import WrittenImage
 from agent.lifecycle.run import Agent
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
@@ -79,6 +77,9 @@ class FakeMachine:
     def boot_environment(self) -> BootEnvironment:
         return BootEnvironment(mode="uefi", pxe_mac=MAC)
 
+    def choose(self, node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> RootDiskChoice:
+        return choose_root_disk(node, disks)
+
     def write_image(
         self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
     ) -> WrittenImage:
@@ -89,9 +90,9 @@ class FakeMachine:
 
     def erase_metadata(
         self, disk: BlockDevice, progress: ProgressSink, *, wipe_shared: bool
-    ) -> EraseEvidence:
+    ) -> MetadataEvidence:
         disk.path.write_bytes(b"")
-        return EraseEvidence(disk=disk, method="truncate", detail="emptied")
+        return MetadataEvidence(disk=disk, method="truncate", detail="emptied")
 
     def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
         (self._folder / "boot-entry").write_text(f"{disk.path} {boot_mode}")
@@ -136,6 +137,7 @@ class FakeMachine:
             disk_lister=self,
             nic_lister=self,
             machine_reader=self,
+            root_disk_chooser=self,
             image_writer=self,
             metadata_eraser=self,
             bootloader=self,

@@ -1,6 +1,7 @@
 """Erasing metadata leaves nothing to recognise, refuses what must not be touched, and proves it."""
 
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,13 +14,15 @@ from agent.disks.metadata import MetadataWiper
 from agent.disks.open_disk import OpenDisk
 from agent.disks.release import StackReleaser
 from agent.errors import DiskInUse, EraseError, InvalidRequest
-from agent.hardware.capabilities import EraseEvidence, HardwareManager, StepContext, Support
+from agent.hardware.capabilities import HardwareManager, Support
 from agent.hardware.devices import BlockDevice
+from agent.hardware.erasing import MetadataEvidence
 from agent.hardware.registry import Hardware
 from agent.system.runner import HostRunner
 from hardware_managers.generic.steps import erase_devices_metadata
 from tests.integration.disk_images import MIB, run
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk
+from tests.unit.fakes import Tools
 
 pytestmark = pytest.mark.root
 DISK_BYTES = 96 * MIB
@@ -41,7 +44,7 @@ class OneDisk:
         return (self._disk,)
 
 
-def erase(disk: LoopDisk) -> EraseEvidence:
+def erase(disk: LoopDisk) -> MetadataEvidence:
     wiper = MetadataWiper(HostRunner())
     return wiper.erase_metadata(disk.device(), lambda _report: None, wipe_shared=False)
 
@@ -58,15 +61,10 @@ def run_step(
         disk_releaser=StackReleaser(HostRunner()),
         metadata_eraser=MetadataWiper(HostRunner()),
     )
-    context = StepContext(
-        node={"driver_info": driver_info},
-        ports=(),
-        args={},
-        progress=lambda _report: None,
-        hardware=Hardware([manager]),
-        remember=lambda _written: None,
-    )
-    return erase_devices_metadata(context)
+    with tempfile.TemporaryDirectory() as folder:
+        tools = Tools(HostRunner(), Path(folder))
+        context = tools.context(Hardware([manager]), {"driver_info": driver_info})
+        return erase_devices_metadata(context)
 
 
 def patch(disk: LoopDisk, start_byte: int, data: bytes) -> None:

@@ -297,7 +297,7 @@ def test_several_hints_choose_the_disk_that_ironics_agent_chooses() -> None:
     ]
     for (disks, hints), found in zip(rows, ask_them(asked), strict=True):
         try:
-            chosen = str(choose_root_disk({"properties": {"root_device": hints}}, disks).path)
+            chosen = str(choose_root_disk({"properties": {"root_device": hints}}, disks).disk.path)
         except NoSuitableDisk:
             chosen = "none"
         assert chosen == (found[0] if found else "none"), (hints, disks)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.errors import CommandFailed, ImageError, LayoutDoesNotFit
-from agent.hardware.capabilities import WrittenImage
+from agent.hardware.writing import WrittenImage
 from agent.images.writer import StreamingImageWriter
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner

@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from agent.disks.root_device import choose_root_disk
 from agent.errors import CommandFailed
 from agent.hardware.capabilities import (
     HardwareManager,
+    HardwareView,
     Phase,
-    ProgressSink,
     Step,
     StepContext,
     Support,
-    WrittenImage,
 )
 from agent.hardware.devices import BlockDevice
+from agent.hardware.reading import RootDiskChoice
+from agent.hardware.tools import MOST_FETCHED_BYTES, ProgressSink, StepTools
+from agent.hardware.writing import WrittenImage
+from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.receipt import Receipt
-from agent.system.runner import Output
+from agent.system.runner import Output, Runner
+from agent.system.stop_signal import StopSignal
 
 
 class UnexpectedCommand(BaseException):
@@ -64,6 +70,9 @@ class OneDisk:
     def list_disks(self) -> tuple[BlockDevice, ...]:
         return (disk(),)
 
+    def choose(self, node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> RootDiskChoice:
+        return choose_root_disk(node, disks)
+
     def write_image(
         self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
     ) -> WrittenImage:
@@ -85,6 +94,53 @@ def step(
 
 
 def manager(
-    name: str = "one", support: Support = Support.GENERIC, steps: Sequence[Step] = ()
+    name: str = "one", support: int = Support.GENERIC, steps: Sequence[Step] = ()
 ) -> HardwareManager:
     return HardwareManager(name=name, version="1", support=support, steps=tuple(steps))
+
+
+class Tools:
+    """The tools of a step, and what it did with them; ``files`` are those that can be fetched, by URL."""
+
+    def __init__(
+        self, runner: Runner, folder: Path, files: Mapping[str, bytes] | None = None
+    ) -> None:
+        self.reports: list[Progress] = []
+        self.stop = StopSignal()
+        self.fetched: list[tuple[str, str | None]] = []
+        self._files = files or {}
+        self.tools = StepTools(
+            progress=self.reports.append,
+            runner=runner,
+            stop=self.stop,
+            fetch=self._fetch,
+            folder=folder,
+        )
+
+    def _fetch(
+        self,
+        url: str,
+        into: Path,
+        checksum: str | None = None,
+        most_bytes: int = MOST_FETCHED_BYTES,
+    ) -> Path:
+        self.fetched.append((url, checksum))
+        target = into / url.rpartition("/")[2] if into.is_dir() else into
+        target.write_bytes(self._files[url][:most_bytes])
+        return target
+
+    def context(
+        self,
+        hardware: HardwareView,
+        node: Mapping[str, Any] | None = None,
+        args: Mapping[str, Any] | None = None,
+    ) -> StepContext:
+        """Return a step's context with these tools."""
+        return StepContext(
+            node=node or {},
+            ports=(),
+            args=args or {},
+            hardware=hardware,
+            tools=self.tools,
+            remember=lambda _written: None,
+        )

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from agent.hardware.capabilities import ProgressSink
+from agent.hardware.tools import ProgressSink
 from agent.protocol.commands import Progress
 from agent.protocol.receipt import PhaseTime
 

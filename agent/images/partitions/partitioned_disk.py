@@ -55,7 +55,7 @@ class Firmware:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskNames:
-    """By what the new partitions are known; see :class:`agent.hardware.capabilities.WrittenImage`."""
+    """By what the new partitions are known; see :class:`agent.hardware.writing.WrittenImage`."""
 
     root_uuid: str
     esp_uuid: str | None = None

@@ -1,7 +1,7 @@
 """The disks of an Acme server, without the one that belongs to Acme."""
 
-from agent.hardware.capabilities import DiskLister
 from agent.hardware.devices import BlockDevice
+from agent.hardware.reading import DiskLister
 from agent.system.runner import Runner
 
 _TIMEOUT_S = 10
@@ -15,7 +15,7 @@ class DisksWithoutServiceDisk:
         self._every_disk = every_disk
 
     def list_disks(self) -> tuple[BlockDevice, ...]:
-        """See :class:`agent.hardware.capabilities.DiskLister`.
+        """See :class:`agent.hardware.reading.DiskLister`.
 
         Raises:
             CommandFailed: ``acmectl`` does not say which it is; rather no disks than one too many.

@@ -11,7 +11,7 @@ from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
 from agent.commands.results import ResultStore
 from agent.errors import AgentBusy, Unauthorized
-from agent.hardware.capabilities import ProgressSink
+from agent.hardware.tools import ProgressSink
 
 TOKEN = "t" * 43
 

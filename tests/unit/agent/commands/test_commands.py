@@ -17,10 +17,11 @@ from agent.commands.standby import Standby
 from agent.commands.system_logs import PROGRAMS, SystemLogs, redact
 from agent.commands.written_images import WrittenImages
 from agent.errors import BootloaderError, CommandFailed, InvalidRequest
-from agent.hardware.capabilities import HardwareManager, Phase, StepContext, WrittenImage
+from agent.hardware.capabilities import HardwareManager, Phase, StepContext
 from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware
 from agent.hardware.wishes import Wishes
+from agent.hardware.writing import WrittenImage
 from agent.protocol.commands import CommandResult, CommandStatus
 from agent.protocol.receipt import Receipt
 from agent.system.power import NoPower
@@ -52,6 +53,7 @@ class Desk:
         self.hardware = Hardware([self._manager()])
         deps = CommandDependencies(
             hardware=self.hardware,
+            runner=FakeRunner({}),
             power=NoPower(),
             identity=self.identity,
             written=self.written,
@@ -75,6 +77,7 @@ class Desk:
         return replace(
             manager(steps=[step("erase", {Phase.CLEAN: 10, Phase.SERVICE: 0}, note)]),
             disk_lister=self.machine,
+            root_disk_chooser=self.machine,
             image_writer=self.machine,
             bootloader=self.machine,
         )

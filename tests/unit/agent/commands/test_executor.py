@@ -10,7 +10,7 @@ from agent.commands.command import Command, Job, Kind, Params, catalogue
 from agent.commands.executor import CommandExecutor
 from agent.commands.results import ResultStore
 from agent.errors import AgentBusy, DiskInUse, InvalidRequest, NotFound, VersionMismatch
-from agent.hardware.capabilities import ProgressSink
+from agent.hardware.tools import ProgressSink
 from agent.protocol.commands import CommandStatus, Progress
 
 

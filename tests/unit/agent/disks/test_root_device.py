@@ -22,21 +22,21 @@ def node(**places: Any) -> dict[str, Any]:
 
 
 def test_without_hints_the_smallest_disk_of_at_least_4_gib_is_taken() -> None:
-    assert choose_root_disk(node(), (SMALL, LARGE, MIDDLE)) == MIDDLE
-    assert choose_root_disk(node(), (disk("/dev/a", 4 * GIB), MIDDLE)).path.name == "a"
+    assert choose_root_disk(node(), (SMALL, LARGE, MIDDLE)).disk == MIDDLE
+    assert choose_root_disk(node(), (disk("/dev/a", 4 * GIB), MIDDLE)).disk.path.name == "a"
 
 
 def test_ties_go_by_name() -> None:
     twins = (disk("/dev/sdz", 20 * GIB), disk("/dev/sdy", 20 * GIB))
-    assert choose_root_disk(node(), twins).path.name == "sdy"
+    assert choose_root_disk(node(), twins).disk.path.name == "sdy"
 
 
 def test_removable_and_read_only_disks_are_left_alone() -> None:
     stick = replace(MIDDLE, is_removable=True)
     locked = replace(MIDDLE, is_read_only=True)
-    assert choose_root_disk(node(), (stick, locked, LARGE)) == LARGE
+    assert choose_root_disk(node(), (stick, locked, LARGE)).disk == LARGE
     hints = {"root_device": {"name": "/dev/sdc"}}
-    assert choose_root_disk(node(properties=hints), (stick, LARGE)) == stick
+    assert choose_root_disk(node(properties=hints), (stick, LARGE)).disk == stick
     with pytest.raises(NoSuitableDisk, match="/dev/sdc: is read-only"):
         choose_root_disk(node(properties=hints), (locked, LARGE))
 
@@ -46,18 +46,21 @@ def test_the_hints_of_the_instance_win_over_those_of_the_node() -> None:
         properties={"root_device": {"name": "/dev/sdb"}},
         instance_info={"root_device": {"name": "/dev/sdc"}},
     )
-    assert choose_root_disk(both, (SMALL, LARGE, MIDDLE)) == MIDDLE
+    assert choose_root_disk(both, (SMALL, LARGE, MIDDLE)).disk == MIDDLE
 
 
 def test_hints_may_name_a_small_disk_and_all_of_them_must_hold() -> None:
-    assert choose_root_disk(node(properties={"root_device": {"size": 2}}), (SMALL, LARGE)) == SMALL
+    assert (
+        choose_root_disk(node(properties={"root_device": {"size": 2}}), (SMALL, LARGE)).disk
+        == SMALL
+    )
     wanted = {"root_device": {"size": "<= 50", "name": "<or> /dev/sdb <or> /dev/sdc"}}
-    assert choose_root_disk(node(properties=wanted), (SMALL, LARGE, MIDDLE)) == MIDDLE
+    assert choose_root_disk(node(properties=wanted), (SMALL, LARGE, MIDDLE)).disk == MIDDLE
 
 
 def test_disks_on_the_skip_list_are_never_taken() -> None:
     skip = {"skip_block_devices": [{"name": "/dev/sdc"}, {"volume_name": "data"}]}
-    assert choose_root_disk(node(properties=skip), (LARGE, MIDDLE)) == LARGE
+    assert choose_root_disk(node(properties=skip), (LARGE, MIDDLE)).disk == LARGE
 
 
 def test_a_refusal_says_of_every_disk_why() -> None:
@@ -80,7 +83,7 @@ def test_hints_that_are_no_object_are_refused() -> None:
 
 def test_the_first_listed_of_several_matching_disks_is_taken() -> None:
     hints = node(properties={"root_device": {"size": ">= 10"}})
-    assert choose_root_disk(hints, (SMALL, LARGE, MIDDLE)) == LARGE
+    assert choose_root_disk(hints, (SMALL, LARGE, MIDDLE)).disk == LARGE
 
 
 def test_a_disk_of_unknown_transport_is_protected_from_s_not_equal() -> None:
@@ -121,3 +124,19 @@ def test_a_volume_name_protects_members_of_an_array_that_is_not_assembled() -> N
 def test_a_disk_is_known_by_the_names_of_all_its_paths() -> None:
     lun = replace(LARGE, paths=(Path("/dev/sdx"),))
     assert skipped([{"name": "/dev/sdx"}], SMALL, lun) == ["sdb"]
+
+
+def test_the_choice_says_of_every_disk_why() -> None:
+    twin = disk("/dev/zz", LARGE.size_bytes)
+    stick = replace(disk("/dev/stick"), is_removable=True)
+    choice = choose_root_disk(node(), (LARGE, MIDDLE, stick, disk("/dev/tiny", GIB)))
+    assert choice.disk == MIDDLE
+    assert {path.name: reason for path, reason in choice.reasons.items()} == {
+        LARGE.path.name: f"is larger than {MIDDLE.path}",
+        MIDDLE.path.name: f"taken: the smallest disk of at least {4 * GIB} bytes; there are no root device hints",
+        "stick": "is removable",
+        "tiny": f"has {GIB} bytes, less than the {4 * GIB} that are needed",
+    }
+    hinted = choose_root_disk(node(properties={"root_device": {"size": ">= 1"}}), (LARGE, twin))
+    assert hinted.reasons[LARGE.path].startswith("taken: it matches the root device hints (size")
+    assert hinted.reasons[twin.path] == f"matches the hints too, but {LARGE.path} is listed first"

@@ -1,15 +1,20 @@
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from agent.errors import PluginError
+from agent.errors import Declined, PluginError
 from agent.hardware.capabilities import HardwareManager, Phase, Support
+from agent.hardware.collecting import CollectContext, Collector
 from agent.hardware.devices import BlockDevice, BmcAddresses
+from agent.hardware.erasing import EraseEvidence, EraseLevel, ErasePlan, EraseWish
 from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware, load_hardware, rank
+from agent.hardware.tools import ProgressSink, StepTools
 from agent.hardware.wishes import Wishes
+from agent.hardware.writing import WrittenImage
+from agent.protocol.image import ImageInfo
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
 
 
@@ -45,7 +50,6 @@ def test_the_first_manager_that_offers_a_capability_is_asked() -> None:
     special = replace(manager("special", Support.MAINLINE), disk_lister=Other())
     hardware = Hardware([generic, special])
     assert [str(d.path) for d in hardware.disks()] == ["/dev/other"]
-    assert hardware.image_writer() is generic.image_writer
     assert hardware.versions() == {"special": "1", "generic": "1"}
 
 
@@ -68,12 +72,119 @@ def test_a_capability_that_nobody_offers_is_an_error_that_names_the_managers() -
         (hardware.nics, "lists network interfaces"),
         (hardware.machine_reader, "reads what the machine is made of"),
         (hardware.image_writer, "writes images"),
-        (hardware.eraser, "erases whole disks"),
+        (lambda: hardware.root_disk({}), "chooses the root disk"),
         (hardware.metadata_eraser, "erases disk metadata"),
         (hardware.bootloader, "makes the firmware boot a disk"),
     ):
         with pytest.raises(PluginError, match=rf"no hardware manager {does} \(loaded: generic 1\)"):
             ask()
+
+
+def test_the_next_manager_is_asked_when_one_declines_and_all_reasons_are_told() -> None:
+    class Unwilling(OneDisk):
+        def list_disks(self) -> tuple[BlockDevice, ...]:
+            raise Declined("the RAID controller hides its disks")
+
+        def write_image(
+            self,
+            image: ImageInfo,
+            configdrive: str | None,
+            disk: BlockDevice,
+            progress: ProgressSink,
+        ) -> WrittenImage:
+            raise Declined("no tool for this")
+
+    unwilling = replace(
+        manager("special", Support.MAINLINE), disk_lister=Unwilling(), image_writer=Unwilling()
+    )
+    generic = replace(manager("generic"), disk_lister=OneDisk(), image_writer=OneDisk())
+    hardware = Hardware([unwilling, generic])
+    assert hardware.disks() == (disk(),)
+    image = ImageInfo(id="x", urls=[])
+    written = hardware.image_writer().write_image(image, None, disk(), lambda _report: None)
+    assert written.root_uuid == "0x0000002a"
+    with pytest.raises(
+        PluginError,
+        match="no hardware manager lists disks here: special: the RAID controller hides its disks",
+    ):
+        Hardware([unwilling]).disks()
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """Offers the plans it is given."""
+
+    offered: tuple[tuple[str, EraseLevel, int, str | None], ...]
+
+    def plans(self, disk: BlockDevice, wish: EraseWish) -> tuple[ErasePlan, ...]:
+        if not self.offered:
+            raise Declined("not my kind of disk")
+        return tuple(
+            ErasePlan(
+                disk=disk,
+                method=method,
+                command=method,
+                levels=frozenset({level}),
+                strength=strength,
+                obstacle=obstacle,
+            )
+            for method, level, strength, obstacle in self.offered
+        )
+
+    def erase(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
+        raise AssertionError("only planned here")
+
+
+def test_every_manager_offers_erasing_for_every_disk_and_the_best_comes_first() -> None:
+    clear, purge = EraseLevel.CLEAR, EraseLevel.PURGE
+    generic = Eraser(
+        (
+            ("overwrite", clear, 90, None),
+            ("frozen", purge, 99, "suspend it"),
+        )
+    )
+    special = Eraser((("weak", purge, 10, None), ("strong", purge, 50, None)))
+    vendor = Eraser((("vendor's strong", purge, 50, None),))
+    hardware = Hardware(
+        [
+            replace(manager("generic"), erasers=(generic,)),
+            replace(manager("special", 7), erasers=(special,)),
+            replace(manager("vendor", 9), erasers=(vendor, Eraser(()))),
+        ]
+    )
+    offers = hardware.erase_offers(disk(), EraseWish(level=purge, allow_overwrite=False))
+    assert [(offer.manager, offer.plan.method) for offer in offers] == [
+        ("vendor", "vendor's strong"),
+        ("special", "strong"),
+        ("special", "weak"),
+        ("generic", "frozen"),
+        ("generic", "overwrite"),
+    ]
+    assert offers[1].eraser is special
+
+
+def test_collectors_of_all_managers_are_known_by_name() -> None:
+    def said(what: str) -> Collector:
+        return Collector(name="lldp", collect=lambda _context: {"said": what})
+
+    numa = Collector(name="numa", collect=lambda _context: {}, is_default=True)
+    hardware = Hardware(
+        [
+            replace(manager("generic"), collectors=(said("generic"), numa)),
+            replace(manager("special", Support.MAINLINE), collectors=(said("special"),)),
+        ]
+    )
+    found = hardware.collectors()
+    assert sorted(found) == ["lldp", "numa"]
+    context = CollectContext(hardware=hardware, runner=FakeRunner({}))
+    assert found["lldp"].collect(context) == {"said": "special"}
+
+
+@pytest.mark.parametrize("support", [0, -1, True])
+def test_a_support_level_is_any_integer_above_zero(support: int) -> None:
+    with pytest.raises(PluginError, match=r"a: support is .*; give an integer above 0"):
+        rank([manager("a", support)])
+    assert [m.name for m in rank([manager("a", 2), manager("b", 1000)])] == ["b", "a"]
 
 
 def test_a_machine_without_a_bmc_locator_has_no_known_bmc() -> None:
@@ -84,6 +195,10 @@ PLUGIN = """
 from agent.hardware.capabilities import HardwareManager, Support
 def good(runner): return HardwareManager(name="good", version="2", support=Support.MAINLINE)
 def elsewhere(runner): return None
+def several(runner):
+    yield good(runner)
+    yield HardwareManager(name="better", version="3", support=10)
+def mixed(runner): return [good(runner), 3]
 def wrong(runner): return "a manager"
 def failing(runner): raise OSError("no such device")
 """
@@ -116,6 +231,11 @@ def test_plug_ins_are_found_by_entry_point_and_asked_for_their_hardware(
     assert hardware.versions() == {"good": "2"}
 
 
+def test_an_entry_point_may_give_several_managers(install: Callable[..., str]) -> None:
+    hardware = load_hardware(FakeRunner({}), install("several", "elsewhere"))
+    assert list(hardware.versions().items()) == [("better", "3"), ("good", "2")]
+
+
 def test_the_managers_that_have_settings_hear_of_the_wishes() -> None:
     def configure(wishes: Wishes) -> HardwareManager:
         return replace(asked, version=f"verify {wishes.images.verify}")
@@ -130,7 +250,8 @@ def test_the_managers_that_have_settings_hear_of_the_wishes() -> None:
     ("probe", "complaint"),
     [
         ("missing", r"hardware manager missing \(.*:missing\) cannot be loaded: AttributeError"),
-        ("wrong", "wrong returned a str, not a HardwareManager"),
+        ("wrong", "wrong returned a str, not a HardwareManager, several or None"),
+        ("mixed", "mixed returned a int, not a HardwareManager, several or None"),
         ("failing", "failing failed while it looked for its hardware: OSError: no such device"),
         ("elsewhere", "no hardware manager of group .* is for this machine"),
     ],

@@ -1,0 +1,58 @@
+"""RAID: what a configurator does with the logical disks that it is given (Ironic's ``target_raid_config``)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent.hardware.devices import BlockDevice
+from agent.hardware.tools import StepTools
+
+RaidConfig = Mapping[str, Any]
+"""``{"logical_disks": [...], "last_updated": ...}``, as Ironic keeps it in ``raid_config``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaidRequest:
+    """The logical disks that one configurator shall make, as they were sent, and what it must not touch.
+
+    ``disks`` are the disks of the machine, ``kept`` those of them that ``properties.skip_block_devices`` protects.
+    """
+
+    node: Mapping[str, Any]
+    logical_disks: tuple[Mapping[str, Any], ...]
+    disks: tuple[BlockDevice, ...]
+    kept: tuple[BlockDevice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaidPlan:
+    """What will be done, in words, one line an action; a configurator extends it by what it needs."""
+
+    lines: tuple[str, ...]
+
+
+class RaidConfigurator(Protocol):
+    """Makes and removes logical disks of one kind."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``software``, ``storcli``."""
+
+    def controllers(self) -> Sequence[str]:
+        """Return the names that a logical disk may give as ``controller``; empty = none on this machine."""
+
+    def plan(self, request: RaidRequest) -> RaidPlan:
+        """Decide how; changes nothing.
+
+        Raises:
+            InvalidRequest: It cannot be done; the message names the logical disk and the field.
+        """
+
+    def create(self, plan: RaidPlan, tools: StepTools) -> RaidConfig:
+        """Carry ``plan`` out; return what stands now, read back."""
+
+    def delete(self, request: RaidRequest, tools: StepTools) -> RaidConfig:
+        """Remove every logical disk of this kind that stands on no kept disk; return what stands now, read back."""
+
+    def read(self) -> RaidConfig:
+        """Return what stands now."""

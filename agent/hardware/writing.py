@@ -1,0 +1,59 @@
+"""Capabilities that put a system on a disk and have the machine boot it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from agent.hardware.devices import BlockDevice
+from agent.hardware.tools import ProgressSink
+from agent.protocol.image import ImageInfo
+from agent.protocol.receipt import Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenImage:
+    """What an image write left behind.
+
+    ``root_uuid`` is the MBR signature (``0x%08x``) for whole-disk images, the filesystem's UUID for partition images.
+    ``partitions`` is empty for whole-disk images: pairs of role (Ironic's word) and device path. ``receipt`` = ``None``: the
+    writer gives none.
+    """
+
+    disk: BlockDevice
+    root_uuid: str
+    efi_system_partition_uuid: str | None = None
+    prep_boot_partition_uuid: str | None = None
+    partitions: tuple[tuple[str, str], ...] = ()
+    receipt: Receipt | None = None
+
+    def command_result(self, image_id: str) -> dict[str, Any]:
+        """Return what the commands that write an image answer: Ironic's sentence, and our receipt beside it."""
+        said = f"image ({image_id}) written to device {self.disk.path} root_uuid={self.root_uuid}"
+        if self.efi_system_partition_uuid is not None:
+            said += f" efi_system_partition_uuid={self.efi_system_partition_uuid}"
+        more = {} if self.receipt is None else {"receipt": self.receipt}
+        return {"result": f"prepare_image: {said}", **more}
+
+
+class ImageWriter(Protocol):
+    """Puts an image and a config drive on a disk."""
+
+    def write_image(
+        self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
+    ) -> WrittenImage:
+        """Write, verify and flush; on failure the disk cannot boot."""
+
+
+class DiskReleaser(Protocol):
+    """Ends what stands on disks: arrays, volumes, loop devices that an older system left."""
+
+    def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
+        """End everything that stands on ``disks``, nothing that stands on ``kept``; return what was ended, in words."""
+
+
+class BootloaderInstaller(Protocol):
+    """Makes the firmware boot the deployed system."""
+
+    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
+        """Return the labels of the boot entries that were made; empty for BIOS."""
