@@ -5,12 +5,20 @@ Two axes only: whether trying again can help (:class:`TemporaryError`), and the 
 """
 
 from http import HTTPStatus
+from typing import Any
 
 
 class AgentError(Exception):
-    """Base of all agent errors; ``status`` is the HTTP status or ``command_error.code``."""
+    """Base of all agent errors; ``status`` is the HTTP status or ``command_error.code``.
+
+    ``result`` is what the controller shall learn all the same, such as which disks were erased before one was not; ``None`` = nothing.
+    """
 
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, *args: object, result: Any = None) -> None:
+        super().__init__(*args)
+        self.result = result
 
 
 class TemporaryError(AgentError):

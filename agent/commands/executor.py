@@ -15,7 +15,7 @@ import msgspec
 from agent.commands.command import Command, Job, Kind, Params, find_command
 from agent.commands.failures import describe_failure
 from agent.commands.results import ResultStore
-from agent.errors import AgentBusy, NotFound, VersionMismatch
+from agent.errors import AgentBusy, AgentError, NotFound, VersionMismatch
 from agent.protocol.commands import CommandError, CommandResult, CommandStatus, Progress
 
 log = logging.getLogger(__name__)
@@ -123,6 +123,7 @@ class CommandExecutor:
                 if mismatch
                 else CommandStatus.FAILED,
                 "command_error": describe_failure(error, command.short_name),
+                "command_result": _left_by(error, command),
             }
         with self._results_lock:
             ended = msgspec.structs.replace(self._results[command_id], progress=None, **changes)
@@ -143,6 +144,12 @@ def _as_document(outcome: Any, command: Command) -> Any:
         prefix = "" if command.kind is Kind.SYNC else f"{command.short_name}: "
         return {"result": f"{prefix}{outcome}"}
     return msgspec.to_builtins(outcome, str_keys=True)
+
+
+def _left_by(error: Exception, command: Command) -> Any:
+    """Return what a command that failed has to tell all the same; ``None`` = nothing."""
+    left = error.result if isinstance(error, AgentError) else None
+    return None if left is None else _as_document(left, command)
 
 
 def _log_end(name: str, ended: CommandResult, seconds: float) -> None:

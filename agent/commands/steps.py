@@ -12,7 +12,7 @@ import msgspec
 from agent.commands.command import Command, Job, Kind, Params, parse_params
 from agent.commands.identity import Identity
 from agent.commands.written_images import WrittenImages
-from agent.errors import InvalidRequest, VersionMismatch
+from agent.errors import AgentError, InvalidRequest, VersionMismatch
 from agent.hardware.capabilities import Phase, Step, StepContext
 from agent.hardware.registry import Hardware
 from agent.hardware.steps import Subject, describe_steps, find_step
@@ -90,7 +90,12 @@ class StepCommands:
             subject = Subject(wanted.node, wanted.ports)
             step = find_step(self._hardware.managers, phase, request, subject)
             log.info("step started", extra={"step": f"{request.interface}.{request.step}"})
-            result = self._run(step, wanted, request, progress)
+            try:
+                result = self._run(step, wanted, request, progress)
+            except AgentError as error:
+                if error.result is not None:
+                    error.result = {f"{phase}_result": error.result, f"{phase}_step": wanted.step}
+                raise
             return {f"{phase}_result": result, f"{phase}_step": wanted.step}
 
         return execute

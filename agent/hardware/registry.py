@@ -24,7 +24,7 @@ from agent.hardware.erasing import (
     ErasePlan,
     EraseWish,
     MetadataEraser,
-    reaches,
+    best_first,
 )
 from agent.hardware.raiding import RaidConfigurator
 from agent.hardware.reading import MachineReader, RootDiskChoice
@@ -121,12 +121,7 @@ class Hardware:
             for eraser in manager.erasers
             for plan in _plans(manager, eraser, disk, wish)
         ]
-
-        def order(offer: EraseOffer) -> tuple[bool, bool, int]:
-            plan = offer.plan
-            return (not reaches(plan, wish), plan.obstacle is not None, -plan.strength)
-
-        return tuple(sorted(offers, key=order))  # stable: the rank decides the rest
+        return best_first(offers, wish)  # stable: the rank decides the rest
 
     def raid_configurators(self) -> tuple[RaidConfigurator, ...]:
         """Return those of every manager, best rank first; of two of one name the first."""

@@ -13,9 +13,13 @@ from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.generic.bmc import IpmitoolBmcLocator
 from hardware_managers.generic.disks import LsblkDiskLister
+from hardware_managers.generic.erase_steps import ERASE_STEPS
 from hardware_managers.generic.ethtool import permanent_address
+from hardware_managers.generic.firmware_memory import FIRMWARE_MEMORY_STEPS
 from hardware_managers.generic.machine import LinuxMachineReader
 from hardware_managers.generic.nics import SysfsNicLister, netifaces_addresses
+from hardware_managers.generic.overwrite import Overwriter
+from hardware_managers.generic.psid import PsidReverter
 from hardware_managers.generic.root_disk import HintedRootDisk
 from hardware_managers.generic.steps import STEPS
 from hardware_managers.generic.udev import block_properties
@@ -45,7 +49,8 @@ def probe(runner: Runner) -> HardwareManager:
         metadata_eraser=MetadataWiper(runner),
         disk_releaser=StackReleaser(runner),
         bootloader=EfiBootloader(runner),
-        steps=STEPS,
+        erasers=(Overwriter(), PsidReverter()),
+        steps=(*STEPS, *ERASE_STEPS, *FIRMWARE_MEMORY_STEPS),
         configure=configure,
     )
     return manager

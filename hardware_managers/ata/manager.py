@@ -1,0 +1,18 @@
+"""The entry point of the manager of ATA drives."""
+
+from agent.hardware.capabilities import HardwareManager, Support
+from agent.system.runner import Runner
+from hardware_managers.ata.eraser import AtaEraser
+
+NAME = "ata"
+VERSION = "1.0"
+
+
+def probe(runner: Runner) -> HardwareManager:
+    """Return the manager; a drive may be plugged in later, so it is offered on every machine."""
+    return HardwareManager(
+        name=NAME,
+        version=VERSION,
+        support=Support.MAINLINE,
+        erasers=(AtaEraser(runner),),
+    )

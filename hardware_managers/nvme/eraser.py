@@ -1,0 +1,158 @@
+"""Erases NVMe namespaces with nvme-cli. The drive's log, not the tool's exit status, says whether it was done."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.errors import AgentError, CommandFailed, EraseError, Stopped
+from agent.hardware.devices import BlockDevice
+from agent.hardware.erasing import Content, EraseEvidence, ErasePlan, EraseWish, unanswered
+from agent.hardware.tools import StepTools
+from agent.protocol.commands import Progress
+from agent.system.runner import Runner
+from agent.system.sysfs import SysRoot
+from hardware_managers.nvme.drive import (
+    NvmeController,
+    SanitizeLog,
+    namespace_summary,
+    parse_id_ctrl,
+    parse_sanitize_log,
+)
+from hardware_managers.nvme.plan import BLOCK, CRYPTO, OVERWRITE, plan_erasure
+
+_ASK_S = 30.0
+_START_S = 120.0
+_FORMAT_S = 6 * 3600.0
+"""Formats of large flash drives take minutes; one that erases by writing may take hours."""
+_SANITIZE_S = 72 * 3600.0
+_POLL_S = 5.0
+_NAMESPACE = re.compile(r"nvme\d+n\d+")
+
+
+class NvmeEraser:
+    """Implements :class:`agent.hardware.erasing.DiskEraser` for NVMe namespaces."""
+
+    def __init__(self, runner: Runner, sys_root: SysRoot) -> None:
+        self._runner = runner
+        self._sys = sys_root
+
+    def plans(self, disk: BlockDevice, wish: EraseWish) -> tuple[ErasePlan, ...]:
+        """See :class:`agent.hardware.erasing.DiskEraser`."""
+        if not _NAMESPACE.fullmatch(disk.path.name):
+            return ()
+        try:
+            controller = self._controller(disk)
+            log_text = self._sanitize_text(disk) if controller.sanicap else ""
+        except AgentError as error:
+            return (unanswered(disk, "NVMe", error),)
+        return plan_erasure(
+            disk,
+            controller,
+            wish,
+            siblings=tuple(self._siblings(disk)),
+            remote=self._remote(controller),
+            log=log_text,
+        )
+
+    def erase(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
+        """See :class:`agent.hardware.erasing.DiskEraser`; the drive itself cannot be stopped once it has begun."""
+        tools.stop.check()
+        if plan.action in {BLOCK, CRYPTO, OVERWRITE}:
+            return self._sanitize(plan, tools)
+        return self._format(plan, tools)
+
+    def _format(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
+        before = self._facts(plan.disk)
+        tools.progress(Progress(phase="erase", message=f"{plan.disk.path}: {plan.method}"))
+        self._order(plan, _FORMAT_S)
+        return EraseEvidence(
+            disk=plan.disk,
+            method=plan.method,
+            command=plan.command,
+            detail="the drive says that the format succeeded",
+            log_before=before,
+            log_after=self._facts(plan.disk),
+            content=Content.CHANGED,
+        )
+
+    def _sanitize(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
+        before = self._sanitize_text(plan.disk)
+        self._order(plan, _START_S)
+        done = self._wait(plan, tools)
+        if not done.has_done(int(plan.action)):
+            raise EraseError(
+                f"{plan.disk.path}: {plan.method}: the drive's sanitize log does not say that it succeeded (status"
+                f" {done.status:#x}, command {done.command:#x}); sanitize it again or replace it"
+            )
+        return EraseEvidence(
+            disk=plan.disk,
+            method=plan.method,
+            command=plan.command,
+            detail=f"the drive's sanitize log says that it succeeded (status {done.status:#x})",
+            log_before=before,
+            log_after=done.text,
+            content=Content.ZEROS if plan.action == OVERWRITE else Content.CHANGED,
+        )
+
+    def _order(self, plan: ErasePlan, timeout_s: float) -> None:
+        try:
+            self._runner.run(*shlex.split(plan.command), timeout_s=timeout_s)
+        except CommandFailed as error:
+            raise EraseError(
+                f"{plan.disk.path}: {plan.method}: the drive refused: {error}"
+            ) from error
+
+    def _wait(self, plan: ErasePlan, tools: StepTools) -> SanitizeLog:
+        """Look at the log until the drive is done; it goes on whatever happens to the machine."""
+        waited_s = 0.0
+        while (now := self._sanitize_log(plan.disk)).is_running:
+            if waited_s >= _SANITIZE_S:
+                raise EraseError(
+                    f"{plan.disk.path}: {plan.method}: at {now.percent:.1f} % after {_SANITIZE_S:.0f} s; the drive goes on by"
+                    " itself, look at nvme sanitize-log"
+                )
+            message = f"{plan.disk.path}: {plan.method}"
+            tools.progress(Progress(phase="erase", message=message, percent=now.percent))
+            if tools.stop.wait(_POLL_S):
+                raise Stopped(
+                    f"{message}: no longer watched, as ordered; the drive goes on by itself to the end"
+                )
+            waited_s += _POLL_S
+        return now
+
+    def _controller(self, disk: BlockDevice) -> NvmeController:
+        text = self._runner.run("nvme", "id-ctrl", str(disk.path), "-o", "json", timeout_s=_ASK_S)
+        return parse_id_ctrl(text.stdout)
+
+    def _facts(self, disk: BlockDevice) -> str:
+        text = self._runner.run("nvme", "id-ns", str(disk.path), "-o", "json", timeout_s=_ASK_S)
+        return f"{self._controller(disk).summary()}\n{namespace_summary(text.stdout)}"
+
+    def _sanitize_log(self, disk: BlockDevice) -> SanitizeLog:
+        return parse_sanitize_log(self._sanitize_text(disk))
+
+    def _sanitize_text(self, disk: BlockDevice) -> str:
+        return self._runner.run("nvme", "sanitize-log", str(disk.path), timeout_s=_ASK_S).stdout
+
+    def _siblings(self, disk: BlockDevice) -> Iterator[Path]:
+        """Yield the other namespaces of the drive: those whose controller or subsystem has the same name."""
+        mine = self._subsystem(disk.path.name)
+        for folder in sorted(self._sys.at("sys/block").glob("nvme*")):
+            name = folder.name
+            is_other = _NAMESPACE.fullmatch(name) and name != disk.path.name
+            if is_other and mine is not None and self._subsystem(name) == mine:
+                yield Path("/dev") / name
+
+    def _subsystem(self, name: str) -> str | None:
+        return self._sys.text("sys/block", name, "device/subsysnqn")
+
+    def _remote(self, controller: NvmeController) -> str | None:
+        """Return the transport of a drive that is not in this machine; ``None`` = it is."""
+        for folder in sorted(self._sys.at("sys/class/nvme").glob("nvme*")):
+            place = f"sys/class/nvme/{folder.name}"
+            if self._sys.text(place, "subsysnqn") == controller.subsystem:
+                transport = self._sys.text(place, "transport")
+                if transport not in {None, "pcie"}:
+                    return transport
+        return None

@@ -1,0 +1,19 @@
+"""The entry point of the manager of NVMe drives."""
+
+from agent.hardware.capabilities import HardwareManager, Support
+from agent.system.runner import Runner
+from agent.system.sysfs import SysRoot
+from hardware_managers.nvme.eraser import NvmeEraser
+
+NAME = "nvme"
+VERSION = "1.0"
+
+
+def probe(runner: Runner) -> HardwareManager:
+    """Return the manager; a drive may be plugged in later, so it is offered on every machine."""
+    return HardwareManager(
+        name=NAME,
+        version=VERSION,
+        support=Support.MAINLINE,
+        erasers=(NvmeEraser(runner, SysRoot()),),
+    )

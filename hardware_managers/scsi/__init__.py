@@ -1,0 +1,1 @@
+"""SCSI and SAS drives: erasure by the drive itself. Read ``drive`` (what a drive says), ``plan`` (what follows), ``eraser``, ``manager``."""
