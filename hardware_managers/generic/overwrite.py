@@ -6,6 +6,7 @@ It reaches clear and no more: blocks that the drive has set aside, a host protec
 
 import mmap
 import os
+from dataclasses import dataclass
 
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.hardware.devices import BlockDevice
@@ -51,9 +52,10 @@ class Overwriter:
         random_passes, zeroize = plan.action.split()
         kinds = [False] * int(random_passes) + [True] * (zeroize == "True")
         with OpenDisk(plan.disk.path) as disk, mmap.mmap(-1, _CHUNK_BYTES) as room:
-            for number, is_zeros in enumerate(kinds):
-                _pass(disk, room, tools, f"pass {number + 1} of {len(kinds)}", is_zeros=is_zeros)
             size = disk.size_bytes
+            for number, is_zeros in enumerate(kinds):
+                told = _Told(tools=tools, number=number, passes=len(kinds), size_bytes=size)
+                _pass(disk, room, told, is_zeros=is_zeros)
         return EraseEvidence(
             disk=plan.disk,
             method=plan.method,
@@ -69,18 +71,36 @@ def _passes(wish: EraseWish) -> list[str]:
     return shown + ["zeros"] * wish.zeroize
 
 
-def _pass(disk: OpenDisk, room: mmap.mmap, tools: StepTools, title: str, *, is_zeros: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """Which pass it is, and who is told; bytes are counted over all passes."""
+
+    tools: StepTools
+    number: int
+    passes: int
+    size_bytes: int
+
+    def progress(self, disk: OpenDisk, done_bytes: int) -> None:
+        message = f"{disk.path}: overwriting, pass {self.number + 1} of {self.passes}"
+        self.tools.progress(
+            Progress(
+                phase="erase",
+                message=message,
+                bytes_done=self.number * self.size_bytes + done_bytes,
+                bytes_total=self.passes * self.size_bytes,
+            )
+        )
+
+
+def _pass(disk: OpenDisk, room: mmap.mmap, told: _Told, *, is_zeros: bool) -> None:
     """Write the whole disk once, and flush."""
-    total = disk.size_bytes
     room[:] = bytes(_CHUNK_BYTES)
-    for start in range(0, total, _CHUNK_BYTES):
-        tools.stop.check(f"overwriting {disk.path}")
-        size = min(_CHUNK_BYTES, total - start)
+    for start in range(0, told.size_bytes, _CHUNK_BYTES):
+        told.tools.stop.check(f"overwriting {disk.path}")
+        size = min(_CHUNK_BYTES, told.size_bytes - start)
         if not is_zeros:
             room[:size] = os.urandom(size)
         with memoryview(room) as view, view[:size] as piece:
             disk.write(piece, start)
-        message = f"{disk.path}: {title}"
-        done = start + size
-        tools.progress(Progress(phase="erase", message=message, bytes_done=done, bytes_total=total))
+        told.progress(disk, start + size)
     disk.flush()
