@@ -133,3 +133,7 @@ class Stopped(AgentError):
 
 class PluginError(AgentError):
     """A hardware manager could not be loaded, or two contradict each other."""
+
+
+class RescueError(AgentError):
+    """The ramdisk could not be opened to the person who rescues the machine."""

@@ -127,6 +127,10 @@ class Settings:
     boot_interface: str = _setting("", "BOOTIF")
     """The interface this ramdisk was booted from, as the network loader wrote it."""
 
+    rescue_password_file: str = _setting("/etc/ipa-rescue-config/ipa-rescue-password")
+    """File in which the ramdisk's login service waits for the hash of the rescue password; the path is that of Ironic's agent."""
+    rescue_ssh_port: int = _setting(22, least=1)
+    """Port at which the SSH server of the rescue login answers."""
     state_directory: str = _setting("/run/ingot")
     """Where results, token and certificate are kept while the ramdisk runs; a restarted agent goes on from there."""
     log_file: str = _setting("")

@@ -56,6 +56,11 @@ class Identity:
         """The agent token; ``None`` = none was handed out yet."""
         return self._token
 
+    def forget_token(self) -> None:
+        """Leave no token to whoever gets at the ramdisk's files."""
+        self._token = None
+        self._token_path.unlink(missing_ok=True)
+
     def learn_token(self, token: str) -> None:
         """Remember ``token``, also for a later process of this boot."""
         if token == self._token:

@@ -7,6 +7,7 @@ from agent.commands.bootloader import Bootloader
 from agent.commands.command import Command, catalogue
 from agent.commands.identity import Identity
 from agent.commands.machine_info import MachineInfo
+from agent.commands.rescue import Rescue
 from agent.commands.standby import Standby
 from agent.commands.steps import StepCommands
 from agent.commands.system_logs import SystemLogs
@@ -26,6 +27,7 @@ class CommandDependencies:
     identity: Identity
     written: WrittenImages
     system_logs: SystemLogs
+    rescue: Rescue
     hostname: str
     standalone: bool = False
     ignore_bootloader_failure: bool = False
@@ -46,5 +48,6 @@ def build_commands(deps: CommandDependencies) -> Mapping[str, Command]:
             *bootloader.commands(),
             *deps.system_logs.commands(),
             *machine.commands(),
+            *deps.rescue.commands(),
         ]
     )

@@ -15,6 +15,7 @@ from agent.api.server import ApiServer
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
 from agent.commands.registry import CommandDependencies, build_commands
+from agent.commands.rescue import Rescue
 from agent.commands.results import ResultStore
 from agent.commands.system_logs import LOG_FILES, SystemLogs
 from agent.commands.written_images import WrittenImages
@@ -39,10 +40,12 @@ from agent.system.certificate import Certificate, CertificateWish, obtain_certif
 from agent.system.clock import SystemClock
 from agent.system.log_output import uptime_s
 from agent.system.power import PowerActions
+from agent.system.rescue_login import RescueLogin
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
 _HEALTH_INTERVAL_S = 5.0
+_ANSWER_TRAVELS_S = 0.5
 
 
 class Agent:
@@ -66,6 +69,7 @@ class Agent:
         self._state = Path(settings.state_directory)
         self._hostname = socket.gethostname()
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._random = random.SystemRandom()
         self._is_clock_set = False
         self._heartbeater = Heartbeater(self._random.uniform)
@@ -73,6 +77,12 @@ class Agent:
         own_log = (settings.log_file,) if settings.log_file else ()
         self._system_logs = SystemLogs(
             runner, (*LOG_FILES, *own_log), lambda: (self._identity.token, settings.agent_token)
+        )
+        self._login = RescueLogin(
+            password_file=Path(settings.rescue_password_file),
+            answer_file=self._state / "rescue-login",
+            mark=self._state / "rescued",
+            ssh_port=settings.rescue_ssh_port,
         )
         commands = build_commands(
             CommandDependencies(
@@ -82,6 +92,7 @@ class Agent:
                 identity=self._identity,
                 written=WrittenImages(self._state / "written-image.json"),
                 system_logs=self._system_logs,
+                rescue=Rescue(self._login, self._wake.set),
                 hostname=self._hostname,
                 standalone=settings.standalone,
                 ignore_bootloader_failure=settings.ignore_bootloader_failure,
@@ -93,6 +104,7 @@ class Agent:
     def stop(self) -> None:
         """Make :meth:`run` return."""
         self._stop.set()
+        self._wake.set()
 
     def run(self) -> None:
         """Work until :meth:`stop`.
@@ -102,6 +114,9 @@ class Agent:
             OSError: The API's address cannot be used.
         """
         settings = self._settings
+        if self._login.is_open:
+            self._be_idle()
+            return
         if settings.network_ready_file:
             log.info("waiting for the network", extra={"file": settings.network_ready_file})
             wait_for_file(Path(settings.network_ready_file), self._stop.wait)
@@ -118,11 +133,21 @@ class Agent:
             raise SettingError(
                 "no ipa-api-url on the kernel command line: give the controller's address"
             )
-        while not self._stop.wait(_HEALTH_INTERVAL_S):
+        while not self._wake.wait(_HEALTH_INTERVAL_S):
             server.must_run()
             self._heartbeater.must_run()
         self._heartbeater.stop()
+        if self._login.is_open:
+            self._stop.wait(_ANSWER_TRAVELS_S)
         server.stop()
+        if self._login.is_open:
+            self._be_idle()
+
+    def _be_idle(self) -> None:
+        """Leave a machine that is being rescued to the person who is on it; a restarted agent does so, too."""
+        self._identity.forget_token()
+        log.info("this machine is being rescued: nothing is served and nothing more is done")
+        self._stop.wait()
 
     def _join_controller(self, node_uuid: str | None) -> ApiServer:
         """Look up, serve and start the heartbeats; what does not depend on each other is done at the same time."""

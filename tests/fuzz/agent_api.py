@@ -10,10 +10,12 @@ from agent.commands.command import Command, Job, Params
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
 from agent.commands.registry import CommandDependencies, build_commands
+from agent.commands.rescue import Rescue
 from agent.commands.results import ResultStore
 from agent.commands.system_logs import SystemLogs
 from agent.commands.written_images import WrittenImages
 from agent.hardware.registry import Hardware
+from agent.system.rescue_login import RescueLogin
 from agent.system.runner import HostRunner
 from tests.fuzz.web_requests import ODD_TEXTS, Generator, Target, WebRequest, fault_of, send
 from tests.integration.fake_machine import FakeMachine, PowerDiary
@@ -72,6 +74,14 @@ class AgentFuzz:
                 identity=identity,
                 written=WrittenImages(directory / "written.json"),
                 system_logs=SystemLogs(runner, (), lambda: (TOKEN,)),
+                rescue=Rescue(
+                    RescueLogin(
+                        password_file=directory / "password",
+                        answer_file=directory / "answer",
+                        mark=directory / "rescued",
+                    ),
+                    lambda: None,
+                ),
                 hostname="fuzz",
             )
         )

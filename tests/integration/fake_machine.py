@@ -196,11 +196,14 @@ class DiaryClock:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    flags = {
+    ssh_port = folder / "ssh-port"
+    flags: dict[str, object] = {
         "state_directory": str(folder / "state"),
         "listen_host": "127.0.0.1",
         "network_ready_file": sys.argv[3],
         "ntp_servers_file": str(folder / "ntp-servers"),
+        "rescue_password_file": str(folder / "rescue/password"),
+        "rescue_ssh_port": int(ssh_port.read_text()) if ssh_port.exists() else 1,
     }
     settings = Settings.from_sources(Path(sys.argv[2]).read_text(), None, flags)
     set_up_logging(debug=settings.debug, log_file=settings.log_file)

@@ -12,6 +12,7 @@ from agent.commands.bootloader import Bootloader
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
 from agent.commands.registry import CommandDependencies, build_commands
+from agent.commands.rescue import Rescue
 from agent.commands.results import ResultStore
 from agent.commands.standby import Standby
 from agent.commands.system_logs import PROGRAMS, SystemLogs, redact
@@ -25,6 +26,7 @@ from agent.hardware.writing import WrittenImage
 from agent.protocol.commands import CommandResult, CommandStatus
 from agent.protocol.receipt import Receipt
 from agent.system.power import NoPower
+from agent.system.rescue_login import RescueLogin
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
 
 IMAGE = {
@@ -58,6 +60,15 @@ class Desk:
             identity=self.identity,
             written=self.written,
             system_logs=SystemLogs(FakeRunner({}), (), tuple),
+            rescue=Rescue(
+                RescueLogin(
+                    password_file=folder / "password",
+                    answer_file=folder / "answer",
+                    mark=folder / "rescued",
+                    timeout_s=0.2,
+                ),
+                lambda: None,
+            ),
             hostname="ingot",
             standalone=standalone,
         )
@@ -389,3 +400,29 @@ def test_system_logs_have_every_programs_output_and_no_secret(tmp_path: Path) ->
 def test_redaction_leaves_everything_else_alone() -> None:
     assert redact("ipa-debug=1 token", ()) == "ipa-debug=1 token"
     assert redact("GET https://web/i?X-Amz-Signature=geheim&part=1", ()).endswith("=******&part=1")
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({}, "rescue_password"),
+        ({"rescue_password": ""}, "1 to 1024 letters"),
+        ({"rescue_password": "a\0b"}, "control character"),
+        ({"rescue_password": "hunter2", "hashed": True}, "not a hash in the form of crypt"),
+        ({"rescue_password": "$6$a$b:c\nroot::0", "hashed": True}, "not a hash"),
+    ],
+)
+def test_a_rescue_password_that_cannot_be_one_is_refused_and_not_repeated(
+    desk: Desk, params: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=reason) as caught:
+        desk.do("rescue.finalize_rescue", params)
+    assert not params.get("rescue_password") or params["rescue_password"] not in str(caught.value)
+    assert not (desk.folder / "password").exists()
+
+
+def test_a_ramdisk_without_a_login_service_fails_the_rescue_and_says_so(desk: Desk) -> None:
+    result = desk.do("rescue.finalize_rescue", {"rescue_password": "hunter2"})
+    assert result.command_status is CommandStatus.FAILED
+    assert "did not open the rescue login within 0.2 s" in result.command_error.details
+    assert not (desk.folder / "rescued").exists()
