@@ -114,6 +114,10 @@ class Settings:
 
     inspection_add_ports: str = "pxe"
     """Ports an inspection creates: ``pxe`` (the interface it booted from), ``active`` (those with an address), ``all``, ``disabled``."""
+    rescue_password_hash_algorithm: str = "sha512"  # noqa: S105  # the name of a method
+    """How the password of a rescue is hashed before it goes to the machine: ``sha256`` or ``sha512`` (crypt(5))."""
+    require_rescue_password_hashed: bool = True
+    """Refuse to rescue with a ramdisk whose agent takes no hash (real agents of before 2020); ``false``: such an agent gets the password itself."""
     history_entries_per_node: int = 1000
     """How many entries of a node's history are kept, the newest."""
 
@@ -189,6 +193,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "sender_check": ("lease", "callback", "off"),
     "unknown_machine": ("explain", "local"),
     "default_boot_mode": ("uefi", "bios"),
+    "rescue_password_hash_algorithm": ("sha256", "sha512"),
     "inspection_add_ports": ("pxe", "active", "all", "disabled"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }

@@ -190,6 +190,8 @@ _NOT_FOR_CLIENTS = frozenset({(S.CLEANING, E.MANAGE), (S.DELETING, E.CLEAN)})
 """Steps with the name of a verb that only the work itself takes."""
 
 STABLE = frozenset({S.ENROLL, S.MANAGEABLE, S.AVAILABLE, S.ACTIVE, S.ERROR, S.RESCUE})
+RESCUED = frozenset({S.RESCUING, S.RESCUE_WAIT})
+"""States in which a ramdisk is booted for a rescue."""
 FAILED = frozenset(state for state in State if state.value.endswith(" failed"))
 
 _TARGETS: dict[State, State] = {

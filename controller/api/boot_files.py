@@ -32,6 +32,7 @@ from controller.boot.recognition import Evidence
 from controller.boot.urls import LOADER_PATH, SCRIPT_PATH, public_url
 from controller.errors import Invalid, NotFound
 from controller.settings import Settings
+from controller.states import RESCUED
 from controller.store.events import ForeignEvent
 from controller.store.leases import leased_mac
 from controller.store.nodes import get_node
@@ -191,7 +192,8 @@ def _serve_boot_file(services: Services, kind: str, boot_key: str) -> Response:
 
 def _path_of(kind: str, node: Node, settings: Settings) -> Path | None:
     try:
-        return find_boot_file(kind, dict(node.driver_info), settings).path
+        is_rescue = node.provision_state in RESCUED
+        return find_boot_file(kind, dict(node.driver_info), settings, is_rescue=is_rescue).path
     except Invalid as error:
         log.warning("%s: the %s cannot be served: %s", node.name or node.uuid, kind, error)
         return None

@@ -71,7 +71,7 @@ _AGENT_INTERFACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "network": ("noop", "flat"),
         "power": (),
         "raid": ("no-raid", "agent"),
-        "rescue": ("no-rescue",),
+        "rescue": ("agent", "no-rescue"),
         "storage": ("noop",),
         "vendor": ("no-vendor",),
     }
@@ -107,7 +107,7 @@ _FAKE = HardwareType(
             "network": ("noop", "flat"),
             "power": ("fake",),
             "raid": ("no-raid", "agent", "fake"),
-            "rescue": ("no-rescue", "fake"),
+            "rescue": ("agent", "no-rescue", "fake"),
             "storage": ("noop", "fake"),
             "vendor": ("no-vendor", "fake"),
         }

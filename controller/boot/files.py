@@ -23,19 +23,25 @@ class BootFile:
     path: Path | None
 
 
-def find_boot_file(kind: str, driver_info: dict[str, Any], settings: Settings) -> BootFile:
+def find_boot_file(
+    kind: str, driver_info: dict[str, Any], settings: Settings, *, is_rescue: bool = False
+) -> BootFile:
     """Find the kernel or ramdisk of a node.
 
     Args:
         kind: ``kernel`` or ``ramdisk``.
         driver_info: The node's; its ``deploy_kernel``/``deploy_ramdisk`` wins over the setting of the same name.
         settings: The controller's.
+        is_rescue: The machine is to be rescued: ``rescue_kernel``/``rescue_ramdisk`` of ``driver_info`` come before all others.
 
     Raises:
         Invalid: Nothing is set, or it is neither an http(s) URL nor a readable file in an allowed folder.
     """
     key = f"deploy_{kind}"
     own = driver_info.get(key)
+    if is_rescue and driver_info.get(f"rescue_{kind}"):
+        key = f"rescue_{kind}"
+        own = driver_info[key]
     source = f"driver_info/{key}" if own else f"the setting {key}"
     value = str(own or getattr(settings, key))
     if not value:

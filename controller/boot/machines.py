@@ -14,7 +14,7 @@ from controller.boot.recognition import Candidate, Evidence, Match, recognize
 from controller.boot.script_text import ipxe_url
 from controller.errors import Invalid
 from controller.settings import Settings
-from controller.states import State
+from controller.states import RESCUED, State
 from controller.store.database import Store
 from controller.store.leases import leased_addresses
 from controller.store.tables import Node, Port
@@ -205,10 +205,12 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
         params += " ingot-allow-unverified-images=1"
     if settings.allow_md5_images:
         params += " ingot-allow-md5-images=1"
-    kernel, ramdisk = (
-        _url_of(find_boot_file(kind, node.driver_info, settings), kind, node, base_url)
+    is_rescue = node.provision_state in RESCUED
+    files = {
+        kind: find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
         for kind in ("kernel", "ramdisk")
-    )
+    }
+    kernel, ramdisk = (_url_of(file, kind, node, base_url) for kind, file in files.items())
     return Ramdisk(
         kernel_url=kernel,
         ramdisk_url=ramdisk,

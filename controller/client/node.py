@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
@@ -132,7 +132,29 @@ def _verb(name: str, target: str, wanted: str | None, text: str) -> None:
 _verb("manage", "manage", "manageable", "Check that the BMC answers; the node becomes manageable.")
 _verb("provide", "provide", "available", "Clean a node and make it available.")
 _verb("undeploy", "deleted", "available", "Take a node back from its instance and clean it.")
+_verb("unrescue", "unrescue", "active", "End a rescue: the node boots its own system again.")
 _verb("abort", "abort", None, "End what the node is waiting in.")
+
+
+@node.command()
+@click.argument("ident", metavar="NODE")
+@click.option(
+    "--password-file",
+    type=click.File(),
+    help="File whose first line is the password (- is the standard input); else it is asked for.",
+)
+@_waits
+@click.pass_obj
+def rescue(
+    api: Api, ident: str, *, password_file: TextIO | None, wait: bool, timeout_s: float
+) -> None:
+    """Boot a node into the ramdisk and let the user rescue in by SSH, with a password."""
+    if password_file is None:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = password_file.readline().rstrip("\r\n")
+    api.provision(ident, "rescue", rescue_password=password)
+    _end(api, ident, "rescue", timeout_s if wait else None)
 
 
 @node.command()

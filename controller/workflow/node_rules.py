@@ -53,7 +53,7 @@ def check_drive(node: Node) -> None:
         check_config_drive(node.config_drive)
 
 
-def check_boot(node: Node, settings: Settings) -> None:
+def check_boot(node: Node, settings: Settings, *, is_rescue: bool = False) -> None:
     """Check what the boot interface needs to boot the ramdisk.
 
     Raises:
@@ -62,7 +62,7 @@ def check_boot(node: Node, settings: Settings) -> None:
     if is_fake(node, "boot"):
         return
     for kind in ("kernel", "ramdisk"):
-        find_boot_file(kind, node.driver_info, settings)
+        find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
     check_boot_mode(node, settings)
 
 

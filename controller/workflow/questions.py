@@ -99,9 +99,15 @@ def _check_deploy(services: Services, node: Node, _has_port: bool) -> None:
     check_drive(node)
 
 
+def _check_rescue(services: Services, node: Node, _has_port: bool) -> None:
+    if not is_fake(node, "rescue"):
+        check_boot(node, services.settings, is_rescue=True)
+
+
 _CHECKS: Mapping[str, _Check] = {
     "power": _check_bmc,
     "management": _check_bmc,
     "boot": _check_boot,
     "deploy": _check_deploy,
+    "rescue": _check_rescue,
 }

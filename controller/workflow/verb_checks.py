@@ -5,9 +5,10 @@ They only read: the node's row is locked, and nobody is asked.
 
 from collections.abc import Callable
 
+from agent.protocol.password_hash import LONGEST_PASSWORD, is_password
 from controller.errors import Invalid, NodeProtected
 from controller.store.tables import Node
-from controller.workflow.machine import driver_of
+from controller.workflow.machine import driver_of, is_fake
 from controller.workflow.node_rules import check_boot, check_deployment, check_hints
 from controller.workflow.services import Services
 from controller.workflow.verb_request import ProvisionRequest
@@ -56,6 +57,29 @@ def can_inspect(_services: Services, node: Node, _request: ProvisionRequest) -> 
         raise Invalid(
             f"node {node.uuid} has inspect_interface no-inspect; set it to agent to inspect the node"
         )
+
+
+def has_usable_password(_services: Services, _node: Node, request: ProvisionRequest) -> None:
+    """Refuse a rescue password that the agent would refuse; it is not repeated."""
+    password = request.rescue_password or ""
+    if not is_password(password) or not password.strip():
+        raise Invalid(
+            f"rescue_password must have 1 to {LONGEST_PASSWORD} letters, not only spaces and no control character"
+        )
+
+
+def can_rescue(services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse a rescue that the rescue or boot interface could not carry out."""
+    hardware_type = services.hardware_types.get(node.driver)
+    name = node.interfaces.get("rescue") or (
+        hardware_type and hardware_type.default_interface("rescue")
+    )
+    if name == "no-rescue":
+        raise Invalid(
+            f"node {node.uuid} has rescue_interface no-rescue; set it to agent to rescue the node"
+        )
+    if not is_fake(node, "rescue"):
+        check_boot(node, services.settings, is_rescue=True)
 
 
 def has_bmc(services: Services, node: Node, _request: ProvisionRequest) -> None:

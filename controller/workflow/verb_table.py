@@ -24,6 +24,10 @@ def _deploy_wishes(request: ProvisionRequest) -> Mapping[str, Any]:
     return {"wishes": request.deploy_steps} if request.deploy_steps else {}
 
 
+def _rescue_password(request: ProvisionRequest) -> Mapping[str, Any]:
+    return {"rescue_password": request.rescue_password}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
     """One row: a value of ``target``."""
@@ -42,9 +46,7 @@ class Verb:
     begins: Mapping[State, str] = field(default_factory=dict)
     """The first stage by the state that the verb leads to; elsewhere nothing is to be done."""
     data: Data = _nothing
-    """What the workflow knows from its begin."""
-    secret: str | None = None
-    """The argument that is kept in ``instance_info`` under its own name until the workflow removes it."""
+    """What the workflow knows from its begin; secrets are sealed under names that sound like one."""
     is_new_instance: bool = False
     """It gives the node a config drive."""
 
@@ -105,11 +107,32 @@ _ROWS = (
             State.DEPLOY_FAILED: "aborted.power_off",
             State.CLEAN_FAILED: "aborted.power_off",
             State.INSPECT_FAILED: "aborted.power_off",
+            State.RESCUE_FAILED: "aborted.power_off",
         },
     ),
     _deploy("active"),
     _deploy("deploy", since=73),
     _deploy("rebuild", check.is_unprotected),
+    Verb(
+        name="rescue",
+        since=38,
+        arguments=("rescue_password",),
+        required="rescue_password",
+        checks=(
+            check.has_usable_password,
+            check.is_not_in_maintenance,
+            check.can_rescue,
+            check.has_bmc,
+        ),
+        begins={State.RESCUING: "rescue.begin"},
+        data=_rescue_password,
+    ),
+    Verb(
+        name="unrescue",
+        since=38,
+        checks=(check.is_not_in_maintenance, check.has_bmc),
+        begins={State.UNRESCUING: "unrescue.begin"},
+    ),
     _delete("deleted"),
     _delete("undeploy", since=73),
 )

@@ -71,8 +71,6 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
         text = f"{verb.name} was asked for"
         record_event(session, node, "request", text, at=services.clock())
         node.config_drive = config_drive or node.config_drive
-        if verb.secret:
-            node.instance_info = {**node.instance_info, verb.secret: getattr(request, verb.secret)}
         _begin(services, session, node, verb, request)
     services.wake()
 

@@ -305,6 +305,8 @@ class Agent:
                 command["command_result"] = self._result(kind, command)
                 command["command_status"] = "SUCCEEDED"
             command.update(self.machine.behaviour.endings.get(name, {}))
+        if name == "finalize_rescue" and command["command_status"] == "SUCCEEDED":
+            threading.Timer(0.1, self.stop).start()  # the login is open, nothing is served any more
         if name == "power_off" and self.machine.behaviour.switches_itself_off:
             threading.Timer(0.1, self.machine.power_off).start()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
+from agent.protocol.password_hash import hash_password
 from controller.client.cli import main
 from tests.integration.running_controller import SHA256, RunningController, running_controller
 from tests.integration.terminal import on_terminal
@@ -173,3 +174,20 @@ def test_a_terminal_shows_a_bar(controller: RunningController) -> None:
         assert screen.end() == 0
     assert "\u2501" in screen.seen  # the bar's heavy line
     assert re.search(r"m1: active", screen.seen)
+
+
+def test_a_node_is_rescued_with_a_password_that_is_on_no_command_line(
+    controller: RunningController, ingot: Ingot, tmp_path: Path
+) -> None:
+    bmc = controller.enrol("m1", "active")
+    file = tmp_path / "password"
+    file.write_text("correct horse\nsecond line\n")
+    assert ingot("node", "rescue", "m1", "--password-file", str(file), "--wait") == 0, ingot.err
+    (order,) = bmc.machine.ordered("finalize_rescue")
+    hashed = order["rescue_password"]
+    assert hash_password("correct horse", salt=hashed.split("$")[2]) == hashed
+    assert ingot("node", "unrescue", "m1", "--wait") == 0, ingot.err
+    assert "m1: active" in ingot.out
+    file.write_text("\n")
+    assert ingot("node", "rescue", "m1", "--password-file", str(file)) == 1
+    assert '"rescue_password" is required' in ingot.err

@@ -85,7 +85,7 @@ def test_impossible_requests_are_refused(controller: RunningController) -> None:
     with pytest.raises(InvalidStateRequested, match="not a provision verb"):
         controller.ask("m1", "explode")
     with pytest.raises(Invalid, match="not served yet"):
-        controller.ask("m1", "rescue")
+        controller.ask("m1", "adopt")
     with pytest.raises(Invalid, match="image_source is missing"):
         controller.ask("m1", "active")
     with pytest.raises(NotFound):
@@ -109,7 +109,9 @@ def test_validate_names_what_is_missing(controller: RunningController) -> None:
     assert answer["boot"]["result"] is False
     assert "deploy_kernel" in answer["boot"]["reason"]
     assert "image_source" in answer["deploy"]["reason"]
-    assert answer["rescue"] == {"result": None, "reason": "not supported"}
+    assert answer["rescue"]["result"] is False
+    assert "deploy_kernel" in answer["rescue"]["reason"]
+    assert answer["vendor"] == {"result": None, "reason": "not supported"}
 
 
 def test_the_power_state_of_idle_nodes_is_read_again(tmp_path: Path) -> None:

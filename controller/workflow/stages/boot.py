@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from controller.bmc.interface import BootDevice, PowerState
 from controller.boot.files import find_boot_file
 from controller.errors import BmcError, StepFailed
-from controller.states import Event
+from controller.states import RESCUED, Event
 from controller.store.events import last_event
 from controller.workflow.machine import bmc_of, boot_mode_of, forget_agent, is_fake
 from controller.workflow.outcome import Note, Outcome, leave, stay
@@ -53,7 +53,8 @@ def prepare_network_boot(context: Context) -> Outcome:
     node, settings = context.node, context.settings
     if not is_fake(node, "boot"):
         for kind in ("kernel", "ramdisk"):
-            find_boot_file(kind, node.driver_info, settings)
+            is_rescue = node.provision_state in RESCUED
+            find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
     mode = boot_mode_of(node, settings)
     bmc_of(context.services, node).set_boot_device(
         BootDevice.PXE,

@@ -48,6 +48,9 @@ STAGES: Mapping[str, Stage] = {
     "deploy_failed.logs": Stage(
         run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}, yields=True
     ),
+    "rescue_failed.logs": Stage(
+        run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}, yields=True
+    ),
     "deploy_failed.power_off": Stage(
         run=power.power_off,
         ways={"done": To(stage="deploy_failed.forget")},
@@ -68,5 +71,5 @@ STAGES: Mapping[str, Stage] = {
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     prefix: Workflow(title="tidying up", fails_with=None, error=Error.ADDED)
-    for prefix in ("clean_failed", "deploy_failed", "inspect_failed", "aborted")
+    for prefix in ("clean_failed", "deploy_failed", "inspect_failed", "rescue_failed", "aborted")
 }

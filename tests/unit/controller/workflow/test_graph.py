@@ -72,7 +72,7 @@ def test_every_stage_belongs_to_a_workflow_and_fits_its_column() -> None:
 
 def test_every_wait_has_a_deadline() -> None:
     waiting = [name for name in STAGES if name.rpartition(".")[2] in {"watch", "wait_for_agent"}]
-    assert len(waiting) == 8
+    assert len(waiting) == 9
     for name in waiting:
         limit = STAGES[name].timeout_s
         assert limit
@@ -86,7 +86,7 @@ def test_failures_of_tidying_up_leave_the_state_alone() -> None:
 
 def test_only_what_brings_nothing_but_evidence_yields_to_a_verb() -> None:
     yielding = {name for name, stage in STAGES.items() if stage.yields}
-    assert yielding == {"clean_failed.logs", "deploy_failed.logs"}
+    assert yielding == {"clean_failed.logs", "deploy_failed.logs", "rescue_failed.logs"}
 
 
 def test_the_graph_is_as_its_functions_declare_it() -> None:

@@ -1,0 +1,123 @@
+"""A deployed machine is rescued: SSH with the password, its disk is there, and it goes back to its own system."""
+
+import os
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lab.api_client import ApiClient
+from tests.lab.demo.keys import make_key
+from tests.lab.demo.proof import wait_for_system
+from tests.lab.enrol import config_drive, enrol, make_available, publish_os_image, ramdisk_settings
+from tests.lab.hardware import Bus, Disk, Firmware
+from tests.lab.lab import Lab
+from tests.lab.machine import Machine
+
+pytestmark = pytest.mark.vm
+
+PASSWORD = "a password, with $pecial 'letters'"  # a test's
+_LOOK_AT_THE_DISK = """
+set -e
+id -u
+sudo mkdir /mnt/disk
+for part in /dev/nvme0n1p*; do
+    sudo mount -o ro "$part" /mnt/disk 2>/dev/null || continue
+    ! grep -hs ^PRETTY_NAME= /mnt/disk/etc/os-release || echo "seen on $part"
+    sudo umount /mnt/disk
+done
+"""
+
+
+def address_of(machine: Machine, since: int) -> str:
+    """Return the address that the ramdisk has told on its console."""
+    line = machine.console.wait_for(
+        r"ingot: network up after \S+ s \(\S+ [\d.]+/", timeout_s=300, since=since
+    )
+    found = re.search(r"\(\S+ ([\d.]+)/", line.text)
+    assert found
+    return found[1]
+
+
+def by_password(folder: Path, address: str, password: str, script: str) -> tuple[int, str]:
+    """Run a script by SSH as the user ``rescue``; return its exit status and output."""
+    asker = folder / "asker"
+    asker.write_text('#!/bin/sh\necho "$SSH_PASSWORD"\n')
+    asker.chmod(0o700)
+    environment = {**os.environ, "SSH_ASKPASS": str(asker), "SSH_ASKPASS_REQUIRE": "force"}
+    options = [
+        "StrictHostKeyChecking=no",
+        "UserKnownHostsFile=/dev/null",
+        "LogLevel=ERROR",
+        "NumberOfPasswordPrompts=1",
+        "PubkeyAuthentication=no",
+    ]
+    argv = ["ssh", *(f"-o{option}" for option in options), f"rescue@{address}", "sh -s"]
+    done = subprocess.run(
+        argv,
+        input=script,
+        capture_output=True,
+        text=True,
+        env={**environment, "SSH_PASSWORD": password},
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def refuses_ssh(address: str) -> bool:
+    """Say whether nothing listens at the port of SSH."""
+    try:
+        socket.create_connection((address, 22), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_deployed_machine_is_rescued_by_ssh_and_goes_back_to_its_system(logs: Path) -> None:
+    with Lab(workdir=logs) as lab:
+        controller = lab.controller(settings=ramdisk_settings())
+        machine = lab.machine(
+            name="m1",
+            firmware=Firmware.UEFI,
+            memory_mib=1024,
+            disks=(Disk(size_bytes=8 << 30, bus=Bus.NVME),),
+        )
+        image, key = publish_os_image(lab), make_key(lab.scratch)
+        with lab.network.inside():
+            api = ApiClient(controller.url)
+            enrol(api, machine)
+            make_available(api, "m1", clean=False)
+            api.set_instance(
+                "m1",
+                image_source=image.url,
+                image_os_hash_algo="sha256",
+                image_os_hash_value=image.sha256,
+            )
+            api.provision("m1", "active", configdrive=config_drive("to-be-rescued", key))
+            assert refuses_ssh(address_of(machine, 0)), "nobody is let into a deployment"
+            api.wait_for_state("m1", "active", timeout_s=900)
+            wait_for_system(machine, hostname="to-be-rescued", key=key, since=0, timeout_s=300)
+
+            mark = machine.console.mark()
+            api.provision("m1", "rescue", rescue_password=PASSWORD)
+            node = api.wait_for_state("m1", "rescue", timeout_s=600)
+            assert node["last_error"] is None
+            address = address_of(machine, mark)
+            status, said = by_password(lab.scratch, address, PASSWORD, _LOOK_AT_THE_DISK)
+            assert status == 0, said
+            assert said.startswith("0\n"), said
+            assert "PRETTY_NAME=" in said, said
+            assert "seen on /dev/nvme0n1p" in said, said
+            status, said = by_password(lab.scratch, address, "another", "true")
+            assert "Permission denied" in said
+            assert status != 0
+
+            mark = machine.console.mark()
+            api.provision("m1", "unrescue")
+            node = api.wait_for_state("m1", "active", timeout_s=120)
+            assert node["power_state"] == "power on"
+            wait_for_system(machine, hostname="to-be-rescued", key=key, since=mark, timeout_s=300)
+            assert PASSWORD not in machine.console.text
