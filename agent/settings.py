@@ -50,6 +50,22 @@ class Settings:
     """No controller: serve the API only; the node is told by ``poll.set_node_info``."""
     inspection_callback_urls: tuple[str, ...] = _setting((), "ipa-inspection-callback-url")
     """Where the inventory is posted before anything else; separated by commas."""
+    inspection_collectors: str = _setting("", "ipa-inspection-collectors")
+    """What is collected, separated by commas (``docs/reference/inspection.md``); empty: ``default``, ``logs`` and what plug-ins add. With ``ipa-api-url`` and without a callback URL the result goes to ``<ipa-api-url>/v1/continue_inspection``."""
+    inspection_benchmarks: str = _setting("", "ipa-inspection-benchmarks")
+    """Benchmarks of the collector ``extra-hardware``, separated by commas: ``cpu``, ``mem``, ``disk`` (read only); empty: none."""
+    inspection_dhcp_wait_timeout_s: float = _setting(
+        60.0, "ipa-inspection-dhcp-wait-timeout", least=0
+    )
+    """How long an inspection waits for the address of the interface that the machine was booted from; 0: not at all."""
+    inspection_dhcp_all_interfaces: bool = _setting(
+        default=False, argument="ipa-inspection-dhcp-all-interfaces"
+    )
+    """Wait for the addresses of all interfaces that have a carrier."""
+    lldp_timeout_s: float = _setting(30.0, "ipa-lldp-timeout", least=0)
+    """Longest wait of the collector ``lldp``, for all interfaces together."""
+    collect_lldp: bool = _setting(default=False, argument="ipa-collect-lldp")
+    """Run the collector ``lldp`` and put its raw data into the inventory's interfaces, too."""
 
     listen_host: str = _setting("::", "ipa-listen-host")
     """Address the API is served on; ``::`` is every address, IPv4 too."""
@@ -142,6 +158,18 @@ class Settings:
     def boot_mac(self) -> str | None:
         """MAC address of the interface this ramdisk was booted from; ``None`` = not given."""
         return mac_of_bootif(self.boot_interface)
+
+    @property
+    def collectors(self) -> tuple[str, ...]:
+        """Names of the collectors that were asked for; ``()`` = the usual ones."""
+        return tuple(filter(None, (n.strip() for n in self.inspection_collectors.split(","))))
+
+    @property
+    def inspection_urls(self) -> tuple[str, ...]:
+        """Where inspections are posted; ``()`` = nobody wants one (Ironic's agent goes by the same rule)."""
+        if self.inspection_callback_urls or not self.collectors:
+            return self.inspection_callback_urls
+        return tuple(f"{url.removesuffix('/v1')}/v1/continue_inspection" for url in self.api_urls)
 
     @classmethod
     def from_sources(

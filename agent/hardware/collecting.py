@@ -18,8 +18,14 @@ class CollectContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
-    """One collector; what it returns is added to the body of the inspection. ``is_default`` = it runs unless others are named."""
+    """One collector; what it returns is added to the body of the inspection. ``is_default`` = it runs unless others are named.
+
+    After ``timeout_s`` seconds nobody waits for it any longer, and more than ``most_bytes`` of JSON are not sent; either is told as the
+    collector's failure, and everybody else's part is sent.
+    """
 
     name: str
     collect: Callable[[CollectContext], Mapping[str, Any]]
     is_default: bool = False
+    timeout_s: float = 60.0
+    most_bytes: int = 1 << 20

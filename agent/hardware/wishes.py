@@ -6,8 +6,17 @@ from agent.hardware.image_rules import ImageRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollectWishes:
+    """For collectors of inspections: the longest wait for LLDP on all cards together, and the benchmarks to run."""
+
+    lldp_timeout_s: float = 30.0
+    benchmarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
     """Each has the default of its setting; ``skip_bmc`` = the machine's own BMC is not asked for its addresses."""
 
     images: ImageRules = field(default_factory=ImageRules)
     skip_bmc: bool = False
+    collecting: CollectWishes = field(default_factory=CollectWishes)

@@ -8,12 +8,19 @@ from typing import Any
 
 from agent.commands.system_logs import SystemLogs
 from agent.errors import AgentError, ControllerRefused, ControllerUnreachable, NoSuitableDisk
+from agent.hardware.collecting import CollectContext, Collector
 from agent.hardware.registry import Hardware
+from agent.inspection.collection import Collection, run, select
 from agent.inspection.inventory import collect, describe_disk
 from agent.lifecycle.controller_client import ControllerClient
 from agent.protocol.inventory import Disk
+from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
+_DEFAULT, _LOGS, _LLDP = "default", "logs", "lldp"
+_INVENTORY_TIMEOUT_S, _LOGS_TIMEOUT_S = 300.0, 180.0
+_MOST_INVENTORY_BYTES, _MOST_LOG_BYTES = 4 << 20, 8 << 20
+"""A controller takes 16 MiB in all (Ironic and ours)."""
 _DELAYS_S = (5.0, 10.0, 20.0, 30.0)
 
 Wait = Callable[[float], bool]
@@ -21,30 +28,78 @@ Wait = Callable[[float], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What an inspection is made from."""
+    """What an inspection is made from.
+
+    ``wanted`` are the names of collectors (empty: those that run by default); ``default`` always runs: no controller takes a result
+    without an inventory.
+    """
 
     hardware: Hardware
+    runner: Runner
     system_logs: SystemLogs
     hostname: str
     boot_mac: str | None
+    wanted: tuple[str, ...] = ()
+    fills_lldp: bool = False
+    """Raw LLDP data goes into the inventory's interfaces, too (``ipa-collect-lldp``)."""
 
     def document(self) -> dict[str, Any]:
-        """Return the body to post.
+        """Return the body to post; ``error`` names every collector that failed, and those that do not exist.
 
         Raises:
-            AgentError: The machine could not be read.
+            AgentError: There is no inventory: the machine could not be read.
         """
-        managers = self.hardware.versions().items()
+        offered = {**self.hardware.collectors(), **{own.name: own for own in self._own()}}
+        collectors, unknown = select(self._names(), offered)
+        context = CollectContext(hardware=self.hardware, runner=self.runner)
+        last = tuple(one for one in collectors if one.name == _LOGS)
+        first = run([one for one in collectors if one not in last], context)
+        if "inventory" not in first.parts:
+            raise AgentError(first.failures[_DEFAULT])
+        # The logs come last, so that they have what the others said.
+        logs = run(last, context)
+        failures = {**unknown, **first.failures}
+        error = Collection(parts={}, failures=failures).error
+        document = {**first.parts, **logs.parts, "error": error}
+        document["configuration"] = {
+            "collectors": [one.name for one in collectors],
+            "managers": [
+                {"name": name, "version": version}
+                for name, version in self.hardware.versions().items()
+            ],
+        }
+        return _with_lldp(document) if self.fills_lldp else document
+
+    def _names(self) -> tuple[str, ...]:
+        more = (_LLDP,) if self.fills_lldp else ()
+        if not self.wanted:
+            defaults = (c.name for c in self.hardware.collectors().values() if c.is_default)
+            return (_DEFAULT, _LOGS, *defaults, *more)
+        return (_DEFAULT, *self.wanted, *more)
+
+    def _own(self) -> tuple[Collector, ...]:
+        return (
+            Collector(
+                name=_DEFAULT,
+                collect=self._default,
+                is_default=True,
+                timeout_s=_INVENTORY_TIMEOUT_S,
+                most_bytes=_MOST_INVENTORY_BYTES,
+            ),
+            Collector(
+                name=_LOGS,
+                collect=lambda _context: {"logs": self.system_logs.collect()["system_logs"]},
+                is_default=True,
+                timeout_s=_LOGS_TIMEOUT_S,
+                most_bytes=_MOST_LOG_BYTES,
+            ),
+        )
+
+    def _default(self, _context: CollectContext) -> dict[str, Any]:
         return {
             "inventory": collect(self.hardware, self.hostname),
-            "root_disk": self._root_disk(),
             "boot_interface": self.boot_mac,
-            "configuration": {
-                "collectors": ["default", "logs"],
-                "managers": [{"name": name, "version": version} for name, version in managers],
-            },
-            "logs": self.system_logs.collect()["system_logs"],
-            "error": None,
+            "root_disk": self._root_disk(),
         }
 
     def _root_disk(self) -> Disk | None:
@@ -52,6 +107,14 @@ class Inspection:
             return describe_disk(self.hardware.root_disk({}).disk)
         except NoSuitableDisk:
             return None
+
+
+def _with_lldp(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with raw LLDP data in the inventory's interfaces (``None`` = nothing was heard)."""
+    raw = document.get("lldp_raw") or {}
+    inventory = document["inventory"]
+    interfaces = [{**one, "lldp": raw.get(one["name"]) or None} for one in inventory["interfaces"]]
+    return {**document, "inventory": {**inventory, "interfaces": interfaces}}
 
 
 def inspect(inspection: Inspection, client: ControllerClient, wait: Wait) -> str | None:

@@ -63,6 +63,28 @@ def wait_for_macs(
             )
 
 
+def wait_for_addresses(hardware: Hardware, mac: str | None, timeout_s: float, wait: Wait) -> None:
+    """Return as soon as interfaces have an IP address, or after ``timeout_s``: an inventory tells what there is.
+
+    Args:
+        hardware: The chain.
+        mac: Of the interface that is waited for; ``None`` = all that have a carrier; empty text: it is not known, nothing is waited for.
+        timeout_s: Longest wait; 0 = none.
+        wait: Waits so many seconds; tells whether the agent shall end.
+    """
+    deadline = time.monotonic() + timeout_s
+    while mac != "":
+        nics = hardware.nics()
+        wanted = [nic for nic in nics if (nic.has_carrier if mac is None else nic.mac == mac)]
+        missing = [nic.name for nic in wanted if not (nic.ipv4 or nic.ipv6)]
+        if not missing:
+            return
+        if time.monotonic() >= deadline or wait(_PAUSE_S):
+            data = {"interfaces": ", ".join(missing), "waited_s": timeout_s}
+            log.warning("no address for an interface that is inspected", extra=data)
+            return
+
+
 def order_macs(nics: Sequence[NetworkInterface], boot_mac: str | None) -> tuple[str, ...]:
     """Return the addresses of ``nics`` without repetition, ``boot_mac`` first if it is among them."""
     macs = dict.fromkeys(nic.mac for nic in nics if nic.mac)

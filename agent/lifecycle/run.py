@@ -29,6 +29,7 @@ from agent.lifecycle.inspection import Inspection, inspect
 from agent.lifecycle.lookup import Patience, look_up
 from agent.lifecycle.readiness import (
     order_macs,
+    wait_for_addresses,
     wait_for_disks,
     wait_for_file,
     wait_for_macs,
@@ -120,12 +121,13 @@ class Agent:
         if settings.network_ready_file:
             log.info("waiting for the network", extra={"file": settings.network_ready_file})
             wait_for_file(Path(settings.network_ready_file), self._stop.wait)
-        node_uuid = self._inspect() if settings.inspection_callback_urls else None
+        inspected_by = settings.inspection_urls
+        node_uuid = self._inspect(inspected_by) if inspected_by else None
         if settings.api_urls:
             server = self._join_controller(node_uuid)
         elif settings.standalone:
             server = self._serve("127.0.0.1", None)[0]
-        elif settings.inspection_callback_urls:
+        elif inspected_by:
             log.info("inspected and without ipa-api-url: nothing more to do")
             self._stop.wait()
             return
@@ -207,17 +209,25 @@ class Agent:
         log.info("serving after %.1f s of uptime", uptime_s(), extra={"url": url})
         return server, url
 
-    def _inspect(self) -> str | None:
+    def _inspect(self, urls: Sequence[str]) -> str | None:
         settings = self._settings
-        urls = settings.inspection_callback_urls
         wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
         wait_for_source_address(urls, self._route_timeout_s(), self._stop.wait)
+        wait_for_addresses(
+            self._hardware,
+            None if settings.inspection_dhcp_all_interfaces else settings.boot_mac or "",
+            settings.inspection_dhcp_wait_timeout_s,
+            self._stop.wait,
+        )
         self._set_clock(urls)
         inspection = Inspection(
             hardware=self._hardware,
+            runner=self._runner,
             system_logs=self._system_logs,
             hostname=self._hostname,
             boot_mac=settings.boot_mac,
+            wanted=settings.collectors,
+            fills_lldp=settings.collect_lldp,
         )
         return inspect(inspection, ControllerClient(urls, self._connection()), self._stop.wait)
 

@@ -7,7 +7,7 @@ import logging
 from agent.api.tls import VERSIONS, TlsTerms, is_cipher_list
 from agent.errors import SettingError
 from agent.hardware.image_rules import ImageRules
-from agent.hardware.wishes import Wishes
+from agent.hardware.wishes import CollectWishes, Wishes
 from agent.protocol.lookup import LookupConfig
 from agent.settings import Settings
 
@@ -47,7 +47,10 @@ def wishes_of(settings: Settings, ordered: LookupConfig | None = None) -> Wishes
         log.warning(
             "the controller allows grub-install for partition images on BIOS; this agent has none (CVE-2026-43003)"
         )
-    return Wishes(images=rules, skip_bmc=order.agent_skip_bmc_detect)
+    collecting = CollectWishes(
+        lldp_timeout_s=settings.lldp_timeout_s, benchmarks=_words(settings.inspection_benchmarks)
+    )
+    return Wishes(images=rules, skip_bmc=order.agent_skip_bmc_detect, collecting=collecting)
 
 
 def tls_terms(settings: Settings, ordered: LookupConfig | None = None) -> TlsTerms:

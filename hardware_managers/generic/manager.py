@@ -12,6 +12,7 @@ from agent.images.writer import StreamingImageWriter
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.generic.bmc import IpmitoolBmcLocator
+from hardware_managers.generic.collectors.offered import offered_collectors
 from hardware_managers.generic.disks import LsblkDiskLister
 from hardware_managers.generic.erase_steps import ERASE_STEPS
 from hardware_managers.generic.ethtool import permanent_address
@@ -34,7 +35,11 @@ def probe(runner: Runner) -> HardwareManager:
 
     def configure(wishes: Wishes) -> HardwareManager:
         settings = writer_settings(wishes.images)
-        return replace(manager, image_writer=StreamingImageWriter(runner, settings))
+        return replace(
+            manager,
+            image_writer=StreamingImageWriter(runner, settings),
+            collectors=offered_collectors(sys_root, wishes.collecting),
+        )
 
     manager = HardwareManager(
         name=NAME,
@@ -51,6 +56,7 @@ def probe(runner: Runner) -> HardwareManager:
         bootloader=EfiBootloader(runner),
         erasers=(Overwriter(), PsidReverter()),
         steps=(*STEPS, *ERASE_STEPS, *FIRMWARE_MEMORY_STEPS),
+        collectors=offered_collectors(sys_root, Wishes().collecting),
         configure=configure,
     )
     return manager

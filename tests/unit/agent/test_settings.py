@@ -75,10 +75,28 @@ def test_a_wrong_file_is_refused(text: str, complaint: str) -> None:
 
 
 def test_arguments_of_ironics_agent_that_have_no_effect_here_are_named() -> None:
-    given = "quiet ipa-collect-lldp=1 ipa-debug ipa-frobnicate=x"
-    assert unknown_arguments(given) == ("ipa-collect-lldp", "ipa-frobnicate")
+    given = "quiet ipa-use-mdns=1 ipa-debug ipa-frobnicate=x"
+    assert unknown_arguments(given) == ("ipa-use-mdns", "ipa-frobnicate")
 
 
 def test_every_kernel_argument_belongs_to_one_setting() -> None:
     names = [f.metadata["argument"] for f in fields(Settings) if f.metadata["argument"]]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "urls"),
+    [
+        ("ipa-api-url=http://c", ()),
+        ("ipa-api-url=http://c ipa-inspection-callback-url=http://i/x", ("http://i/x",)),
+        (
+            "ipa-api-url=http://c,http://d/v1/ ipa-inspection-collectors=lldp,",
+            ("http://c/v1/continue_inspection", "http://d/v1/continue_inspection"),
+        ),
+        ("ipa-inspection-collectors=lldp", ()),
+    ],
+)
+def test_collectors_without_a_callback_address_post_to_the_controller(
+    arguments: str, urls: tuple[str, ...]
+) -> None:
+    assert Settings.from_sources(arguments, None, {}).inspection_urls == urls
