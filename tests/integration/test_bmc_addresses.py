@@ -19,7 +19,7 @@ ACTIVE, DISABLED = 0, 1
 ENABLED = 0x80
 
 
-class OverTheNetwork:
+class OverTheNetwork(HostRunner):
     """Runs ipmitool as asked, but towards a BMC on this machine."""
 
     def __init__(self, port: int, scratch: Path) -> None:
@@ -32,7 +32,7 @@ class OverTheNetwork:
         self, *argv: str, timeout_s: float, ok: Sequence[int] = (0,), stdin: str | None = None
     ) -> Output:
         words = (argv[0], *self._way, *argv[1:])
-        return HostRunner().run(*words, timeout_s=timeout_s, ok=ok, stdin=stdin)
+        return super().run(*words, timeout_s=timeout_s, ok=ok, stdin=stdin)
 
 
 @pytest.fixture(scope="module")

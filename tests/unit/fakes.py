@@ -1,5 +1,6 @@
 """Stand-ins for the doors to the host: they answer from a table and fail on everything else."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,34 @@ class UnexpectedCommand(BaseException):
     """A program was run that the test does not know; not an ``Exception``, so that nothing can swallow it."""
 
 
-class FakeRunner:
+class ShortRunner(ABC):
+    """A runner of programs that end at once: they are followed when they have ended."""
+
+    @abstractmethod
+    def run(
+        self, *argv: str, timeout_s: float, ok: Sequence[int] = (0,), stdin: str | None = None
+    ) -> Output: ...
+
+    def follow(
+        self,
+        *argv: str,
+        timeout_s: float,
+        on_line: Callable[[str], None],
+        stop: StopSignal | None = None,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        ok: Sequence[int] = (0,),
+        most_bytes: int = 1 << 20,
+    ) -> Output:
+        if stop is not None:
+            stop.check(argv[0])
+        output = self.run(*argv, timeout_s=timeout_s, ok=ok)
+        for line in output.stdout.splitlines():
+            on_line(line)
+        return output
+
+
+class FakeRunner(ShortRunner):
     """Answers from ``answers``: the command line -> what it prints, or the error it ends with."""
 
     def __init__(self, answers: Mapping[str, str | CommandFailed]) -> None:

@@ -8,12 +8,12 @@ from agent.hardware.tools import StepTools
 from agent.protocol.commands import Progress
 from agent.system.runner import Output
 from agent.system.stop_signal import StopSignal
-from tests.unit.fakes import UnexpectedCommand
+from tests.unit.fakes import ShortRunner, UnexpectedCommand
 
 Answer = Callable[[str], str | None]
 
 
-class DriveRunner:
+class DriveRunner(ShortRunner):
     """Asks ``answer`` for each command line; ``None`` = the test does not know the command."""
 
     def __init__(self, answer: Answer) -> None:
