@@ -9,15 +9,31 @@ Both databases run the same statements: PostgreSQL skips rows that another trans
 (``Store.edit`` begins with its lock). The order of locks is always the node's row before its work's.
 """
 
-import uuid
+import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    String,
+    Update,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from controller.store.database import Store
 from controller.store.tables import BACKGROUND, NODE, WORKFLOW, Node, Port, Work
+
+_BATCH_BYTES = 12
+"""Of randomness in a claim id, which is this in hex, a dash and ``work.id``: 36 characters at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +81,11 @@ def claim_due(
     """
     if room.any <= 0:
         return ()
+    batch = secrets.token_hex(_BATCH_BYTES)
     with store.edit() as session:
-        now = (
-            store.steady()
-        )  # not before SQLite's lock is there: what was made due meanwhile counts
-        rows = [
-            row
-            for is_suspect, most in ((False, room.any), (True, min(room.any, room.suspects)))
-            for row in _due(session, _waiting(conductor, lane, is_suspect), now, most, besides)
-        ]
-        rows = sorted(rows, key=lambda row: row.due_at or 0.0)[: room.any]
-        claims = [_claim(row, conductor, now) for row in rows]
-        session.flush()
-        session.expunge_all()
-    return tuple(claims)
+        # The time is read when SQLite's lock is there, not before: what was made due meanwhile counts.
+        session.execute(_claim(batch, conductor, lane, room, store.steady(), besides))
+    return _claimed(store, conductor, batch)
 
 
 def next_due_at(store: Store, conductor: str, lane: str, *, with_suspects: bool) -> float | None:
@@ -177,22 +184,58 @@ def _waiting(conductor: str, lane: str, is_suspect: bool) -> tuple[ColumnElement
     )
 
 
+def _claim(
+    batch: str, conductor: str, lane: str, room: Room, now: float, besides: Collection[int]
+) -> Update:
+    """Return the one statement that claims; it brings no rows back.
+
+    So SQLite's lock is held for one step of the driver, however much there is to claim. Each further step, also each
+    row that is fetched, would give up the interpreter's lock and wait for it again, behind every busy thread.
+    """
+    kinds = [
+        _due(conductor, lane, is_suspect, now, most, besides)
+        for is_suspect, most in ((False, room.any), (True, min(room.any, room.suspects)))
+        if most > 0
+    ]
+    every = union_all(*(select(kind.c.id, kind.c.due_at) for kind in kinds)).subquery()
+    due = select(every.c.id).order_by(every.c.due_at).limit(room.any).cte("due")
+    begins = and_(Work.lane == WORKFLOW, Work.deadline_at.is_(None), Work.timeout_s.is_not(None))
+    return (
+        update(Work)
+        .where(Work.id.in_(select(due.c.id)))
+        .values(
+            claim_id=literal(f"{batch}-") + cast(Work.id, String),
+            claim_owner=conductor,
+            due_at=None,
+            deadline_at=case((begins, now + Work.timeout_s), else_=Work.deadline_at),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _due(
-    session: Session,
-    waiting: tuple[ColumnElement[bool], ...],
+    conductor: str,
+    lane: str,
+    is_suspect: bool,
     now: float,
     most: int,
     besides: Collection[int],
-) -> Sequence[Work]:
-    if most <= 0:
-        return ()
-    query = select(Work).where(*waiting, Work.due_at <= now, Work.id.not_in(besides))
-    query = query.order_by(Work.due_at).limit(most)
-    return session.scalars(query.with_for_update(skip_locked=True)).all()
+) -> CTE:
+    """Return the rows of one kind that have been due for the longest time, those locked by others left out.
+
+    A common table expression, because PostgreSQL runs it once; as a part of the condition it could lock more rows than
+    the limit says.
+    """
+    waiting = _waiting(conductor, lane, is_suspect)
+    query = select(Work.id, Work.due_at).where(*waiting, Work.due_at <= now)
+    query = query.where(Work.id.not_in(besides)).order_by(Work.due_at).limit(most)
+    name = "due_suspect" if is_suspect else "due_other"
+    return query.with_for_update(skip_locked=True).cte(name)
 
 
-def _claim(row: Work, conductor: str, now: float) -> Claim:
-    row.claim_id, row.claim_owner, row.due_at = str(uuid.uuid4()), conductor, None
-    if row.lane == WORKFLOW and row.deadline_at is None and row.timeout_s is not None:
-        row.deadline_at = now + row.timeout_s
-    return Claim(id=row.claim_id, work=row)
+def _claimed(store: Store, conductor: str, batch: str) -> Sequence[Claim]:
+    """Read what a batch has claimed, without what a verb has taken away since."""
+    mine = (Work.claim_owner == conductor, Work.claim_id.startswith(f"{batch}-"))
+    with store.read() as session:
+        rows = session.scalars(select(Work).where(*mine).order_by(Work.id)).all()
+    return tuple(Claim(id=row.claim_id, work=row) for row in rows if row.claim_id is not None)

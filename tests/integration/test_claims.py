@@ -1,15 +1,19 @@
 """Claims raced by threads and processes, on SQLite and on PostgreSQL: the same promises on both."""
 
+import gc
 import multiprocessing
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from controller.store.claims import (
     Claim,
@@ -66,6 +70,32 @@ def claim_some(store: Store, mine: list[int]) -> None:
                 found = held(session, one)
                 assert found
                 let_go(found[1], due_at=None)
+
+
+@contextmanager
+def statements_under_lock(store: Store) -> Iterator[list[str]]:
+    """Give the statements between the begin and the end of transactions that write; their begin is left out."""
+    seen: list[str] = []
+    writes = False
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: object) -> None:
+        nonlocal writes
+        is_begin = statement == "BEGIN IMMEDIATE"
+        writes = writes or is_begin or "UPDATE" in statement
+        if writes and not is_begin:
+            seen.append(statement)
+
+    def end(_connection: Any) -> None:
+        nonlocal writes
+        writes = False
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    event.listen(store.engine, "commit", end)
+    try:
+        yield seen
+    finally:
+        event.remove(store.engine, "before_cursor_execute", note)
+        event.remove(store.engine, "commit", end)
 
 
 def test_many_processes_claim_everything_exactly_once(store: Store, url: str) -> None:
@@ -175,13 +205,44 @@ def test_a_deadline_begins_with_the_first_run_and_not_in_the_queue(store: Store)
 
 
 def test_the_longest_due_comes_first_and_suspects_get_a_part(store: Store) -> None:
-    for moment in (3.0, 1.0, 2.0):
+    for moment in (3.0, 1.0, 2.0, 4.0):
         add_nodes(store, 1, due_at=moment)
     with store.edit() as session:
         session.execute(update(Work).where(Work.due_at < 3.0).values(is_suspect=True))
-    assert [one.work.is_suspect for one in claim(store, 3, suspects=1)] == [True, False]
+    assert {one.work.is_suspect for one in claim(store, 2, suspects=1)} == {True, False}
+    assert due_at(store) == 2.0
+    (last,) = claim(store, 2, suspects=0)
+    assert not last.work.is_suspect
     assert next_due_at(store, "a", WORKFLOW, with_suspects=False) is None
     assert due_at(store) == 2.0
+
+
+@pytest.mark.parametrize("count", [1, NODES])
+def test_however_much_is_claimed_the_lock_is_held_for_one_statement_about_work_alone(
+    store: Store, count: int
+) -> None:
+    add_nodes(store, NODES, due_at=1.0)
+    with statements_under_lock(store) as seen:
+        assert len(claim(store, count)) == count
+    (only,) = seen
+    assert "UPDATE work" in only
+    assert "RETURNING" not in only  # a row brought back is a step of the driver more
+    assert "nodes" not in only
+
+
+def test_no_garbage_is_collected_while_sqlite_is_locked_and_it_is_again_afterwards(
+    store: Store,
+) -> None:
+    assert gc.isenabled()
+    with store.edit() as session:
+        assert gc.isenabled() is not store.is_sqlite
+        event.listen(session, "after_commit", lambda _session: seen.append(gc.isenabled()))
+        seen: list[bool] = []
+    assert seen == [not store.is_sqlite]
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError), store.edit():
+        _ = 1 / 0
+    assert gc.isenabled()
 
 
 def test_nothing_due_is_nothing_claimed(store: Store) -> None:
