@@ -72,11 +72,11 @@ test: check test-integration test-vm ## Everything but the peers: checks, real p
 test-integration: setup peers $(STAMPS)/peer-ipa ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
 	$(PYTEST) --numprocesses=2 --dist=loadfile -m "not long" tests/integration
 
-test-long: setup ## Kill controllers and PostgreSQL a hundred times in the middle of work (about an hour)
-	$(BIN)/pytest --timeout=7200 -m long tests/integration
+test-long: setup ramdisk os-image ## What takes too long for make test: a hundred kills, more machines (over an hour)
+	$(BIN)/pytest --timeout=7200 --durations=15 -m "long and not interop" tests/integration tests/e2e
 
 test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-on to the login prompt
-	$(PYTEST) -m "vm and not interop" tests/e2e
+	$(PYTEST) -m "vm and not interop and not long" tests/e2e
 
 test-cloud-init: setup ramdisk os-image ## An image with Debian's cloud-init reads the config drive (builds the image)
 	$(PYTEST) -m cloud_init tests/e2e

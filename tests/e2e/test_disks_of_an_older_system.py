@@ -99,7 +99,7 @@ def stacked(machine: Started, key: SshKey) -> str:
 
 
 def test_what_an_older_system_left_is_neither_put_together_nor_in_the_way(
-    tmp_path: Path, server: ImageServer
+    tmp_path: Path,
 ) -> None:
     key = make_key(tmp_path)
     arguments = f'sshkey="{key.public}"'
@@ -120,7 +120,6 @@ def test_what_an_older_system_left_is_neither_put_together_nor_in_the_way(
         the_inventory_has_one_disk_for_both_paths(machine, key)
         members_of_a_protected_volume_are_left_alone(machine, key)
         everything_that_stands_on_the_disks_is_ended_by_the_eraser(machine, key)
-        holders_are_found_before_the_first_write(machine, key, server, tmp_path)
 
 
 def log_in(machine: Started) -> None:
@@ -163,9 +162,18 @@ def everything_that_stands_on_the_disks_is_ended_by_the_eraser(
     assert machine.run_inside(key, left) == ""
 
 
-def holders_are_found_before_the_first_write(
-    machine: Started, key: SshKey, server: ImageServer, folder: Path
+@pytest.mark.long
+def test_who_holds_a_disk_is_found_before_the_first_write(
+    tmp_path: Path, server: ImageServer
 ) -> None:
+    """Beside ``test_disk_holders.py``: here the kernel shows the partitions of the disk itself."""
+    key = make_key(tmp_path)
+    with started(tmp_path, f'sshkey="{key.public}"', disks=DISKS[:1]) as machine:
+        log_in(machine)
+        holders_are_found(machine, key, server, tmp_path)
+
+
+def holders_are_found(machine: Started, key: SshKey, server: ImageServer, folder: Path) -> None:
     image = gpt_image(folder)
     url = server.serve("new.raw", image.content).replace("127.0.0.1", "10.0.2.2")
     said = write(machine, key, url, image.content, "/dev/vda")

@@ -56,6 +56,7 @@ def test_a_machine_is_cleaned_and_deployed_and_shows_its_own_login_prompt(logs: 
             assert machine.console.text.count("INGOT-OS-READY") == 1
 
 
+@pytest.mark.long
 def test_three_machines_are_deployed_at_once(logs: Path) -> None:
     with Lab(workdir=logs) as lab:
         controller = lab.controller(settings=ramdisk_settings())

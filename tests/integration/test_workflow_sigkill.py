@@ -191,6 +191,7 @@ def kill_at_every_stage(process: Process, goal: str, pause_s: Callable[[], float
         time.sleep(0.003)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_killed_at_every_stage_it_finishes_and_writes_the_image_once(process: Process) -> None:
     enrol(process)
