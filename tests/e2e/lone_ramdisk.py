@@ -47,7 +47,13 @@ class Started:
     """A running machine: its console, its monitor, and the local port that leads to its SSH port."""
 
     def __init__(
-        self, folder: Path, arguments: str, disks: Sequence[BareDisk], *, memory_mib: int
+        self,
+        folder: Path,
+        arguments: str,
+        disks: Sequence[BareDisk],
+        *,
+        memory_mib: int,
+        devices: Sequence[str] = (),
     ) -> None:
         self.ssh_port = free_port()
         self.console = Console(folder / "console.log")
@@ -60,6 +66,7 @@ class Started:
                 *("-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22"),
                 *("-device", f"virtio-net-pci,netdev=n,mac={MAC}"),
                 *(word for place in enumerate(disks) for word in _disk_words(folder, *place)),
+                *devices,
                 *("-kernel", str(RAMDISK / "ingot.vmlinuz")),
                 *("-initrd", str(RAMDISK / "ingot.initramfs")),
                 *("-append", f"{ARGUMENTS} {arguments}"),
@@ -138,9 +145,10 @@ def started(
     *,
     memory_mib: int = 1024,
     disks: Sequence[BareDisk] = (BareDisk(),),
+    devices: Sequence[str] = (),
 ) -> Iterator[Started]:
-    """Start the ramdisk and take the machine away in the end."""
-    machine = Started(folder, arguments, disks, memory_mib=memory_mib)
+    """Start the ramdisk, with more ``devices`` as words for QEMU, and take the machine away in the end."""
+    machine = Started(folder, arguments, disks, memory_mib=memory_mib, devices=devices)
     try:
         yield machine
     finally:
