@@ -3,7 +3,9 @@
 A message says what failed, on what, why, and what to do next. It never contains a password or a token.
 """
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 
 class ControllerError(Exception):
@@ -87,7 +89,14 @@ class AgentRefused(ControllerError):
 
 
 class StepFailed(ControllerError):
-    """A clean or deploy step failed on the agent; the message carries what the agent said."""
+    """A clean or deploy step failed on the agent; the message carries what the agent said.
+
+    ``certificates`` are what it leaves for the record all the same: of disks that were erased and of those that were not.
+    """
+
+    def __init__(self, message: str, *, certificates: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.certificates = tuple(certificates)
 
 
 class StepUnfinished(StepFailed):

@@ -112,6 +112,13 @@ class Settings:
     erase_devices_metadata_priority: int = 10
     """Priority of metadata erasure in automated cleaning; 0 = off."""
 
+    erase_level: str = "clear"
+    """What full disk erasure must reach: ``clear``, ``purge`` or ``destroy-keys`` (NIST SP 800-88 Rev. 2); a node's ``driver_info.agent_erase_level`` wins."""
+    erase_allow_overwrite: bool = False
+    """Overwrite disks whose drives have no way of their own to reach the level ``clear``; a node's ``driver_info.agent_erase_allow_overwrite`` wins."""
+    certificates_per_node: int = 500
+    """How many sanitization certificates of a node are kept, the newest."""
+
     inspection_add_ports: str = "pxe"
     """Ports an inspection creates: ``pxe`` (the interface it booted from), ``active`` (those with an address), ``all``, ``disabled``."""
     rescue_password_hash_algorithm: str = "sha512"  # noqa: S105  # the name of a method
@@ -194,6 +201,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "unknown_machine": ("explain", "local"),
     "default_boot_mode": ("uefi", "bios"),
     "rescue_password_hash_algorithm": ("sha256", "sha512"),
+    "erase_level": ("clear", "purge", "destroy-keys"),
     "inspection_add_ports": ("pxe", "active", "all", "disabled"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }

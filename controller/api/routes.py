@@ -9,6 +9,7 @@ from typing import NamedTuple
 from flask import Response
 
 from controller.api.nodes import (
+    certificates,
     collection,
     history,
     management,
@@ -73,6 +74,9 @@ _NODE_PARTS = (
     Route("GET", f"{_NODE}/history", history.index, 78),
     Route("GET", f"{_NODE}/history/<event>", history.show, 78),
     Route("GET", f"{_NODE}/inventory", history.inventory, 81),
+    Route("GET", f"{_NODE}/certificates", certificates.index),
+    Route("GET", f"{_NODE}/certificates/<certificate>", certificates.show),
+    Route("GET", f"{_NODE}/certificates/<certificate>/page", certificates.printable),
     Route("GET", f"{_NODE}/children", parts.children, 83),
     Route("GET", f"{_NODE}/bios", parts.bios, 40),
     Route("GET", f"{_NODE}/firmware", parts.firmware, 86),
@@ -109,6 +113,7 @@ _OTHERS = (
     Route("GET", "/v1/lookup", ramdisk.lookup),
     Route("POST", "/v1/heartbeat/<ident>", ramdisk.heartbeat),
     Route("POST", "/v1/continue_inspection", ramdisk.continue_inspection),
+    Route("GET", "/v1/certificate_keys", certificates.keys),
     Route("GET", "/v1/shards", unserved.shards, 82),
     Route("GET", "/v1/volume", unserved.volume, 32),
 )

@@ -53,6 +53,26 @@ class Api:
         """Return everything that happened to a node, with details, oldest first."""
         return self._pages(f"/v1/nodes/{ident}/history?detail=true", "history")
 
+    def certificates(self, ident: str) -> list[Document]:
+        """Return the sanitization certificates of a node in short, newest first."""
+        found: list[Document] = self._ask("GET", f"/v1/nodes/{ident}/certificates")["certificates"]
+        return found
+
+    def certificate(self, ident: str, name: str) -> Document:
+        """Return a certificate with its signature."""
+        found: Document = self._ask("GET", f"/v1/nodes/{ident}/certificates/{name}")
+        return found
+
+    def certificate_page(self, ident: str, name: str) -> str:
+        """Return a certificate as an HTML page."""
+        path = f"{self._url}/v1/nodes/{ident}/certificates/{name}/page"
+        return self._reply("GET", path).text
+
+    def certificate_keys(self) -> list[Document]:
+        """Return the public keys that the controller signs certificates with."""
+        found: list[Document] = self._ask("GET", "/v1/certificate_keys")["keys"]
+        return found
+
     def set_instance(self, ident: str, values: Mapping[str, Any], unset: tuple[str, ...]) -> None:
         """Set keys of ``instance_info`` and remove those of ``unset`` that are there."""
         there = self.node(ident).get("instance_info") or {}
@@ -83,6 +103,15 @@ class Api:
         return self._ask_url(method, self._url + path, body)
 
     def _ask_url(self, method: str, url: str, body: object = None) -> Any:
+        reply = self._reply(method, url, body)
+        if not reply.content:
+            return None
+        try:
+            return reply.json()
+        except requests.JSONDecodeError as error:
+            raise Unreachable(f"{self._url} is no controller: its answer is no JSON") from error
+
+    def _reply(self, method: str, url: str, body: object = None) -> requests.Response:
         try:
             reply = self._session.request(method, url, json=body, timeout=_TIMEOUT_S)
         except requests.RequestException as error:
@@ -92,12 +121,7 @@ class Api:
             ) from error
         if not reply.ok:
             raise Refused(self._refusal(reply), status=reply.status_code)
-        if not reply.content:
-            return None
-        try:
-            return reply.json()
-        except requests.JSONDecodeError as error:
-            raise Unreachable(f"{self._url} is no controller: its answer is no JSON") from error
+        return reply
 
     def _refusal(self, reply: requests.Response) -> str:
         said = fault_text(reply.text)

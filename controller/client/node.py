@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.client.api import Api, Document
+from controller.client.certificates import certificate
 from controller.client.errors import NotReached
 from controller.client.follow import follow
 from controller.client.instance import UNSET, FirstBoot, config_drive, image_keys
@@ -38,6 +39,9 @@ _SHOWN = (
 @click.group()
 def node() -> None:
     """Look at nodes and take them from state to state."""
+
+
+node.add_command(certificate)
 
 
 def _waits(command: Callable[..., None]) -> Callable[..., None]:

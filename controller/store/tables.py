@@ -308,3 +308,32 @@ class SecretKey(Base):
     key_id: Mapped[str] = mapped_column(String(16))
     check_value: Mapped[str] = mapped_column(Text)
     """A known text, sealed: whether the key of this name opens it."""
+
+
+class Certificate(Base):
+    """What was done to a disk of a node to erase it, signed; ``document`` is the text that was signed, to the letter."""
+
+    __tablename__ = "certificates"
+    __table_args__ = (Index("ix_certificates_node_id_id", "node_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    node_id: Mapped[int] = mapped_column(ForeignKey("nodes.id", ondelete="CASCADE"))
+    created_at: Mapped[float]
+    verdict: Mapped[str] = mapped_column(String(32))
+    serial: Mapped[str | None] = mapped_column(String(255))
+    document: Mapped[str] = mapped_column(Text)
+    key_id: Mapped[str] = mapped_column(String(16))
+    signature: Mapped[str] = mapped_column(String(128))
+
+
+class SigningKey(Base):
+    """A key that certificates are signed with; the newest signs, all of them can be checked with."""
+
+    __tablename__ = "signing_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(16), unique=True)
+    public_key: Mapped[str] = mapped_column(String(64))
+    private_key: Mapped[str] = mapped_column(SealedLongText("signing_key"))
+    created_at: Mapped[float]

@@ -41,7 +41,13 @@ from controller.workflow.power_sync import (
 from controller.workflow.running import SLOW_S, Run, Running
 from controller.workflow.services import Services
 from controller.workflow.stage import Context, Stage
-from controller.workflow.transition import change_state, enter_stage, merge, record_notes
+from controller.workflow.transition import (
+    change_state,
+    enter_stage,
+    keep_certificates,
+    merge,
+    record_notes,
+)
 
 log = logging.getLogger(__name__)
 
@@ -270,6 +276,7 @@ def _store_outcome(
     retry = {"_tries": None, "_failing_since": None}
     work.data = merge(work.data, {**retry, **outcome.data})
     record_notes(session, node, outcome.notes, services.clock())
+    keep_certificates(services, session, node, outcome.certificates)
     if outcome.columns.get("power_state") is not None:
         note_answer(services, session, node)  # before a workflow would rest because of the fault
     if outcome.way is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.protocol.lookup import MASKED_TOKEN
 from agent.protocol.masking import masked
+from controller.settings import Settings
 from controller.store.tables import Node, Port
 
 _ERASURE = {
@@ -74,6 +75,14 @@ def internal_info(node: Node) -> dict[str, Any]:
     if node.agent_secret:
         info["agent_secret_token"] = MASKED_TOKEN
     return info
+
+
+def erase_rules(settings: Settings) -> dict[str, Any]:
+    """Return what ``driver_internal_info`` says to our agent of erasing; other agents ignore it."""
+    return {
+        "agent_erase_level": settings.erase_level,
+        "agent_erase_allow_overwrite": settings.erase_allow_overwrite,
+    }
 
 
 def node_for_agent(node: Node) -> dict[str, Any]:

@@ -1,25 +1,30 @@
 """What a workflow's failure means for its node."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
-from controller.errors import ControllerError, StepUnfinished
+from controller.errors import ControllerError, StepFailed, StepUnfinished
 from controller.states import Event
 from controller.store.events import record_event
 from controller.store.tables import Node
+from controller.workflow.certificates import ERASE_STEPS, unseen
 from controller.workflow.graph import STAGES, workflow_of
 from controller.workflow.power_sync import MOST_LETTERS
 from controller.workflow.services import Services
 from controller.workflow.stage import Error
-from controller.workflow.transition import change_state, enter_stage
+from controller.workflow.transition import change_state, enter_stage, keep_certificates
 from controller.workflow.unbreakable import AFTER_STEP, unbreakable_step
 
 log = logging.getLogger(__name__)
 
 STEP_FAILURE = "step failure"
 """The ``fault`` of a node whose step must not be interrupted and has not been seen to end."""
+_WATCHED = (".send", ".watch")
+"""Ends of the names of stages in which an order has been given, or may have been."""
 _LEFT_ON = (
     "; this step must not be interrupted, so the machine is left as it is: look at its console, wait for the end of the "
     "step, and only then end the maintenance and go on (every verb begins by switching the machine off)"
@@ -38,6 +43,7 @@ def fail(
     now = services.clock()
     log.log(logging.getLevelName(severity), "%s: %s", node.name or node.uuid, message)
     record_event(session, node, "error", message, severity=severity, data={"stage": stage}, at=now)
+    keep_certificates(services, session, node, _certificates(services, node, stage, error, message))
     _show(node, message, workflow.error)
     if is_left_on:
         node.maintenance, node.maintenance_reason, node.fault = True, message, STEP_FAILURE
@@ -54,6 +60,19 @@ def fail(
     enter_stage(services, node, None)
     if next_stage is not None:
         enter_stage(services, node, next_stage)
+
+
+def _certificates(
+    services: Services, node: Node, stage: str, error: ControllerError, message: str
+) -> tuple[Mapping[str, Any], ...]:
+    """Return what is certified of a failed step: what its agent said of each disk, or that the end of an erasure was not seen."""
+    if isinstance(error, StepFailed) and error.certificates:
+        return error.certificates
+    step = str((node.clean_step or node.service_step or {}).get("step", ""))
+    if step not in ERASE_STEPS or not stage.endswith(_WATCHED):
+        return ()
+    at, controller = services.clock(), services.hostname
+    return (unseen(node, step, message, controller=controller, at=at),)
 
 
 def _show(node: Node, message: str, how: Error) -> None:

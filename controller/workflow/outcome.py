@@ -43,6 +43,8 @@ class Outcome:
     deadline_in_s: float | None = None
     """There was progress: the stage may stay for so long from now; ``None`` = the deadline stays as it is."""
     notes: tuple[Note, ...] = ()
+    certificates: tuple[Mapping[str, Any], ...] = ()
+    """Sanitization certificates to sign and keep."""
 
 
 def leave(
@@ -52,10 +54,16 @@ def leave(
     internal: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     notes: tuple[Note, ...] = (),
+    certificates: tuple[Mapping[str, Any], ...] = (),
 ) -> Outcome:
     """End the stage by ``way``."""
     return Outcome(
-        way=way, columns=columns or {}, internal=internal or {}, data=data or {}, notes=notes
+        way=way,
+        columns=columns or {},
+        internal=internal or {},
+        data=data or {},
+        notes=notes,
+        certificates=certificates,
     )
 
 

@@ -4,13 +4,14 @@ All of it happens inside one transaction of the caller, on a locked row.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from controller.states import Event, State, after, target_of
+from controller.store.certificates import add_certificate
 from controller.store.claims import supersede_background
 from controller.store.events import record_event
 from controller.store.tables import NODE, WORKFLOW, Node, Work
@@ -138,4 +139,18 @@ def record_notes(session: Session, node: Node, notes: tuple[Note, ...], now: flo
             severity=note.severity,
             data=note.data,
             at=now,
+        )
+
+
+def keep_certificates(
+    services: Services, session: Session, node: Node, documents: Sequence[Mapping[str, Any]]
+) -> None:
+    """Sign and keep sanitization certificates of a node."""
+    for document in documents:
+        add_certificate(
+            session,
+            node.id,
+            document,
+            at=services.clock(),
+            keep=services.settings.certificates_per_node,
         )

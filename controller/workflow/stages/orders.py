@@ -15,7 +15,7 @@ from agent.protocol.commands import CommandResult, CommandStatus
 from agent.protocol.foreign_text import clean_line
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.states import Event
-from controller.workflow import receipts
+from controller.workflow import certificates, receipts
 from controller.workflow.limits import moved, silence_limit
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
@@ -78,16 +78,39 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
     if command.command_status == CommandStatus.VERSION_MISMATCH and "changed" in ways:
         return leave("changed", columns={"progress": None})
     if command.command_status in {CommandStatus.FAILED, CommandStatus.VERSION_MISMATCH}:
-        raise StepFailed(f"{order['title']} failed on the agent: {error_text(command)}")
+        raise StepFailed(
+            f"{order['title']} failed on the agent: {error_text(command)}",
+            certificates=_certificates(context, command),
+        )
     way = "reboot" if order.get("reboot_requested") and "reboot" in ways else "done"
     receipt = receipts.receipt_of(command.command_result)
+    made = _certificates(context, command)
+    notes = (receipts.describe(receipt),) if receipt else ()
+    if made:
+        data = {"verdicts": [one["verdict"] for one in made]}
+        notes = (*notes, Note(kind="step", message=certificates.summary(made), data=data))
     return leave(
         way,
         columns={"progress": None},
         internal={receipts.KEY: msgspec.to_builtins(receipt)} if receipt else {},
         data={"result": _small(command.command_result)},
-        notes=(receipts.describe(receipt),) if receipt else (),
+        notes=notes,
+        certificates=made,
     )
+
+
+def _certificates(context: Context, command: CommandResult) -> tuple[Mapping[str, Any], ...]:
+    """Return what a step that erased disks is to be certified with; none for other steps and other agents."""
+    controller, at = context.services.hostname, context.wall_now
+    try:
+        report = certificates.report_of(command.command_result)
+    except certificates.UnreadableReport as error:
+        reason = f"the agent's report cannot be read: {error}"
+        step = str(context.data["order"]["title"])
+        return (certificates.unseen(context.node, step, reason, controller=controller, at=at),)
+    if report is None:
+        return ()
+    return certificates.certificates_of(report, context.node, controller=controller, at=at)
 
 
 def _go_on(

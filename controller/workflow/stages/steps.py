@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from controller.errors import StepFailed
-from controller.workflow.agent_view import node_for_agent, ports_for_agent
+from controller.workflow.agent_view import erase_rules, node_for_agent, ports_for_agent
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.plan import AGENT, PlannedStep, offered_steps
 from controller.workflow.stage import Context
@@ -91,7 +91,6 @@ def step_params(context: Context, *, kind: str, arguments: Arguments) -> dict[st
 
 def agent_params(context: Context) -> dict[str, Any]:
     """Return the parameters that every step order has."""
-    return {
-        "node": node_for_agent(context.node),
-        "ports": ports_for_agent(context.node, context.ports),
-    }
+    node = node_for_agent(context.node)
+    node["driver_internal_info"] |= erase_rules(context.settings)
+    return {"node": node, "ports": ports_for_agent(context.node, context.ports)}

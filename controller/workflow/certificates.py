@@ -1,0 +1,171 @@
+"""Certificates of sanitization, made of what an agent reports of a step that erases disks. Pure.
+
+The items are those that NIST SP 800-88 lists for a certificate (Rev. 1, section 4.8 and appendix G; Rev. 2 keeps the demand for
+certificates, section 4): medium, what was done and with what, how it was verified, when and where. Names and signatures of people,
+categories of confidentiality and the destination are the organization's; the printable page has blank lines for them.
+
+What an agent says is foreign: it is cleaned and bounded here. Only a disk that an agent reports as erased at a level that was asked
+for, with a read-back that shows it, is "sanitized"; everything else that concerns a disk is "failed", and so is a step whose end was
+not seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from agent.protocol.erasure import STEP_KEY, DiskErasure, ErasureReport, ErasureState
+from agent.protocol.foreign_text import Bounds, UnfitDocument, clean_document
+from controller.store.tables import Node
+
+KIND = "ingot sanitization certificate"
+SANITIZED, FAILED, METADATA_ONLY = "sanitized", "failed", "metadata only"
+ERASE_STEPS = frozenset({"erase_devices", "erase_devices_express"})
+_MOST_DISKS = 500
+_BOUNDS = Bounds(most_depth=8, most_parts=50 * _MOST_DISKS, most_chars=4000, most_key_chars=64)
+_VERIFICATION = (
+    "Random bytes were written to the first and last MiB and to random places, read again, and looked for after the erasure; the"
+    " drive's own log was read before and after"
+)
+Document = dict[str, Any]
+
+
+class UnreadableReport(ValueError):
+    """An agent sent a report of an erasure that cannot be read."""
+
+
+def report_of(result: Any) -> ErasureReport | None:
+    """Return the report in a command's result, cleaned; ``None`` = there is none (other steps, other agents).
+
+    Args:
+        result: ``command_result`` of ``execute_clean_step`` or another ``execute_*_step``, also of one that failed.
+
+    Raises:
+        UnreadableReport: There is one, of another form or of too many disks.
+    """
+    if not isinstance(result, Mapping):
+        return None
+    for key in ("clean_result", "deploy_result", "service_result"):
+        inner = result.get(key)
+        if isinstance(inner, Mapping) and STEP_KEY in inner:
+            try:
+                document = clean_document(inner[STEP_KEY], _BOUNDS)
+                report = msgspec.convert(document, ErasureReport, strict=False)
+            except (UnfitDocument, msgspec.ValidationError) as error:
+                raise UnreadableReport(str(error)) from error
+            if len(report.disks) > _MOST_DISKS:
+                raise UnreadableReport(f"it has {len(report.disks)} disks")
+            return report
+    return None
+
+
+def certificates_of(
+    report: ErasureReport, node: Node, *, controller: str, at: float
+) -> tuple[Document, ...]:
+    """Return a certificate for each disk that should have been erased; disks that were left alone on purpose have none."""
+    head = _head(node, controller=controller, at=at, step=report.step)
+    return tuple(
+        {
+            **head,
+            "verdict": verdict(disk),
+            "media": _media(disk),
+            "sanitization": _sanitization(disk, report),
+            "verification": _verification(disk),
+        }
+        for disk in report.disks
+        if disk.state is not ErasureState.LEFT_ALONE
+    )
+
+
+def unseen(node: Node, step: str, reason: str, *, controller: str, at: float) -> Document:
+    """Return the certificate of a step that was begun and not seen to succeed: nothing of it counts as erased."""
+    return {
+        **_head(node, controller=controller, at=at, step=step),
+        "verdict": FAILED,
+        "media": {"path": "all disks of the machine that the step concerned"},
+        "sanitization": {"levels": [], "detail": reason[:4000]},
+        "verification": {"method": "none: the end of the step was not seen"},
+    }
+
+
+def verdict(disk: DiskErasure) -> str:
+    """Say what a report of a disk amounts to."""
+    if disk.state is not ErasureState.ERASED:
+        return FAILED
+    if disk.level_asked is None:
+        return METADATA_ONLY
+    seen = disk.read_back
+    is_shown = seen is not None and not seen.same and not seen.unknown and seen.blocks > 0
+    is_reached = disk.level_asked in disk.levels
+    return SANITIZED if is_shown and is_reached else FAILED
+
+
+def summary(documents: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence for the node's history."""
+    counts = [
+        f"{sum(one['verdict'] == word for one in documents)} {word}"
+        for word in (SANITIZED, METADATA_ONLY, FAILED)
+        if any(one["verdict"] == word for one in documents)
+    ]
+    return f"sanitization certificates: {', '.join(counts) or 'none'}"
+
+
+def _head(node: Node, *, controller: str, at: float, step: str) -> Document:
+    return {
+        "kind": KIND,
+        "version": 1,
+        "issued_at": _date(at),
+        "step": step[:64],
+        "node": {"uuid": node.uuid, "name": node.name},
+        "controller": {"hostname": controller, "version": version("ingot")},
+    }
+
+
+def _media(disk: DiskErasure) -> Document:
+    kind = "magnetic" if disk.is_rotational else "flash, or other without rotation"
+    return {
+        "manufacturer": disk.vendor,
+        "model": disk.model,
+        "serial": disk.serial,
+        "wwn": disk.wwn,
+        "type": kind,
+        "size_bytes": disk.size_bytes,
+        "sector_bytes": disk.sector_bytes,
+        "transport": disk.transport,
+        "path": disk.path,
+    }
+
+
+def _sanitization(disk: DiskErasure, report: ErasureReport) -> Document:
+    is_erased = disk.state is ErasureState.ERASED
+    return {
+        "level_asked": disk.level_asked,
+        "levels": sorted(disk.levels) if is_erased else [],
+        "method": disk.method,
+        "command": disk.command,
+        "tools": report.tools,
+        "manager": disk.manager,
+        "detail": disk.detail,
+        "log_before": disk.log_before,
+        "log_after": disk.log_after,
+        "started_at": _date(disk.started_at),
+        "ended_at": _date(disk.ended_at),
+    }
+
+
+def _verification(disk: DiskErasure) -> Document:
+    if disk.read_back is None:
+        return {"method": "none"}
+    return {"method": _VERIFICATION, "read_back": msgspec.to_builtins(disk.read_back)}
+
+
+def _date(seconds: float | None) -> str | None:
+    """Return a date; one beyond the calendar is not known."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return None

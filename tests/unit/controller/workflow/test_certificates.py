@@ -1,0 +1,143 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.protocol.erasure import DiskErasure, ErasureReport, ErasureState, ReadBack
+from controller.api.nodes.certificate_page import page
+from controller.store.certificates import canonical
+from controller.store.tables import Node
+from controller.workflow.certificates import (
+    FAILED,
+    METADATA_ONLY,
+    SANITIZED,
+    UnreadableReport,
+    certificates_of,
+    report_of,
+    summary,
+    unseen,
+    verdict,
+)
+
+NODE = Node(uuid="1be26c0b-03f2-4d2e-ae87-c02d7f33c123", name="m1")
+GONE = ReadBack(
+    block_bytes=4096,
+    blocks=574,
+    places=62,
+    zeros=574,
+    changed=0,
+    same=0,
+    unknown=0,
+    unreadable=0,
+    expected="changed",
+)
+ERASED = DiskErasure(
+    path="/dev/nvme0n1",
+    state=ErasureState.ERASED,
+    detail="NVMe format, user data erase: done",
+    size_bytes=64 << 20,
+    sector_bytes=512,
+    is_rotational=False,
+    model="QEMU NVMe Ctrl",
+    serial="NV0",
+    level_asked="clear",
+    levels=["clear"],
+    method="NVMe format, user data erase",
+    command="nvme format /dev/nvme0n1 --ses=1 --force",
+    read_back=GONE,
+    started_at=1_795_916_277.25,
+    ended_at=1_795_916_279.5,
+)
+
+
+def changed(**changes: Any) -> DiskErasure:
+    return msgspec.structs.replace(ERASED, **changes)
+
+
+def certify(*disks: DiskErasure) -> tuple[dict[str, Any], ...]:
+    report = ErasureReport(step="erase_devices", level_asked="clear", disks=list(disks))
+    return certificates_of(report, NODE, controller="c1", at=1_795_916_280.0)
+
+
+def test_only_what_is_erased_as_asked_and_shown_is_sanitized() -> None:
+    assert verdict(ERASED) == SANITIZED
+    assert verdict(changed(level_asked=None, levels=[], read_back=None)) == METADATA_ONLY
+    for bad in (
+        changed(state=ErasureState.FAILED),
+        changed(level_asked="purge"),
+        changed(levels=[]),
+        changed(read_back=None),
+        changed(read_back=msgspec.structs.replace(GONE, same=1)),
+        changed(read_back=msgspec.structs.replace(GONE, unknown=1)),
+        changed(read_back=msgspec.structs.replace(GONE, blocks=0)),
+    ):
+        assert verdict(bad) == FAILED
+
+
+def test_each_disk_has_a_certificate_but_one_that_was_left_alone_on_purpose() -> None:
+    kept = changed(state=ErasureState.LEFT_ALONE, path="/dev/sdb")
+    failed = changed(state=ErasureState.FAILED, path="/dev/sdc")
+    made = certify(ERASED, kept, failed)
+    assert [one["verdict"] for one in made] == [SANITIZED, FAILED]
+    assert made[1]["sanitization"]["levels"] == []
+    assert made[0]["sanitization"]["started_at"] == "2026-11-29T01:37:57+00:00"
+    assert summary(made) == "sanitization certificates: 1 sanitized, 1 failed"
+
+
+def test_a_step_whose_end_was_not_seen_is_failed() -> None:
+    made = unseen(NODE, "erase_devices", "the agent restarted", controller="c1", at=0.0)
+    assert made["verdict"] == FAILED
+    assert "the agent restarted" in page(
+        {"certificate": {**made, "id": "x"}, "signature": {"value": "y"}}
+    )
+
+
+def test_the_text_that_is_signed_does_not_depend_on_the_order_of_keys() -> None:
+    (made,) = certify(ERASED)
+    turned = dict(reversed(list(made.items())))
+    assert canonical(made) == canonical(turned) == canonical(json.loads(canonical(made)))
+
+
+def test_a_report_is_found_in_the_result_of_a_step_and_nothing_else_is_taken_for_one() -> None:
+    report = ErasureReport(step="erase_devices", level_asked="clear", disks=[ERASED])
+    sent = {"clean_result": {"/dev/nvme0n1": "done", "erasure": msgspec.to_builtins(report)}}
+    assert report_of(sent) == report
+    for other in (
+        None,
+        "text",
+        {},
+        {"clean_result": {"/dev/sda": "shredded"}},
+        {"clean_result": 7},
+    ):
+        assert report_of(other) is None
+
+
+@pytest.mark.parametrize(
+    "erasure",
+    [
+        7,
+        {"step": "erase_devices"},
+        {"step": "x", "level_asked": None, "disks": [{"path": "/dev/sda", "state": "perfect"}]},
+        {"step": "x", "level_asked": None, "disks": [msgspec.to_builtins(ERASED)] * 501},
+        {"step": "x", "level_asked": None, "disks": [[[[[[[[[[[[]]]]]]]]]]]]},
+    ],
+)
+def test_a_report_of_another_form_is_not_read_as_a_good_one(erasure: Any) -> None:
+    with pytest.raises(UnreadableReport):
+        report_of({"clean_result": {"erasure": erasure}})
+
+
+@given(st.text(max_size=300))
+def test_foreign_words_enter_bounded_and_the_page_has_none_of_their_markup(text: str) -> None:
+    hostile = msgspec.to_builtins(changed(model=f"<script>{text}", log_after=text * 100))
+    sent = {"step": "erase_devices", "level_asked": "clear", "disks": [hostile]}
+    report = report_of({"clean_result": {"erasure": sent}})
+    assert report is not None
+    (made,) = certificates_of(report, NODE, controller="c1", at=0.0)
+    assert len(canonical(made).encode()) < 65_536
+    assert "\x00" not in canonical(made)
+    shown = page({"certificate": {**made, "id": "x"}, "signature": {"value": "y"}})
+    assert "<script>" not in shown
