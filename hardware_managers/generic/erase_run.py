@@ -12,7 +12,7 @@ from agent.disks.open_disk import MIB, OpenDisk
 from agent.disks.read_back import Mark, mark, objection, read_back
 from agent.errors import AgentError, DiskError, EraseError
 from agent.hardware.devices import BlockDevice
-from agent.hardware.erasing import EraseEvidence, EraseOffer, EraseWish
+from agent.hardware.erasing import Content, EraseEvidence, EraseOffer, EraseWish
 from agent.hardware.tools import StepTools
 from agent.protocol.erasure import MOST_LOG_CHARS, DiskErasure, ErasureState, ReadBack
 from agent.protocol.foreign_text import clean_line, clean_text
@@ -119,7 +119,10 @@ class EraseRun:
                 log.warning(
                     "disk cannot be read", extra={"disk": str(disk.path), "why": str(error)}
                 )
-        return mark(disk.path)
+        marks = mark(disk.path)
+        for path in disk.nodes[1:]:
+            _require_same_disk(disk.path, path, marks)
+        return marks
 
     def _looked_at(
         self,
@@ -175,6 +178,18 @@ def _refuse_shared(handle: OpenDisk, wish: EraseWish) -> None:
         raise EraseError(
             f"{handle.path}: carries {found}, which other machines may be using; disconnect it, list it in"
             f" properties.skip_block_devices, or set driver_info.{WIPE_SHARED} to true to erase it all the same"
+        )
+
+
+def _require_same_disk(first: Path, path: Path, marks: Sequence[Mark]) -> None:
+    """Make sure that another path leads to the same disk: what was written through the first is read through it."""
+    if any(one.content is None for one in marks):
+        return
+    found = read_back(path, marks, Content.CHANGED)
+    if found.same != found.blocks:
+        raise EraseError(
+            f"{path}: does not show what was written through {first}: they are two disks that give the same identity; unplug one,"
+            " erase the other, and then erase the first"
         )
 
 

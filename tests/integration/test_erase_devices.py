@@ -183,6 +183,24 @@ def test_one_disk_that_fails_does_not_keep_the_others_from_being_erased(tmp_path
         assert states(result)[str(named.path)] == "left alone"
 
 
+def test_two_disks_that_call_themselves_one_are_told_apart(tmp_path: Path) -> None:
+    with loop_disk(tmp_path, 8 * MIB) as one, loop_disk(tmp_path, 8 * MIB) as other:
+        lun = replace(one.device(), paths=(other.path,))
+        error = fails(tmp_path, hardware([lun], Drive("erases")), {})
+        assert f"{other.path}: does not show what was written through {one.path}" in str(error)
+        assert any(other.read(0, other.size_bytes))
+
+
+def test_a_lun_is_erased_once_and_read_through_both_its_paths(tmp_path: Path) -> None:
+    with loop_disk(tmp_path, 8 * MIB) as disk:
+        alias = tmp_path / "another-path"
+        alias.symlink_to(disk.path)
+        lun = replace(disk.device(), paths=(alias,))
+        drive = Drive("erases")
+        assert states(run_step(tmp_path, hardware([lun], drive), {}))[str(disk.path)] == "erased"
+        assert drive.orders == [str(disk.path)]
+
+
 def test_a_mounted_disk_is_refused_before_anything_is_written(
     tmp_path: Path, disk: LoopDisk
 ) -> None:
