@@ -127,6 +127,12 @@ class Declined(AgentError):
     """A hardware manager leaves this to the next one; raised before anything was changed, the message says why."""
 
 
+class CannotStop(AgentError):
+    """A command that was asked to stop has ended, or cannot be stopped where it is."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class Stopped(AgentError):
     """The command was asked to stop, and its work ended where it safely could."""
 

@@ -1,12 +1,13 @@
 """The agent's REST API: decode a request, call one function, encode its result.
 
-Routes, shapes and status codes are those of the Ironic agent API v1. Every path below ``/v1`` exists without it, too.
+Routes, shapes and status codes are those of the Ironic agent API v1; ``DELETE`` of a command, which asks it to stop, is ours. Every path below ``/v1`` exists without it, too.
 """
 
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -57,6 +58,9 @@ def create_app(deps: ApiDependencies) -> Flask:
     def command(command_id: str) -> Response:
         return _answer(deps.executor.result(command_id, wait=_wait()))
 
+    def stop(command_id: str) -> Response:
+        return _answer(deps.executor.stop(command_id), HTTPStatus.ACCEPTED)
+
     def execute() -> Response:
         order = _order(request.get_data())
         return _answer(deps.executor.execute(order.name, order.params, wait=_wait()))
@@ -71,6 +75,7 @@ def create_app(deps: ApiDependencies) -> Flask:
         route(f"{prefix}/commands/", commands)
         route(f"{prefix}/commands/", execute, "POST")
         route(f"{prefix}/commands/<command_id>/", command)
+        route(f"{prefix}/commands/<command_id>/", stop, "DELETE")
     return app
 
 
@@ -95,8 +100,8 @@ def _wait() -> bool:
     return request.args.get("wait", "").lower() == "true"
 
 
-def _answer(document: Any) -> Response:
-    return Response(msgspec.json.encode(document), mimetype="application/json")
+def _answer(document: Any, status: int = HTTPStatus.OK) -> Response:
+    return Response(msgspec.json.encode(document), status, mimetype="application/json")
 
 
 def _log_requests(app: Flask) -> None:

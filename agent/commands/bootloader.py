@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from agent.commands.command import Command, Job, Kind, Params, parse_params
+from agent.commands.command import Command, Control, Job, Kind, Params, parse_params
 from agent.commands.written_images import WrittenImages
 from agent.errors import AgentError, BootloaderError
 from agent.hardware.registry import Hardware
@@ -51,9 +51,9 @@ class Bootloader:
         if ignore is None:
             ignore = self._ignore_failure
 
-        def install(progress: ProgressSink) -> None:
+        def install(control: Control) -> None:
             try:
-                self._install(wanted, progress)
+                self._install(wanted, control.progress)
             except AgentError as error:
                 if not ignore:
                     raise

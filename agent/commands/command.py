@@ -1,6 +1,6 @@
 """What a command is: its full name, its kind, and a function that checks parameters and returns the job.
 
-A job gets a sink for its progress and returns what the controller shall see: ``None``, text or a JSON object.
+A job gets what it is watched and stopped by, and returns what the controller shall see: ``None``, text or a JSON object.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,10 +12,21 @@ import msgspec
 
 from agent.errors import InvalidRequest, NotFound
 from agent.hardware.tools import ProgressSink
+from agent.system.stop_signal import StopSignal
 
 Params = Mapping[str, Any]
-Job = Callable[[ProgressSink], Any]
 _Parsed = TypeVar("_Parsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a job reports to and is stopped by; the signal refuses until the job allows it."""
+
+    progress: ProgressSink
+    stop: StopSignal
+
+
+Job = Callable[[Control], Any]
 
 
 class Kind(StrEnum):

@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
-from agent.commands.command import Command, Job, Kind, Params, find_command
+from agent.commands.command import Command, Control, Job, Kind, Params, find_command
 from agent.commands.failures import describe_failure
 from agent.commands.results import ResultStore
-from agent.errors import AgentBusy, AgentError, NotFound, VersionMismatch
+from agent.errors import AgentBusy, AgentError, CannotStop, NotFound, VersionMismatch
 from agent.protocol.commands import CommandError, CommandResult, CommandStatus, Progress
+from agent.system.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +41,13 @@ class CommandExecutor:
         self._results_lock = threading.Lock()
         self._dispatch_lock = threading.Lock()
         self._threads: dict[str, threading.Thread] = {}
+        self._stops: dict[str, StopSignal] = {}
+        """Of the commands that run."""
 
     def results(self) -> list[CommandResult]:
         """Return every command of this boot, oldest first."""
         with self._results_lock:
-            return list(self._results.values())
+            return [self._shown(result) for result in self._results.values()]
 
     def result(self, command_id: str, *, wait: bool = False) -> CommandResult:
         """Return one command, with ``wait`` after its end.
@@ -58,7 +61,24 @@ class CommandExecutor:
         with self._results_lock:
             if command_id not in self._results:
                 raise NotFound(f"no command with the id {command_id!r} was given to this agent")
-            return self._results[command_id]
+            return self._shown(self._results[command_id])
+
+    def stop(self, command_id: str) -> CommandResult:
+        """Ask a running command to stop and return it; it ends when its work looks at the signal.
+
+        Raises:
+            NotFound: There is no such command.
+            CannotStop: It has ended, or cannot be stopped where it is now; the message says why.
+        """
+        result = self.result(command_id)
+        with self._results_lock:
+            signal = self._stops.get(command_id)
+        if signal is None:
+            ended = self.result(command_id).command_status
+            raise CannotStop(f"{result.command_name}: it has ended already ({ended})")
+        signal.set()
+        log.info("command asked to stop", extra={"command": result.command_name})
+        return self.result(command_id)
 
     def execute(self, name: str, params: Params, *, wait: bool = False) -> CommandResult:
         """Start a command; return its result, with ``wait`` after its end.
@@ -94,11 +114,13 @@ class CommandExecutor:
                 raise AgentBusy(f"Agent is busy: executing command {result.command_name}")
 
     def _start(self, command: Command) -> CommandResult:
+        name = command.short_name
         result = CommandResult(
-            id=str(uuid.uuid4()),
-            command_name=command.short_name,
-            command_status=CommandStatus.RUNNING,
+            id=str(uuid.uuid4()), command_name=name, command_status=CommandStatus.RUNNING
         )
+        refused = f"{name} cannot be stopped here; wait for its end, or power the machine off"
+        with self._results_lock:
+            self._stops[result.id] = StopSignal(refused)
         self._keep(result)
         log.info("command started", extra={"command": command.name})
         return result
@@ -111,10 +133,11 @@ class CommandExecutor:
                 running = self._results[command_id]
                 self._results[command_id] = msgspec.structs.replace(running, progress=progress)
 
+        control = Control(report, self._stops[command_id])
         try:
             changes: dict[str, Any] = {
                 "command_status": CommandStatus.SUCCEEDED,
-                "command_result": _as_document(job(report), command),
+                "command_result": _as_document(job(control), command),
             }
         except Exception as error:  # noqa: BLE001  # whatever a command raises becomes its result
             mismatch = isinstance(error, VersionMismatch)
@@ -126,11 +149,20 @@ class CommandExecutor:
                 "command_result": _left_by(error, command),
             }
         with self._results_lock:
+            del self._stops[command_id]
             ended = msgspec.structs.replace(self._results[command_id], progress=None, **changes)
+            self._results[command_id] = ended
         self._keep(ended)
         _log_end(command.name, ended, time.monotonic() - began)
         if command.kind is not Kind.SYNC:
             self._on_finished()
+
+    def _shown(self, result: CommandResult) -> CommandResult:
+        """Return a result with what counts only now; the results are locked."""
+        signal = self._stops.get(result.id)
+        if signal is None:
+            return result
+        return msgspec.structs.replace(result, stoppable=signal.refused is None)
 
     def _keep(self, result: CommandResult) -> None:
         self._store.save(result)

@@ -4,8 +4,8 @@ import logging
 import traceback
 from http import HTTPStatus
 
-from agent.errors import AgentError
-from agent.protocol.commands import CommandError
+from agent.errors import AgentError, Stopped
+from agent.protocol.commands import COMMAND_STOPPED, CommandError
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,10 @@ def describe_failure(error: Exception, command: str) -> CommandError:
     else:
         log.error("a bug in the agent or a hardware manager", exc_info=error)
         details, code = _describe_bug(error), int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    if isinstance(error, Stopped):
+        return CommandError(
+            type=COMMAND_STOPPED, code=code, message=f"{command} was stopped", details=details
+        )
     return CommandError(
         type=type(error).__name__, code=code, message=f"{command} failed", details=details
     )

@@ -5,11 +5,10 @@ from typing import Any
 
 import msgspec
 
-from agent.commands.command import Command, Job, Kind, Params, parse_params
+from agent.commands.command import Command, Control, Job, Kind, Params, parse_params
 from agent.commands.identity import Identity
 from agent.errors import InvalidRequest
 from agent.hardware.registry import Hardware
-from agent.hardware.tools import ProgressSink
 from agent.inspection.inventory import collect
 from agent.protocol.inventory import Inventory
 
@@ -48,7 +47,7 @@ class MachineInfo:
     def get_hardware_info(self, _params: Params) -> Job:
         """Return the inventory."""
 
-        def tell(_progress: ProgressSink) -> Inventory:
+        def tell(_control: Control) -> Inventory:
             return collect(self._hardware, self._hostname)
 
         return tell
@@ -61,7 +60,7 @@ class MachineInfo:
             )
         told = parse_params(params, _SetNodeInfo, "set_node_info").node_info
 
-        def learn(_progress: ProgressSink) -> None:
+        def learn(_control: Control) -> None:
             self._identity.learn_node(told.node)
             if told.config.agent_token is not None:
                 self._identity.learn_token(told.config.agent_token)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from agent.commands.command import Command, Job, Kind, Params, parse_params
+from agent.commands.command import Command, Control, Job, Kind, Params, parse_params
 from agent.errors import InvalidRequest
-from agent.hardware.tools import ProgressSink
 from agent.protocol.password_hash import (
     LONGEST_PASSWORD,
     hash_password,
@@ -57,7 +56,7 @@ class Rescue:
                 "character"
             )
 
-        def finalize(_progress: ProgressSink) -> None:
+        def finalize(_control: Control) -> None:
             self._login.open(password if wanted.hashed else hash_password(password))
             self._on_open()
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
-from agent.commands.command import Command, Job, Kind, Params, parse_params
+from agent.commands.command import Command, Control, Job, Kind, Params, parse_params
 from agent.commands.identity import Identity
 from agent.commands.written_images import WrittenImages
 from agent.errors import InvalidRequest
 from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware
 from agent.hardware.root_disk import take_root_disk
-from agent.hardware.tools import ProgressSink
 from agent.images.sources.address import refused_order
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
@@ -75,11 +74,18 @@ class Standby:
                 " the deploy steps with it before (a node without root device hints means the smallest disk)"
             )
 
-        def write(progress: ProgressSink) -> dict[str, Any]:
+        def write(control: Control) -> dict[str, Any]:
             self._identity.learn_node(node)
             disk = take_root_disk(node, self._hardware).disk
             writer = self._hardware.image_writer()
-            written = writer.write_image(image, wanted.configdrive or inline, disk, progress)
+            control.stop.allow()
+            written = writer.write_image(
+                image,
+                wanted.configdrive or inline,
+                disk,
+                control.progress,
+                stop=control.stop,
+            )
             self._written.remember(written)
             return written.command_result(image.id)
 
@@ -88,7 +94,7 @@ class Standby:
     def get_partition_uuids(self, _params: Params) -> Job:
         """Say by what the written image is known; ``{}`` if none was written in this boot."""
 
-        def tell(_progress: ProgressSink) -> dict[str, Any]:
+        def tell(_control: Control) -> dict[str, Any]:
             written = self._written.last()
             if written is None:
                 return {}
@@ -105,11 +111,11 @@ class Standby:
 
     def sync(self, _params: Params) -> Job:
         """Flush every file system and disk."""
-        return lambda _progress: os.sync()
+        return lambda _control: os.sync()
 
     def _end(self, action: Callable[[], None]) -> Job:
-        def end(progress: ProgressSink) -> Any:
-            progress(Progress(phase="flush"))
+        def end(control: Control) -> Any:
+            control.progress(Progress(phase="flush"))
             os.sync()
             time.sleep(_ANSWER_TRAVELS_S)
             action()

@@ -9,18 +9,17 @@ from typing import Any
 
 import msgspec
 
-from agent.commands.command import Command, Job, Kind, Params, parse_params
+from agent.commands.command import Command, Control, Job, Kind, Params, parse_params
 from agent.commands.identity import Identity
 from agent.commands.written_images import WrittenImages
 from agent.errors import AgentError, InvalidRequest, VersionMismatch
 from agent.hardware.capabilities import Phase, Step, StepContext
 from agent.hardware.registry import Hardware
 from agent.hardware.steps import Subject, describe_steps, find_step
-from agent.hardware.tools import ProgressSink, StepTools
+from agent.hardware.tools import StepTools
 from agent.images.download import Downloader
 from agent.protocol.steps import StepRequest
 from agent.system.runner import Runner
-from agent.system.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ class StepCommands:
             raise InvalidRequest(f"get_{phase}_steps: node is no object")
         ports = _ports(params.get("ports"), phase)
 
-        def tell(_progress: ProgressSink) -> dict[str, Any]:
+        def tell(_control: Control) -> dict[str, Any]:
             if node is not None:
                 self._identity.learn_node(node)
             subject = Subject(self._identity.node or {}, ports)
@@ -84,14 +83,14 @@ class StepCommands:
         request = parse_params(wanted.step, StepRequest, f"{command}: step")
         version = params.get(f"{phase}_version")
 
-        def execute(progress: ProgressSink) -> dict[str, Any]:
+        def execute(control: Control) -> dict[str, Any]:
             self._identity.learn_node(wanted.node)
             self._check_version(version, phase)
             subject = Subject(wanted.node, wanted.ports)
             step = find_step(self._hardware.managers, phase, request, subject)
             log.info("step started", extra={"step": f"{request.interface}.{request.step}"})
             try:
-                result = self._run(step, wanted, request, progress)
+                result = self._run(step, wanted, request, control)
             except AgentError as error:
                 if error.result is not None:
                     error.result = {f"{phase}_result": error.result, f"{phase}_step": wanted.step}
@@ -100,17 +99,16 @@ class StepCommands:
 
         return execute
 
-    def _run(
-        self, step: Step, wanted: _ExecuteStep, request: StepRequest, progress: ProgressSink
-    ) -> Any:
-        stop = StopSignal()
+    def _run(self, step: Step, wanted: _ExecuteStep, request: StepRequest, control: Control) -> Any:
+        if step.stoppable:
+            control.stop.allow()
         rules = self._hardware.wishes.images
         with tempfile.TemporaryDirectory(prefix="ingot-step-") as folder:
             tools = StepTools(
-                progress=progress,
+                progress=control.progress,
                 runner=self._runner,
-                stop=stop,
-                fetch=Downloader(rules, wanted.node, progress, stop),
+                stop=control.stop,
+                fetch=Downloader(rules, wanted.node, control.progress, control.stop),
                 folder=Path(folder),
             )
             context = StepContext(

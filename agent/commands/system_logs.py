@@ -62,7 +62,7 @@ class SystemLogs:
 
     def collect_system_logs(self, _params: Params) -> Job:
         """Answer with :meth:`collect`."""
-        return lambda _progress: self.collect()
+        return lambda _control: self.collect()
 
     def collect(self) -> dict[str, str]:
         """Return ``system_logs``: base64 of a gzip-compressed tar archive."""

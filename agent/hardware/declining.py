@@ -22,6 +22,7 @@ from agent.hardware.reading import MachineReader, RootDiskChoice, RootDiskChoose
 from agent.hardware.tools import ProgressSink
 from agent.hardware.writing import BootloaderInstaller, DiskReleaser, ImageWriter, WrittenImage
 from agent.protocol.image import ImageInfo
+from agent.system.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 _Capability = TypeVar("_Capability")
@@ -94,10 +95,18 @@ class WillingWriter:
         self._offers = offers
 
     def write_image(
-        self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
+        self,
+        image: ImageInfo,
+        configdrive: str | None,
+        disk: BlockDevice,
+        progress: ProgressSink,
+        *,
+        stop: StopSignal | None = None,
     ) -> WrittenImage:
         """See :class:`ImageWriter`."""
-        return self._offers.ask(lambda one: one.write_image(image, configdrive, disk, progress))
+        return self._offers.ask(
+            lambda one: one.write_image(image, configdrive, disk, progress, stop=stop)
+        )
 
 
 class WillingMetadataEraser:

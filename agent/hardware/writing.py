@@ -9,6 +9,7 @@ from agent.hardware.devices import BlockDevice
 from agent.hardware.tools import ProgressSink
 from agent.protocol.image import ImageInfo
 from agent.protocol.receipt import Receipt
+from agent.system.stop_signal import StopSignal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,26 @@ class ImageWriter(Protocol):
     """Puts an image and a config drive on a disk."""
 
     def write_image(
-        self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
+        self,
+        image: ImageInfo,
+        configdrive: str | None,
+        disk: BlockDevice,
+        progress: ProgressSink,
+        *,
+        stop: StopSignal | None = None,
     ) -> WrittenImage:
-        """Write, verify and flush; on failure the disk cannot boot."""
+        """Write, verify and flush; on failure the disk cannot boot.
+
+        Args:
+            image: What the controller sent.
+            configdrive: Its content as text, or its URL; ``None`` = none.
+            disk: Where to; nothing stands on it.
+            progress: Told how far it is.
+            stop: Looked at until the first byte is written, and refused from then on; ``None`` = nobody can ask.
+
+        Raises:
+            Stopped: It was asked to stop before the first byte.
+        """
 
 
 class DiskReleaser(Protocol):

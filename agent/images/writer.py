@@ -34,6 +34,7 @@ from agent.protocol.image import ImageInfo
 from agent.protocol.partition_wishes import is_partition_image
 from agent.protocol.receipt import Receipt
 from agent.system.runner import Runner
+from agent.system.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
 Announce = Callable[[Work, OpenDisk], None]
@@ -54,7 +55,13 @@ class StreamingImageWriter:
         self._announce = announce
 
     def write_image(
-        self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
+        self,
+        image: ImageInfo,
+        configdrive: str | None,
+        disk: BlockDevice,
+        progress: ProgressSink,
+        *,
+        stop: StopSignal | None = None,
     ) -> WrittenImage:
         """Write, verify and flush; on failure the disk cannot boot.
 
@@ -63,11 +70,15 @@ class StreamingImageWriter:
             ImageDownloadError: It cannot be fetched.
             ConfigDriveError: The config drive is unusable or does not fit.
             DiskInUse: The disk is in use.
+            Stopped: It was asked to stop before the first byte.
         """
+        stop = stop or StopSignal()
         meter = Meter(progress)
         meter.begin("connect")
         with ExitStack() as clean_up:
-            work = prepare(image, configdrive, self._settings, meter, clean_up)
+            settings = stoppable(self._settings, stop)
+            work = prepare(image, configdrive, settings, meter, clean_up)
+            stop.check("the image write")
             opened = clean_up.enter_context(OpenDisk(disk.path))
             work = self._with_suited_drive(work, opened)
             check_fit(work, opened)
@@ -76,6 +87,11 @@ class StreamingImageWriter:
             meter.end()
             opened.require_sole_use()
             self._announce(work, opened)
+            stop.refuse(
+                f"the image is being written to {disk.path}, and half of it cannot boot; wait for the end, or power"
+                " the machine off",
+                "the image write",
+            )
             log.info(
                 "writing the image",
                 extra={
@@ -161,6 +177,19 @@ class StreamingImageWriter:
         disk.flush()
         target.make_bootable()
         return table
+
+
+def stoppable(settings: WriterSettings, stop: StopSignal) -> WriterSettings:
+    """Return the settings with pauses between tries that end when ``stop`` is set."""
+
+    def pause(seconds: float) -> None:
+        if stop.refused is None:
+            stop.wait(seconds)
+            stop.check("the image write")
+        else:
+            settings.retry.sleep(seconds)
+
+    return replace(settings, retry=replace(settings.retry, sleep=pause))
 
 
 def _write_content(work: Work, target: ImageTarget, meter: Meter) -> tuple[str, Proof]:

@@ -1,6 +1,9 @@
 """Commands of the agent's REST API and their results (Ironic agent API v1).
 
-``progress`` is ours; Ironic's conductor ignores fields that it does not know.
+``progress`` and ``stoppable`` are ours; Ironic's conductor ignores fields that it does not know. So is the order to stop a running command,
+``DELETE /v1/commands/<id>``: it is answered with 202 and the command when it was asked to stop, with 409 and the reason when it cannot be
+stopped now or has ended, with 404 when there is no such command. It then ends FAILED with an error of type ``CommandStopped``, unless it
+was done before it looked.
 """
 
 from enum import StrEnum
@@ -16,6 +19,10 @@ class CommandStatus(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     VERSION_MISMATCH = "CLEAN_VERSION_MISMATCH"
+
+
+COMMAND_STOPPED = "CommandStopped"
+"""``type`` of the error of a command that ended because it was asked to stop."""
 
 
 class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +70,8 @@ class CommandResult(msgspec.Struct, frozen=True, kw_only=True):
     """A ``CommandError``, or ``{"error": text}``; decoded: a dictionary with the same keys, or ``None``."""
     command_result: Any = None
     progress: Progress | None = None
+    stoppable: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether it can be asked to stop now; only while it runs, and only from agents that know of it."""
 
 
 class CommandList(msgspec.Struct, frozen=True, kw_only=True):

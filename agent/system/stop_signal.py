@@ -2,18 +2,52 @@
 
 import threading
 
-from agent.errors import Stopped
+from agent.errors import CannotStop, Stopped
 
 
 class StopSignal:
-    """Set once by whoever wants the end, read by the work; never taken back."""
+    """Set once by whoever wants the end, read by the work; never taken back.
 
-    def __init__(self) -> None:
+    The work may refuse it: for good, or while it does what must not be left half done. Whoever sets it is told the reason.
+    """
+
+    def __init__(self, refused: str | None = None) -> None:
+        """``refused`` = why the work cannot be stopped, until it allows it; ``None`` = it can."""
         self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._refused = refused
+
+    @property
+    def refused(self) -> str | None:
+        """Why the work cannot be stopped now; ``None`` = it can."""
+        return self._refused
 
     def set(self) -> None:
-        """Ask for the end."""
-        self._event.set()
+        """Ask for the end.
+
+        Raises:
+            CannotStop: The work refuses it now; the message says why.
+        """
+        with self._lock:
+            if self._refused is not None:
+                raise CannotStop(self._refused)
+            self._event.set()
+
+    def refuse(self, reason: str, what: str = "the step") -> None:
+        """Say that from here on the work cannot be stopped.
+
+        Raises:
+            Stopped: It was asked to stop already; ``what`` begins the message.
+        """
+        with self._lock:
+            if not self._event.is_set():
+                self._refused = reason
+        self.check(what)
+
+    def allow(self) -> None:
+        """Say that from here on the work can be stopped."""
+        with self._lock:
+            self._refused = None
 
     def is_set(self) -> bool:
         """Say whether the end was asked for."""

@@ -10,7 +10,7 @@ import msgspec
 
 from agent.disks.guard import is_wiping_shared
 from agent.disks.root_device import skipped_disks
-from agent.errors import AgentError, EraseError, InvalidRequest
+from agent.errors import AgentError, EraseError, InvalidRequest, Stopped
 from agent.hardware.capabilities import HardwareView, Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
 from agent.hardware.root_disk import take_root_disk
@@ -30,6 +30,7 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     Raises:
         InvalidRequest: ``driver_info.wipe_special_filesystems`` is neither true nor false.
         EraseError: At least one disk still has metadata; every failure is named, the other disks are erased.
+        Stopped: It was asked to stop between two disks; the message says which are erased.
     """
     wipe_shared = is_wiping_shared(context.node)
     disks = context.hardware.disks()
@@ -48,6 +49,7 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
 
     def erase(disk: BlockDevice) -> str | AgentError:
         try:
+            context.tools.stop.check(f"{disk.path}: erasing its metadata")
             done = [
                 eraser.erase_metadata(one, context.progress, wipe_shared=wipe_shared)
                 for one in _each_path(disk)
@@ -60,12 +62,37 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     free = [disk for disk in wanted if disk.path not in outcomes]
     with ThreadPoolExecutor(max_workers=_ERASERS) as pool:
         outcomes |= dict(zip((d.path for d in free), pool.map(erase, free), strict=True))
-    failures = [str(outcome) for outcome in outcomes.values() if isinstance(outcome, AgentError)]
+    return _told(left_alone | stacked, outcomes)
+
+
+def _told(
+    passed_over: Mapping[Path, str], outcomes: Mapping[Path, str | AgentError]
+) -> dict[str, str]:
+    """Return what became of every disk.
+
+    Raises:
+        Stopped: Some were not begun, as ordered.
+        EraseError: Some failed.
+    """
+    told = {str(path): str(text) for path, text in {**passed_over, **outcomes}.items()}
+    stopped = [str(path) for path, end in outcomes.items() if isinstance(end, Stopped)]
+    erased = [str(path) for path, end in outcomes.items() if isinstance(end, str)]
+    failures = [
+        str(end)
+        for end in outcomes.values()
+        if isinstance(end, AgentError) and not isinstance(end, Stopped)
+    ]
+    if stopped:
+        raise Stopped(
+            f"erasing metadata was stopped, as ordered: {', '.join(stopped)} not touched;"
+            f" erased: {', '.join(erased) or 'none'}; failed: {'; '.join(failures) or 'none'}",
+            result=told,
+        )
     if failures:
         raise EraseError(
-            f"metadata of {len(failures)} of {len(wanted)} disks not erased: {'; '.join(failures)}"
+            f"metadata of {len(failures)} of {len(outcomes)} disks not erased: {'; '.join(failures)}"
         )
-    return {str(path): str(text) for path, text in (left_alone | stacked | outcomes).items()}
+    return told
 
 
 def _left_alone(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> dict[Path, str]:
@@ -114,7 +141,7 @@ def write_image(context: StepContext) -> dict[str, Any]:
             "configdrive: expected text (base64 or URL); the controller turns dictionaries into text"
         )
     written = context.hardware.image_writer().write_image(
-        image, configdrive, disk, context.progress
+        image, configdrive, disk, context.progress, stop=context.tools.stop
     )
     context.remember(written)
     return written.command_result(image.id)
@@ -140,6 +167,7 @@ STEPS = (
         interface="deploy",
         priorities={Phase.CLEAN: 99, Phase.DEPLOY: 0},
         run=erase_devices_metadata,
+        stoppable=True,
     ),
     Step(
         name="write_image",
@@ -147,6 +175,7 @@ STEPS = (
         priorities={Phase.DEPLOY: 0, Phase.SERVICE: 0},
         run=write_image,
         abortable=False,
+        stoppable=True,
         args={
             "image_info": ArgInfo(
                 description="Image to write: urls, checksum, disk_format ...", required=True

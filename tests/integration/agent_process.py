@@ -99,3 +99,8 @@ class Conductor:
         answer = self.session.get(f"{self.url}/v1/commands/", params=query, timeout=30)
         commands: list[dict[str, Any]] = answer.json()["commands"]
         return commands
+
+    def stop(self, command_id: str) -> requests.Response:
+        query = {"agent_token": TOKEN}
+        url = f"{self.url}/v1/commands/{command_id}"
+        return self.session.delete(url, params=query, timeout=30)

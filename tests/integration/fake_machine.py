@@ -34,6 +34,7 @@ from agent.protocol.steps import ArgInfo
 from agent.settings import Settings
 from agent.system.log_output import set_up_logging
 from agent.system.runner import HostRunner
+from agent.system.stop_signal import StopSignal
 
 MAC = "52:54:00:22:00:10"
 DISK_BYTES = 8 << 30
@@ -81,7 +82,13 @@ class FakeMachine:
         return choose_root_disk(node, disks)
 
     def write_image(
-        self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
+        self,
+        image: ImageInfo,
+        configdrive: str | None,
+        disk: BlockDevice,
+        progress: ProgressSink,
+        *,
+        stop: StopSignal | None = None,
     ) -> WrittenImage:
         progress(Progress(phase="write", bytes_done=1 << 20, bytes_total=4 << 20))
         self._wait_for("finish-write")
@@ -128,6 +135,26 @@ class FakeMachine:
         self._wait_for("finish-step")
         return "waited"
 
+    def _patient(self, context: StepContext) -> str:
+        tools = context.tools
+        script = "sleep 600 & echo $! > child; mv child child-pid; wait"
+        tools.runner.follow(
+            "sh",
+            "-c",
+            f"cd {self._folder}; {script}",
+            timeout_s=600,
+            on_line=lambda _line: None,
+            stop=tools.stop,
+        )
+        return "never"
+
+    def _grow_deaf(self, context: StepContext) -> str:
+        context.progress(Progress(phase="careful"))
+        context.tools.stop.refuse("the firmware is being written, half of it would not start")
+        (self._folder / "deaf").touch()
+        self._wait_for("finish-step")
+        return "whole"
+
     def manager(self) -> HardwareManager:
         on_request = {Phase.CLEAN: 0, Phase.DEPLOY: 0, Phase.SERVICE: 0}
         return HardwareManager(
@@ -156,6 +183,20 @@ class FakeMachine:
                 ),
                 Step(name="fail", interface="deploy", priorities=on_request, run=self._fail),
                 Step(name="explode", interface="deploy", priorities=on_request, run=self._explode),
+                Step(
+                    name="patient",
+                    interface="deploy",
+                    priorities=on_request,
+                    run=self._patient,
+                    stoppable=True,
+                ),
+                Step(
+                    name="grow_deaf",
+                    interface="deploy",
+                    priorities=on_request,
+                    run=self._grow_deaf,
+                    stoppable=True,
+                ),
                 Step(
                     name="wait",
                     interface="deploy",

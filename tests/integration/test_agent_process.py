@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from tests.integration.agent_process import Agent, Conductor
 from tests.integration.fake_controller import NODE_UUID, TOKEN, FakeController, fake_controller
 from tests.integration.fake_machine import MAC
+from tests.integration.processes import is_running
 
 
 @pytest.fixture
@@ -25,6 +26,13 @@ def agent(tmp_path: Path, controller: FakeController) -> Iterator[Agent]:
     yield made
     if made._process is not None and made._process.poll() is None:
         made.kill()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_the_agent_looks_itself_up_and_says_how_to_call_it(
@@ -152,6 +160,52 @@ def test_the_controller_hears_of_the_end_of_a_command_at_once(
     (ended,) = conductor.commands()
     assert ended["command_status"] == "SUCCEEDED"
     assert ended["command_result"]["deploy_result"] == "waited"
+
+
+def test_a_running_step_is_stopped_with_its_programs_and_the_controller_hears_at_once(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start()
+    conductor = Conductor(agent, controller.heartbeat().body)
+    running = conductor.step("clean", "patient")
+    child = agent.folder / "child-pid"
+    wait_until(child.exists)
+    (shown,) = conductor.commands()
+    assert (shown["command_status"], shown["stoppable"]) == ("RUNNING", True)
+    asked = conductor.stop(running["id"])
+    assert (asked.status_code, asked.json()["id"]) == (202, running["id"])
+    controller.heartbeat(count=2)
+    (ended,) = conductor.commands()
+    assert ended["command_status"] == "FAILED"
+    assert ended["command_error"]["type"] == "CommandStopped"
+    assert ended["command_error"]["details"] == "sh was stopped, as ordered"
+    assert "stoppable" not in ended
+    assert not is_running(int(child.read_text()))
+    late = conductor.stop(running["id"])
+    assert late.status_code == 409
+    assert "execute_clean_step: it has ended already (FAILED)" in late.json()["faultstring"]
+
+
+def test_what_must_not_be_stopped_answers_why_and_goes_on(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start()
+    conductor = Conductor(agent, controller.heartbeat().body)
+    running = conductor.step("clean", "grow_deaf")
+    wait_until((agent.folder / "deaf").exists)
+    refused = conductor.stop(running["id"])
+    assert refused.status_code == 409
+    assert "half of it would not start" in refused.json()["faultstring"]
+    assert conductor.commands()[0]["stoppable"] is False
+    (agent.folder / "finish-step").touch()
+    controller.heartbeat(count=2)
+    assert conductor.commands()[0]["command_result"]["clean_result"] == "whole"
+    waiting = conductor.step("clean", "wait", {"why": "test"})
+    assert waiting["command_status"] == "RUNNING"
+    assert conductor.stop("no-such-command").status_code == 404
+    conductor.session.params = {}
+    url = f"{conductor.url}/v1/commands/{waiting['id']}"
+    assert conductor.session.delete(url, timeout=30).status_code == 401
 
 
 def test_a_failed_step_says_what_and_why_and_the_next_one_is_executed(

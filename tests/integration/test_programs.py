@@ -10,6 +10,7 @@ import pytest
 from agent.errors import CommandFailed, Stopped
 from agent.system.runner import HostRunner
 from agent.system.stop_signal import StopSignal
+from tests.integration.processes import is_running
 
 FAMILY = """
 trap '' TERM
@@ -20,13 +21,6 @@ echo ready
 while :; do sleep 0.1; done
 """
 """A program that ignores SIGTERM, with a child that does too and a grandchild."""
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 def pid_in(file: Path) -> int:

@@ -102,7 +102,13 @@ class OneDisk:
         return choose_root_disk(node, disks)
 
     def write_image(
-        self, image: ImageInfo, configdrive: str | None, disk: BlockDevice, progress: ProgressSink
+        self,
+        image: ImageInfo,
+        configdrive: str | None,
+        disk: BlockDevice,
+        progress: ProgressSink,
+        *,
+        stop: StopSignal | None = None,
     ) -> WrittenImage:
         self.configdrives.append(configdrive)
         return WrittenImage(disk=disk, root_uuid="0x0000002a", receipt=self.receipt)

@@ -6,18 +6,17 @@ from flask.testing import FlaskClient
 
 from agent.api.app import ApiDependencies, create_app
 from agent.api.auth import check_token
-from agent.commands.command import Command, Kind, catalogue
+from agent.commands.command import Command, Control, Kind, catalogue
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
 from agent.commands.results import ResultStore
 from agent.errors import AgentBusy, Unauthorized
-from agent.hardware.tools import ProgressSink
 
 TOKEN = "t" * 43
 
 
 def client_of(folder: Path, *, standalone: bool = False, token: str | None = TOKEN) -> FlaskClient:
-    def busy(_progress: ProgressSink) -> None:
+    def busy(_control: Control) -> None:
         raise AssertionError("never run")
 
     def refuse(_params: object) -> Any:

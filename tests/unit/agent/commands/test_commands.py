@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from agent.commands.bootloader import Bootloader
+from agent.commands.command import Control
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
 from agent.commands.registry import CommandDependencies, build_commands
@@ -27,6 +28,7 @@ from agent.protocol.commands import CommandResult, CommandStatus
 from agent.protocol.receipt import Receipt
 from agent.system.power import NoPower
 from agent.system.rescue_login import RescueLogin
+from agent.system.stop_signal import StopSignal
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
 
 IMAGE = {
@@ -327,14 +329,15 @@ def test_a_boot_loader_failure_is_ignored_when_told(
     written = WrittenImages(tmp_path / "none")
     command = Bootloader(Hardware([manager()]), written, ignore_failure=setting)
     job = command.install_bootloader(UEFI | {"ignore_bootloader_failure": param})
-    job(lambda _: None)
+    job(Control(lambda _: None, StopSignal()))
 
 
 def test_the_controllers_word_about_boot_loader_failures_wins(tmp_path: Path) -> None:
     written = WrittenImages(tmp_path / "none")
     command = Bootloader(Hardware([manager()]), written, ignore_failure=True)
+    job = command.install_bootloader(UEFI | {"ignore_bootloader_failure": False})
     with pytest.raises(BootloaderError, match="no image was written in this boot"):
-        command.install_bootloader(UEFI | {"ignore_bootloader_failure": False})(lambda _: None)
+        job(Control(lambda _: None, StopSignal()))
 
 
 def test_an_agent_without_a_controller_is_told_its_node(tmp_path: Path) -> None:
@@ -426,3 +429,26 @@ def test_a_ramdisk_without_a_login_service_fails_the_rescue_and_says_so(desk: De
     assert result.command_status is CommandStatus.FAILED
     assert "did not open the rescue login within 0.2 s" in result.command_error.details
     assert not (desk.folder / "rescued").exists()
+
+
+@pytest.mark.parametrize("is_stoppable", [True, False])
+def test_a_step_has_tools_and_is_stopped_only_where_it_says_so(
+    tmp_path: Path, *, is_stoppable: bool
+) -> None:
+    desk = Desk(tmp_path)
+    seen: list[tuple[str | None, bool]] = []
+
+    def look(context: StepContext) -> None:
+        tools = context.tools
+        (tools.folder / "scratch").write_text("x")
+        desk.contexts.append(context)
+        seen.append((tools.stop.refused, tools.progress is context.progress))
+
+    stoppable = replace(step("look", {Phase.CLEAN: 1}, look), stoppable=is_stoppable)
+    desk.hardware.managers = (manager(steps=[stoppable]),)
+    assert desk.do("clean.execute_clean_step", execute({"step": "look"})).command_error is None
+    ((refused, is_same),) = seen
+    assert is_same
+    assert (refused is None) is is_stoppable
+    assert not desk.contexts[0].tools.folder.exists()
+    assert desk.contexts[0].hardware is desk.hardware

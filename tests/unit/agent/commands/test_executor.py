@@ -6,12 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.commands.command import Command, Job, Kind, Params, catalogue
+from agent.commands.command import Command, Control, Job, Kind, Params, catalogue
 from agent.commands.executor import CommandExecutor
 from agent.commands.results import ResultStore
-from agent.errors import AgentBusy, DiskInUse, InvalidRequest, NotFound, VersionMismatch
-from agent.hardware.tools import ProgressSink
-from agent.protocol.commands import CommandStatus, Progress
+from agent.errors import AgentBusy, CannotStop, DiskInUse, InvalidRequest, NotFound, VersionMismatch
+from agent.protocol.commands import CommandError, CommandStatus, Progress
 
 
 class Bench:
@@ -25,14 +24,21 @@ class Bench:
         self.executor = self.build()
 
     def build(self) -> CommandExecutor:
-        def slow(progress: ProgressSink) -> str:
-            progress(Progress(phase="write", bytes_done=1, bytes_total=2))
+        def slow(control: Control) -> str:
+            control.progress(Progress(phase="write", bytes_done=1, bytes_total=2))
             self.started.set()
             self.release.wait(10)
             return "done"
 
+        def patient(control: Control) -> str:
+            control.stop.allow()
+            self.started.set()
+            control.stop.wait(10)
+            control.stop.check("waiting")
+            return "never"
+
         def raises(error: Exception) -> Job:
-            def fail(_progress: ProgressSink) -> None:
+            def fail(_control: Control) -> None:
                 raise error
 
             return fail
@@ -52,6 +58,7 @@ class Bench:
             "a.refused": (Kind.ASYNC, lambda _: raises(DiskInUse("/dev/vda: in use; unmount it"))),
             "a.outdated": (Kind.ASYNC, lambda _: raises(VersionMismatch("other managers"))),
             "a.bug": (Kind.ASYNC, lambda _: raises(KeyError("serial"))),
+            "a.patient": (Kind.ASYNC, lambda _: patient),
             "a.unspeakable": (Kind.SYNC, lambda _: lambda _: object()),
         }
         commands = [Command(name=n, kind=k, prepare=p) for n, (k, p) in table.items()]
@@ -208,3 +215,35 @@ def test_a_full_file_system_does_not_fail_a_command(
     assert "result not kept" in caplog.messages
     bench.directory.unlink()
     bench.directory.mkdir()
+
+
+def test_a_running_command_is_stopped_and_says_so(bench: Bench) -> None:
+    running = bench.executor.execute("a.patient", {})
+    bench.started.wait(10)
+    assert bench.executor.result(running.id).stoppable is True
+    assert bench.executor.stop(running.id).command_status is CommandStatus.RUNNING
+    ended = bench.executor.result(running.id, wait=True)
+    assert ended.command_status is CommandStatus.FAILED
+    assert ended.stoppable is msgspec.UNSET
+    assert ended.command_error == CommandError(
+        type="CommandStopped",
+        code=500,
+        message="patient was stopped",
+        details="waiting was stopped, as ordered",
+    )
+    with pytest.raises(CannotStop, match="patient: it has ended already"):
+        bench.executor.stop(running.id)
+    assert bench.executor.execute("a.text", {}).command_status is CommandStatus.SUCCEEDED
+
+
+def test_what_cannot_be_stopped_says_so_and_goes_on(bench: Bench) -> None:
+    running = bench.executor.execute("a.slow", {})
+    bench.started.wait(10)
+    (listed,) = bench.executor.results()
+    assert listed.stoppable is False
+    with pytest.raises(CannotStop, match="slow cannot be stopped here; wait for its end"):
+        bench.executor.stop(running.id)
+    bench.release.set()
+    assert bench.executor.result(running.id, wait=True).command_result == {"result": "slow: done"}
+    with pytest.raises(NotFound, match="no command with the id 'x'"):
+        bench.executor.stop("x")

@@ -15,6 +15,7 @@ from agent.hardware.tools import ProgressSink, StepTools
 from agent.hardware.wishes import Wishes
 from agent.hardware.writing import WrittenImage
 from agent.protocol.image import ImageInfo
+from agent.system.stop_signal import StopSignal
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
 
 
@@ -91,6 +92,8 @@ def test_the_next_manager_is_asked_when_one_declines_and_all_reasons_are_told() 
             configdrive: str | None,
             disk: BlockDevice,
             progress: ProgressSink,
+            *,
+            stop: StopSignal | None = None,
         ) -> WrittenImage:
             raise Declined("no tool for this")
 
