@@ -151,6 +151,8 @@ class Settings:
     """Where results, token and certificate are kept while the ramdisk runs; a restarted agent goes on from there."""
     log_file: str = _setting("")
     """File for the log as JSON lines, beside the console; empty: none."""
+    screen: bool = _setting(default=True, argument="ingot-screen")
+    """Show state, addresses and the last error on the machine's own consoles."""
     debug: bool = _setting(default=False, argument="ipa-debug")
     """Log every program that is run and every request."""
 

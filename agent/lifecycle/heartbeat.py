@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 from agent.errors import AgentError, ControllerRefused, ControllerUnreachable
+from agent.system.status import StatusBoard
 
 log = logging.getLogger(__name__)
 _RETRY_S = 5.0
@@ -16,8 +17,9 @@ Uniform = Callable[[float, float], float]
 class Heartbeater:
     """Beats in a thread of its own, once it is started."""
 
-    def __init__(self, uniform: Uniform) -> None:
+    def __init__(self, uniform: Uniform, board: StatusBoard) -> None:
         self._uniform = uniform
+        self._board = board
         self._news = threading.Event()
         self._stopped = False
         self._failures = 0
@@ -69,6 +71,7 @@ class Heartbeater:
             beat()
         except (ControllerRefused, ControllerUnreachable) as error:
             self._failures += 1
+            self._board.not_heard(str(error))
             if self._failures % _QUIET_FAILURES == 1:
                 data = {"failures": self._failures, "why": str(error)}
                 log.warning("heartbeat failed; trying again", extra=data)
@@ -76,6 +79,7 @@ class Heartbeater:
         if self._failures:
             log.info("heartbeat accepted again", extra={"failures": self._failures})
         self._failures = 0
+        self._board.heard()
         return True
 
 

@@ -96,17 +96,22 @@ class Inspection:
         )
 
     def _default(self, _context: CollectContext) -> dict[str, Any]:
+        root_disk, reasons = self._root_disk()
         return {
             "inventory": collect(self.hardware, self.hostname),
             "boot_interface": self.boot_mac,
-            "root_disk": self._root_disk(),
+            "root_disk": root_disk,
+            "root_disk_reasons": reasons,
         }
 
-    def _root_disk(self) -> Disk | None:
+    def _root_disk(self) -> tuple[Disk | None, dict[str, str]]:
+        """Return the disk that would be taken without hints, and of every disk why it is taken or why not."""
         try:
-            return describe_disk(self.hardware.root_disk({}).disk)
-        except NoSuitableDisk:
-            return None
+            choice = self.hardware.root_disk({})
+        except NoSuitableDisk as error:
+            return None, {"none": str(error)}
+        reasons = {str(path): reason for path, reason in choice.reasons.items()}
+        return describe_disk(choice.disk), reasons
 
 
 def _with_lldp(document: dict[str, Any]) -> dict[str, Any]:

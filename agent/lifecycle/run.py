@@ -14,6 +14,7 @@ from agent.api.app import ApiDependencies, create_app
 from agent.api.server import ApiServer
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
+from agent.commands.log_summary import SummarySources, write_summary
 from agent.commands.registry import CommandDependencies, build_commands
 from agent.commands.rescue import Rescue
 from agent.commands.results import ResultStore
@@ -34,15 +35,18 @@ from agent.lifecycle.readiness import (
     wait_for_file,
     wait_for_macs,
 )
+from agent.lifecycle.screen import Screen, View, active_consoles, machine_words
 from agent.lifecycle.wishes import tls_terms, wishes_of
+from agent.protocol.commands import CommandStatus
 from agent.protocol.lookup import Heartbeat, LookupConfig
 from agent.settings import Settings
 from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
 from agent.system.clock import SystemClock
-from agent.system.log_output import uptime_s
+from agent.system.log_output import LOGGED, uptime_s
 from agent.system.power import PowerActions
 from agent.system.rescue_login import RescueLogin
 from agent.system.runner import Runner
+from agent.system.status import StatusBoard, TroubleKeeper
 
 log = logging.getLogger(__name__)
 _HEALTH_INTERVAL_S = 5.0
@@ -73,11 +77,19 @@ class Agent:
         self._wake = threading.Event()
         self._random = random.SystemRandom()
         self._is_clock_set = False
-        self._heartbeater = Heartbeater(self._random.uniform)
+        self._machine_words = ""
+        self._board = StatusBoard()
+        self._troubles = TroubleKeeper()
+        for name in LOGGED:
+            logging.getLogger(name).addHandler(self._troubles)
+        self._heartbeater = Heartbeater(self._random.uniform, self._board)
         self._identity = Identity(self._state / "token", settings.agent_token)
         own_log = (settings.log_file,) if settings.log_file else ()
         self._system_logs = SystemLogs(
-            runner, (*LOG_FILES, *own_log), lambda: (self._identity.token, settings.agent_token)
+            runner,
+            (*LOG_FILES, *own_log),
+            lambda: (self._identity.token, settings.agent_token),
+            lambda: write_summary(self._summary_sources()),
         )
         self._login = RescueLogin(
             password_file=Path(settings.rescue_password_file),
@@ -102,6 +114,28 @@ class Agent:
         store = ResultStore(self._state / "commands")
         self._executor = CommandExecutor(commands, store, self._heartbeater.beat_now)
 
+    def _summary_sources(self) -> SummarySources:
+        return SummarySources(
+            version=self._version,
+            hardware=self._hardware,
+            board=self._board,
+            runner=self._runner,
+            commands=self._executor.results,
+            troubles=self._troubles.troubles,
+        )
+
+    def _view(self) -> View:
+        results = self._executor.results()
+        running = [one for one in results if one.command_status is CommandStatus.RUNNING]
+        return View(
+            title=f"Ingot agent {self._version}",
+            machine=self._machine_words,
+            status=self._board.read(),
+            running=running[-1] if running else None,
+            last=results[-1] if results else None,
+            trouble=self._troubles.last_error(),
+        )
+
     def stop(self) -> None:
         """Make :meth:`run` return."""
         self._stop.set()
@@ -115,19 +149,34 @@ class Agent:
             OSError: The API's address cannot be used.
         """
         settings = self._settings
+        self._machine_words = machine_words(self._hardware)
+        screen = Screen(active_consoles() if settings.screen else (), self._view)
+        screen.start()
+        try:
+            self._work()
+        finally:
+            self._board.write(phase="ended")
+            screen.stop()
+
+    def _work(self) -> None:
+        settings = self._settings
         if self._login.is_open:
+            self._board.write(phase="open to whoever rescues the machine")
             self._be_idle()
             return
         if settings.network_ready_file:
+            self._board.write(phase="waiting for the network")
             log.info("waiting for the network", extra={"file": settings.network_ready_file})
             wait_for_file(Path(settings.network_ready_file), self._stop.wait)
         inspected_by = settings.inspection_urls
+        self._board.write(controller=(settings.api_urls or inspected_by or (None,))[0])
         node_uuid = self._inspect(inspected_by) if inspected_by else None
         if settings.api_urls:
             server = self._join_controller(node_uuid)
         elif settings.standalone:
             server = self._serve("127.0.0.1", None)[0]
         elif inspected_by:
+            self._board.write(phase="inspected; nothing more to do")
             log.info("inspected and without ipa-api-url: nothing more to do")
             self._stop.wait()
             return
@@ -154,6 +203,7 @@ class Agent:
     def _join_controller(self, node_uuid: str | None) -> ApiServer:
         """Look up, serve and start the heartbeats; what does not depend on each other is done at the same time."""
         settings = self._settings
+        self._board.write(phase="looking up which node this is")
         wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
         host = self._callback_host()
         self._set_clock(settings.api_urls)
@@ -167,6 +217,8 @@ class Agent:
                 self._stop.wait,
             )
             found = look_up(client, self._macs, node_uuid, self._identity, self._patience())
+            self._board.heard()
+            self._board.write(node=found.node.uuid)
             self._identity.learn_node(
                 {
                     "uuid": found.node.uuid,
@@ -206,11 +258,13 @@ class Agent:
         port = server.start()
         protocol = settings.advertise_protocol or ("http" if certificate is None else "https")
         url = callback_url(protocol, host, settings.advertise_port or port)
+        self._board.write(phase="waiting for orders", url=url)
         log.info("serving after %.1f s of uptime", uptime_s(), extra={"url": url})
         return server, url
 
     def _inspect(self, urls: Sequence[str]) -> str | None:
         settings = self._settings
+        self._board.write(phase="inspecting")
         wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
         wait_for_source_address(urls, self._route_timeout_s(), self._stop.wait)
         wait_for_addresses(

@@ -6,6 +6,8 @@ import time
 import traceback
 from pathlib import Path
 
+LOGGED = ("agent", "hardware_managers")
+"""Whose records are told; of other libraries the warnings are."""
 # What a record has of itself; everything else came with ``extra``.
 _OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -21,7 +23,7 @@ class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of ``record``."""
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        data = "".join(f" {name}={_shown(value)}" for name, value in _extra(record).items())
+        data = "".join(f" {name}={_shown(value)}" for name, value in extra_of(record).items())
         line = f"[{uptime_s():9.3f}] ingot-agent: {level}{record.getMessage()}{data}"
         return line if record.exc_info is None else f"{line}\n{_traceback(record)}"
 
@@ -36,7 +38,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **_extra(record),
+            **extra_of(record),
         }
         if record.exc_info is not None:
             document["traceback"] = _traceback(record)
@@ -54,11 +56,12 @@ def set_up_logging(*, debug: bool, log_file: str) -> None:
         file.setFormatter(JsonFormatter())
         handlers.append(file)
     logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
-    for name in ("agent", "hardware_managers"):
+    for name in LOGGED:
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
 
 
-def _extra(record: logging.LogRecord) -> dict[str, object]:
+def extra_of(record: logging.LogRecord) -> dict[str, object]:
+    """Return the data that came with a record."""
     return {name: value for name, value in vars(record).items() if name not in _OWN}
 
 

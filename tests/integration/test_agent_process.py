@@ -300,6 +300,7 @@ def test_inspection_is_posted_first_and_its_answer_is_used_for_the_lookup(
     assert set(posted) == {
         "inventory",
         "root_disk",
+        "root_disk_reasons",
         "boot_interface",
         "configuration",
         "logs",

@@ -5,6 +5,7 @@ import pytest
 
 from agent.errors import AgentError, ControllerUnreachable
 from agent.lifecycle.heartbeat import Heartbeater
+from agent.system.status import StatusBoard
 
 
 class Listener:
@@ -33,7 +34,7 @@ def factor(value: float) -> Callable[[float, float], float]:
 
 
 def test_the_first_heartbeat_is_sent_at_once_and_the_next_with_news() -> None:
-    listener, heartbeater = Listener(), Heartbeater(factor(1))
+    listener, heartbeater = Listener(), Heartbeater(factor(1), StatusBoard())
     heartbeater.start(listener.beat, heartbeat_timeout_s=300)
     assert listener.hears_one()
     assert not listener.hears_one(timeout_s=0.1)
@@ -44,7 +45,7 @@ def test_the_first_heartbeat_is_sent_at_once_and_the_next_with_news() -> None:
 
 
 def test_news_before_the_start_are_not_an_error() -> None:
-    heartbeater = Heartbeater(factor(1))
+    heartbeater = Heartbeater(factor(1), StatusBoard())
     heartbeater.beat_now()
     heartbeater.must_run()
 
@@ -53,7 +54,7 @@ def test_failures_are_logged_now_and_then_and_the_recovery_is(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    listener, heartbeater = Listener(failures=13), Heartbeater(at_once)
+    listener, heartbeater = Listener(failures=13), Heartbeater(at_once, StatusBoard())
     heartbeater.start(listener.beat, heartbeat_timeout_s=300)
     assert all(listener.hears_one() for _ in range(15))
     heartbeater.stop()
@@ -72,7 +73,7 @@ def test_a_bug_that_ends_the_heartbeats_is_noticed() -> None:
         ended.set()
         raise ZeroDivisionError
 
-    heartbeater = Heartbeater(factor(1))
+    heartbeater = Heartbeater(factor(1), StatusBoard())
     heartbeater.start(broken, heartbeat_timeout_s=300)
     assert ended.wait(5)
     assert heartbeater._thread is not None
