@@ -1,1 +1,1 @@
-"""Disks: root device choice, partition tables, wiping, checks before writing."""
+"""A library about disks: hints, partition tables, what stands on them and who uses them, opening them for writing."""

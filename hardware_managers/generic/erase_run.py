@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.disks.guard import WIPE_SHARED, shared_filesystem
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.disks.read_back import Mark, mark, objection, read_back
 from agent.errors import AgentError, DiskError, EraseError
@@ -18,6 +17,7 @@ from agent.protocol.erasure import MOST_LOG_CHARS, DiskErasure, ErasureState, Re
 from agent.protocol.foreign_text import clean_line, clean_text
 from hardware_managers.generic.erase_plan import Job
 from hardware_managers.generic.erase_progress import ProgressBoard
+from hardware_managers.generic.guard import WIPE_SHARED, shared_filesystem
 
 log = logging.getLogger(__name__)
 _MOST_REASON_CHARS = 2000

@@ -7,11 +7,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.disks.guard import is_wiping_shared
 from agent.errors import InvalidRequest
 from agent.hardware.erasing import EraseLevel, EraseWish
 from agent.protocol.loose_values import truth, whole_number
 from agent.protocol.refusal import Refusal
+from hardware_managers.generic.guard import is_wiping_shared
 
 LEVEL = "agent_erase_level"
 ALLOW_OVERWRITE = "agent_erase_allow_overwrite"

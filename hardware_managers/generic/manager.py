@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from agent.boot.efi import EfiBootloader
-from agent.disks.metadata import MetadataWiper
 from agent.disks.release import StackReleaser
 from agent.hardware.capabilities import HardwareManager, Support
 from agent.hardware.wishes import Wishes
@@ -14,10 +12,12 @@ from agent.system.sysfs import SysRoot
 from hardware_managers.generic.bmc import IpmitoolBmcLocator
 from hardware_managers.generic.collectors.offered import offered_collectors
 from hardware_managers.generic.disks import LsblkDiskLister
+from hardware_managers.generic.efi_bootloader import EfiBootloader
 from hardware_managers.generic.erase_steps import ERASE_STEPS
 from hardware_managers.generic.ethtool import permanent_address
 from hardware_managers.generic.firmware_memory import FIRMWARE_MEMORY_STEPS
 from hardware_managers.generic.machine import LinuxMachineReader
+from hardware_managers.generic.metadata_eraser import MetadataWiper
 from hardware_managers.generic.nics import SysfsNicLister, netifaces_addresses
 from hardware_managers.generic.overwrite import Overwriter
 from hardware_managers.generic.psid import PsidReverter

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from agent.disks.guard import is_wiping_shared
 from agent.disks.root_device import skipped_disks
 from agent.errors import AgentError, EraseError, InvalidRequest, Stopped
 from agent.hardware.capabilities import HardwareView, Phase, Step, StepContext
@@ -17,6 +16,7 @@ from agent.hardware.root_disk import take_root_disk
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.steps import ArgInfo
+from hardware_managers.generic.guard import is_wiping_shared
 
 _ERASERS = 8
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.boot.efi import EfiBootloader
 from agent.errors import BootloaderError
 from agent.system.runner import HostRunner
+from hardware_managers.generic.efi_bootloader import EfiBootloader
 from tests.integration.disk_images import MIB, run
 from tests.integration.loop_disk import LoopDisk, loop_disk
 

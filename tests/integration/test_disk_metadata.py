@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import pytest
 
-from agent.disks.metadata import MetadataWiper
 from agent.disks.open_disk import OpenDisk
 from agent.disks.release import StackReleaser
 from agent.errors import DiskInUse, EraseError, InvalidRequest
@@ -19,6 +18,7 @@ from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import MetadataEvidence
 from agent.hardware.registry import Hardware
 from agent.system.runner import HostRunner
+from hardware_managers.generic.metadata_eraser import MetadataWiper
 from hardware_managers.generic.steps import erase_devices_metadata
 from tests.integration.disk_images import MIB, run
 from tests.integration.loop_disk import NOISE, LoopDisk, loop_disk

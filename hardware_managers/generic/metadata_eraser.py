@@ -6,7 +6,6 @@ It does not erase data: the content between the wiped edges can still be read by
 import logging
 
 from agent.disks import gpt, mbr
-from agent.disks.guard import WIPE_SHARED, shared_filesystem
 from agent.disks.kernel_view import partition_nodes
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.errors import CommandFailed, EraseError, ImageError
@@ -15,6 +14,7 @@ from agent.hardware.erasing import MetadataEvidence
 from agent.hardware.tools import ProgressSink
 from agent.protocol.commands import Progress
 from agent.system.runner import Runner
+from hardware_managers.generic.guard import WIPE_SHARED, shared_filesystem
 
 log = logging.getLogger(__name__)
 _EDGE_BYTES = 5 * MIB

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.disks import gpt, mbr
-from agent.disks.guard import shared_filesystem
 from agent.disks.partition_table import PartitionTable
+from hardware_managers.generic.guard import shared_filesystem
 from tests.unit.agent.disks.test_partition_table import image_head
 
 MIB = 1 << 20
