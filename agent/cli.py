@@ -143,10 +143,12 @@ def _write_image(settings: Settings, options: argparse.Namespace) -> int:
         wanted = order.make_order(options, settings.image_verify)
     except InvalidRequest as error:
         build_parser().error(f"write-image: {error}")
-    disks = load_hardware(runner).disks()
-    allowed = writer_settings(wishes_of(settings).images)
-    rules = replace(allowed, verify=wanted.verify)
-    return ImageByHand(wanted, rules, disks, runner, Terminal(sys.stdout, sys.stdin)).run()
+    hardware = load_hardware(runner)
+    wishes = wishes_of(settings)
+    wishes = replace(wishes, images=replace(wishes.images, verify=wanted.verify))
+    hardware.configure(wishes)
+    rules = writer_settings(wishes.images)
+    return ImageByHand(wanted, rules, hardware, runner, Terminal(sys.stdout, sys.stdin)).run()
 
 
 _COMMANDS = {

@@ -20,10 +20,11 @@ from agent.disks.busy import uses_of
 from agent.disks.open_disk import MIB, OpenDisk, require_whole_disk
 from agent.disks.partition_table import Partition
 from agent.errors import AgentError, DiskInUse, ImageError
+from agent.hardware.capabilities import HardwareView
 from agent.hardware.devices import BlockDevice
 from agent.images.flow.meter import Meter
 from agent.images.preparation import Work, WriterSettings, prepare
-from agent.images.writer import StreamingImageWriter, check_digest, check_fit, stream_to
+from agent.images.writer import check_digest, check_fit, stream_to
 from agent.system.runner import Runner
 
 
@@ -40,13 +41,13 @@ class Terminal:
 
 
 class ImageByHand:
-    """One call of the command; ``disks`` are those that are listed with their serial numbers."""
+    """One call of the command; ``hardware`` lists the disks and writes, ``settings`` are for what is looked at before."""
 
     def __init__(
         self,
         order: Order,
         settings: WriterSettings,
-        disks: Sequence[BlockDevice],
+        hardware: HardwareView,
         runner: Runner,
         terminal: Terminal,
     ) -> None:
@@ -56,7 +57,8 @@ class ImageByHand:
         self._ask = terminal.ask
         self._settings = settings
         self._bar = Bar(terminal.out)
-        self._disk = find_disk(order.disk, disks)
+        self._hardware = hardware
+        self._disk = find_disk(order.disk, hardware.disks())
         self._head_before: bytes | None = None
         """The disk's first MiB before the first write; ``None`` = nothing was written."""
 
@@ -82,6 +84,16 @@ class ImageByHand:
             return Exit.REFUSED if is_refused else Exit.FAILED
 
     def _show_plan(self) -> Exit:
+        self._plan()
+        self._say("dry run: nothing was written")
+        return Exit.DONE
+
+    def _plan(self) -> None:
+        """Look at image and disk, and show what would be done; nothing is changed.
+
+        Raises:
+            DiskInUse: The disk is in use; the plan is shown all the same.
+        """
         with ExitStack() as clean_up:
             meter = Meter(self._bar)
             work, disk = self._look(meter, clean_up)
@@ -89,8 +101,6 @@ class ImageByHand:
             self._announce(work, disk)
             if uses := uses_of(require_whole_disk(self._disk.path)):
                 raise DiskInUse(f"{self._disk.path}: in use: {'; '.join(uses)}; release it first")
-        self._say("dry run: nothing was written")
-        return Exit.DONE
 
     def _look(self, meter: Meter, clean_up: ExitStack) -> tuple[Work, OpenDisk]:
         disk = clean_up.enter_context(OpenDisk(self._disk.path, writable=False))
@@ -100,14 +110,17 @@ class ImageByHand:
         return work, disk
 
     def _write(self) -> Exit:
-        def announce(work: Work, disk: OpenDisk) -> None:
-            self._announce(work, disk)
-            self._confirm()
-            self._head_before = disk.read(0, MIB)
+        self._plan()
+        self._confirm()
 
-        writer = StreamingImageWriter(self._runner, self._settings, announce)
+        def remember_head() -> None:
+            with OpenDisk(self._disk.path, writable=False) as disk:
+                self._head_before = disk.read(0, MIB)
+
         order = self._order
-        written = writer.write_image(order.image, order.configdrive, self._disk, self._bar)
+        written = self._hardware.image_writer().write_image(
+            order.image, order.configdrive, self._disk, self._bar, before_writing=remember_head
+        )
         self._bar.end()
         receipt = written.receipt
         if receipt is None:

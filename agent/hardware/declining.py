@@ -102,10 +102,13 @@ class WillingWriter:
         progress: ProgressSink,
         *,
         stop: StopSignal | None = None,
+        before_writing: Callable[[], None] | None = None,
     ) -> WrittenImage:
         """See :class:`ImageWriter`."""
         return self._offers.ask(
-            lambda one: one.write_image(image, configdrive, disk, progress, stop=stop)
+            lambda one: one.write_image(
+                image, configdrive, disk, progress, stop=stop, before_writing=before_writing
+            )
         )
 
 

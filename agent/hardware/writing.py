@@ -1,6 +1,6 @@
 """Capabilities that put a system on a disk and have the machine boot it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,6 +48,7 @@ class ImageWriter(Protocol):
         progress: ProgressSink,
         *,
         stop: StopSignal | None = None,
+        before_writing: Callable[[], None] | None = None,
     ) -> WrittenImage:
         """Write, verify and flush; on failure the disk cannot boot.
 
@@ -56,6 +57,7 @@ class ImageWriter(Protocol):
             configdrive: Its content as text, or its URL; ``None`` = none.
             disk: Where to; nothing stands on it.
             progress: Told how far it is.
+            before_writing: Called when everything is checked, before the first byte; what it raises prevents the write.
             stop: Looked at until the first byte is written, and refused from then on; ``None`` = nobody can ask.
 
         Raises:

@@ -37,22 +37,14 @@ from agent.system.runner import Runner
 from agent.system.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
-Announce = Callable[[Work, OpenDisk], None]
 
 
 class StreamingImageWriter:
     """Implements :class:`agent.hardware.writing.ImageWriter`."""
 
-    def __init__(
-        self,
-        runner: Runner,
-        settings: WriterSettings | None = None,
-        announce: Announce = lambda _work, _disk: None,
-    ) -> None:
-        """``announce`` is called when everything was checked, before the first write; what it raises prevents that."""
+    def __init__(self, runner: Runner, settings: WriterSettings | None = None) -> None:
         self._runner = runner
         self._settings = settings or WriterSettings()
-        self._announce = announce
 
     def write_image(
         self,
@@ -62,6 +54,7 @@ class StreamingImageWriter:
         progress: ProgressSink,
         *,
         stop: StopSignal | None = None,
+        before_writing: Callable[[], None] | None = None,
     ) -> WrittenImage:
         """Write, verify and flush; on failure the disk cannot boot.
 
@@ -86,7 +79,8 @@ class StreamingImageWriter:
             target = self._target(work, opened, layout)
             meter.end()
             opened.require_sole_use()
-            self._announce(work, opened)
+            if before_writing is not None:
+                before_writing()
             stop.refuse(
                 f"the image is being written to {disk.path}, and half of it cannot boot; wait for the end, or power"
                 " the machine off",

@@ -7,7 +7,7 @@ the folder, so that a test decides when they end.
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,7 @@ class FakeMachine:
         progress: ProgressSink,
         *,
         stop: StopSignal | None = None,
+        before_writing: Callable[[], None] | None = None,
     ) -> WrittenImage:
         progress(Progress(phase="write", bytes_done=1 << 20, bytes_total=4 << 20))
         self._wait_for("finish-write")

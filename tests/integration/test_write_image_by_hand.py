@@ -15,7 +15,11 @@ from agent.by_hand.order import make_order
 from agent.by_hand.write_image import ImageByHand
 from agent.by_hand.write_image import Terminal as PlainTerminal
 from agent.cli import build_parser
+from agent.hardware.capabilities import HardwareManager, Support
+from agent.hardware.devices import BlockDevice
+from agent.hardware.registry import Hardware
 from agent.images.preparation import WriterSettings
+from agent.images.writer import StreamingImageWriter
 from agent.system.runner import HostRunner
 from tests.integration.disk_images import MIB, RawImage, mbr_image, qcow2, run, sha256
 from tests.integration.image_server import ImageServer
@@ -60,7 +64,20 @@ def write_image(disk: LoopDisk, url: str, content: bytes, *more: str) -> tuple[i
     order = make_order(options, "sample")
     settings = WriterSettings(verify=order.verify)
     where = PlainTerminal(out, io.StringIO())
-    status = ImageByHand(order, settings, [disk.device()], HostRunner(), where).run()
+    listed = disk.device()
+
+    class Lister:
+        def list_disks(self) -> tuple[BlockDevice, ...]:
+            return (listed,)
+
+    manager = HardwareManager(
+        name="by hand",
+        version="1",
+        support=Support.GENERIC,
+        disk_lister=Lister(),
+        image_writer=StreamingImageWriter(HostRunner(), settings),
+    )
+    status = ImageByHand(order, settings, Hardware([manager]), HostRunner(), where).run()
     return status, out.getvalue()
 
 

@@ -109,6 +109,7 @@ class OneDisk:
         progress: ProgressSink,
         *,
         stop: StopSignal | None = None,
+        before_writing: Callable[[], None] | None = None,
     ) -> WrittenImage:
         self.configdrives.append(configdrive)
         return WrittenImage(disk=disk, root_uuid="0x0000002a", receipt=self.receipt)

@@ -94,6 +94,7 @@ def test_the_next_manager_is_asked_when_one_declines_and_all_reasons_are_told() 
             progress: ProgressSink,
             *,
             stop: StopSignal | None = None,
+            before_writing: Callable[[], None] | None = None,
         ) -> WrittenImage:
             raise Declined("no tool for this")
 
