@@ -4,6 +4,7 @@
 """
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -121,6 +122,12 @@ class Settings:
 
     inspection_add_ports: str = "pxe"
     """Ports an inspection creates: ``pxe`` (the interface it booted from), ``active`` (those with an address), ``all``, ``disabled``."""
+    inspection_collectors: str = ""
+    """What our ramdisk or the real one collects in an inspection, with commas between (``docs/reference/inspection.md``); empty: what it collects by itself."""
+    inspection_hooks: str = "parse-lldp"
+    """What is made of an inspection's result, with commas between: ``parse-lldp``, ``local-link-connection`` (of ports, from LLDP; what a port has stays), ``pci-devices`` (counts those of ``inspection_pci_aliases`` in the node's capabilities), ``boot-mode`` (into the capabilities)."""
+    inspection_pci_aliases: str = ""
+    """Names for PCI devices, with commas between: ``10de:2330=h100`` is vendor, product, name."""
     rescue_password_hash_algorithm: str = "sha512"  # noqa: S105  # the name of a method
     """How the password of a rescue is hashed before it goes to the machine: ``sha256`` or ``sha512`` (crypt(5))."""
     require_rescue_password_hashed: bool = True
@@ -205,6 +212,10 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "inspection_add_ports": ("pxe", "active", "all", "disabled"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
+_HOOKS = frozenset({"parse-lldp", "local-link-connection", "pci-devices", "boot-mode"})
+_PCI_ALIAS = re.compile(
+    r"(?P<vendor>[0-9a-fA-F]{4}):(?P<product>[0-9a-fA-F]{4})=(?P<name>[A-Za-z0-9_.-]{1,64})"
+)
 _MAY_BE_ZERO = frozenset(
     {"erase_devices_priority", "erase_devices_metadata_priority", "power_sync_interval_s"}
 )
@@ -266,6 +277,37 @@ def proxy_networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Net
         ) from error
 
 
+def inspection_hooks(text: str) -> frozenset[str]:
+    """Read the setting ``inspection_hooks``.
+
+    Raises:
+        SettingsError: It names one that does not exist.
+    """
+    hooks = frozenset(filter(None, (word.strip() for word in text.split(","))))
+    if unknown := sorted(hooks - _HOOKS):
+        raise SettingsError(
+            f"setting inspection_hooks: there is no {', '.join(unknown)}; possible: {', '.join(sorted(_HOOKS))}"
+        )
+    return hooks
+
+
+def pci_aliases(text: str) -> Mapping[tuple[str, str], str]:
+    """Read the setting ``inspection_pci_aliases``; the keys are vendor and product in lower case.
+
+    Raises:
+        SettingsError: A word of it is not of the form ``10de:2330=h100``.
+    """
+    aliases = {}
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        found = _PCI_ALIAS.fullmatch(word)
+        if found is None:
+            raise SettingsError(
+                f"setting inspection_pci_aliases: {word!r} is not of the form 10de:2330=h100"
+            )
+        aliases[found["vendor"].lower(), found["product"].lower()] = found["name"]
+    return aliases
+
+
 def _known(key: str, where: str) -> str:
     if key not in setting_types():
         known = ", ".join(sorted(setting_types()))
@@ -311,6 +353,8 @@ def _check(settings: Settings) -> None:
                 f"setting {key} is {value}; it must be at most {_MOST_S:.0f} seconds"
             )
     proxy_networks(settings.trusted_proxies)
+    inspection_hooks(settings.inspection_hooks)
+    pci_aliases(settings.inspection_pci_aliases)
     if settings.claim_lease_s < _LEAST_LEASE_S:
         raise SettingsError(
             f"setting claim_lease_s is {settings.claim_lease_s}; controllers would take each other for dead: set it to "

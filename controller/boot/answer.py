@@ -61,6 +61,8 @@ class Ramdisk:
     """``req-<uuid>``, sent back by the agent for tracing."""
     is_inspection: bool
     debug: bool
+    collectors: str = ""
+    """Names of the collectors of an inspection; empty = the ramdisk's own choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,8 @@ def kernel_arguments(ramdisk: Ramdisk, base_url: str) -> str:
     """Return the kernel's arguments exactly as real Ironic orders them; ``${mac}`` is iPXE's own."""
     if ramdisk.is_inspection:
         call_back = f"ipa-inspection-callback-url={base_url}/v1/continue_inspection"
+        if collectors := ipxe_words("".join(ramdisk.collectors.split())):
+            call_back += f" ipa-inspection-collectors={collectors}"
     else:
         call_back = f"ipa-api-url={base_url}"
     words = (

@@ -217,6 +217,7 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
         append_params=params,
         request_id=f"req-{uuid.uuid4()}",
         is_inspection=node.provision_state in _INSPECTED,
+        collectors=settings.inspection_collectors,
         debug=settings.log_level == "DEBUG",
     )
 

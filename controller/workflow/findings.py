@@ -5,7 +5,7 @@ Hooks: ``ramdisk-error``, ``validate-interfaces``, ``ports``, ``architecture``, 
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.protocol.foreign_text import clean_text
@@ -35,6 +35,10 @@ class Findings:
     plugin_data: Mapping[str, Any]
     ports: tuple[NewPort, ...]
     properties: Mapping[str, Any]
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """``local_link_connection`` by MAC address."""
+    capabilities: Mapping[str, str] = field(default_factory=dict)
+    """For ``properties.capabilities``, beside what stands there."""
 
     @property
     def summary(self) -> str:

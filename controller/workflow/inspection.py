@@ -7,6 +7,7 @@ or that asked for the ramdisk of this boot, and only while its node waits for it
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from controller.boot.history import note_ambiguity
 from controller.boot.machines import BMC_ADDRESSES, BOOT_ASKER, leases_of, recognize_machine
 from controller.boot.recognition import Evidence
 from controller.errors import ControllerError, Invalid, NotFound, StepFailed
+from controller.settings import Settings, inspection_hooks, pci_aliases
 from controller.states import State
 from controller.store.events import ForeignEvent, count_event, record_event
 from controller.store.identity import new_uuid
@@ -26,7 +28,14 @@ from controller.store.leases import leased_mac
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.findings import Findings, macs_of, read_findings, reported_bmc_addresses
+from controller.workflow.inspection_hooks import (
+    capabilities_of,
+    links,
+    parsed_lldp,
+    with_capabilities,
+)
 from controller.workflow.kept_logs import keep_logs
+from controller.workflow.machine import capabilities
 from controller.workflow.ramdisk import NOT_FOUND, Caller, answer_lookup, refuse, words_of
 from controller.workflow.senders import asker_problem, lease_problem
 from controller.workflow.services import Services
@@ -76,7 +85,7 @@ def continue_inspection(
     document = _cleaned(document)
     inventory = document["inventory"]
     node = _find(services, inventory, node_uuid, sender)
-    found = _read(document, services.settings.inspection_add_ports)
+    found = _read(document, services.settings)
     caller = Caller(sender=sender, names_node=True, gets_token=give_token)
     with services.store.edit() as session:
         row = get_node(session, node.uuid, for_update=True)
@@ -103,11 +112,24 @@ def _cleaned(document: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid(f"The inspection's result cannot be stored: {error}") from error
 
 
-def _read(document: Mapping[str, Any], add_ports: str) -> Findings | StepFailed:
+def _read(document: Mapping[str, Any], settings: Settings) -> Findings | StepFailed:
+    """Return what the document says, the parts that the settings' hooks make of it among it."""
     try:
-        return read_findings(document, add_ports)
+        found = read_findings(document, settings.inspection_add_ports)
     except StepFailed as error:
         return error
+    hooks = inspection_hooks(settings.inspection_hooks)
+    plugin_data = dict(found.plugin_data)
+    if "parse-lldp" in hooks and (parsed := parsed_lldp(found.inventory, plugin_data)):
+        plugin_data["parsed_lldp"] = parsed
+    is_linked = "local-link-connection" in hooks
+    aliases = pci_aliases(settings.inspection_pci_aliases)
+    return replace(
+        found,
+        plugin_data=plugin_data,
+        links=links(found.inventory, plugin_data) if is_linked else {},
+        capabilities=capabilities_of(hooks, aliases, found.inventory, plugin_data),
+    )
 
 
 def _find(
@@ -212,7 +234,12 @@ def _take(services: Services, session: Session, node: Node, found: Findings | St
     if not isinstance(found, StepFailed):
         node.inventory = {"inventory": found.inventory, "plugin_data": found.plugin_data}
         node.properties = {**node.properties, **found.properties}
+        if found.capabilities:
+            before = capabilities(node.properties.get("capabilities"))
+            text = with_capabilities(before, found.capabilities)
+            node.properties = {**node.properties, "capabilities": text}
         created = _create_ports(session, node, found, now)
+        _link_ports(session, node, found)
         ports = f"; ports created: {', '.join(created)}" if created else ""
         record_event(session, node, "agent", f"inspected: {found.summary}{ports}", at=now)
         _compare_bmc(session, node, reported_bmc_addresses(found.inventory), now)
@@ -253,6 +280,16 @@ def _create_ports(session: Session, node: Node, found: Findings, now: float) -> 
         if owner.id != node.id:
             _tell_both(session, address, node, owner, now)
     return [port.address for port in created]
+
+
+def _link_ports(session: Session, node: Node, found: Findings) -> None:
+    """Say of the node's ports what their switches said; what somebody has entered stays, as Ironic's hook has it."""
+    if not found.links:
+        return
+    for port in session.scalars(select(Port).where(Port.node_id == node.id)):
+        link = found.links.get(port.address)
+        if link:
+            port.local_link_connection = {**link, **(port.local_link_connection or {})}
 
 
 def _tell_both(session: Session, address: str, node: Node, owner: Node, now: float) -> None:

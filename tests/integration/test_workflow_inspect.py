@@ -12,6 +12,7 @@ import pytest
 import requests
 from sqlalchemy import delete, select
 
+from agent.protocol.lldp import as_raw
 from controller.errors import Invalid
 from controller.store.tables import Port
 from tests.integration.agent_process import ROOT
@@ -22,6 +23,7 @@ from tests.integration.running_controller import (
     running_controller,
 )
 from tests.integration.waiting import wait_until
+from tests.unit.agent.protocol.lldp_frames import SWITCH
 
 MAC, SECOND_MAC = "52:54:00:00:00:01", "52:54:00:00:aa:02"
 BMC = "192.0.2.10"
@@ -339,6 +341,43 @@ def test_the_real_agent_is_inspected_with_the_arguments_of_its_boot_script(
     assert found["inventory"]["disks"][0]["serial"] == "FAKE1"
     assert found["plugin_data"]["configuration"]["managers"][0]["name"] == "fake_manager"
     assert found["plugin_data"]["valid_interfaces"]["eth0"]["pxe_enabled"] is True
+
+
+@pytest.fixture
+def hooked(tmp_path: Path, settings: dict[str, Any]) -> Iterator[RunningController]:
+    more = {
+        "inspection_hooks": "parse-lldp,local-link-connection,pci-devices",
+        "inspection_pci_aliases": "10de:2330=h100",
+        "inspection_add_ports": "all",
+    }
+    with running_controller(tmp_path, **settings, **more) as running:
+        yield running
+
+
+def test_what_the_switch_said_reaches_the_ports_and_the_cards_the_capabilities(
+    hooked: RunningController,
+) -> None:
+    """The ramdisk sent raw data only, as the real agent does."""
+    bmc = enrol(hooked, properties={"capabilities": "boot_mode:uefi"})
+    card = {"vendor_id": "10de", "product_id": "2330"}
+    bmc.machine.behaviour.inspection = inspection(
+        lldp_raw={"enp0s1": as_raw(SWITCH), "enp0s2": [[1, "nonsense"]]}, pci_devices=[card, card]
+    )
+    with hooked.store.edit() as session:
+        session.scalars(select(Port)).one().local_link_connection = {"port_id": "by hand"}
+    hooked.ask("m1", "inspect")
+    node = hooked.wait_for("m1", "manageable")
+    assert node.properties["capabilities"] == "boot_mode:uefi,h100:2"
+    found = node.inventory or {}
+    assert found["plugin_data"]["parsed_lldp"]["enp0s1"]["switch_port_untagged_vlan_id"] == 101
+    with hooked.store.read() as session:
+        ports = {port.address: port.local_link_connection for port in session.scalars(select(Port))}
+    assert ports[SECOND_MAC] == {}
+    assert ports[MAC] == {
+        "switch_id": "02:00:5e:00:10:01",
+        "port_id": "by hand",
+        "switch_info": "tor-a1",
+    }
 
 
 def test_inspection_can_be_switched_off_for_a_node(controller: RunningController) -> None:

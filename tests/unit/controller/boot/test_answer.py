@@ -61,6 +61,13 @@ def test_debugging_and_inspection_change_the_arguments_as_in_real_ironic() -> No
     assert "ipa-api-url" not in arguments
 
 
+def test_an_inspection_is_told_what_to_collect() -> None:
+    ramdisk = replace(RAMDISK, is_inspection=True, collectors="default, lldp,${x}")
+    arguments = kernel_arguments(ramdisk, BASE_URL)
+    assert " ipa-inspection-collectors=default,lldp,$ {x} " in arguments
+    assert "collectors" not in kernel_arguments(replace(RAMDISK, collectors="lldp"), BASE_URL)
+
+
 def test_a_node_that_deploys_boots_the_ramdisk_under_the_name_that_the_kernel_is_told() -> None:
     text = answer(NODE)
     assert f"kernel {BASE_URL}/boot/kernel/n selinux=0" in text
