@@ -13,7 +13,7 @@ from agent.commands.written_images import WrittenImages
 from agent.errors import InvalidRequest
 from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware
-from agent.hardware.root_disk import take_root_disk
+from agent.hardware.root_disk import take_root_disk, told_in_errors
 from agent.images.sources.address import refused_order
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
@@ -76,16 +76,17 @@ class Standby:
 
         def write(control: Control) -> dict[str, Any]:
             self._identity.learn_node(node)
-            disk = take_root_disk(node, self._hardware).disk
+            choice = take_root_disk(node, self._hardware)
             writer = self._hardware.image_writer()
             control.stop.allow()
-            written = writer.write_image(
-                image,
-                wanted.configdrive or inline,
-                disk,
-                control.progress,
-                stop=control.stop,
-            )
+            with told_in_errors(choice):
+                written = writer.write_image(
+                    image,
+                    wanted.configdrive or inline,
+                    choice.disk,
+                    control.progress,
+                    stop=control.stop,
+                )
             self._written.remember(written)
             return written.command_result(image.id)
 

@@ -12,7 +12,7 @@ from agent.disks.root_device import skipped_disks
 from agent.errors import AgentError, EraseError, InvalidRequest, Stopped
 from agent.hardware.capabilities import HardwareView, Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
-from agent.hardware.root_disk import take_root_disk
+from agent.hardware.root_disk import take_root_disk, told_in_errors
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.steps import ArgInfo
@@ -134,15 +134,16 @@ def write_image(context: StepContext) -> dict[str, Any]:
         InvalidRequest: ``image_info`` is missing or malformed; the message names the field.
     """
     image = parse_image_info(context.args)
-    disk = take_root_disk(context.node, context.hardware).disk
+    choice = take_root_disk(context.node, context.hardware)
     configdrive = context.args.get("configdrive") or image.configdrive
     if configdrive is not None and not isinstance(configdrive, str):
         raise InvalidRequest(
             "configdrive: expected text (base64 or URL); the controller turns dictionaries into text"
         )
-    written = context.hardware.image_writer().write_image(
-        image, configdrive, disk, context.progress, stop=context.tools.stop
-    )
+    with told_in_errors(choice):
+        written = context.hardware.image_writer().write_image(
+            image, configdrive, choice.disk, context.progress, stop=context.tools.stop
+        )
     context.remember(written)
     return written.command_result(image.id)
 
