@@ -39,7 +39,11 @@ def follow(
 def rests(node: Mapping[str, Any]) -> bool:
     """Tell whether the controller has nothing more to do for the node's state."""
     state = str(node["provision_state"])
-    return state.endswith(" failed") or state == "error" or not node["target_provision_state"]
+    return (
+        state.endswith((" failed", " hold"))
+        or state == "error"
+        or not node["target_provision_state"]
+    )
 
 
 def _node(api: Api, ident: str) -> Document:
@@ -56,6 +60,12 @@ def _node(api: Api, ident: str) -> Document:
 def _why(api: Api, ident: str, node: Document, what: str) -> str:
     events = api.history(ident)[-_LAST_LINES:]
     lines = [f"  {event['created_at'][11:19]}  {event['event']}" for event in events]
-    last_error = node["last_error"] or "the controller gives no reason"
     name = node["name"] or node["uuid"]
+    last_error = node["last_error"] or _default_reason(node, name)
     return "\n".join([f"node {name} {what}: {last_error}", "what happened last:", *lines])
+
+
+def _default_reason(node: Document, name: str) -> str:
+    if str(node["provision_state"]).endswith(" hold"):
+        return f"a step holds it; `ingot node unhold {name}` goes on, `ingot node abort {name}` ends it"
+    return "the controller gives no reason"

@@ -15,6 +15,7 @@ from controller.client.errors import NotReached
 from controller.client.follow import follow
 from controller.client.instance import UNSET, FirstBoot, config_drive, image_keys
 from controller.client.screen import Screen, times_table
+from controller.client.steps import read_steps
 from controller.client.times import Deployment, event_of, last_deployment
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -34,6 +35,10 @@ _SHOWN = (
     "image_receipt",
 )
 """What ``show`` tells of a node; ``--json`` tells everything."""
+_STEPS_HELP = (
+    'The steps, in their order: a file with JSON, - for standard input, or the JSON itself: \'[{"interface": "deploy", '
+    '"step": "erase_devices"}]\'.'
+)
 
 
 @click.group()
@@ -137,7 +142,36 @@ _verb("manage", "manage", "manageable", "Check that the BMC answers; the node be
 _verb("provide", "provide", "available", "Clean a node and make it available.")
 _verb("undeploy", "deleted", "available", "Take a node back from its instance and clean it.")
 _verb("unrescue", "unrescue", "active", "End a rescue: the node boots its own system again.")
-_verb("abort", "abort", None, "End what the node is waiting in.")
+_verb(
+    "abort",
+    "abort",
+    None,
+    "End what the node is waiting in, also inside a step that can be stopped.",
+)
+_verb("adopt", "adopt", "active", "Take a machine that is in use as it is; nothing is switched.")
+_verb("unhold", "unhold", None, "Go on after a step that holds the node.")
+
+
+def _steps_verb(name: str, wanted: str, text: str) -> None:
+    """Add a sub-command that has the steps of a file, or of its argument, carried out."""
+
+    def run(
+        api: Api, ident: str, *, steps: str, no_ramdisk: bool, wait: bool, timeout_s: float
+    ) -> None:
+        arguments: dict[str, Any] = {f"{name}_steps": read_steps(steps)}
+        if no_ramdisk:
+            arguments["disable_ramdisk"] = True
+        api.provision(ident, name, **arguments)
+        _end(api, ident, wanted, timeout_s if wait else None)
+
+    option = click.option("--steps", required=True, metavar="FILE|JSON", help=_STEPS_HELP)
+    flag = click.option("--no-ramdisk", is_flag=True, help="Take steps that run without it only.")
+    command = click.argument("ident", metavar="NODE")(option(flag(_waits(click.pass_obj(run)))))
+    node.command(name, help=text)(command)
+
+
+_steps_verb("clean", "manageable", "Carry clean steps out on a manageable node.")
+_steps_verb("service", "active", "Carry service steps out on a node in use.")
 
 
 @node.command()
