@@ -119,6 +119,16 @@ class Settings:
     """Overwrite disks whose drives have no way of their own to reach the level ``clear``; a node's ``driver_info.agent_erase_allow_overwrite`` wins."""
     certificates_per_node: int = 500
     """How many sanitization certificates of a node are kept, the newest."""
+    clean_step_priority_override: str = ""
+    """Priorities of steps in automated cleaning, the agent's or a BMC's: ``deploy.erase_devices:20,raid.delete_configuration:0``; 0 = off."""
+    disallow_clean_steps: str = "vendor.send_raw"
+    """Steps, as ``interface.step`` with commas between, that no cleaning takes: left out of automated ones, refused in manual ones."""
+    disallow_deploy_steps: str = "vendor.send_raw"
+    """Steps that no deployment takes."""
+    disallow_service_steps: str = "vendor.send_raw"
+    """Steps that no service takes."""
+    longest_wait_step_s: float = 3600.0
+    """Longest ``seconds`` of the step ``wait``; ``hold`` waits for a person."""
 
     inspection_add_ports: str = "pxe"
     """Ports an inspection creates: ``pxe`` (the interface it booted from), ``active`` (those with an address), ``all``, ``disabled``."""
@@ -169,6 +179,10 @@ class Settings:
     """How long a deploy step may go without progress; one that reports none has this time in all."""
     clean_step_timeout_s: float = 14400.0
     """How long a clean step may go without progress; one that reports none has this time in all."""
+    service_step_timeout_s: float = 14400.0
+    """How long a service step may go without progress; one that reports none has this time in all."""
+    step_stop_timeout_s: float = 60.0
+    """How long an agent may take to stop a step in the middle when an abort asks for it."""
     erase_step_timeout_s: float = 259200.0
     """How long a step that erases whole disks may go without progress: three days, which is 16 TB at 62 MB/s."""
     agent_silence_timeout_s: float = 300.0
@@ -193,6 +207,28 @@ class Settings:
     """Longest wait for dnsmasq to serve when the controller starts."""
     log_level: str = "INFO"
     """``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``."""
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        """Return the words of a setting that has commas between them."""
+        words = (word.strip() for word in str(getattr(self, name)).split(","))
+        return tuple(word for word in words if word)
+
+    def clean_priorities(self) -> Mapping[str, int]:
+        """Return ``clean_step_priority_override`` by ``<interface>.<step>``.
+
+        Raises:
+            SettingsError: A word of it is no step with a priority.
+        """
+        found = {}
+        for word in self.listed("clean_step_priority_override"):
+            step, _, priority = word.rpartition(":")
+            if "." not in step or not (priority.isascii() and priority.isdigit()):
+                raise SettingsError(
+                    f"setting clean_step_priority_override has {word!r}; write interface.step:priority, such as "
+                    "deploy.erase_devices:20"
+                )
+            found[step.strip()] = int(priority)
+        return found
 
     def longest_stage_s(self) -> float:
         """Return how long one run of a stage takes at most; one that takes longer is stuck."""
@@ -355,6 +391,13 @@ def _check(settings: Settings) -> None:
     proxy_networks(settings.trusted_proxies)
     inspection_hooks(settings.inspection_hooks)
     pci_aliases(settings.inspection_pci_aliases)
+    settings.clean_priorities()
+    for name in ("disallow_clean_steps", "disallow_deploy_steps", "disallow_service_steps"):
+        wrong = [word for word in settings.listed(name) if "." not in word]
+        if wrong:
+            raise SettingsError(
+                f"setting {name} has {wrong[0]!r}; write interface.step, such as deploy.erase_devices"
+            )
     if settings.claim_lease_s < _LEAST_LEASE_S:
         raise SettingsError(
             f"setting claim_lease_s is {settings.claim_lease_s}; controllers would take each other for dead: set it to "

@@ -247,9 +247,15 @@ def check_verb(state: State, verb: str, served: Collection[str]) -> None:
     )
 
 
-def target_of(state: State) -> State | None:
+_CLEANING = frozenset({S.CLEANING, S.CLEAN_WAIT, S.CLEAN_HOLD, S.CLEAN_FAILED})
+
+
+def target_of(state: State, heading: str | None = None) -> State | None:
     """Return where a node in ``state`` is heading (``target_provision_state``); ``None`` in stable states.
 
-    Manual cleaning ends in ``manageable``; the workflow that starts it says so itself.
+    Args:
+        state: The node's state.
+        heading: Where it was heading before; a manual cleaning, which the verb sent to ``manageable``, keeps that.
     """
-    return _TARGETS.get(state)
+    is_manual = state in _CLEANING and heading == S.MANAGEABLE
+    return S.MANAGEABLE if is_manual else _TARGETS.get(state)

@@ -8,7 +8,7 @@ Whatever an agent answers is cleaned here, before anybody reads it.
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -73,6 +73,16 @@ class AgentClient:
         answer = self._call("POST", query, body, most_bytes=most_bytes)
         return self._decode(answer, CommandResult, bounds)
 
+    def stop(self, command_id: str) -> None:
+        """Ask the agent to end a running command in the middle; it ends later, as ``FAILED``.
+
+        Raises:
+            AgentUnreachable: No answer in time.
+            AgentRefused: The command cannot be stopped, has ended, or the agent cannot stop any.
+        """
+        url = f"{self.url}/v1/commands/{quote(command_id, safe='')}?{urlencode({'agent_token': self._token})}"
+        self._send("DELETE", url, None, most_bytes=_MOST_BYTES, taken=HTTPStatus.ACCEPTED)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -81,6 +91,11 @@ class AgentClient:
         self, method: str, query: Mapping[str, str], body: bytes | None = None, *, most_bytes: int
     ) -> bytes:
         url = f"{self.url}/v1/commands/?{urlencode({**query, 'agent_token': self._token})}"
+        return self._send(method, url, body, most_bytes=most_bytes, taken=HTTPStatus.OK)
+
+    def _send(
+        self, method: str, url: str, body: bytes | None, *, most_bytes: int, taken: HTTPStatus
+    ) -> bytes:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         limits = Limits(total_s=self._timeout_s, most_bytes=most_bytes)
         try:
@@ -96,8 +111,11 @@ class AgentClient:
                 f"the agent at {self.url} is not to be trusted or out of order: it {error}; look at what runs "
                 "on the machine"
             ) from None
-        if answer.status == HTTPStatus.OK:
+        if answer.status == taken:
             return answer.body
+        if method == "DELETE":
+            text = f"the agent at {self.url} answers {answer.status}: {_fault(answer)}"
+            raise AgentRefused(text)
         raise self._refusal(answer)
 
     def _refusal(self, answer: Answer) -> AgentRefused | AgentBusy:

@@ -3,7 +3,8 @@
 Every call returns or raises before its deadline; nothing here ever shows a password.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -96,6 +97,54 @@ class OffersInterface(Protocol):
     """A driver that adds an interface; part of ``BmcDriver`` for everything that is installed beside Ingot."""
 
     offer: Offer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepArgument:
+    """An argument of a BMC's step."""
+
+    description: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmcStepLook:
+    """What a look at a BMC's step found."""
+
+    state: Mapping[str, Any] | None
+    """What the next look needs (JSON values); ``None`` = the step has ended well."""
+    message: str = ""
+    """How far it is, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BmcStep:
+    """A step that a BMC carries out, in cleaning, deployment or service.
+
+    ``begin`` and ``look`` are called in one thread after the other, maybe of other processes, and return before their time
+    limit. ``begin`` may be called twice if the controller dies in it: it looks first. They raise ``BmcError`` and its kinds.
+    """
+
+    name: str
+    interface: str
+    """``bios``, ``firmware``, ``management``, ``power``, ``raid`` or ``vendor``."""
+    priorities: Mapping[str, int]
+    """By ``clean``, ``deploy``, ``service``; a workflow that is missing has not this step, 0 = on request."""
+    begin: Callable[["Bmc", Mapping[str, Any], float], BmcStepLook]
+    """Takes the BMC, the arguments, and the time limit in seconds."""
+    look: Callable[["Bmc", Mapping[str, Any], float], BmcStepLook]
+    """Takes the BMC, the state of the last look, and the time limit in seconds."""
+    arguments: Mapping[str, StepArgument] = field(default_factory=dict)
+    abortable: bool = False
+    requires_ramdisk: bool = False
+
+
+@runtime_checkable
+class OffersSteps(Protocol):
+    """A driver whose BMCs carry out steps."""
+
+    def steps(self, driver_info: Mapping[str, Any]) -> Sequence[BmcStep]:
+        """Return the steps of such a BMC; asks nobody."""
 
 
 class BmcDriver(Protocol):

@@ -27,6 +27,7 @@ from controller.store.claims import Claim, Subject, held, let_go, read_subject, 
 from controller.store.tables import BACKGROUND, WORKFLOW, Node, Work
 from controller.workflow.failure import fail
 from controller.workflow.graph import STAGES
+from controller.workflow.locks import ask_node
 from controller.workflow.machine import bmc_of
 from controller.workflow.maintenance import is_paused, pause
 from controller.workflow.outage import Outage
@@ -277,6 +278,8 @@ def _store_outcome(
     work.data = merge(work.data, {**retry, **outcome.data})
     record_notes(session, node, outcome.notes, services.clock())
     keep_certificates(services, session, node, outcome.certificates)
+    for asked in outcome.asked:
+        ask_node(services, session, asked)
     if outcome.columns.get("power_state") is not None:
         note_answer(services, session, node)  # before a workflow would rest because of the fault
     if outcome.way is None:

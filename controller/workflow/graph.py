@@ -4,9 +4,33 @@ from collections.abc import Mapping
 
 from controller.errors import SettingsError
 from controller.workflow.stage import Stage, Workflow, ways_of
-from controller.workflow.stages import clean, delete, deploy, failed, inspect, power, rescue, verify
+from controller.workflow.stages import (
+    adopt,
+    child_steps,
+    clean,
+    delete,
+    deploy,
+    failed,
+    inspect,
+    power,
+    rescue,
+    service,
+    verify,
+)
 
-_PARTS = (verify, inspect, clean, deploy, rescue, power, delete, failed)
+_PARTS = (
+    verify,
+    inspect,
+    clean,
+    deploy,
+    service,
+    rescue,
+    adopt,
+    child_steps,
+    power,
+    delete,
+    failed,
+)
 
 STAGES: Mapping[str, Stage] = {
     name: stage for part in _PARTS for name, stage in part.STAGES.items()

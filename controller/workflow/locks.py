@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 from controller.errors import NodeLocked
 from controller.states import State
 from controller.store.claims import is_claimed
+from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.graph import STAGES
+from controller.workflow.outcome import Asked
 from controller.workflow.services import Services
-from controller.workflow.transition import enter_stage
+from controller.workflow.transition import enter_stage, merge
 
 WAITING = frozenset(
     {
@@ -31,6 +33,8 @@ WAITING = frozenset(
     }
 )
 """States in which the ramdisk is waited for."""
+HOLDING = frozenset({State.DEPLOY_HOLD, State.CLEAN_HOLD, State.SERVICE_HOLD})
+"""States in which a person is waited for."""
 _POWER = "power."
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.2
@@ -43,7 +47,8 @@ def is_at_work(node: Node) -> bool:
 
 def is_held(node: Node) -> bool:
     """Say whether nobody else may change the node now."""
-    return is_at_work(node) and (is_claimed(node) or node.provision_state not in WAITING)
+    waits = node.provision_state in WAITING | HOLDING
+    return is_at_work(node) and (is_claimed(node) or not waits)
 
 
 def is_idle(node: Node) -> bool:
@@ -122,6 +127,27 @@ def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
                     enter_stage(services, row, None)
         finally:
             services.calls.discard(claim_id)
+
+
+def ask_node(services: Services, session: Session, asked: Asked) -> None:
+    """Give another node something to do, if it is idle; who asks looks again.
+
+    Args:
+        services: The controller's parts.
+        session: A session of ``Store.edit``.
+        asked: What the other node is to do.
+
+    Raises:
+        NotFound: It has been deleted.
+    """
+    node = get_node(session, asked.uuid, for_update=True)
+    if not is_idle(node):
+        return
+    record_event(session, node, "request", asked.text, at=services.clock())
+    node.driver_internal_info = merge(node.driver_internal_info, asked.internal)
+    node.last_error = None
+    enter_stage(services, node, asked.stage, data=asked.data)
+    services.wake()
 
 
 def _yields(stage: str) -> bool:

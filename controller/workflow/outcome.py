@@ -23,6 +23,19 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Work for another node, which begins when that node is idle."""
+
+    uuid: str
+    stage: str
+    data: Mapping[str, Any]
+    internal: Mapping[str, Any]
+    """Values to merge into its ``driver_internal_info`` when it has been taken."""
+    text: str
+    """For its history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The result of one run of a stage function."""
 
@@ -45,6 +58,7 @@ class Outcome:
     notes: tuple[Note, ...] = ()
     certificates: tuple[Mapping[str, Any], ...] = ()
     """Sanitization certificates to sign and keep."""
+    asked: tuple[Asked, ...] = ()
 
 
 def leave(
@@ -76,6 +90,7 @@ def stay(
     data: Mapping[str, Any] | None = None,
     deadline_in_s: float | None = None,
     notes: tuple[Note, ...] = (),
+    asked: tuple[Asked, ...] = (),
 ) -> Outcome:
     """Look again in ``due_in_s`` seconds, or sooner if somebody makes the node due."""
     return Outcome(
@@ -87,4 +102,5 @@ def stay(
         data=data or {},
         deadline_in_s=deadline_in_s,
         notes=notes,
+        asked=asked,
     )

@@ -36,7 +36,7 @@ def change_state(session: Session, node: Node, event: Event, now: float) -> None
     state = after(before, event)
     seconds = now - (node.provision_updated_at or node.created_at)
     node.provision_state = state
-    target = target_of(state)
+    target = target_of(state, node.target_provision_state)
     node.target_provision_state = target.value if target else None
     node.provision_updated_at = now
     _note_inspection(node, before, state, now)
@@ -111,7 +111,7 @@ def _leave_all(session: Session, node: Node) -> None:
         session.flush()
         set_committed_value(node, "work", None)
     node.progress = None
-    node.clean_step, node.deploy_step = {}, {}
+    node.clean_step, node.deploy_step, node.service_step = {}, {}, {}
 
 
 def make_due(services: Services, node: Node) -> None:

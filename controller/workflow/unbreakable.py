@@ -1,7 +1,8 @@
-"""Steps that must not be interrupted (``abortable: false``, a firmware flash): what ends a workflow waits for their end.
+"""Steps that are waited for when something ends their workflow.
 
-As Ironic does: ``abort`` is taken (202), noted as ``abort_after`` in the step, and carried out when the step has ended. Ironic
-cuts the power for ``deleted`` at once; here that waits for the step too.
+That are those that must not be interrupted (``abortable: false``, a firmware flash): as Ironic does, ``abort`` is taken (202), noted
+as ``abort_after`` in the step, and carried out when the step has ended. Ironic cuts the power for ``deleted`` at once; here
+that waits for the step too. And it is those that the agent can stop (``stages/stopping.py``): they get the time for it.
 """
 
 from collections.abc import Mapping
@@ -18,19 +19,25 @@ _COLUMNS: Mapping[str, str] = {
     State.DEPLOYING: "deploy_step",
     State.CLEAN_WAIT: "clean_step",
     State.CLEANING: "clean_step",
+    State.SERVICE_WAIT: "service_step",
+    State.SERVICING: "service_step",
 }
 _VERBS: Mapping[Event, str] = {Event.ABORT: "abort", Event.DELETE: "deleted"}
 
 
 def unbreakable_step(node: Node) -> str | None:
     """Return the name of the step that runs and must not be interrupted; ``None`` = none."""
-    column = _COLUMNS.get(node.provision_state)
-    step: Mapping[str, Any] = getattr(node, column) if column else {}
+    step = _step(node)
     return str(step.get("step")) if step and not step.get("abortable") else None
 
 
+def is_waited_for(node: Node) -> bool:
+    """Say whether the end of the workflow waits for the step that runs: for its own end, or until it is stopped."""
+    return unbreakable_step(node) is not None or _is_stoppable(node)
+
+
 def postpone(node: Node, event: Event) -> str | None:
-    """Have ``event`` carried out after the step that must not be interrupted.
+    """Have ``event`` carried out after the step that is waited for.
 
     Args:
         node: The locked row, with such a step.
@@ -45,8 +52,18 @@ def postpone(node: Node, event: Event) -> str | None:
         return None
     work.data = {**work.data, AFTER_STEP: verb}
     setattr(node, column, {**step, "abort_after": True})
-    kind = column.removesuffix("_step")
-    return (
-        f"{verb} was asked for; it is carried out after {kind} step {step.get('step')}, which must not be "
-        "interrupted"
-    )
+    title = f"{column.removesuffix('_step')} step {step.get('step')}"
+    if _is_stoppable(node):
+        return f"{verb} was asked for; the agent is told to stop {title}"
+    return f"{verb} was asked for; it is carried out after {title}, which must not be interrupted"
+
+
+def _step(node: Node) -> Mapping[str, Any]:
+    column = _COLUMNS.get(node.provision_state)
+    step: Mapping[str, Any] = (getattr(node, column) if column else None) or {}
+    return step
+
+
+def _is_stoppable(node: Node) -> bool:
+    order = (node.work.data.get("order") if node.work else None) or {}
+    return bool(_step(node)) and bool(order.get("stoppable"))

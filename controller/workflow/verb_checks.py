@@ -6,11 +6,16 @@ They only read: the node's row is locked, and nobody is asked.
 from collections.abc import Callable
 
 from agent.protocol.password_hash import LONGEST_PASSWORD, is_password
-from controller.errors import Invalid, NodeProtected
+from controller.errors import Conflict, Invalid, NodeProtected
+from controller.states import State
 from controller.store.tables import Node
 from controller.workflow.machine import driver_of, is_fake
 from controller.workflow.node_rules import check_boot, check_deployment, check_hints
 from controller.workflow.services import Services
+from controller.workflow.steps.known import bmc_offer, bmc_steps, remembered_offer, rules_of
+from controller.workflow.steps.planner import check_wishes, merged, needs_ramdisk
+from controller.workflow.steps.spec import Kind
+from controller.workflow.steps.wishes import read_wishes
 from controller.workflow.verb_request import ProvisionRequest
 
 Check = Callable[[Services, Node, ProvisionRequest], None]
@@ -87,11 +92,36 @@ def has_bmc(services: Services, node: Node, _request: ProvisionRequest) -> None:
     driver_of(services, node).validate(dict(node.driver_info))
 
 
-def has_whole_deploy_steps(_services: Services, _node: Node, request: ProvisionRequest) -> None:
-    """Refuse deploy steps of another form."""
-    for step in request.deploy_steps or ():
-        missing = {"interface", "step", "args", "priority"} - set(step)
-        if missing:
-            raise Invalid(f"a deploy step lacks {', '.join(sorted(missing))}: {sorted(step)}")
-        if not isinstance(step["priority"], int) or not isinstance(step["args"], dict):
-            raise Invalid("a deploy step's priority must be a number and its args an object")
+def is_not_left_on_by_a_service(
+    _services: Services, node: Node, _request: ProvisionRequest
+) -> None:
+    """Refuse to give up a failed service whose machine a person has to look at first."""
+    if node.provision_state == State.SERVICE_FAILED and node.maintenance:
+        raise Conflict(
+            f"node {node.uuid} is in maintenance ({node.maintenance_reason or 'no reason given'}); look at the "
+            "machine and end the maintenance before the service is aborted"
+        )
+
+
+def possible_steps(kind: Kind) -> Check:
+    """Return the check that refuses steps that are known to be impossible, before the machine is touched."""
+
+    def check(services: Services, node: Node, request: ProvisionRequest) -> None:
+        settings = services.settings
+        wishes = read_wishes(kind, getattr(request, f"{kind}_steps") or ())
+        of_bmc = bmc_offer(bmc_steps(services, node), kind)
+        offers = (*of_bmc, *remembered_offer(node, settings, kind))
+        is_off = bool(request.disable_ramdisk) or is_fake(node, "deploy")
+        rules = rules_of(settings, kind)
+        if is_off:
+            offers = tuple(step for step in of_bmc if not step.requires_ramdisk)
+        check_wishes(kind, merged(offers), wishes, rules, agent_is_known=is_off)
+        if kind is not Kind.DEPLOY and not is_off and needs_ramdisk(kind, of_bmc, wishes):
+            check_boot(node, settings)
+        if node.disable_power_off and any(wish.step == "power_off" for wish in wishes):
+            raise Conflict(
+                f"node {node.uuid} has disable_power_off and is not switched off; leave the step power_off out, or clear "
+                "disable_power_off first"
+            )
+
+    return check

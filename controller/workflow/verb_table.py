@@ -11,6 +11,8 @@ from typing import Any
 from controller.errors import Invalid, InvalidStateRequested
 from controller.states import VERBS, Event, State
 from controller.workflow import verb_checks as check
+from controller.workflow.steps.course import DISABLE_RAMDISK, WISHES
+from controller.workflow.steps.spec import Kind
 from controller.workflow.verb_request import ProvisionRequest
 
 Data = Callable[[ProvisionRequest], Mapping[str, Any]]
@@ -20,8 +22,15 @@ def _nothing(_request: ProvisionRequest) -> Mapping[str, Any]:
     return {}
 
 
-def _deploy_wishes(request: ProvisionRequest) -> Mapping[str, Any]:
-    return {"wishes": request.deploy_steps} if request.deploy_steps else {}
+def _wishes(kind: Kind) -> Data:
+    """Return what hands the steps of a request to their workflow."""
+
+    def data(request: ProvisionRequest) -> Mapping[str, Any]:
+        steps = getattr(request, f"{kind}_steps")
+        found = {WISHES: steps} if steps else {}
+        return {**found, DISABLE_RAMDISK: True} if request.disable_ramdisk else found
+
+    return data
 
 
 def _rescue_password(request: ProvisionRequest) -> Mapping[str, Any]:
@@ -49,6 +58,12 @@ class Verb:
     """What the workflow knows from its begin; secrets are sealed under names that sound like one."""
     is_new_instance: bool = False
     """It gives the node a config drive."""
+    target: State | None = None
+    """Where the node is heading, if its state does not say that."""
+    then_in: Mapping[State, Event] = field(default_factory=dict)
+    """A second step of the state table from these states, of which nobody sees the state between."""
+    goes_on: bool = False
+    """The workflow that waits goes on with what it knows."""
 
     @property
     def event(self) -> Event:
@@ -57,10 +72,10 @@ class Verb:
 
 
 _DEPLOY_CHECKS = (
-    check.has_whole_deploy_steps,
     check.is_not_in_maintenance,
     check.can_deploy,
     check.has_bmc,
+    check.possible_steps(Kind.DEPLOY),
 )
 
 
@@ -71,7 +86,7 @@ def _deploy(name: str, *more: check.Check, since: int = 1) -> Verb:
         arguments=("configdrive", "deploy_steps"),
         checks=(*more, *_DEPLOY_CHECKS),
         begins={State.DEPLOYING: "deploy.begin"},
-        data=_deploy_wishes,
+        data=_wishes(Kind.DEPLOY),
         is_new_instance=True,
     )
 
@@ -103,12 +118,59 @@ _ROWS = (
         name="abort",
         since=13,
         since_in={State.INSPECT_WAIT: 41, State.DEPLOY_WAIT: 110},
+        checks=(check.is_not_left_on_by_a_service,),
         begins={
             State.DEPLOY_FAILED: "aborted.power_off",
             State.CLEAN_FAILED: "aborted.power_off",
             State.INSPECT_FAILED: "aborted.power_off",
             State.RESCUE_FAILED: "aborted.power_off",
+            State.ACTIVE: "unservice.begin",
         },
+        then_in={State.SERVICE_WAIT: Event.ABORT, State.SERVICE_HOLD: Event.ABORT},
+    ),
+    Verb(
+        name="clean",
+        since=15,
+        arguments=("clean_steps", "disable_ramdisk"),
+        required="clean_steps",
+        checks=(
+            check.is_not_in_maintenance,
+            check.has_readable_hints,
+            check.has_bmc,
+            check.possible_steps(Kind.CLEAN),
+        ),
+        begins={State.CLEANING: "clean.begin"},
+        data=_wishes(Kind.CLEAN),
+        target=State.MANAGEABLE,
+    ),
+    Verb(
+        name="service",
+        since=87,
+        arguments=("service_steps", "disable_ramdisk"),
+        required="service_steps",
+        checks=(
+            check.is_not_in_maintenance,
+            check.has_bmc,
+            check.possible_steps(Kind.SERVICE),
+        ),
+        begins={State.SERVICING: "service.begin"},
+        data=_wishes(Kind.SERVICE),
+    ),
+    Verb(
+        name="adopt",
+        since=17,
+        checks=(check.has_bmc,),
+        begins={State.ADOPTING: "adopt.check"},
+    ),
+    Verb(
+        name="unhold",
+        since=85,
+        begins={
+            State.CLEAN_WAIT: "clean.unheld",
+            State.DEPLOY_WAIT: "deploy.unheld",
+            State.SERVICE_WAIT: "service.unheld",
+        },
+        goes_on=True,
     ),
     _deploy("active"),
     _deploy("deploy", since=73),
@@ -137,23 +199,18 @@ _ROWS = (
     _delete("undeploy", since=73),
 )
 TABLE: Mapping[str, Verb] = {verb.name: verb for verb in _ROWS}
-"""By the name that a client writes; verbs of the state table without a row are not served yet."""
+"""By the name that a client writes; the state table's verbs, all of them."""
 
 
 def verb_of(target: str) -> Verb:
     """Return the row of a verb.
 
     Raises:
-        Invalid: Ironic has it, this controller has not.
         InvalidStateRequested: There is no such verb.
     """
     if target in TABLE:
         return TABLE[target]
     served = ", ".join(sorted(TABLE))
-    if target in VERBS:
-        raise Invalid(
-            f'provision verb "{target}" is not served yet by this controller; it serves: {served}'
-        )
     raise InvalidStateRequested(
         f'The requested action "{target}" is not a provision verb; possible: {served}'
     )

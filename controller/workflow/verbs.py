@@ -20,8 +20,8 @@ from controller.workflow.questions import (
     validate,
 )
 from controller.workflow.services import Services
-from controller.workflow.transition import change_state, enter_stage
-from controller.workflow.unbreakable import ABORTED, postpone, unbreakable_step
+from controller.workflow.transition import change_state, enter_stage, make_due
+from controller.workflow.unbreakable import ABORTED, is_waited_for, postpone
 from controller.workflow.verb_request import ProvisionRequest
 from controller.workflow.verb_table import TABLE, Verb, check_arguments, verb_of
 
@@ -42,6 +42,7 @@ _POWER_STAGES: Mapping[PowerAction, tuple[str, PowerState]] = {
     PowerAction.REBOOT: ("power.cycle_off", PowerState.ON),
     PowerAction.SOFT_REBOOT: ("power.soft_cycle_off", PowerState.ON),
 }
+_ENDS = frozenset({Event.ABORT, Event.DELETE})
 _SWITCHES_OFF = frozenset({PowerAction.OFF, PowerAction.SOFT_OFF, PowerAction.SOFT_REBOOT})
 _NO_POWER_STATES = frozenset({State.CLEANING, State.CLEAN_WAIT, State.CLEAN_HOLD})
 
@@ -63,10 +64,8 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
         check_verb(State(node.provision_state), verb.name, tuple(TABLE))
         for check in verb.checks:
             check(services, node, request)
-        if verb.event in {Event.ABORT, Event.DELETE} and unbreakable_step(node):
-            text = postpone(node, verb.event)
-            if text:
-                record_event(session, node, "request", text, at=services.clock())
+        if verb.event in _ENDS and is_waited_for(node):
+            _postpone(services, session, node, verb)
             return
         text = f"{verb.name} was asked for"
         record_event(session, node, "request", text, at=services.clock())
@@ -117,12 +116,28 @@ def _begin(
     services: Services, session: Session, node: Node, verb: Verb, request: ProvisionRequest
 ) -> None:
     """Move the node along the state table and into the first stage of what was asked for."""
-    change_state(session, node, verb.event, services.clock())
+    before, now = State(node.provision_state), services.clock()
+    change_state(session, node, verb.event, now)
+    if before in verb.then_in:
+        change_state(session, node, verb.then_in[before], now)
+    if verb.target is not None:
+        node.target_provision_state = verb.target
     node.last_error = ABORTED if verb.event is Event.ABORT else None
     node.target_power_state = None
-    enter_stage(services, node, None)
     stage = verb.begins.get(State(node.provision_state))
+    if verb.goes_on:
+        enter_stage(services, node, stage)
+        return
+    enter_stage(services, node, None)
     enter_stage(services, node, stage, data=verb.data(request))
+
+
+def _postpone(services: Services, session: Session, node: Node, verb: Verb) -> None:
+    """Have a verb carried out after the step that runs, and a worker look at once."""
+    text = postpone(node, verb.event)
+    if text:
+        record_event(session, node, "request", text, at=services.clock())
+        make_due(services, node)
 
 
 def _may_switch(node: Node) -> bool:

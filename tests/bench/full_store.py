@@ -8,6 +8,9 @@ from sqlalchemy import insert
 
 from controller.store.database import Store
 from controller.store.tables import BACKGROUND, NODE, WORKFLOW, Node, Work
+from controller.workflow.steps.course import Course
+from controller.workflow.steps.planner import CORE_DEPLOY_STEPS
+from controller.workflow.steps.spec import Kind, planned
 
 DEAD, BAD_AGENTS, BAD_IMAGES = 200, 50, 20
 _INVENTORY = {
@@ -51,7 +54,8 @@ def fill(store: Store, count: int, drip_port: int, kinds: Callable[[int], str]) 
     """Write nodes and their work into an empty database; everything is due."""
     now = store.steady()
     order = {"name": "deploy.execute_deploy_step", "title": "write_image", "seen": [], "id": "1"}
-    data = {"order": order, "steps": [], "index": 0}
+    course = Course(kind=Kind.DEPLOY, steps=(planned(CORE_DEPLOY_STEPS[1]),), index=0)
+    data = {"order": order, **course.data()}
     for begin in range(0, count, 500):
         numbers = range(begin, min(begin + 500, count))
         with store.edit() as session:

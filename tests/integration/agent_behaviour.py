@@ -46,6 +46,10 @@ class Behaviour:
     """What a step answers by its name; others answer nothing."""
     endings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What a step or command ends with, field by field, whatever else it would have ended with."""
+    stoppable: set[str] = field(default_factory=set)
+    """Steps that say that they can be stopped; an agent that stops none answers ``DELETE`` like the real one."""
+    ignores_stop: bool = False
+    """Say yes to ``DELETE`` and go on."""
     boot_s: float = 0.0
     calls_back: bool = True
     versions: list[str] = field(default_factory=lambda: ["1"])

@@ -209,6 +209,9 @@ class Agent:
                 length = int(self.headers["Content-Length"])
                 agent.answer(self, json.loads(self.rfile.read(length)))
 
+            def do_DELETE(self) -> None:
+                agent.stop_command(self)
+
             def log_message(self, *_args: object) -> None:
                 pass
 
@@ -253,6 +256,19 @@ class Agent:
             threading.Thread(target=self._run, args=(command,), daemon=True).start()
         return _reply(request, 200, _shown(command))
 
+    def stop_command(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer ``DELETE /v1/commands/<id>``: the real agent knows no such route."""
+        name = urlsplit(request.path).path.rpartition("/")[2]
+        command = next((c for c in self.commands if c["id"] == name), None)
+        if command is None or command["name"] not in self.machine.behaviour.stoppable:
+            return _reply(
+                request, 405, {"faultcode": "Client", "faultstring": "Method Not Allowed"}
+            )
+        self.machine.on_change(f"stop {command['name']}")
+        if not self.machine.behaviour.ignores_stop:
+            command["is_stopped"] = True
+        return _reply(request, 202, _shown(command))
+
     def _begin(self, full_name: str, params: dict[str, Any]) -> dict[str, Any]:
         short = full_name.partition(".")[2]
         name = params["step"]["step"] if short.startswith("execute_") else short
@@ -267,6 +283,7 @@ class Agent:
             "full_name": full_name,
             "params": params,
             "seconds": self.machine.behaviour.seconds.get(name, 0.0),
+            **({"stoppable": True} if name in self.machine.behaviour.stoppable else {}),
         }
         self.commands.append(command)
         return command
@@ -276,6 +293,8 @@ class Agent:
         for number in range(steps):
             if self._stopped.wait(command["seconds"] / steps):
                 return
+            if command.get("is_stopped"):
+                break
             command["progress"] = {
                 "phase": "writing",
                 "bytes_done": number * 1000,
@@ -289,6 +308,8 @@ class Agent:
         name = command["name"]
         with self._lock:
             failure = self.machine.behaviour.failures.get(name)
+            if command.get("is_stopped"):
+                failure = "stopped after 3 of 20 blocks"
             kind = command["full_name"].partition(".")[0]
             wanted = command["params"].get(f"{kind}_version")
             if failure:
@@ -329,7 +350,8 @@ class Agent:
 
 
 def _shown(command: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("id", "command_name", "command_status", "command_error", "command_result", "progress")
+    keys = ["id", "command_name", "command_status", "command_error", "command_result"]
+    keys += ["progress", "stoppable"]
     return {key: command[key] for key in keys if key in command}
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from cheroot.wsgi import Server
 from sqlalchemy import select
 
 from controller.api.app import create_app
-from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
+from controller.bmc.interface import BmcStep, BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcUnreachable
 from controller.service import key_path
 from controller.settings import Settings
@@ -98,6 +98,10 @@ class MachineDriver:
     def __init__(self) -> None:
         self.properties: dict[str, str] = {}
         self.bmcs: dict[str, MachineBmc] = {}
+        self.offered: tuple[BmcStep, ...] = ()
+
+    def steps(self, driver_info: Mapping[str, Any]) -> Sequence[BmcStep]:
+        return self.offered
 
     def validate(self, driver_info: dict[str, Any]) -> None:
         pass

@@ -84,8 +84,6 @@ def test_impossible_requests_are_refused(controller: RunningController) -> None:
         controller.ask("m1", "provide")
     with pytest.raises(InvalidStateRequested, match="not a provision verb"):
         controller.ask("m1", "explode")
-    with pytest.raises(Invalid, match="not served yet"):
-        controller.ask("m1", "adopt")
     with pytest.raises(Invalid, match="image_source is missing"):
         controller.ask("m1", "active")
     with pytest.raises(NotFound):

@@ -1,82 +1,105 @@
-"""Automated cleaning: from ``cleaning`` to ``available``."""
+"""Cleaning: automated from ``cleaning`` to ``available``, manual from ``cleaning`` to ``manageable``."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
 
+from controller.errors import Invalid
 from controller.states import Event
 from controller.workflow.machine import forget_agent, is_fake
 from controller.workflow.outcome import Outcome, leave
-from controller.workflow.plan import PlannedStep, plan_cleaning
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
-from controller.workflow.stages.orders import order_stages
-from controller.workflow.stages.steps import make_plan, next_step, step_params
+from controller.workflow.stages.steps import begin_course, step_stages, wishes_of
+from controller.workflow.steps.course import DISABLE_RAMDISK, Course, course_of
+from controller.workflow.steps.known import bmc_offer, bmc_steps
+from controller.workflow.steps.planner import needs_ramdisk
+from controller.workflow.steps.spec import Kind
 
 
-@leaves_by("clean", "skip")
+@leaves_by("clean", "steps", "skip")
 def begin(context: Context) -> Outcome:
-    """Decide whether there is anything to clean; the fake deploy interface has no clean steps."""
-    if is_fake(context.node, "deploy"):
+    """Decide whether there is anything to clean, and whether that needs the ramdisk."""
+    wishes = wishes_of(context, Kind.CLEAN)
+    if wishes is None:
+        return _begin_automated(context)
+    course = plan_wanted(context, Kind.CLEAN)
+    return leave("clean" if course.uses_ramdisk else "steps", data=course.data())
+
+
+def plan_wanted(context: Context, kind: Kind) -> Course:
+    """Plan what a client asked for, as far as that can be done before the ramdisk runs.
+
+    Raises:
+        Invalid: A step cannot be carried out.
+    """
+    offers = bmc_offer(bmc_steps(context.services, context.node), kind)
+    wishes = wishes_of(context, kind)
+    if wishes is None:
+        raise Invalid(f"{context.label}: no {kind} steps were asked for; give {kind}_steps")
+    is_off = bool(context.data.get(DISABLE_RAMDISK)) or is_fake(context.node, "deploy")
+    return begin_course(
+        context, kind, uses_ramdisk=not is_off and needs_ramdisk(kind, offers, wishes)
+    )
+
+
+@leaves_by("available", "manageable")
+def finish(context: Context) -> Outcome:
+    """Forget the agent; the machine is off, was reset, or never ran the ramdisk."""
+    is_manual = not course_of(context.data).is_automatic
+    way = "manageable" if is_manual or context.node.retired else "available"
+    return leave(
+        way, columns={"agent_secret": None}, internal={**forget_agent(), "boot_target": None}
+    )
+
+
+@leaves_by("ramdisk", "none")
+def end(context: Context) -> Outcome:
+    """See whether the ramdisk has to be ended."""
+    return leave("ramdisk" if course_of(context.data).uses_ramdisk else "none")
+
+
+def _begin_automated(context: Context) -> Outcome:
+    if is_fake(context.node, "deploy"):  # it has no clean steps
         return leave("skip")
     wanted = context.node.automated_clean
     is_wanted = context.settings.automated_clean if wanted is None else wanted
-    return leave("clean" if is_wanted else "skip")
-
-
-def finish(_context: Context) -> Outcome:
-    """Forget the agent; the machine is off, or was reset."""
-    return leave(columns={"agent_secret": None}, internal={**forget_agent(), "boot_target": None})
-
-
-def _plan(context: Context, offered: Sequence[PlannedStep]) -> Sequence[PlannedStep]:
-    settings = context.settings
-    priorities = {
-        "erase_devices": settings.erase_devices_priority,
-        "erase_devices_metadata": settings.erase_devices_metadata_priority,
-    }
-    return plan_cleaning(offered, priorities)
-
-
-def _arguments(_context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
-    return step.args
+    course = Course(kind=Kind.CLEAN, is_automatic=True)
+    return leave("clean" if is_wanted else "skip", data=course.data())
 
 
 STAGES: Mapping[str, Stage] = {
     "clean.begin": Stage(
         run=begin,
-        ways={"clean": To(stage="clean.power_off"), "skip": To(stage=None, event=Event.DONE)},
+        ways={
+            "clean": To(stage="clean.power_off"),
+            "steps": To(stage="clean.next"),
+            "skip": To(stage=None, event=Event.DONE),
+        },
+        is_before_touch=True,
     ),
     **boot_ramdisk("clean", then=To(stage="clean.plan", event=Event.RESUME)),
-    "clean.plan": Stage(
-        run=partial(make_plan, kind="clean", planner=_plan, steps_done=0),
-        ways={"done": To(stage="clean.next")},
+    **step_stages(
+        Kind.CLEAN,
+        finished=To(stage="clean.end"),
+        aborted=To(stage="aborted.power_off", event=Event.FAIL),
+        deleted=None,
     ),
-    "clean.next": Stage(
-        run=leaves_by("agent", "finished", "abort")(partial(next_step, kind="clean")),
-        ways={
-            "agent": To(stage="clean.step.send"),
-            "finished": To(stage="clean.last_power_off"),
-            "abort": To(stage="aborted.power_off", event=Event.FAIL),
-        },
+    "clean.end": Stage(
+        run=end,
+        ways={"ramdisk": To(stage="clean.last_power_off"), "none": To(stage="clean.finish")},
     ),
-    **order_stages(
-        "clean.step",
-        partial(step_params, kind="clean", arguments=_arguments),
-        {
-            "done": To(stage="clean.next", event=Event.RESUME),
-            "reboot": To(stage="clean.reboot.power_off", event=Event.RESUME),
-            "changed": To(stage="clean.plan", event=Event.RESUME),
-        },
-    ),
-    **boot_ramdisk("clean.reboot", then=To(stage="clean.next", event=Event.RESUME)),
     "clean.last_power_off": Stage(
         run=power.power_off_or_reset,
         ways={"done": To(stage="clean.finish")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
-    "clean.finish": Stage(run=finish, ways={"done": To(stage=None, event=Event.DONE)}),
+    "clean.finish": Stage(
+        run=finish,
+        ways={
+            "available": To(stage=None, event=Event.DONE),
+            "manageable": To(stage=None, event=Event.MANAGE),
+        },
+    ),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     "clean": Workflow(

@@ -1,12 +1,12 @@
 """Deployment of an image: from ``deploying`` to ``active``.
 
-The core steps (Ironic's ``direct`` interface): ``deploy`` checks and boots the ramdisk, ``write_image`` is
-the agent's, ``prepare_instance_boot`` makes the disk bootable, ``tear_down_agent`` switches the machine
-off, ``boot_instance`` on again. A running command on the agent is never given twice.
+The core steps (Ironic's ``direct`` interface): ``deploy`` boots the ramdisk, ``write_image`` is the agent's,
+``prepare_instance_boot`` makes the disk bootable, ``tear_down_agent`` switches the machine off, ``boot_instance`` on again. Steps
+of a BMC run at every priority, before, between and after them; the agent's only while it is up. A running command on the
+agent is never given twice.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 from controller.bmc.interface import BootDevice, BootMode
@@ -18,12 +18,12 @@ from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_a
 from controller.workflow.node_image import image_for_agent
 from controller.workflow.node_rules import check_deployment, check_drive
 from controller.workflow.outcome import Note, Outcome, leave
-from controller.workflow.plan import DEPLOY, PlannedStep, plan_deployment
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.orders import ask, new_order, order_stages
-from controller.workflow.stages.steps import make_plan, next_step, step_params
+from controller.workflow.stages.steps import begin_course, step_stages
+from controller.workflow.steps.spec import Kind, PlannedStep
 
 
 @leaves_by("done", "fake")
@@ -38,14 +38,9 @@ def begin(context: Context) -> Outcome:
     warnings = check_servers(
         image, allow_md5=settings.allow_md5_images, timeout_s=settings.image_check_timeout_s
     )
-    notes = [Note(kind="step", message="deploy step deploy begins")]
-    notes += [Note(kind="step", message=warning, severity="WARNING") for warning in warnings]
-    return leave(
-        columns={"deploy_step": DEPLOY.shown()},
-        data={"step_started_at": context.now},
-        internal={receipts.KEY: None},
-        notes=tuple(notes),
-    )
+    notes = [Note(kind="step", message=warning, severity="WARNING") for warning in warnings]
+    course = begin_course(context, Kind.DEPLOY, uses_ramdisk=True)
+    return leave(data=course.data(), internal={receipts.KEY: None}, notes=tuple(notes))
 
 
 @leaves_by("uefi", "bios")
@@ -102,10 +97,6 @@ def finish(_context: Context) -> Outcome:
     return leave(columns={"agent_secret": None}, internal=forget_agent())
 
 
-def _plan(context: Context, offered: Sequence[PlannedStep]) -> Sequence[PlannedStep]:
-    return plan_deployment(offered, context.data.get("wishes") or ())
-
-
 def _arguments(context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
     if step.step != "write_image":
         return step.args
@@ -127,51 +118,30 @@ def _boot_loader_params(context: Context) -> Mapping[str, Any]:
 
 
 _NEXT = To(stage="deploy.next")
-_RESUME_NEXT = To(stage="deploy.next", event=Event.RESUME)
 
 STAGES: Mapping[str, Stage] = {
     "deploy.begin": Stage(
         run=begin,
         ways={
-            "done": To(stage="deploy.power_off"),
+            "done": To(stage="deploy.next"),
             "fake": To(stage=None, event=Event.DONE),
         },
         is_before_touch=True,
     ),
     **boot_ramdisk("deploy", then=To(stage="deploy.plan", event=Event.RESUME)),
-    "deploy.plan": Stage(
-        run=partial(make_plan, kind="deploy", planner=_plan, steps_done=1), ways={"done": _NEXT}
-    ),
-    "deploy.next": Stage(
-        run=leaves_by(
-            "agent",
-            "prepare_instance_boot",
-            "tear_down_agent",
-            "boot_instance",
-            "finished",
-            "abort",
-            "deleted",
-        )(partial(next_step, kind="deploy")),
-        ways={
-            "agent": To(stage="deploy.step.send"),
+    **step_stages(
+        Kind.DEPLOY,
+        finished=To(stage="deploy.finish"),
+        aborted=To(stage="aborted.power_off", event=Event.FAIL),
+        deleted=To(stage="delete.power_off", event=Event.FAIL, then=Event.DELETE),
+        arguments=_arguments,
+        core={
+            "deploy": To(stage="deploy.power_off"),
             "prepare_instance_boot": To(stage="deploy.partition_uuids"),
             "tear_down_agent": To(stage="deploy.sync"),
             "boot_instance": To(stage="deploy.boot_instance"),
-            "finished": To(stage="deploy.finish"),
-            "abort": To(stage="aborted.power_off", event=Event.FAIL),
-            "deleted": To(stage="delete.power_off", event=Event.FAIL, then=Event.DELETE),
         },
     ),
-    **order_stages(
-        "deploy.step",
-        partial(step_params, kind="deploy", arguments=_arguments),
-        {
-            "done": _RESUME_NEXT,
-            "reboot": To(stage="deploy.reboot.power_off", event=Event.RESUME),
-            "changed": To(stage="deploy.plan", event=Event.RESUME),
-        },
-    ),
-    **boot_ramdisk("deploy.reboot", then=_RESUME_NEXT),
     "deploy.partition_uuids": Stage(
         run=partition_uuids,
         ways={"uefi": To(stage="deploy.boot_loader"), "bios": To(stage="deploy.boot_from_disk")},

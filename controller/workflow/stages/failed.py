@@ -45,6 +45,7 @@ def _store(context: Context, result: object) -> Path:
 
 STAGES: Mapping[str, Stage] = {
     "clean_failed.logs": Stage(run=collect_logs, ways={"done": To(stage=None)}, yields=True),
+    "service_failed.logs": Stage(run=collect_logs, ways={"done": To(stage=None)}, yields=True),
     "deploy_failed.logs": Stage(
         run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}, yields=True
     ),
@@ -71,5 +72,12 @@ STAGES: Mapping[str, Stage] = {
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     prefix: Workflow(title="tidying up", fails_with=None, error=Error.ADDED)
-    for prefix in ("clean_failed", "deploy_failed", "inspect_failed", "rescue_failed", "aborted")
+    for prefix in (
+        "clean_failed",
+        "service_failed",
+        "deploy_failed",
+        "inspect_failed",
+        "rescue_failed",
+        "aborted",
+    )
 }

@@ -6,6 +6,7 @@ an earlier run of ``send`` has given it, and it is adopted; ``watch`` looks at i
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,8 @@ from controller.workflow.limits import moved, silence_limit
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, leaves_by
+from controller.workflow.stages import stopping
+from controller.workflow.unbreakable import AFTER_STEP
 
 _REASONS = ("details", "message", "error")
 _SEEN = "_seen"
@@ -74,7 +77,15 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
     order = context.data["order"]
     command = _find(context, order)
     if command.command_status == CommandStatus.RUNNING:
-        return _go_on(context, kind, order, _progress(context, order, command))
+        progress = _progress(context, order, command)
+        if context.data.get(AFTER_STEP) in ways:
+            return stopping.stop(
+                context, kind, order, command, _go_on(context, kind, order, progress)
+            )
+        return _noting_stoppable(_go_on(context, kind, order, progress), order, command)
+    if command.command_status == CommandStatus.FAILED and stopping.was_asked(order):
+        made = _certificates(context, command)
+        return stopping.stopped(context, kind, order, error_text(command), made)
     if command.command_status == CommandStatus.VERSION_MISMATCH and "changed" in ways:
         return leave("changed", columns={"progress": None})
     if command.command_status in {CommandStatus.FAILED, CommandStatus.VERSION_MISMATCH}:
@@ -128,6 +139,16 @@ def _go_on(
         data={} if seen is None else {_SEEN: seen},
         deadline_in_s=None if seen is None else limit_s,
     )
+
+
+def _noting_stoppable(
+    outcome: Outcome, order: Mapping[str, Any], command: CommandResult
+) -> Outcome:
+    """Remember whether the agent can stop it, for the verb that asks for its end."""
+    is_stoppable = command.stoppable is True
+    if bool(order.get("stoppable")) is is_stoppable:
+        return outcome
+    return replace(outcome, data={**outcome.data, "order": {**order, "stoppable": is_stoppable}})
 
 
 def ask(context: Context, name: str, params: Mapping[str, Any]) -> Any:

@@ -5,12 +5,12 @@ import pytest
 from controller.states import Event, State
 from controller.store.tables import Node, Work
 from controller.workflow.graph import STAGES
-from controller.workflow.locks import WAITING, is_at_work, is_free, is_held, is_idle
+from controller.workflow.locks import HOLDING, WAITING, is_at_work, is_free, is_held, is_idle
 from controller.workflow.unbreakable import AFTER_STEP, postpone, unbreakable_step
 
 
 def node_at(stage: str | None, state: State, claim_id: str | None = None) -> Node:
-    node = Node(uuid="u", provision_state=state, clean_step={}, deploy_step={})
+    node = Node(uuid="u", provision_state=state, clean_step={}, deploy_step={}, service_step={})
     if stage:
         node.work = Work(stage=stage, claim_id=claim_id, data={})
     return node
@@ -29,7 +29,9 @@ def test_a_stage_holds_the_node_but_while_it_waits_for_the_ramdisk(stage: str) -
         for claim_id in (None, "c"):
             node = node_at(stage, state, claim_id)
             assert is_at_work(node) is not yields
-            assert is_held(node) is (not yields and (claim_id is not None or state not in WAITING))
+            assert is_held(node) is (
+                not yields and (claim_id is not None or state not in WAITING | HOLDING)
+            )
             assert is_free(node) is not is_held(node)
             if not yields:
                 assert not is_idle(node)

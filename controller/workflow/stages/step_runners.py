@@ -1,0 +1,165 @@
+"""Who carries a step out: a pair of functions for each ``runs_as``, called by the one pair of stages of ``steps.py``.
+
+``begin`` may be run again from its start; ``look`` is called until it leaves. Both make at most three calls to a machine.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from controller.bmc.interface import BmcStep
+from controller.errors import StepFailed
+from controller.workflow.machine import bmc_of, forget_agent
+from controller.workflow.outcome import Outcome, leave, stay
+from controller.workflow.stage import Context
+from controller.workflow.stages import power
+from controller.workflow.steps.known import bmc_steps
+from controller.workflow.steps.spec import PlannedStep
+
+_Function = Callable[[Context, PlannedStep], Outcome]
+_BEYOND_S = 60.0
+"""A wait is late after so much more than it asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """One way of carrying steps out."""
+
+    begin: _Function
+    look: _Function
+
+
+def _begin_nothing(_context: Context, _step: PlannedStep) -> Outcome:
+    return leave()
+
+
+def _power_on(context: Context, _step: PlannedStep) -> Outcome:
+    return _limited(context, power.power_on(context))
+
+
+def _power_off(context: Context, step: PlannedStep) -> Outcome:
+    if context.node.disable_power_off:
+        raise StepFailed(
+            f"{context.label} has disable_power_off and is not switched off; leave {step.title} out, or clear "
+            "disable_power_off first"
+        )
+    return _without_agent(_limited(context, power.power_off(context)))
+
+
+def _reboot(context: Context, _step: PlannedStep) -> Outcome:
+    """Switch off and on again; nobody is waited for, what boots is what the machine boots by itself."""
+    if context.data.get("_is_off"):
+        return _limited(context, power.power_on_or_reset(context))
+    outcome = _without_agent(_limited(context, power.power_off(context)))
+    if outcome.way is None:
+        return outcome
+    data = {**outcome.data, "_is_off": True, "_ordered_at": None}
+    return replace(outcome, way=None, due_in_s=0.0, data=data, waiting_for="the power cycle")
+
+
+def _without_agent(outcome: Outcome) -> Outcome:
+    """Forget the agent of a machine that goes off."""
+    return replace(
+        outcome,
+        columns={**outcome.columns, "agent_secret": None},
+        internal={**outcome.internal, **forget_agent()},
+    )
+
+
+def _limited(context: Context, outcome: Outcome) -> Outcome:
+    """Give a change of the power its own time limit, counted from the first look."""
+    if outcome.way is not None or context.data.get("_is_limited"):
+        return outcome
+    limit_s = context.settings.power_change_timeout_s
+    return replace(outcome, deadline_in_s=limit_s, data={**outcome.data, "_is_limited": True})
+
+
+def _begin_wait(context: Context, step: PlannedStep) -> Outcome:
+    seconds = (step.args or {}).get("seconds")
+    if seconds is not None:
+        return leave(data={"wait": {"until": context.now + float(seconds)}})
+    beat = context.node.driver_internal_info.get("agent_last_heartbeat")
+    if beat is None:
+        raise StepFailed(
+            f"{context.label}: {step.title} without seconds ends at the agent's next heartbeat, but no agent runs; give "
+            "it seconds, or use hold to wait for a person"
+        )
+    return leave(data={"wait": {"beat": beat}})
+
+
+def _look_wait(context: Context, step: PlannedStep) -> Outcome:
+    wait = context.data["wait"]
+    until = wait.get("until")
+    if until is None:
+        return _look_for_beat(context, step, wait["beat"])
+    left_s = float(until) - context.now
+    if left_s <= 0:
+        return leave(data={"wait": None})
+    return stay(
+        left_s,
+        waiting_for=f"{context.label}: {step.title} has not ended",
+        advice="look at the controller's clock, then try again",
+        deadline_in_s=left_s + _BEYOND_S,
+    )
+
+
+def _look_for_beat(context: Context, step: PlannedStep, beat: str) -> Outcome:
+    if context.node.driver_internal_info.get("agent_last_heartbeat") != beat:
+        return leave(data={"wait": None})
+    return stay(
+        context.settings.power_check_interval_s,
+        waiting_for=f"{context.label}: {step.title} waits for the agent's next heartbeat, which has not come",
+        advice="look at the machine's console and the network between",
+    )
+
+
+def _begin_at_bmc(context: Context, step: PlannedStep) -> Outcome:
+    one, bmc = _bmc_step(context, step), bmc_of(context.services, context.node)
+    look = one.begin(bmc, step.args or {}, context.settings.bmc_timeout_s)
+    return leave(data={"bmc": {"state": look.state and dict(look.state)}})
+
+
+def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
+    state, settings = context.data["bmc"]["state"], context.settings
+    if state is None:
+        return leave(columns={"progress": None}, data={"bmc": None})
+    one, bmc = _bmc_step(context, step), bmc_of(context.services, context.node)
+    look = one.look(bmc, state, settings.bmc_timeout_s)
+    if look.state is None:
+        return leave(columns={"progress": None}, data={"bmc": None})
+    has_moved = dict(look.state) != state
+    setting = f"{step.kind}_step_timeout_s"
+    limit_s = float(getattr(settings, setting))
+    progress: dict[str, Any] = {
+        "step": step.step,
+        "phase": look.message or "at the BMC",
+        "updated_at": context.wall_now,
+    }
+    return stay(
+        settings.power_check_interval_s,
+        waiting_for=f"{context.label}: {step.title} is still running at the BMC and has not moved for {limit_s:.0f} s",
+        advice=f"look at the BMC's own log, and raise {setting} if it only needs longer",
+        columns={"progress": progress},
+        data={"bmc": {"state": dict(look.state)}},
+        deadline_in_s=limit_s if has_moved else None,
+    )
+
+
+def _bmc_step(context: Context, step: PlannedStep) -> BmcStep:
+    for one in bmc_steps(context.services, context.node):
+        if (one.interface, one.name) == (step.interface, step.step):
+            return one
+    raise StepFailed(
+        f"{context.label}: the BMC's driver no longer offers {step.title} of interface {step.interface}; the node's "
+        "driver or driver_info has been changed; ask for the verb again"
+    )
+
+
+RUNNERS: Mapping[str, Runner] = {
+    "power_on": Runner(begin=_begin_nothing, look=_power_on),
+    "power_off": Runner(begin=_begin_nothing, look=_power_off),
+    "reboot": Runner(begin=_begin_nothing, look=_reboot),
+    "wait": Runner(begin=_begin_wait, look=_look_wait),
+    "bmc": Runner(begin=_begin_at_bmc, look=_look_at_bmc),
+}
+"""By ``StepSpec.runs_as``; the agent's steps are orders (``orders.py``), and ``hold`` is a state."""

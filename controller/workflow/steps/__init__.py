@@ -1,0 +1,1 @@
+"""Steps as data, wherever they come from. Read: spec, reserved, wishes, planner, known."""
