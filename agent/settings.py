@@ -16,6 +16,8 @@ from agent.system.kernel_cmdline import parse_kernel_cmdline
 
 _TRUE = {"1", "true", "yes", "on", ""}
 _FALSE = {"0", "false", "no", "off"}
+MDNS = "mdns"
+"""Stands for an address that is asked of the local network."""
 
 
 def _setting(
@@ -31,7 +33,7 @@ class Settings:
     """Everything that can be set. Times are seconds; empty text means "not given"."""
 
     api_urls: tuple[str, ...] = _setting((), "ipa-api-url")
-    """Addresses of the controller, separated by commas, tried in this order."""
+    """Addresses of the controller, separated by commas, tried in this order; ``mdns``: whoever announces himself as Ironic by multicast DNS."""
     insecure: bool = _setting(default=False, argument="ipa-insecure")
     """Do not verify the controller's TLS certificate."""
     ca_file: str = _setting("")
@@ -49,7 +51,7 @@ class Settings:
     standalone: bool = _setting(default=False, argument="ipa-standalone")
     """No controller: serve the API only; the node is told by ``poll.set_node_info``."""
     inspection_callback_urls: tuple[str, ...] = _setting((), "ipa-inspection-callback-url")
-    """Where the inventory is posted before anything else; separated by commas."""
+    """Where the inventory is posted before anything else; separated by commas; ``mdns``: as with ``ipa-api-url``."""
     inspection_collectors: str = _setting("", "ipa-inspection-collectors")
     """What is collected, separated by commas (``docs/reference/inspection.md``); empty: ``default``, ``logs`` and what plug-ins add. With ``ipa-api-url`` and without a callback URL the result goes to ``<ipa-api-url>/v1/continue_inspection``."""
     inspection_benchmarks: str = _setting("", "ipa-inspection-benchmarks")
@@ -66,6 +68,8 @@ class Settings:
     """Longest wait of the collector ``lldp``, for all interfaces together."""
     collect_lldp: bool = _setting(default=False, argument="ipa-collect-lldp")
     """Run the collector ``lldp`` and put its raw data into the inventory's interfaces, too."""
+    mdns_lookup_attempts: int = _setting(3, least=1)
+    """How often the local network is asked for a service; the first wait is 0.5 s, each further one twice as long."""
 
     listen_host: str = _setting("::", "ipa-listen-host")
     """Address the API is served on; ``::`` is every address, IPv4 too."""
@@ -268,9 +272,11 @@ def _parse_float(written: str) -> float:
 
 def _parse_urls(written: str) -> tuple[str, ...]:
     urls = tuple(part.strip().rstrip("/") for part in written.split(",") if part.strip())
+    if urls == (MDNS,):
+        return urls
     for url in urls:
         if not is_web_address(url):
-            raise ValueError(f"{url!r} is not an http:// or https:// address")
+            raise ValueError(f"{url!r} is not an http:// or https:// address, nor {MDNS} alone")
     return urls
 
 

@@ -25,6 +25,7 @@ from agent.hardware.registry import Hardware
 from agent.lifecycle.addresses import callback_url, interface_address, wait_for_source_address
 from agent.lifecycle.clock import TimeSources, set_clock
 from agent.lifecycle.controller_client import ConnectionOptions, ControllerClient
+from agent.lifecycle.discovery import with_found_addresses
 from agent.lifecycle.heartbeat import Heartbeater
 from agent.lifecycle.inspection import Inspection, inspect
 from agent.lifecycle.lookup import Patience, look_up
@@ -43,6 +44,7 @@ from agent.settings import Settings
 from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
 from agent.system.clock import SystemClock
 from agent.system.log_output import LOGGED, uptime_s
+from agent.system.mdns import ask_network
 from agent.system.power import PowerActions
 from agent.system.rescue_login import RescueLogin
 from agent.system.runner import Runner
@@ -168,6 +170,7 @@ class Agent:
             self._board.write(phase="waiting for the network")
             log.info("waiting for the network", extra={"file": settings.network_ready_file})
             wait_for_file(Path(settings.network_ready_file), self._stop.wait)
+        self._settings = settings = with_found_addresses(settings, ask_network)
         inspected_by = settings.inspection_urls
         self._board.write(controller=(settings.api_urls or inspected_by or (None,))[0])
         node_uuid = self._inspect(inspected_by) if inspected_by else None

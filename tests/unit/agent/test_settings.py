@@ -51,7 +51,7 @@ def test_a_list_in_the_file_is_the_same_as_commas() -> None:
         ("ipa-insecure=perhaps", "kernel argument ipa-insecure: 'perhaps' is neither"),
         ("ipa-tls-min-version=1.0", "ipa-tls-min-version: '1.0' is not one of 1.2, 1.3"),
         ("ipa-lookup-timeout=-1", "ipa-lookup-timeout: -1 is less than 0"),
-        ("ipa-api-url=mdns", "ipa-api-url: 'mdns' is not an http:// or https:// address"),
+        ("ipa-api-url=mdns,http://a", "ipa-api-url: 'mdns' is not an http:// or https:// address"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_name_of_the_argument(
