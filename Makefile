@@ -39,9 +39,12 @@ $(STAMPS)/peer-%: .setup/peer-%.lock $(STAMPS)/packages
 
 # ---------------------------------------------------------------- images
 
-.PHONY: ramdisk ramdisk-ipa os-image
+.PHONY: ramdisk ramdisk-iso ramdisk-ipa os-image
 ramdisk: setup ## Build the deploy ramdisk: build/ramdisk/ingot.{vmlinuz,initramfs}
 	@image-build/build-ramdisk
+
+ramdisk-iso: setup ## The same, and as a bootable ISO and a unified kernel: build/ramdisk/ingot.{iso,efi}
+	@image-build/build-ramdisk --iso --uki
 
 ramdisk-ipa: setup ## Build a ramdisk with the real ironic-python-agent the same way
 	@image-build/build-ramdisk --variant ipa

@@ -1,6 +1,7 @@
 """A controller of a few lines on loopback: a real HTTP server that answers lookups and heartbeats as it is told."""
 
 import json
+import socket
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -89,8 +90,8 @@ def refusal(status: int, text: str) -> tuple[int, Any]:
 
 
 @contextmanager
-def fake_controller() -> Iterator[FakeController]:
-    """Serve on a free port of loopback."""
+def fake_controller(host: str = "127.0.0.1") -> Iterator[FakeController]:
+    """Serve on a free port of ``host``, an IPv4 or IPv6 address."""
     controller = FakeController()
 
     class Handler(BaseHTTPRequestHandler):
@@ -126,9 +127,13 @@ def fake_controller() -> Iterator[FakeController]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    controller.url = f"http://127.0.0.1:{server.server_port}"
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        daemon_threads = True
+
+    server = Server((host, 0), Handler)
+    shown = f"[{host}]" if ":" in host else host
+    controller.url = f"http://{shown}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

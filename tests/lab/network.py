@@ -67,6 +67,12 @@ class Network:
         """Remove a tap device; its machine must be off."""
         self._ip("link", "delete", name)
 
+    def stop_router(self) -> None:
+        """Have no IPv6 router of the lab's own any more: a test brings one that has something to offer."""
+        if self._router:
+            self._router.close()
+            self._router = None
+
     def set_link(self, tap: str, *, up: bool) -> None:
         """Plug a machine's cable in or pull it out."""
         self._ip("link", "set", tap, "up" if up else "down")
