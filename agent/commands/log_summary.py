@@ -14,7 +14,7 @@ from agent.errors import AgentError, CommandFailed
 from agent.hardware.devices import BlockDevice, NetworkInterface
 from agent.hardware.reading import MachineView
 from agent.protocol.commands import CommandResult, CommandStatus
-from agent.protocol.foreign_text import clean_line, clean_text
+from agent.protocol.foreign_text import clean_line
 from agent.system.log_output import uptime_s
 from agent.system.runner import Runner
 from agent.system.status import Status, StatusBoard, Trouble
@@ -68,7 +68,8 @@ def _machine(hardware: MachineView) -> Iterator[str]:
     made = " ".join(filter(None, (identity.manufacturer, identity.product_name)))
     yield f"{made or 'of unknown make'}, serial {identity.serial_number or 'unknown'}"
     yield f"UUID {identity.system_uuid or 'unknown'}, booted in {boot.mode} mode from {boot.pxe_mac or 'unknown'}"
-    yield f"firmware {identity.firmware_vendor} {identity.firmware_version} {identity.firmware_date}"
+    firmware = (identity.firmware_vendor, identity.firmware_version, identity.firmware_date)
+    yield f"firmware {' '.join(filter(None, firmware)) or 'unknown'}"
     processor, memory = reader.processor(), reader.memory()
     yield f"{processor.count} processors {processor.model_name}, {memory.total_bytes / _GIB:.1f} GiB of memory"
 
@@ -109,8 +110,9 @@ def _disks(disks: Sequence[BlockDevice], runner: Runner) -> Iterator[str]:
         over = time.monotonic() > until
         health = "health not asked: no time left" if over else smart_words(disk, runner)
         read_only = ", READ-ONLY" if disk.is_read_only else ""
-        size = f"{disk.size_bytes / _GIB:.1f} GiB"
-        yield f"{disk.path}: {size} {kind} {disk.transport or ''}, {clean_text(named)}{read_only}; {health}"
+        size = f"{disk.size_bytes / _GIB:.1f} GiB {kind}"
+        way = f", {disk.transport}" if disk.transport else ""
+        yield f"{disk.path}: {size}{way}, {clean_line(named)}{read_only}; {health}"
 
 
 def smart_words(disk: BlockDevice, runner: Runner) -> str:

@@ -89,12 +89,13 @@ def test_the_first_page_tells_machine_controller_orders_troubles_disks_and_cards
     for expected in (
         "ACME R1, serial S1",
         "UUID unknown, booted in uefi mode from 52:54:00:00:00:01",
+        "firmware unknown",
         "node n-1; the agent is waiting for orders",
         "last heard 0 s ago",
         "erase_devices: running (erase, 7 bytes)",
         "prepare_image: failed: no disk fits",
         "[    1.500] old",
-        "/dev/vda: 8.0 GiB solid virtio, QEMU, serial D1; SAYS THAT IT IS FAILING",
+        "/dev/vda: 8.0 GiB solid, virtio, QEMU, serial D1; SAYS THAT IT IS FAILING",
         "not known: /sys is not mounted",
     ):
         assert expected in lines
