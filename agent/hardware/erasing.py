@@ -101,6 +101,7 @@ class DiskEraser(Protocol):
 
         Raises:
             EraseError: The drive refused, failed, or does not show that it was done.
+            Declined: Not a disk for this eraser after all; nothing was done, the next is tried.
             Stopped: It was asked to stop and could.
         """
 
@@ -144,14 +145,16 @@ def unanswered(disk: BlockDevice, kind: str, error: AgentError) -> ErasePlan:
 
 
 def usable(offers: Sequence[EraseOffer], wish: EraseWish) -> tuple[EraseOffer, ...]:
-    """Return the offers that may be carried out, in the order given; those after the first only if the one before failed.
+    """Return the offers that may be carried out, in the order given.
+
+    Those after the first are for when the one before declines, and if ``after_failure`` allows it, for when it fails.
 
     Raises:
         EraseError: There is none; the message names every plan and what stands against it.
     """
     good = tuple(o for o in offers if reaches(o.plan, wish) and o.plan.obstacle is None)
     if good:
-        return good if wish.after_failure else good[:1]
+        return good
     reasons = [_against(offer.plan, wish) for offer in offers]
     known = "; ".join(reasons) or "no hardware manager knows a way to erase it"
     raise EraseError(f"cannot be erased at level {wish.level}: {known}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.disks.read_back import Mark, mark, objection, read_back
-from agent.errors import AgentError, DiskError, EraseError
+from agent.errors import AgentError, Declined, DiskError, EraseError
 from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import Content, EraseEvidence, EraseOffer, EraseWish
 from agent.hardware.tools import StepTools
@@ -71,25 +71,28 @@ class EraseRun:
             return [one for done in pool.map(run, jobs) for one in done]
 
     def _job(self, job: Job, tools: StepTools) -> list[DiskErasure]:
-        """Erase the job's disks together; if that fails and it is allowed, each by what is next best for it."""
-        ended = self._attempt(job.offer, job.disks, tools)
+        """Erase the job's disks together; where that is declined, or fails and it is allowed, each by what is next best for it."""
+        ended, is_declined = self._attempt(job.offer, job.disks, tools)
         for offset, disk in enumerate(job.disks):
+            may_go_on = is_declined or self.wish.after_failure
             for offer in job.others.get(disk.path, ()):
-                if ended[offset].state is ErasureState.ERASED or tools.stop.is_set():
+                is_erased = ended[offset].state is ErasureState.ERASED
+                if is_erased or not may_go_on or tools.stop.is_set():
                     break
                 log.warning(
-                    "erasure failed, trying the next method",
+                    "not erased, trying the next method",
                     extra={"disk": str(disk.path), "why": ended[offset].detail},
                 )
                 before = ended[offset].detail
-                again = self._attempt(offer, (disk,), tools)[0]
+                (again,), was_declined = self._attempt(offer, (disk,), tools)
+                may_go_on = was_declined or self.wish.after_failure
                 ended[offset] = _with(again, detail=f"{again.detail}; before that: {before}")
         return ended
 
     def _attempt(
         self, offer: EraseOffer, disks: Sequence[BlockDevice], tools: StepTools
-    ) -> list[DiskErasure]:
-        """Try one plan on its disks; an error concerns all of them, as it is one command."""
+    ) -> tuple[list[DiskErasure], bool]:
+        """Try one plan on its disks; an error concerns all of them, as it is one command. Say too whether it was declined."""
         plan, started = offer.plan, self.now()
         head = {
             "manager": offer.manager,
@@ -105,8 +108,10 @@ class EraseRun:
         except AgentError as error:
             log.warning("disk not erased", extra={"disk": str(plan.disk.path), "why": str(error)})
             head["ended_at"] = self.now()
-            return [self._failed(disk, str(error), **head) for disk in disks]
-        return [self._looked_at(disk, evidence, marks[disk.path], offer, head) for disk in disks]
+            failed = [self._failed(disk, str(error), **head) for disk in disks]
+            return failed, isinstance(error, Declined)
+        looked = [self._looked_at(disk, evidence, marks[disk.path], offer, head) for disk in disks]
+        return looked, False
 
     def _prepared(self, disk: BlockDevice) -> tuple[Mark, ...]:
         """Make sure that nothing is lost that shall stay, then mark the disk."""
