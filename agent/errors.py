@@ -97,6 +97,14 @@ class BootloaderError(AgentError):
     """The firmware could not be told to boot the deployed system."""
 
 
+class BurninFailed(AgentError):
+    """A burn-in found a fault, or could not be carried out."""
+
+
+class FirmwareError(AgentError):
+    """Firmware was not updated as asked, or its state cannot be read."""
+
+
 class EraseError(AgentError):
     """A disk was not erased as asked."""
 

@@ -1,0 +1,150 @@
+"""Burn-in with the real programs: short runs, real reports, a fault that is found, a stop."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.disks.metadata import MetadataWiper
+from agent.disks.release import StackReleaser
+from agent.errors import BurninFailed, Stopped
+from agent.hardware.capabilities import HardwareManager, Support
+from agent.hardware.devices import BlockDevice
+from agent.hardware.registry import Hardware
+from agent.system.runner import HostRunner
+from hardware_managers.burnin import steps
+from tests.integration.disk_images import MIB
+from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.lab.disks.block_nodes import Fault, Operation, faulty_node
+from tests.lab.disks.served_disk import FUSE, served_disk
+from tests.unit.fakes import Tools
+
+pytestmark = pytest.mark.root
+KEY = "agent_burnin_"
+
+
+class OneDisk:
+    """Lists one loop device and no disk of this machine."""
+
+    def __init__(self, *disks: BlockDevice) -> None:
+        self._disks = disks
+
+    def list_disks(self) -> tuple[BlockDevice, ...]:
+        return self._disks
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[LoopDisk]:
+    with loop_disk(tmp_path, 8 * MIB) as made:
+        yield made
+
+
+def chain(*disks: BlockDevice) -> Hardware:
+    return Hardware(
+        [
+            HardwareManager(
+                name="one disk",
+                version="1",
+                support=Support.GENERIC,
+                disk_lister=OneDisk(*disks),
+                disk_releaser=StackReleaser(HostRunner()),
+                metadata_eraser=MetadataWiper(HostRunner()),
+            )
+        ]
+    )
+
+
+def run(step: Any, folder: Path, told: dict[str, Any], *disks: BlockDevice, **node: Any) -> Any:
+    folder.mkdir(exist_ok=True)
+    driver_info = {f"{KEY}{name}": value for name, value in told.items()}
+    context = Tools(HostRunner(), folder).context(
+        chain(*disks), {"driver_info": driver_info, **node}
+    )
+    return step(context)
+
+
+def test_processors_are_loaded_and_the_report_is_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "kept" / "cpu.yaml"
+    told = {"cpu_cpu": 1, "cpu_timeout": 1, "cpu_outputfile": str(kept)}
+    figures = run(steps.burnin_cpu, tmp_path / "work", told)
+    assert figures["stressors"][0]["stressor"] == "cpu"
+    assert figures["stressors"][0]["bogo-ops"] > 0
+    assert "stressor: cpu" in kept.read_text()
+
+
+def test_memory_is_written_and_checked(tmp_path: Path) -> None:
+    told = {"vm_vm": 1, "vm_vm-bytes": "16m", "vm_timeout": 1}
+    figures = run(steps.burnin_memory, tmp_path / "work", told)
+    assert figures["stressors"][0]["stressor"] == "vm"
+
+
+def test_a_disk_is_written_and_read_back(tmp_path: Path, disk: LoopDisk) -> None:
+    before = disk.read(0, MIB)
+    done = run(steps.burnin_disk, tmp_path / "work", {"fio_disk_loops": 1}, disk.device())
+    (job,) = done["disks"]
+    assert job["errors"] == 0
+    assert job["read_bytes"] >= disk.size_bytes // 2
+    assert disk.read(0, MIB) != before
+
+
+@pytest.mark.skipif(not FUSE.exists(), reason="needs FUSE: modprobe fuse")
+def test_a_disk_with_a_bad_block_fails_and_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "disk"
+    with file.open("wb") as made:
+        made.truncate(8 * MIB)
+    bad = Fault(operation=Operation.WRITE, sector=4 * MIB // 512)
+    with served_disk(tmp_path, faulty_node(file, [bad])) as path:
+        device = BlockDevice(
+            path=path,
+            size_bytes=8 * MIB,
+            logical_sector_bytes=512,
+            physical_sector_bytes=512,
+            is_rotational=False,
+        )
+        with pytest.raises(BurninFailed, match=path.name):
+            run(steps.burnin_disk, tmp_path / "work", {"fio_disk_loops": 1}, device)
+
+
+def test_a_skipped_disk_is_left_alone(tmp_path: Path, disk: LoopDisk) -> None:
+    skipped = {"skip_block_devices": [{"name": str(disk.path)}]}
+    before = disk.read(0, disk.size_bytes)
+    with pytest.raises(Exception, match="there is no disk to test"):
+        run(steps.burnin_disk, tmp_path / "work", {}, disk.device(), properties=skipped)
+    assert disk.read(0, disk.size_bytes) == before
+
+
+def test_two_machines_test_both_directions(tmp_path: Path) -> None:
+    results: dict[str, Any] = {}
+
+    def machine(role: str) -> None:
+        pair = {"role": role, "partner": "127.0.0.1"}
+        told = {"fio_network_config": pair, "fio_network_runtime": 1}
+        results[role] = run(steps.burnin_network, tmp_path / role, told)
+
+    threads = [threading.Thread(target=machine, args=(role,)) for role in ("writer", "reader")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert results["writer"]["writer"][0]["written_bytes"] > 0
+    assert results["writer"]["reader"][0]["read_bytes"] > 0
+    assert results["reader"]["reader"][0]["read_bytes"] > 0
+
+
+def test_a_long_burnin_is_stopped(tmp_path: Path) -> None:
+    tools = Tools(HostRunner(), tmp_path)
+    told = {f"{KEY}cpu_cpu": 1, f"{KEY}cpu_timeout": 3600}
+    timer = threading.Timer(1.0, tools.stop.set)
+    timer.start()
+    with pytest.raises(Stopped):
+        steps.burnin_cpu(tools.context(chain(), {"driver_info": told}))
+
+
+def test_a_ramdisk_without_the_program_says_how_to_build_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BurninFailed, match="ingot-burnin"):
+        run(steps.burnin_cpu, tmp_path / "work", {})
