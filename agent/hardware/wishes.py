@@ -1,6 +1,8 @@
 """What the agent's settings want of the hardware managers; plug-ins see this and never the settings themselves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.hardware.image_rules import ImageRules
 
@@ -15,8 +17,12 @@ class CollectWishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """Each has the default of its setting; ``skip_bmc`` = the machine's own BMC is not asked for its addresses."""
+    """Each has the default of its setting.
+
+    ``skip_bmc`` = the machine's own BMC is not asked for its addresses; ``containers`` as the controller's lookup has ``agent_containers``.
+    """
 
     images: ImageRules = field(default_factory=ImageRules)
     skip_bmc: bool = False
     collecting: CollectWishes = field(default_factory=CollectWishes)
+    containers: Mapping[str, Any] = field(default_factory=dict)

@@ -50,7 +50,12 @@ def wishes_of(settings: Settings, ordered: LookupConfig | None = None) -> Wishes
     collecting = CollectWishes(
         lldp_timeout_s=settings.lldp_timeout_s, benchmarks=_words(settings.inspection_benchmarks)
     )
-    return Wishes(images=rules, skip_bmc=order.agent_skip_bmc_detect, collecting=collecting)
+    return Wishes(
+        images=rules,
+        skip_bmc=order.agent_skip_bmc_detect,
+        collecting=collecting,
+        containers=order.agent_containers,
+    )
 
 
 def tls_terms(settings: Settings, ordered: LookupConfig | None = None) -> TlsTerms:
