@@ -72,7 +72,7 @@ PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 .PHONY: test test-integration test-vm test-cloud-init test-interop test-long
 test: check test-integration test-vm ## Everything but the peers: checks, real parts, virtual machines
 
-test-integration: setup peers $(STAMPS)/peer-ipa ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
+test-integration: setup peers $(STAMPS)/peer-ipa $(STAMPS)/peer-plugins ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
 	$(PYTEST) --numprocesses=2 --dist=loadfile -m "not long" tests/integration
 
 test-long: setup ramdisk os-image ## What takes too long for make test: a hundred kills, more machines (over an hour)

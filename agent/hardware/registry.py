@@ -199,8 +199,10 @@ def rank(managers: Iterable[HardwareManager]) -> tuple[HardwareManager, ...]:
     return ranked
 
 
-def load_hardware(runner: Runner, group: str = ENTRY_POINT_GROUP) -> Hardware:
-    """Load every plug-in of the entry-point group and ask it whether this is its hardware.
+def load_hardware(
+    runner: Runner, group: str = ENTRY_POINT_GROUP, *, without: Collection[str] = ()
+) -> Hardware:
+    """Load every plug-in of the entry-point group but those named in ``without`` and ask it whether this is its hardware.
 
     Raises:
         PluginError: One cannot be imported, fails in its probe, or contradicts another; or there is none at all.
@@ -208,6 +210,8 @@ def load_hardware(runner: Runner, group: str = ENTRY_POINT_GROUP) -> Hardware:
     extensions: ExtensionManager[Any] = ExtensionManager(group, on_load_failure_callback=_refuse)
     managers: list[HardwareManager] = []
     for extension in extensions:
+        if extension.name in without:
+            continue
         found = _probe(extension.entry_point_target, extension.plugin, runner)
         if not found:
             log.info("hardware manager not for this machine", extra={"plugin": extension.name})
