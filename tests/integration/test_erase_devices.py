@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.disks.release import StackReleaser
-from agent.errors import AgentError, EraseError, Stopped
+from agent.errors import AgentError, Declined, EraseError, Stopped
 from agent.hardware.capabilities import HardwareManager, Support
 from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import Content, EraseEvidence, EraseLevel, ErasePlan, EraseWish
@@ -60,6 +60,8 @@ class Drive:
 
     def erase(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
         self.orders.append(str(plan.disk.path))
+        if self.does == "declines":
+            raise Declined("not one of mine")
         if self.does == "fails":
             raise EraseError(f"{plan.disk.path}: Invalid Command Opcode")
         if self.does in {"erases", "forgets a half"}:
@@ -169,6 +171,15 @@ def test_the_next_best_is_tried_only_where_that_is_allowed(tmp_path: Path, disk:
     (one,) = result["erasure"]["disks"]
     assert one["method"].startswith("overwriting")
     assert "before that: " in one["detail"]
+
+
+def test_the_next_best_is_taken_when_a_manager_declines_the_disk(
+    tmp_path: Path, disk: LoopDisk
+) -> None:
+    chain = hardware([disk.device()], Drive("declines"), Overwriter())
+    (one,) = run_step(tmp_path, chain, ALLOWED)["erasure"]["disks"]
+    assert one["method"].startswith("overwriting")
+    assert "before that: not one of mine" in one["detail"]
 
 
 def test_one_disk_that_fails_does_not_keep_the_others_from_being_erased(tmp_path: Path) -> None:
