@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from agent.disks.guard import is_wiping_shared
 from agent.disks.root_device import skipped_disks
 from agent.errors import AgentError, BurninFailed, InvalidRequest
 from agent.hardware.capabilities import Phase, Step, StepContext
@@ -179,14 +178,13 @@ def _free_disks(context: StepContext) -> tuple[BlockDevice, ...]:
         raise InvalidRequest(
             "burnin_disk: there is no disk to test: all are read-only or named in properties.skip_block_devices"
         )
-    wipe_shared = is_wiping_shared(context.node)
     eraser = hardware.metadata_eraser()
     for disk in wanted:
         hardware.release(disk.nodes, kept)
     for (
         disk
     ) in wanted:  # refuses file systems that other machines share, before anything is written
-        eraser.erase_metadata(disk, context.progress, wipe_shared=wipe_shared)
+        eraser.erase_metadata(disk, context.progress, wipe_shared=False)
     return wanted
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from agent.disks.metadata import MetadataWiper
 from agent.disks.release import StackReleaser
 from agent.errors import BurninFailed, Stopped
 from agent.hardware.capabilities import HardwareManager, Support
@@ -15,6 +14,7 @@ from agent.hardware.devices import BlockDevice
 from agent.hardware.registry import Hardware
 from agent.system.runner import HostRunner
 from hardware_managers.burnin import steps
+from hardware_managers.generic.metadata_eraser import MetadataWiper
 from tests.integration.disk_images import MIB
 from tests.integration.loop_disk import LoopDisk, loop_disk
 from tests.lab.disks.block_nodes import Fault, Operation, faulty_node
