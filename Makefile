@@ -111,11 +111,12 @@ docs: setup ## Write the generated pages of docs/ anew
 
 # BENCH_ROUNDS=5 BENCH_CASES=raw,qcow2 BENCH_GIB=4 and more: tests/bench/README.md
 .PHONY: bench
-bench: setup peers $(STAMPS)/peer-ipa ## Measure images and API against the real agent, the real Ironic and pipes
+bench: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa ## Measure images, API and ramdisk against the real agent, the real Ironic and pipes
 	$(BIN)/python -m tests.bench.image
 	$(BIN)/python -m tests.bench.long_link
 	$(BIN)/python -m tests.bench.api
 	$(BIN)/python -m tests.bench.controller
+	$(BIN)/python -m tests.bench.ramdisk
 
 # ---------------------------------------------------------------- cleaning up
 

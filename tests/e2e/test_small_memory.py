@@ -22,7 +22,7 @@ from tests.lab.program import run
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(3600)]
 log = logging.getLogger(__name__)
-MEMORY_MIB = 768
+MEMORY_MIB = int(os.environ.get("LAB_MEMORY_MIB", "768"))
 IMAGE_BYTES = 4 << 30
 DATA_MIB = int(os.environ.get("LAB_IMAGE_DATA_MIB", "160"))
 BANNER = "a guest is here."

@@ -1,0 +1,25 @@
+from tests.bench.ramdisk import Start, least_memory, sizes, summary
+
+
+def starts(ingot: float | None, ipa: float | None) -> list[Start]:
+    return [
+        Start(variant=name, round=1, heartbeat_s=seconds)
+        for name, seconds in (("ingot", ingot), ("ipa", ipa))
+    ]
+
+
+def test_sizes_are_compared_with_the_goal() -> None:
+    assert sizes({"ingot": 87, "ipa": 118})["reached"]
+    assert not sizes({"ingot": 95, "ipa": 118})["reached"]
+
+
+def test_a_ramdisk_that_did_not_come_has_no_median() -> None:
+    found = summary([*starts(10, 40), *starts(14, 20)])
+    assert (found["median_s"], found["ratio"]) == ({"ingot": 12, "ipa": 30}, 0.4)
+    found = summary([*starts(10, 40), *starts(14, None)])
+    assert (found["median_s"], found["reached"]) == ({"ingot": 12, "ipa": None}, False)
+
+
+def test_the_least_memory_is_the_last_that_worked() -> None:
+    assert least_memory((768, 512, 384), lambda mib: mib >= 512) == 512
+    assert least_memory((768,), lambda _: False) is None
