@@ -23,6 +23,8 @@ from controller.store.tables import Node
 KIND = "ingot sanitization certificate"
 SANITIZED, FAILED, METADATA_ONLY = "sanitized", "failed", "metadata only"
 ERASE_STEPS = frozenset({"erase_devices", "erase_devices_express"})
+_ORDERED = (".send", ".watch")
+"""Ends of the names of stages in which an order has been given, or may have been."""
 _MOST_DISKS = 500
 _BOUNDS = Bounds(most_depth=8, most_parts=50 * _MOST_DISKS, most_chars=4000, most_key_chars=64)
 _VERIFICATION = (
@@ -88,6 +90,16 @@ def unseen(node: Node, step: str, reason: str, *, controller: str, at: float) ->
         "sanitization": {"levels": [], "detail": reason[:4000]},
         "verification": {"method": "none: the end of the step was not seen"},
     }
+
+
+def of_interrupted(
+    node: Node, stage: str, reason: str, *, controller: str, at: float
+) -> tuple[Document, ...]:
+    """Return what is certified when a workflow leaves a stage by failure or abort: an erasure that had been ordered counts as failed."""
+    step = str((node.clean_step or node.service_step or {}).get("step", ""))
+    if step not in ERASE_STEPS or not stage.endswith(_ORDERED):
+        return ()
+    return (unseen(node, step, reason, controller=controller, at=at),)
 
 
 def verdict(disk: DiskErasure) -> str:

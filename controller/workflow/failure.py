@@ -11,7 +11,7 @@ from controller.errors import ControllerError, StepFailed, StepUnfinished
 from controller.states import Event
 from controller.store.events import record_event
 from controller.store.tables import Node
-from controller.workflow.certificates import ERASE_STEPS, unseen
+from controller.workflow.certificates import of_interrupted
 from controller.workflow.graph import STAGES, workflow_of
 from controller.workflow.power_sync import MOST_LETTERS
 from controller.workflow.services import Services
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 STEP_FAILURE = "step failure"
 """The ``fault`` of a node whose step must not be interrupted and has not been seen to end."""
-_WATCHED = (".send", ".watch")
-"""Ends of the names of stages in which an order has been given, or may have been."""
 _LEFT_ON = (
     "; this step must not be interrupted, so the machine is left as it is: look at its console, wait for the end of the "
     "step, and only then end the maintenance and go on (every verb begins by switching the machine off)"
@@ -68,11 +66,8 @@ def _certificates(
     """Return what is certified of a failed step: what its agent said of each disk, or that the end of an erasure was not seen."""
     if isinstance(error, StepFailed) and error.certificates:
         return error.certificates
-    step = str((node.clean_step or node.service_step or {}).get("step", ""))
-    if step not in ERASE_STEPS or not stage.endswith(_WATCHED):
-        return ()
     at, controller = services.clock(), services.hostname
-    return (unseen(node, step, message, controller=controller, at=at),)
+    return of_interrupted(node, stage, message, controller=controller, at=at)
 
 
 def _show(node: Node, message: str, how: Error) -> None:

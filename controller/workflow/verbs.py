@@ -11,6 +11,7 @@ from controller.states import Event, State, check_verb
 from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
+from controller.workflow.certificates import of_interrupted
 from controller.workflow.locks import free_node, is_idle
 from controller.workflow.machine import driver_of
 from controller.workflow.questions import (
@@ -20,7 +21,7 @@ from controller.workflow.questions import (
     validate,
 )
 from controller.workflow.services import Services
-from controller.workflow.transition import change_state, enter_stage, make_due
+from controller.workflow.transition import change_state, enter_stage, keep_certificates, make_due
 from controller.workflow.unbreakable import ABORTED, is_waited_for, postpone
 from controller.workflow.verb_request import ProvisionRequest
 from controller.workflow.verb_table import TABLE, Verb, check_arguments, verb_of
@@ -116,6 +117,7 @@ def _begin(
     services: Services, session: Session, node: Node, verb: Verb, request: ProvisionRequest
 ) -> None:
     """Move the node along the state table and into the first stage of what was asked for."""
+    _certify_cut_off(services, session, node, verb)
     before, now = State(node.provision_state), services.clock()
     change_state(session, node, verb.event, now)
     if before in verb.then_in:
@@ -138,6 +140,16 @@ def _postpone(services: Services, session: Session, node: Node, verb: Verb) -> N
     if text:
         record_event(session, node, "request", text, at=services.clock())
         make_due(services, node)
+
+
+def _certify_cut_off(services: Services, session: Session, node: Node, verb: Verb) -> None:
+    """Certify an erasure that the verb cuts off as failed."""
+    if verb.event not in _ENDS:
+        return
+    reason = f"{verb.name} was asked for before the step had ended"
+    at, controller = services.clock(), services.hostname
+    cut_off = of_interrupted(node, node.stage or "", reason, controller=controller, at=at)
+    keep_certificates(services, session, node, cut_off)
 
 
 def _may_switch(node: Node) -> bool:

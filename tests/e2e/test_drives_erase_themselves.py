@@ -69,6 +69,13 @@ print(json.dumps(msgspec.to_builtins(EraseRun(wish=EraseWish(), tools=tools).car
 )
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _needs() -> None:
+    """Nothing but the ramdisk: no OS image, in the place of the folder's fixture of this name."""
+    if not (RAMDISK / "ingot.initramfs").exists():
+        pytest.skip(f"make ramdisk builds {RAMDISK}/ingot.initramfs")
+
+
 def devices(folder: Path) -> tuple[str, ...]:
     words: list[str] = [
         "-device",
@@ -121,8 +128,6 @@ def by_disk(said: Any) -> dict[str, Any]:
 
 
 def test_drives_erase_themselves_or_are_named(tmp_path: Path) -> None:
-    if not (RAMDISK / "ingot.initramfs").exists():
-        pytest.skip("make ramdisk builds the ramdisk")
     key = make_key(tmp_path)
     arguments = f'sshkey="{key.public}"'
     with started(tmp_path, arguments, disks=(), devices=devices(tmp_path)) as machine:

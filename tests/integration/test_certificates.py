@@ -113,6 +113,20 @@ def test_a_machine_that_is_lost_in_the_middle_is_certified_as_failed(
     assert "script" not in shown.headers["Content-Security-Policy"]
 
 
+def test_an_erasure_that_a_person_aborts_is_certified_as_failed(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", "manageable")
+    bmc.machine.behaviour.steps = {"clean": [step("erase_devices", 10)]}
+    bmc.machine.behaviour.seconds["erase_devices"] = 600.0
+    controller.ask("m1", "provide")
+    wait_until(lambda: controller.node("m1").stage == "clean.step.watch", 20, "the erasure")
+    controller.ask("m1", "abort")
+    controller.wait_for("m1", "clean failed")
+    (one,) = listed(controller)
+    assert one["verdict"] == "failed"
+
+
 @pytest.mark.parametrize("said", [{"erasure": "perfect"}, {"erasure": {"disks": [GOOD]}}])
 def test_a_report_that_cannot_be_read_is_certified_as_failed(
     controller: RunningController, said: dict[str, Any]

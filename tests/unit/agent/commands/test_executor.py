@@ -9,7 +9,15 @@ import pytest
 from agent.commands.command import Command, Control, Job, Kind, Params, catalogue
 from agent.commands.executor import CommandExecutor
 from agent.commands.results import ResultStore
-from agent.errors import AgentBusy, CannotStop, DiskInUse, InvalidRequest, NotFound, VersionMismatch
+from agent.errors import (
+    AgentBusy,
+    CannotStop,
+    DiskInUse,
+    EraseError,
+    InvalidRequest,
+    NotFound,
+    VersionMismatch,
+)
 from agent.protocol.commands import CommandError, CommandStatus, Progress
 
 
@@ -56,6 +64,10 @@ class Bench:
             "a.nothing": (Kind.SYNC, lambda _: lambda _: None),
             "a.checked": (Kind.SYNC, checked),
             "a.refused": (Kind.ASYNC, lambda _: raises(DiskInUse("/dev/vda: in use; unmount it"))),
+            "a.half": (
+                Kind.ASYNC,
+                lambda _: raises(EraseError("1 of 2", result={"/dev/vda": "ok"})),
+            ),
             "a.outdated": (Kind.ASYNC, lambda _: raises(VersionMismatch("other managers"))),
             "a.bug": (Kind.ASYNC, lambda _: raises(KeyError("serial"))),
             "a.patient": (Kind.ASYNC, lambda _: patient),
@@ -79,6 +91,14 @@ def test_a_synchronous_command_is_answered_with_its_result(bench: Bench) -> None
     assert result.command_status is CommandStatus.SUCCEEDED
     assert (result.command_name, result.command_result) == ("text", {"result": "hello"})
     assert bench.finished == []
+
+
+def test_a_command_that_fails_still_tells_what_it_has_done(bench: Bench) -> None:
+    started = bench.executor.execute("a.half", {})
+    ended = bench.executor.result(started.id, wait=True)
+    assert ended.command_status is CommandStatus.FAILED
+    assert ended.command_result == {"/dev/vda": "ok"}
+    assert bench.build().result(started.id).command_result == {"/dev/vda": "ok"}
 
 
 @pytest.mark.parametrize(("name", "expected"), [("a.nothing", None), ("a.pair", {"pair": [1, 2]})])
