@@ -142,3 +142,29 @@ def test_a_folder_without_programs_is_refused(tmp_path: Path, content: str | Non
         (tools / "README").write_text(content)
     said = run(IMAGE_BUILD / "vendor-tools", tools, tmp_path / "tree", ok=1)
     assert "neither a program nor a .deb" in said or "is empty" in said
+
+
+def test_hardware_managers_are_installed_beside_the_agent(tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    example = ROOT / "docs/how-to/example-hardware-manager"
+    copied = tmp_path / "source"
+    run("cp", "-r", example, copied)
+    pip = ROOT / "build/venv/bin/pip"
+    quiet = ("--quiet", "--no-deps", "--no-build-isolation", "--no-index")
+    run(pip, "wheel", *quiet, "--wheel-dir", wheels, copied)
+    tree = tmp_path / "tree"
+    run(IMAGE_BUILD / "manager-wheels", wheels, tree)
+    library = tree / "opt/ingot/lib"
+    assert (library / "acme_hardware/manager.py").exists()
+    (entry_points,) = library.glob("*.dist-info/entry_points.txt")
+    assert "ingot.hardware_managers" in entry_points.read_text()
+
+
+@pytest.mark.parametrize("name", ["README", "ironic_python_agent-13.0.0-py3-none-any.whl", None])
+def test_a_folder_that_holds_no_managers_is_refused(tmp_path: Path, name: str | None) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    if name:
+        (wheels / name).write_text("no wheel")
+    said = run(IMAGE_BUILD / "manager-wheels", wheels, tmp_path / "tree", ok=1)
+    assert "is no wheel" in said or "run without it" in said or "has no wheels" in said
