@@ -44,6 +44,8 @@ _LISTED = tuple(
     )
 )
 """In the order of precedence; a line that begins with a digest is never one that ends with it."""
+_GNU = _LISTED[1]
+"""What stands behind this separator is a file, also one that is called like an algorithm."""
 _COMMENT = re.compile(r"\s*(?:[#;].*)?", re.DOTALL)
 _ARMOUR_BEGIN, _ARMOUR_SIGNATURE = "-----BEGIN PGP SIGNED MESSAGE", "-----BEGIN PGP SIGNATURE"
 _ARMOUR_END = "-----END PGP SIGNATURE"
@@ -52,6 +54,7 @@ _TABLE_HEAD = re.compile(r"\s*(?:Algorithm\s+Hash\s+Path|-+\s+-+\s+-+)\s*")
 _NO_NAME = ("-", "stdin")
 _ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
 _SHOWN_NAMES = 5
+_LONGEST_ALGORITHM = len("SHA2-512/256")
 _LONGEST_LINE = 8192
 """Linux, ``PATH_MAX`` is 4096 bytes, and escaping can double it."""
 
@@ -176,7 +179,8 @@ def _listed(found: re.Match[str]) -> Listed:
     parts = found.groupdict()
     digest, name = parts["digest"].lower(), parts.get("name")
     algorithm = normal_algorithm(parts["algorithm"] or "")
-    if name is not None and not algorithm and _WORD.fullmatch(name) and len(name) < 12:  # noqa: PLR2004  # "SHA2-512/256"
+    is_name = found.re is _GNU or bool(parts.get("escaped"))
+    if name is not None and not algorithm and not is_name and _is_algorithm(name):
         algorithm, name = normal_algorithm(name), None
     if name is not None and parts.get("escaped"):
         name = re.sub(r"\\[\\nr]", lambda pair: _ESCAPES[pair[0]], name)
@@ -185,6 +189,10 @@ def _listed(found: re.Match[str]) -> Listed:
         digest=digest,
         name=None if name in _NO_NAME else name,
     )
+
+
+def _is_algorithm(word: str) -> bool:
+    return len(word) <= _LONGEST_ALGORITHM and _WORD.fullmatch(word) is not None
 
 
 def _shown(name: str) -> str:

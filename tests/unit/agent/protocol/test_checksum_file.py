@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Callable
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from agent.protocol.checksum_file import DIGITS_OF, decode, find, parse
@@ -78,6 +78,8 @@ DIGEST = st.sampled_from(sorted(DIGITS_OF)).flatmap(
         unique_by=lambda e: e[0].strip(),
     )
 )
+@example([("SHA", ("md5", "0" * 32), "gnu binary")])
+@example([("sha256", ("md5", "0" * 32), "gnu text")])
 def test_any_name_that_gnu_tools_write_is_read_back(
     entries: list[tuple[str, tuple[str, str], str]],
 ) -> None:
