@@ -151,3 +151,7 @@ class PluginError(AgentError):
 
 class RescueError(AgentError):
     """The ramdisk could not be opened to the person who rescues the machine."""
+
+
+class InjectionError(AgentError):
+    """A file could not be put into the written system."""

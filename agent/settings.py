@@ -144,6 +144,8 @@ class Settings:
     """How much of a written image is read back from the disk and compared before the disk can boot."""
     config_drive_rebuild: bool = _setting(default=False, argument="ingot-config-drive-rebuild")
     """Put the files of every config drive into a FAT filesystem, as is done anyway where its own cannot be mounted."""
+    inject_files_priority: int = _setting(0, "ipa-inject-files-priority", least=0)
+    """Priority of the step ``inject_files`` in deployments and services, at most 99; 0: only on request."""
     boot_interface: str = _setting("", "BOOTIF")
     """The interface this ramdisk was booted from, as the network loader wrote it."""
 

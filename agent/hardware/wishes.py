@@ -26,3 +26,4 @@ class Wishes:
     skip_bmc: bool = False
     collecting: CollectWishes = field(default_factory=CollectWishes)
     containers: Mapping[str, Any] = field(default_factory=dict)
+    inject_files_priority: int = 0

@@ -12,6 +12,8 @@ from agent.protocol.lookup import LookupConfig
 from agent.settings import Settings
 
 log = logging.getLogger(__name__)
+_HIGHEST_PRIORITY = 99
+"""Of a step while the agent is up (Ironic)."""
 _PEM_MARK = "-----BEGIN CERTIFICATE-----"
 
 
@@ -55,6 +57,7 @@ def wishes_of(settings: Settings, ordered: LookupConfig | None = None) -> Wishes
         skip_bmc=order.agent_skip_bmc_detect,
         collecting=collecting,
         containers=order.agent_containers,
+        inject_files_priority=min(settings.inject_files_priority, _HIGHEST_PRIORITY),
     )
 
 

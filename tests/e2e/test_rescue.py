@@ -1,4 +1,7 @@
-"""A deployed machine is rescued: SSH with the password, its disk is there, and it goes back to its own system."""
+"""A deployed machine is rescued: SSH with the password, its disk is there, and it goes back to its own system.
+
+A file that was injected when it was deployed is seen from there, too.
+"""
 
 import os
 import re
@@ -19,6 +22,12 @@ from tests.lab.machine import Machine
 pytestmark = pytest.mark.vm
 
 PASSWORD = "a password, with $pecial 'letters'"  # a test's
+_INJECT = {
+    "interface": "deploy",
+    "step": "inject_files",
+    "priority": 70,
+    "args": {"files": [{"path": "/etc/injected", "content": "aW5qZWN0ZWQK", "mode": "0640"}]},
+}
 _LOOK_AT_THE_DISK = """
 set -e
 id -u
@@ -26,6 +35,7 @@ sudo mkdir /mnt/disk
 for part in /dev/nvme0n1p*; do
     sudo mount -o ro "$part" /mnt/disk 2>/dev/null || continue
     ! grep -hs ^PRETTY_NAME= /mnt/disk/etc/os-release || echo "seen on $part"
+    ! grep -s injected /mnt/disk/etc/injected || stat -c 'mode %a' /mnt/disk/etc/injected
     sudo umount /mnt/disk
 done
 """
@@ -34,7 +44,7 @@ done
 def address_of(machine: Machine, since: int) -> str:
     """Return the address that the ramdisk has told on its console."""
     line = machine.console.wait_for(
-        r"ingot: network up after \S+ s \(\S+ [\d.]+/", timeout_s=300, since=since
+        r"ingot: network up after \S+ s \(\S+ [\d.]+/", timeout_s=900, since=since
     )
     found = re.search(r"\(\S+ ([\d.]+)/", line.text)
     assert found
@@ -96,14 +106,19 @@ def test_a_deployed_machine_is_rescued_by_ssh_and_goes_back_to_its_system(logs: 
                 image_os_hash_algo="sha256",
                 image_os_hash_value=image.sha256,
             )
-            api.provision("m1", "active", configdrive=config_drive("to-be-rescued", key))
+            api.provision(
+                "m1",
+                "active",
+                configdrive=config_drive("to-be-rescued", key),
+                deploy_steps=[_INJECT],
+            )
             assert refuses_ssh(address_of(machine, 0)), "nobody is let into a deployment"
-            api.wait_for_state("m1", "active", timeout_s=900)
-            wait_for_system(machine, hostname="to-be-rescued", key=key, since=0, timeout_s=300)
+            api.wait_for_state("m1", "active", timeout_s=1500)
+            wait_for_system(machine, hostname="to-be-rescued", key=key, since=0, timeout_s=600)
 
             mark = machine.console.mark()
             api.provision("m1", "rescue", rescue_password=PASSWORD)
-            node = api.wait_for_state("m1", "rescue", timeout_s=600)
+            node = api.wait_for_state("m1", "rescue", timeout_s=900)
             assert node["last_error"] is None
             address = address_of(machine, mark)
             status, said = by_password(lab.scratch, address, PASSWORD, _LOOK_AT_THE_DISK)
@@ -111,13 +126,14 @@ def test_a_deployed_machine_is_rescued_by_ssh_and_goes_back_to_its_system(logs: 
             assert said.startswith("0\n"), said
             assert "PRETTY_NAME=" in said, said
             assert "seen on /dev/nvme0n1p" in said, said
+            assert "injected\nmode 640" in said, said
             status, said = by_password(lab.scratch, address, "another", "true")
             assert "Permission denied" in said
             assert status != 0
 
             mark = machine.console.mark()
             api.provision("m1", "unrescue")
-            node = api.wait_for_state("m1", "active", timeout_s=120)
+            node = api.wait_for_state("m1", "active", timeout_s=300)
             assert node["power_state"] == "power on"
-            wait_for_system(machine, hostname="to-be-rescued", key=key, since=mark, timeout_s=300)
+            wait_for_system(machine, hostname="to-be-rescued", key=key, since=mark, timeout_s=600)
             assert PASSWORD not in machine.console.text

@@ -1,0 +1,200 @@
+"""Files below a folder that no path and no symbolic link leads out of.
+
+The tree belongs to an image that somebody else made. Every component is opened by itself, relative to the one before; links are
+followed as they would be on the machine that boots the tree: ``/`` is the tree's root, and nothing is above it. (``openat2`` with
+``RESOLVE_IN_ROOT`` does the same for a path that is there; here folders have to be made on the way.)
+"""
+
+import hashlib
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from agent.errors import InjectionError, InvalidRequest
+
+_MOST_LINKS = 40
+"""As the kernel follows (path_resolution(7))."""
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE, _NEW_FOLDER = 0o644, 0o755
+_CHUNK_BYTES = 1 << 20
+
+
+class Tree:
+    """A tree below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def has_folder(self, name: str) -> bool:
+        """Say whether there is such a folder, or a link to one."""
+        try:
+            with self._parent(f"/{name}/any", follow=True):
+                return True
+        except (OSError, InvalidRequest):
+            return False
+
+    def delete(self, path: str) -> bool:
+        """Remove a file or a link; say whether it was there.
+
+        Raises:
+            InjectionError: It is a folder, or cannot be removed.
+        """
+        try:
+            with self._parent(path, follow=False) as (folder, name):
+                os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise InjectionError(f"{path}: cannot be deleted: {error.strerror}") from error
+        return True
+
+    def write(
+        self,
+        path: str,
+        content: BinaryIO,
+        *,
+        mode: int | None = None,
+        dirmode: int | None = None,
+        owner: int | None = None,
+        group: int | None = None,
+    ) -> tuple[int, str]:
+        """Make a file hold ``content``; return its size in bytes and its SHA-256, both read back from the disk.
+
+        Args:
+            path: Below the root; missing folders are made.
+            content: Read from where it stands to its end.
+            mode: Permissions; ``None`` = those it has, 0644 for a new one.
+            dirmode: Permissions of folders that are made; ``None`` = 0755.
+            owner: Number of a user; ``None`` = as it is, root for a new file.
+            group: Number of a group; likewise.
+
+        Raises:
+            InjectionError: It cannot be written, or holds something else afterwards.
+        """
+        try:
+            with self._parent(path, follow=True, dirmode=dirmode or _NEW_FOLDER) as (folder, name):
+                self._require_plain(folder, name, path)
+                flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+                file = os.open(name, flags, _NEW_FILE, dir_fd=folder)
+                try:
+                    wanted = _copy(content, file)
+                    if owner is not None or group is not None:
+                        os.fchown(
+                            file, -1 if owner is None else owner, -1 if group is None else group
+                        )
+                    if mode is not None:
+                        os.fchmod(file, mode)
+                    os.fsync(file)
+                    found = _read_back(file)
+                    state = os.fstat(file)
+                finally:
+                    os.close(file)
+        except OSError as error:
+            raise InjectionError(f"{path}: cannot be written: {error.strerror}") from error
+        is_as_wanted = mode in {None, stat.S_IMODE(state.st_mode)} and owner in {None, state.st_uid}
+        if found != wanted or not is_as_wanted or group not in {None, state.st_gid}:
+            raise InjectionError(
+                f"{path}: holds {found[0]} bytes (sha256 {found[1]}, mode {state.st_mode:o}, owner {state.st_uid}:"
+                f"{state.st_gid}) after {wanted[0]} bytes (sha256 {wanted[1]}) were written; does its file system keep"
+                " owners and modes, and is the disk in order?"
+            )
+        return found
+
+    def _require_plain(self, folder: int, name: str, path: str) -> None:
+        """Refuse what would block or act when it is opened."""
+        try:
+            kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(kind):
+            raise InjectionError(
+                f"{path}: there is something that is no plain file; delete it first"
+            )
+
+    @contextmanager
+    def _parent(
+        self, path: str, *, follow: bool, dirmode: int | None = None
+    ) -> Iterator[tuple[int, str]]:
+        """Give the open folder that a path ends in, and the last name.
+
+        Args:
+            path: Any path; ``/`` is the tree's root.
+            follow: Follow a link that the path ends with.
+            dirmode: Make missing folders; ``None`` = they are an error.
+        """
+        parts = deque(path.split("/"))
+        folders = [os.open(self._root, _FOLDER)]
+        links = 0
+        try:
+            while True:
+                name = parts.popleft()
+                is_last = not any(part not in {"", "."} for part in parts)
+                if name == ".." and len(folders) > 1:
+                    os.close(folders.pop())
+                if name in {"", ".", ".."}:
+                    if not parts:
+                        raise InvalidRequest(f"{path!r} ends at a folder")
+                    continue
+                link = _link_of(name, folders[-1]) if follow or not is_last else None
+                if link is not None:
+                    links += 1
+                    if links > _MOST_LINKS:
+                        raise InvalidRequest(f"{path!r} leads through too many symbolic links")
+                    while link.startswith("/") and len(folders) > 1:
+                        os.close(folders.pop())
+                    parts.extendleft(reversed(link.split("/")))
+                elif is_last and not parts:
+                    yield folders[-1], name
+                    return
+                else:
+                    folders.append(_enter(name, folders[-1], dirmode))
+        finally:
+            for folder in folders:
+                os.close(folder)
+
+
+def _link_of(name: str, folder: int) -> str | None:
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError:  # EINVAL: it is no link
+        return None
+
+
+def _enter(name: str, folder: int, dirmode: int | None) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        if dirmode is None:
+            raise
+    os.mkdir(name, dir_fd=folder)
+    made = os.open(name, _FOLDER, dir_fd=folder)
+    Path(f"/proc/self/fd/{made}").chmod(dirmode)  # an O_PATH descriptor takes no fchmod
+    return made
+
+
+def _copy(content: BinaryIO, file: int) -> tuple[int, str]:
+    digest, size_bytes = hashlib.sha256(), 0
+    while chunk := content.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    return size_bytes, digest.hexdigest()
+
+
+def _read_back(file: int) -> tuple[int, str]:
+    """Return size and SHA-256 of what the disk holds: the kernel is told to forget what it has in memory."""
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.lseek(file, 0, os.SEEK_SET)
+    digest, size_bytes = hashlib.sha256(), 0
+    while chunk := os.read(file, _CHUNK_BYTES):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+    return size_bytes, digest.hexdigest()
