@@ -109,6 +109,10 @@ class EraseError(AgentError):
     """A disk was not erased as asked."""
 
 
+class RaidError(AgentError):
+    """An array was not made, removed or started as it was asked; the message says what stands now."""
+
+
 class SettingError(AgentError):
     """A kernel argument, a line of the settings file or a flag has a value that cannot be used."""
 

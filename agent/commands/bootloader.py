@@ -41,7 +41,7 @@ class Bootloader:
         ]
 
     def install_bootloader(self, params: Params) -> Job:
-        """Make boot entries on UEFI; a whole-disk image on BIOS brings its own boot sector: nothing to do.
+        """Make boot entries on UEFI; a whole-disk image on BIOS brings its own boot sector: nothing to do, unless it is on an array.
 
         A partition image on BIOS would need the image's own ``grub-install``, run as root beside the agent's secrets: a way to attack
         the ramdisk (CVE-2026-43003), which Ironic's agent has switched off by default. Here it does not exist.
@@ -62,13 +62,22 @@ class Bootloader:
         return install
 
     def _install(self, wanted: _InstallBootloader, progress: ProgressSink) -> None:
-        if wanted.target_boot_mode != "uefi":
+        is_uefi = wanted.target_boot_mode == "uefi"
+        if not is_uefi and not self._is_on_array():
             self._require_boot_sector()
             return
-        progress(Progress(phase="boot entries"))
+        progress(Progress(phase="boot entries" if is_uefi else "boot code"))
         disk = self._written_disk(wanted.root_uuid).disk
-        labels = self._hardware.bootloader().install_bootloader(disk, boot_mode="uefi")
-        log.info("boot entries made", extra={"disk": str(disk.path), "entries": ", ".join(labels)})
+        mode = "uefi" if is_uefi else "bios"
+        labels = self._hardware.bootloader().install_bootloader(disk, boot_mode=mode)
+        log.info(
+            "boot loader installed", extra={"disk": str(disk.path), "entries": ", ".join(labels)}
+        )
+
+    def _is_on_array(self) -> bool:
+        """Tell whether the image is on an array, whose disks have boot sectors of their own."""
+        written = self._written.last()
+        return written is not None and bool(written.disk.below)
 
     def _require_boot_sector(self) -> None:
         written = self._written.last()

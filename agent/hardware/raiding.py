@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent.hardware.devices import BlockDevice
+from agent.hardware.erasing import MetadataEraser
 from agent.hardware.tools import StepTools
 
 RaidConfig = Mapping[str, Any]
@@ -15,13 +16,17 @@ RaidConfig = Mapping[str, Any]
 class RaidRequest:
     """The logical disks that one configurator shall make, as they were sent, and what it must not touch.
 
-    ``disks`` are the disks of the machine, ``kept`` those of them that ``properties.skip_block_devices`` protects.
+    ``disks`` are the disks of the machine, ``kept`` those of them that ``properties.skip_block_devices`` protects. ``boot_mode`` is
+    ``bios`` or ``uefi``. ``after_delete`` = what exists now will have been deleted, so it is not in the way. ``eraser`` removes what a disk is recognised by.
     """
 
     node: Mapping[str, Any]
     logical_disks: tuple[Mapping[str, Any], ...]
     disks: tuple[BlockDevice, ...]
+    eraser: MetadataEraser
     kept: tuple[BlockDevice, ...] = ()
+    boot_mode: str = "bios"
+    after_delete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +61,12 @@ class RaidConfigurator(Protocol):
 
     def read(self) -> RaidConfig:
         """Return what stands now."""
+
+    def attach(self, node: Mapping[str, Any]) -> tuple[BlockDevice, ...]:
+        """Start the logical disks that ``node.raid_config`` tells of and that have to be started; return them, ``below`` filled in.
+
+        Empty = ``raid_config`` has none of this kind, or they need no starting.
+
+        Raises:
+            RaidError: One is not there, or does not start.
+        """

@@ -21,6 +21,7 @@ from hardware_managers.generic.metadata_eraser import MetadataWiper
 from hardware_managers.generic.nics import SysfsNicLister, netifaces_addresses
 from hardware_managers.generic.overwrite import Overwriter
 from hardware_managers.generic.psid import PsidReverter
+from hardware_managers.generic.raid_steps import RAID_STEPS
 from hardware_managers.generic.root_disk import HintedRootDisk
 from hardware_managers.generic.steps import STEPS
 from hardware_managers.generic.udev import block_properties
@@ -55,7 +56,7 @@ def probe(runner: Runner) -> HardwareManager:
         disk_releaser=StackReleaser(runner),
         bootloader=EfiBootloader(runner),
         erasers=(Overwriter(), PsidReverter()),
-        steps=(*STEPS, *ERASE_STEPS, *FIRMWARE_MEMORY_STEPS),
+        steps=(*STEPS, *ERASE_STEPS, *FIRMWARE_MEMORY_STEPS, *RAID_STEPS),
         collectors=offered_collectors(sys_root, Wishes().collecting),
         configure=configure,
     )

@@ -24,6 +24,8 @@ _ERASERS = 8
 def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     """Erase partition tables and signatures of every disk, several disks at a time, after what stands on them was ended.
 
+    Arrays of ``raid_config`` stay: they are started, and their content is erased in the place of their members'.
+
     Returns:
         What was done, by disk path. Disks of ``properties.skip_block_devices`` and read-only ones are named and left alone.
 
@@ -33,9 +35,11 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
         Stopped: It was asked to stop between two disks; the message says which are erased.
     """
     wipe_shared = is_wiping_shared(context.node)
+    arrays = [a for one in context.hardware.raid_configurators() for a in one.attach(context.node)]
     disks = context.hardware.disks()
-    left_alone = _left_alone(context.node, disks)
-    kept = [node for disk in disks if disk.path in left_alone for node in disk.nodes]
+    left_alone = _left_alone(context.node, disks, arrays)
+    members = {member for array in arrays for member in array.below}
+    kept = [n for d in disks if d.path in left_alone and d.path not in members for n in d.nodes]
     wanted = [disk for disk in disks if disk.path not in left_alone]
     bases = {disk.path for disk in wanted}
     stacked = {
@@ -95,9 +99,16 @@ def _told(
     return told
 
 
-def _left_alone(node: Mapping[str, Any], disks: Sequence[BlockDevice]) -> dict[Path, str]:
-    """Return why a disk is not erased, for those that are not."""
+def _left_alone(
+    node: Mapping[str, Any], disks: Sequence[BlockDevice], arrays: Sequence[BlockDevice]
+) -> dict[Path, str]:
+    """Return why a disk is not erased, for those that are not; ``arrays`` are those of ``raid_config``."""
     reasons = {
+        member: f"left alone: a member of {array.path}, an array of raid_config"
+        for array in arrays
+        for member in array.below
+    }
+    reasons |= {
         disk.path: "left alone: named in skip_block_devices" for disk in skipped_disks(node, disks)
     }
     return reasons | {disk.path: "left alone: read-only" for disk in disks if disk.is_read_only}

@@ -1,0 +1,178 @@
+"""The steps of the interface ``raid``: logical disks go to the configurators that know their ``controller``.
+
+Everything is planned before anything is deleted or made. What stands afterwards, read back, is the result.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.disks.root_device import skipped_disks
+from agent.errors import InvalidRequest
+from agent.hardware.capabilities import Phase, Step, StepContext
+from agent.hardware.raiding import RaidConfigurator, RaidPlan, RaidRequest
+from agent.protocol.commands import Progress
+from agent.protocol.raid_config import check_raid_config
+from agent.protocol.refusal import Refusal
+from agent.protocol.steps import ArgInfo
+
+_Work = tuple[RaidConfigurator, RaidRequest]
+
+
+def create_configuration(context: StepContext) -> dict[str, Any]:
+    """Make the logical disks of ``node.target_raid_config``; disks that hold something already are refused.
+
+    Raises:
+        InvalidRequest: It cannot be done; nothing was changed.
+        RaidError: It failed in the middle; the message says what stands.
+    """
+    wanted = _logical_disks(context.node.get("target_raid_config"), "target_raid_config")
+    work = _divided(context, wanted, after_delete=False)
+    return _create(context, [(one, request, one.plan(request)) for one, request in work])
+
+
+def delete_configuration(context: StepContext) -> dict[str, Any]:
+    """Remove every logical disk, but none on a disk of ``properties.skip_block_devices``.
+
+    Raises:
+        RaidError: Something stands still.
+    """
+    _tell(context, "delete")
+    every = context.hardware.raid_configurators()
+    requests = [(one, _request(context, (), after_delete=False)) for one in every]
+    return _config(one.delete(request, context.tools) for one, request in requests)
+
+
+def apply_configuration(context: StepContext) -> dict[str, Any]:
+    """Make the logical disks of ``args.raid_config``, after those that exist were deleted unless ``args.delete_existing`` is false.
+
+    Raises:
+        InvalidRequest: It cannot be done; nothing was changed.
+        RaidError: It failed in the middle; the message says what stands.
+    """
+    delete_existing = context.args.get("delete_existing", True)
+    if not isinstance(delete_existing, bool):
+        raise InvalidRequest(f"delete_existing: {delete_existing!r:.100}; give true or false")
+    wanted = _logical_disks(context.args.get("raid_config"), "raid_config")
+    work = _divided(context, wanted, after_delete=delete_existing)
+    plans = [(one, request, one.plan(request)) for one, request in work]
+    if delete_existing:
+        delete_configuration(context)
+    return _create(context, plans)
+
+
+def _create(
+    context: StepContext, plans: Sequence[tuple[RaidConfigurator, RaidRequest, RaidPlan]]
+) -> dict[str, Any]:
+    for one, _, plan in plans:
+        for line in plan.lines:
+            _tell(context, f"{one.name}: {line}")
+    made = {one.name: one.create(plan, context.tools) for one, _, plan in plans}
+    others = (one for one in context.hardware.raid_configurators() if one.name not in made)
+    return _config([*made.values(), *(one.read() for one in others)])
+
+
+def _logical_disks(config: Any, where: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the logical disks of a configuration that follows Ironic's schema.
+
+    Raises:
+        InvalidRequest: It does not, or there are none.
+    """
+    if not config:
+        raise InvalidRequest(
+            f"{where}: has no logical disks; set it with PUT states/raid, or use delete_configuration"
+        )
+    try:
+        check_raid_config(config)
+    except Refusal as error:
+        raise InvalidRequest(f"{where}: {error}") from error
+    return tuple(config["logical_disks"])
+
+
+def _divided(
+    context: StepContext, wanted: Sequence[Mapping[str, Any]], *, after_delete: bool
+) -> tuple[_Work, ...]:
+    """Return who makes which logical disks.
+
+    Raises:
+        InvalidRequest: One names no controller of this machine.
+    """
+    every = context.hardware.raid_configurators()
+    by_controller = {name: one for one in reversed(every) for name in one.controllers()}
+    shares: dict[str, list[Mapping[str, Any]]] = {}
+    for number, disk in enumerate(wanted):
+        controller = disk.get("controller")
+        if controller not in by_controller:
+            there = ", ".join(sorted(by_controller)) or "none"
+            told = "missing" if controller is None else f"{controller!r:.100} is not there"
+            raise InvalidRequest(
+                f"logical_disks[{number}].controller: {told}; this machine has: {there}"
+            )
+        shares.setdefault(by_controller[controller].name, []).append(disk)
+    return tuple(
+        (one, _request(context, shares[one.name], after_delete=after_delete))
+        for one in every
+        if one.name in shares
+    )
+
+
+def _request(
+    context: StepContext, wanted: Sequence[Mapping[str, Any]], *, after_delete: bool
+) -> RaidRequest:
+    disks = context.hardware.disks()
+    return RaidRequest(
+        node=context.node,
+        logical_disks=tuple(wanted),
+        disks=disks,
+        eraser=context.hardware.metadata_eraser(),
+        kept=skipped_disks(context.node, disks),
+        boot_mode=_boot_mode(context),
+        after_delete=after_delete,
+    )
+
+
+def _boot_mode(context: StepContext) -> str:
+    """Return what the machine will boot by: the node's ``boot_mode``, else as this ramdisk was booted."""
+    mode = context.node.get("boot_mode")
+    if mode in ("bios", "uefi"):
+        return str(mode)
+    return context.hardware.machine_reader().boot_environment().mode
+
+
+def _config(configs: Any) -> dict[str, Any]:
+    disks = [disk for config in configs for disk in config["logical_disks"]]
+    return {"logical_disks": disks, "last_updated": datetime.now(UTC).isoformat()}
+
+
+def _tell(context: StepContext, message: str) -> None:
+    context.progress(Progress(phase="RAID", message=message))
+
+
+_ANY_TIME = {Phase.CLEAN: 0, Phase.SERVICE: 0}
+RAID_STEPS = (
+    Step(
+        name="create_configuration",
+        interface="raid",
+        priorities=_ANY_TIME,
+        run=create_configuration,
+    ),
+    Step(
+        name="delete_configuration",
+        interface="raid",
+        priorities=_ANY_TIME,
+        run=delete_configuration,
+    ),
+    Step(
+        name="apply_configuration",
+        interface="raid",
+        priorities={Phase.DEPLOY: 0, Phase.SERVICE: 0},
+        run=apply_configuration,
+        abortable=False,
+        args={
+            "raid_config": ArgInfo(description="The logical disks to make", required=True),
+            "delete_existing": ArgInfo(
+                description="Delete what exists before; true unless given", required=False
+            ),
+        },
+    ),
+)
