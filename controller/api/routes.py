@@ -47,7 +47,7 @@ _NODES = (
     Route("GET", f"{_NODE}/states", states.show),
     Route("PUT", f"{_NODE}/states/provision", states.provision),
     Route("PUT", f"{_NODE}/states/power", states.power),
-    Route("PUT", f"{_NODE}/states/raid", states.not_served, 12),
+    Route("PUT", f"{_NODE}/states/raid", states.raid, 12),
     Route("PUT", f"{_NODE}/states/boot_mode", states.not_served, 76),
     Route("PUT", f"{_NODE}/states/secure_boot", states.not_served, 76),
     Route("GET", f"{_NODE}/states/console", parts.console),

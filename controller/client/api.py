@@ -90,6 +90,10 @@ class Api:
         body = {"target": target, **arguments}
         self._ask("PUT", f"/v1/nodes/{ident}/states/provision", body)
 
+    def set_raid(self, ident: str, wanted: Document) -> None:
+        """Say which logical disks the node shall have."""
+        self._ask("PUT", f"/v1/nodes/{ident}/states/raid", wanted)
+
     def _pages(self, path: str, key: str) -> list[Document]:
         found: list[Document] = []
         url: str | None = self._url + path

@@ -174,6 +174,27 @@ _steps_verb("clean", "manageable", "Carry clean steps out on a manageable node."
 _steps_verb("service", "active", "Carry service steps out on a node in use.")
 
 
+@node.command("raid")
+@click.argument("ident", metavar="NODE")
+@click.argument("file", type=_FILE, required=False)
+@click.pass_obj
+def raid(api: Api, ident: str, file: Path | None) -> None:
+    """Say which logical disks a node shall have (FILE: JSON), or show what it shall have and what it has.
+
+    The clean steps raid.delete_configuration and raid.create_configuration make them.
+    """
+    if file is not None:
+        try:
+            wanted = json.loads(file.read_text())
+        except ValueError as error:
+            raise NotReached(f"{file} is no JSON: {error}") from error
+        api.set_raid(ident, wanted)
+        click.echo(f"stored; cleaning {ident} with raid.create_configuration makes them")
+        return
+    found = api.node(ident)
+    _print_json({name: found.get(name) for name in ("target_raid_config", "raid_config")})
+
+
 @node.command()
 @click.argument("ident", metavar="NODE")
 @click.option(

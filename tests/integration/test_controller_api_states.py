@@ -121,7 +121,22 @@ def test_the_boot_device_is_set_and_shown(api: Api, node: str) -> None:
     assert "boot_device" in api.error(400, "PUT", path, {})
 
 
-@pytest.mark.parametrize("what", ["raid", "boot_mode", "secure_boot", "console"])
+def test_the_wanted_raid_is_kept_if_it_follows_the_schema(api: Api, node: str) -> None:
+    wanted = {"logical_disks": [{"raid_level": "1", "size_gb": "MAX", "controller": "software"}]}
+    path = f"{node}/states/raid"
+    assert "does not support RAID" in api.error(404, "PUT", path, wanted)
+    change = [{"op": "replace", "path": "/raid_interface", "value": "agent"}]
+    assert api.call("PATCH", node, change).status_code == 200
+    assert "raid_level is missing" in api.error(
+        400, "PUT", path, {"logical_disks": [{"size_gb": 1}]}
+    )
+    assert api.call("PUT", path, wanted).status_code == 204
+    assert api.ok("GET", node)["target_raid_config"] == wanted
+    assert api.call("PUT", path, {}).status_code == 204
+    assert api.ok("GET", node)["target_raid_config"] == {}
+
+
+@pytest.mark.parametrize("what", ["boot_mode", "secure_boot", "console"])
 def test_state_requests_that_nothing_carries_out_say_so(api: Api, node: str, what: str) -> None:
     words = api.error(400, "PUT", f"{node}/states/{what}", {"target": "x"})
     assert f"Changing {what} is not served yet" in words

@@ -7,14 +7,17 @@ from typing import Any
 import msgspec
 from flask import Response
 
+from agent.protocol.raid_config import check_raid_config
+from agent.protocol.refusal import Refusal
 from controller.api.call import Call
 from controller.api.nodes.fields import NODE_FIELDS, STATES_FIELDS
 from controller.api.nodes.view import make_view
 from controller.api.replies import empty_reply, json_reply
-from controller.errors import Invalid
+from controller.errors import Invalid, NotFound
 from controller.states import State
 from controller.store.node_lists import read_node
 from controller.workflow import verbs
+from controller.workflow.locks import free_node
 from controller.workflow.verb_request import ARGUMENT_SINCE, ProvisionRequest
 from controller.workflow.verb_table import TABLE, Verb
 
@@ -60,6 +63,25 @@ def power(call: Call, ident: str) -> Response:
         call.require(_SOFT_POWER_SINCE, "Soft power and timeout")
     verbs.set_power(call.services, ident, target, _timeout_s(body.get("timeout")))
     return _accepted(call, ident)
+
+
+def raid(call: Call, ident: str) -> Response:
+    """Say which logical disks the node shall have; the steps of the interface ``raid`` make them. An empty object: none are wanted."""
+    wanted = call.body_object()
+    try:
+        check_raid_config(wanted)
+    except Refusal as error:
+        raise Invalid(f"target_raid_config: {error}") from error
+    with free_node(call.services, ident) as (_session, node):
+        interface = node.interfaces.get("raid")
+        if interface in (None, "no-raid"):
+            raise NotFound(
+                f"Node {ident} has the raid_interface {interface or 'no-raid'}, which does not support RAID; set it to"
+                " agent first"
+            )
+        node.target_raid_config = wanted
+        node.updated_at = call.services.clock()
+    return empty_reply()
 
 
 def not_served(call: Call, ident: str) -> Response:

@@ -18,6 +18,7 @@ from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_a
 from controller.workflow.node_image import image_for_agent
 from controller.workflow.node_rules import check_deployment, check_drive
 from controller.workflow.outcome import Note, Outcome, leave
+from controller.workflow.raid_result import has_software_raid
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
@@ -43,14 +44,18 @@ def begin(context: Context) -> Outcome:
     return leave(data=course.data(), internal={receipts.KEY: None}, notes=tuple(notes))
 
 
-@leaves_by("uefi", "bios")
+@leaves_by("boot_loader", "boot_sector")
 def partition_uuids(context: Context) -> Outcome:
-    """Ask the agent for what the boot loader needs to know."""
+    """Ask the agent for what the boot loader needs to know; leaves by ``boot_sector`` if the image has all that BIOS needs.
+
+    An image on an array of md lies where no firmware looks, so then the agent is asked under BIOS too.
+    """
     result = ask(context, "standby.get_partition_uuids", {})
     uuids = result if isinstance(result, Mapping) else {}
     is_uefi = boot_mode_of(context.node, context.settings) == BootMode.UEFI
+    needs_loader = is_uefi or has_software_raid(context.node.raid_config)
     return leave(
-        "uefi" if is_uefi else "bios",
+        "boot_loader" if needs_loader else "boot_sector",
         data={"uuids": dict(uuids)},
         internal={"root_uuid_or_disk_id": uuids.get("root uuid")},
     )
@@ -144,7 +149,10 @@ STAGES: Mapping[str, Stage] = {
     ),
     "deploy.partition_uuids": Stage(
         run=partition_uuids,
-        ways={"uefi": To(stage="deploy.boot_loader"), "bios": To(stage="deploy.boot_from_disk")},
+        ways={
+            "boot_loader": To(stage="deploy.boot_loader"),
+            "boot_sector": To(stage="deploy.boot_from_disk"),
+        },
     ),
     "deploy.boot_loader": Stage(
         run=announce_boot_loader, ways={"done": To(stage="deploy.boot_loader.send")}

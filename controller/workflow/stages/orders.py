@@ -16,7 +16,7 @@ from agent.protocol.commands import CommandResult, CommandStatus
 from agent.protocol.foreign_text import clean_line
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.states import Event
-from controller.workflow import certificates, receipts
+from controller.workflow import certificates, raid_result, receipts
 from controller.workflow.limits import moved, silence_limit
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
@@ -100,9 +100,10 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
     if made:
         data = {"verdicts": [one["verdict"] for one in made]}
         notes = (*notes, Note(kind="step", message=certificates.summary(made), data=data))
+    raid = raid_result.columns_of(context, kind, command.command_result)
     return leave(
         way,
-        columns={"progress": None},
+        columns={"progress": None, **raid},
         internal={receipts.KEY: msgspec.to_builtins(receipt)} if receipt else {},
         data={"result": _small(command.command_result)},
         notes=notes,

@@ -1,0 +1,56 @@
+"""What a step of the interface ``raid`` says stands now, as the node keeps it in ``raid_config``. Pure but for the context's data."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.protocol.foreign_text import clean_document
+from controller.errors import StepFailed
+from controller.workflow.stage import Context
+
+_MOST_DISKS = 256
+_STEPS = ("create_configuration", "delete_configuration", "apply_configuration")
+
+
+def columns_of(context: Context, kind: str, result: Any) -> dict[str, Any]:
+    """Return the columns of the node that the result of the current step changes; none if it is no step of RAID.
+
+    Args:
+        context: What the stage function was given.
+        kind: ``clean``, ``deploy`` or ``service``.
+        result: The command's result: the step below ``<kind>_step``, what it says below ``<kind>_result``.
+
+    Raises:
+        StepFailed: The agent says that it succeeded, but not what stands.
+    """
+    if not isinstance(result, Mapping):
+        return {}
+    step = result.get(f"{kind}_step")
+    if not isinstance(step, Mapping) or step.get("interface") != "raid":
+        return {}
+    if step.get("step") not in _STEPS:
+        return {}
+    return {"raid_config": _kept(context.label, result.get(f"{kind}_result"), context.wall_now)}
+
+
+def _kept(label: str, told: Any, now: float) -> dict[str, Any]:
+    """Return ``raid_config``; the time is this controller's, as an agent's clock may be anything.
+
+    Raises:
+        StepFailed: It is no configuration.
+    """
+    disks = told.get("logical_disks") if isinstance(told, Mapping) else None
+    is_list = isinstance(disks, list) and all(isinstance(disk, Mapping) for disk in disks)
+    if told is not None and (not is_list or len(disks or ()) > _MOST_DISKS):
+        raise StepFailed(
+            f"{label}: the RAID step ended, but the agent does not say which logical disks stand now"
+            f" ({told!r:.200}); look at the agent's log, and clean the node again"
+        )
+    updated = datetime.fromtimestamp(now, UTC).replace(tzinfo=None).isoformat()
+    return {"logical_disks": clean_document(list(disks or ())), "last_updated": updated}
+
+
+def has_software_raid(config: Any) -> bool:
+    """Tell whether a ``raid_config`` has arrays of md."""
+    disks = config.get("logical_disks") if isinstance(config, Mapping) else None
+    return any(isinstance(d, Mapping) and d.get("controller") == "software" for d in disks or ())

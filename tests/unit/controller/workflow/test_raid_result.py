@@ -1,0 +1,45 @@
+"""What the agent's RAID steps say stands is kept with the node, or the step has failed."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from controller.errors import StepFailed
+from controller.workflow.raid_result import columns_of, has_software_raid
+from controller.workflow.stage import Context
+
+CONTEXT = cast("Context", SimpleNamespace(label="node n1", wall_now=0.0))
+STEP = {"interface": "raid", "step": "create_configuration"}
+DISK = {"raid_level": "1", "size_gb": 8, "controller": "software"}
+
+
+def result(told: Any, step: Any = STEP) -> dict[str, Any]:
+    return {"clean_step": step, "clean_result": told}
+
+
+def test_what_stands_is_kept_with_the_controllers_time() -> None:
+    told = {"logical_disks": [DISK], "last_updated": "1999"}
+    kept = columns_of(CONTEXT, "clean", result(told))["raid_config"]
+    assert kept == {"logical_disks": [DISK], "last_updated": "1970-01-01T00:00:00"}
+    assert has_software_raid(kept)
+
+
+def test_an_agent_that_says_nothing_of_a_deletion_has_deleted_all() -> None:
+    deleted = {"interface": "raid", "step": "delete_configuration"}
+    kept = columns_of(CONTEXT, "clean", result(None, deleted))["raid_config"]
+    assert kept["logical_disks"] == []
+    assert not has_software_raid(kept)
+
+
+@pytest.mark.parametrize("told", [[], "made", {"logical_disks": "x"}, {"logical_disks": [1]}, {}])
+def test_a_success_that_names_no_logical_disks_is_a_failure(told: Any) -> None:
+    with pytest.raises(StepFailed, match="node n1: the RAID step ended, but"):
+        columns_of(CONTEXT, "clean", result(told))
+
+
+@pytest.mark.parametrize(
+    "other", [None, "x", {}, result({}, {"interface": "deploy", "step": "erase_devices"})]
+)
+def test_other_results_change_nothing(other: Any) -> None:
+    assert columns_of(CONTEXT, "clean", other) == {}
