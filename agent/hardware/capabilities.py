@@ -18,6 +18,7 @@ from agent.hardware.erasing import DiskEraser, EraseOffer, EraseWish, MetadataEr
 from agent.hardware.raiding import RaidConfigurator
 from agent.hardware.reading import (
     BmcLocator,
+    DiskFilter,
     DiskLister,
     MachineReader,
     MachineView,
@@ -134,6 +135,8 @@ class HardwareManager:
     version: str
     support: int
     disk_lister: DiskLister | None = None
+    disk_filter: DiskFilter | None = None
+    """Of all managers together: a disk that one of them hides is not there."""
     nic_lister: NicLister | None = None
     machine_reader: MachineReader | None = None
     bmc_locator: BmcLocator | None = None

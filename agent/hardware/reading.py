@@ -24,6 +24,13 @@ class DiskLister(Protocol):
         """Return every disk that could hold data, in the order of the kernel's list; no partitions, no RAM disks."""
 
 
+class DiskFilter(Protocol):
+    """Hides disks, whoever lists them: what is hidden is neither written nor erased."""
+
+    def keeps(self, disk: BlockDevice) -> bool:
+        """Say whether ``disk`` is shown."""
+
+
 class NicLister(Protocol):
     """Lists network interfaces."""
 

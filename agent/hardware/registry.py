@@ -27,7 +27,7 @@ from agent.hardware.erasing import (
     best_first,
 )
 from agent.hardware.raiding import RaidConfigurator
-from agent.hardware.reading import MachineReader, RootDiskChoice
+from agent.hardware.reading import DiskFilter, MachineReader, RootDiskChoice
 from agent.hardware.steps import check_steps
 from agent.hardware.updating import FirmwareUpdater
 from agent.hardware.wishes import Wishes
@@ -65,8 +65,10 @@ class Hardware:
         return {manager.name: manager.version for manager in self.managers}
 
     def disks(self) -> tuple[BlockDevice, ...]:
-        """List disks."""
-        return self._wanted(lambda m: m.disk_lister, "lists disks").ask(lambda d: d.list_disks())
+        """List disks, without those that a manager hides."""
+        listed = self._wanted(lambda m: m.disk_lister, "lists disks").ask(lambda d: d.list_disks())
+        filters = self._offers(lambda m: m.disk_filter, "hides disks").offers
+        return tuple(d for d in listed if all(_keeps(name, one, d) for name, one in filters))
 
     def nics(self) -> tuple[NetworkInterface, ...]:
         """List network interfaces."""
@@ -158,6 +160,16 @@ class Hardware:
                 f"no hardware manager {does} (loaded: {loaded}); put one into the ramdisk"
             )
         return found
+
+
+def _keeps(manager: str, disk_filter: DiskFilter, disk: BlockDevice) -> bool:
+    try:
+        is_kept = disk_filter.keeps(disk)
+    except Declined:
+        return True
+    if not is_kept:
+        log.info("disk hidden", extra={"manager": manager, "disk": str(disk.path)})
+    return is_kept
 
 
 def _plans(

@@ -71,10 +71,11 @@ def allowed_options(
     a step could run anything with any right.
 
     Raises:
-        InvalidRequest: The image is not allowed.
+        InvalidRequest: The image is not allowed, or a word is no option.
     """
     named = {bare_reference(name, "allowed_containers") for name in rules.allowed_containers}
     if reference in named:
+        _require_options(asked or ())
         return tuple(default if asked is None else asked)
     if rules.allow_arbitrary_containers:
         return tuple(default)
@@ -82,3 +83,17 @@ def allowed_options(
         f"container {reference} is not allowed here; allowed: {', '.join(sorted(named)) or 'none'} "
         "(controller's setting agent_containers.allowed_containers)"
     )
+
+
+def _require_options(words: Sequence[str]) -> None:
+    """Refuse words behind which an image of the client's choice would stand before the one that is allowed.
+
+    Raises:
+        InvalidRequest: A word is no option.
+    """
+    odd = [word for word in words if not word.startswith("-") or word == "--"]
+    if odd:
+        raise InvalidRequest(
+            f"container options: {', '.join(map(repr, odd))} are no options; write an option and its value as one word: "
+            "--volume=/a:/b"
+        )

@@ -1,10 +1,11 @@
 """How a container step is run: pull the image, run it, follow what it says, fail as it fails."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.errors import AgentError, InvalidRequest
+from agent.errors import AgentError, CommandFailed, InvalidRequest
 from agent.hardware.capabilities import Phase, Step, StepContext
 from agent.hardware.tools import StepTools
 from agent.protocol.commands import Progress
@@ -88,22 +89,22 @@ def run_container(
         last[:] = [*last[1 - _KEPT_LINES :], line]
         tools.progress(Progress(phase=phase, message=line[:300]))
 
-    tools.progress(Progress(phase="pull", message=reference))
-    pulling = (runner, "pull", *pull, reference)
-    tools.runner.follow(
-        *pulling, timeout_s=_PULL_S, on_line=lambda line: show("pull", line), stop=tools.stop
-    )
-    last.clear()
-    tools.progress(Progress(phase="container", message=reference))
+    def follow(phase: str, argv: Sequence[str], limit_s: float) -> None:
+        last.clear()
+        tools.progress(Progress(phase=phase, message=reference))
+        try:
+            tools.runner.follow(
+                *argv, timeout_s=limit_s, on_line=lambda line: show(phase, line), stop=tools.stop
+            )
+        except CommandFailed as error:  # the options may hold a login
+            raise CommandFailed(
+                str(error).replace(shlex.join(argv), f"{runner} {argv[1]} ... {reference}")
+            ) from error
+
+    follow("pull", (runner, "pull", *pull, reference), _PULL_S)
     id_file = tools.folder / "container-id"
-    running = (runner, "run", f"--cidfile={id_file}", *options, reference)
     try:
-        tools.runner.follow(
-            *running,
-            timeout_s=_RUN_S,
-            on_line=lambda line: show("container", line),
-            stop=tools.stop,
-        )
+        follow("container", (runner, "run", f"--cidfile={id_file}", *options, reference), _RUN_S)
     except AgentError:
         _end(tools, runner, id_file)
         raise

@@ -87,7 +87,15 @@ def wanted_parameters(settings: Sequence[NicSettings], card: Card) -> dict[str, 
 def update_images(nics: NicFirmware, context: StepContext) -> dict[str, Any]:
     """Fetch every image that a card here needs, then burn them one after the other."""
     images = parse_images(context.args.get("images"))
-    plan = plan_images(images, nics.components())
+    cards = nics.components()
+    _require_cards(cards)
+    boards = {card.model for card in cards}
+    for image in images:
+        if image.component_flavor not in boards:
+            raise FirmwareError(
+                f"{image.url}: no card here is a board {image.component_flavor}; there are: {', '.join(sorted(boards))}"
+            )
+    plan = plan_images(images, cards)
     files: dict[str, Path] = {}
     for image, _ in plan:
         if image.url not in files:
@@ -106,19 +114,37 @@ def update_images(nics: NicFirmware, context: StepContext) -> dict[str, Any]:
         except FirmwareError as error:
             before = ", ".join(evidence.component.id for evidence in done) or "none"
             raise FirmwareError(f"{error} (updated before it: {before})") from error
-    return {"updated": [msgspec.to_builtins(evidence) for evidence in done]}
+    meant = {card.id for _, card in plan}
+    left = [f"{card.id}: has {card.version}" for card in cards if card.id not in meant]
+    return {"updated": [msgspec.to_builtins(evidence) for evidence in done], "left": left}
 
 
 def update_settings(nics: NicFirmware, context: StepContext) -> dict[str, Any]:
     """Set the parameters of every card; they count after the reboot that follows the step."""
     settings = parse_nic_settings(context.args.get("settings"))
+    cards = nics.cards()
+    _require_cards(nics.components())
+    here = {card.device_id.lower() for card in cards}
+    missing = [e.deviceID for e in settings if e.deviceID.lower().removeprefix("0x") not in here]
+    if missing:
+        raise FirmwareError(
+            f"update_nvidia_nic_firmware_settings: no card here has the device id {', '.join(missing)}; there are: "
+            f"{', '.join(sorted(here))}"
+        )
     changed: dict[str, Mapping[str, str]] = {}
-    for card in nics.cards():
+    for card in cards:
         wanted = wanted_parameters(settings, card)
         if wanted:
             context.progress(Progress(phase="settings", message=card.address))
             changed[card.address] = nics.configure(card.address, wanted)
     return {"changed": changed}
+
+
+def _require_cards(cards: Sequence[FirmwareComponent]) -> None:
+    if not cards:
+        raise FirmwareError(
+            "no NVIDIA card can be asked: mstflint is not in this ramdisk, or no card answers it; add the package mstflint"
+        )
 
 
 def _parse(value: Any, entry: type[_Entry], what: str) -> tuple[_Entry, ...]:

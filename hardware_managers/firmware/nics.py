@@ -1,5 +1,6 @@
 """Firmware and settings of NVIDIA (Mellanox) network cards by mstflint and mstconfig."""
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from hardware_managers.firmware.mstflint_output import (
     parse_settings,
 )
 
+log = logging.getLogger(__name__)
 _VENDOR = "0x15b3"
 _NETWORK_CLASS = "0x02"
 _TOOL_S = 120.0
@@ -62,7 +64,12 @@ class NicFirmware:
         found = []
         for card in self.cards():
             if card.function == 0:
-                told = self.query(card.address)
+                try:
+                    told = self.query(card.address)
+                except (CommandFailed, FirmwareError) as error:
+                    data = {"card": card.address, "why": str(error)}
+                    log.warning("card does not answer", extra=data)
+                    continue
                 found.append(
                     FirmwareComponent(
                         id=f"nic:{card.address}", kind="nic", model=told.psid, version=told.version

@@ -5,6 +5,8 @@ Slot Information log), figure 275 (``FRMW``: bit 0 slot 1 is read-only, bits 3:1
 """
 
 import json
+import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from agent.hardware.updating import FirmwareComponent, FirmwareEvidence
 from agent.protocol.commands import Progress
 from agent.system.runner import Runner
 
+log = logging.getLogger(__name__)
 _TOOL_S = 60.0
 _DOWNLOAD_S = 900.0
 _COMMIT_S = 300.0
@@ -108,6 +111,18 @@ def plan_commit(controller: Controller, running_slot: int) -> CommitPlan:
     return CommitPlan(slot=others[0] if others else writable[0], action=action)
 
 
+def is_taken_until_reset(said: str) -> bool:
+    """Say whether a commit that ended with an error was taken all the same and waits for a reset.
+
+    Source: NVM Express Base Specification 2.0, figure 187: status codes 0x10b (conventional reset), 0x110 (subsystem reset), 0x111
+    (controller reset), 0x112 (maximum time violation: activate by reset).
+    """
+    return (
+        re.search(r"\(?0x(?:0?10b|0?110|0?111|0?112)\)?|requires .*reset", said, re.IGNORECASE)
+        is not None
+    )
+
+
 class NvmeFirmware:
     """The updater of NVMe drives."""
 
@@ -118,9 +133,15 @@ class NvmeFirmware:
         self._class = class_folder
 
     def components(self) -> Sequence[FirmwareComponent]:
-        """Return every NVMe controller that answers."""
+        """Return every NVMe controller that answers; those that do not are told in the log."""
         names = sorted(path.name for path in self._class.iterdir()) if self._class.is_dir() else []
-        return tuple(self._component(name) for name in names)
+        found = []
+        for name in names:
+            try:
+                found.append(self._component(name))
+            except (CommandFailed, FirmwareError) as error:
+                log.warning("drive does not answer", extra={"drive": name, "why": str(error)})
+        return tuple(found)
 
     def update(
         self, component: FirmwareComponent, file: Path, tools: StepTools
@@ -132,26 +153,47 @@ class NvmeFirmware:
         """
         device = _device(component.id)
         controller = self._controller(device)
-        plan = plan_commit(controller, self._active_slot(device))
+        log = self._slot_log(device)
+        plan = plan_commit(controller, active_slot(log))
+        before = _stored_version(log, plan.slot)
         tools.progress(Progress(phase="firmware", message=f"{component.id}: download"))
         try:
             self._run("fw-download", device, f"--fw={file}", timeout_s=_DOWNLOAD_S)
             tools.progress(Progress(phase="firmware", message=f"{component.id}: slot {plan.slot}"))
-            commit = ("fw-commit", device, f"--slot={plan.slot}", f"--action={plan.action}")
-            # Status 0x10b, 0x110, 0x111: taken, and a reset is needed before it runs; the log below tells.
-            self._run(*commit, ok=range(256), timeout_s=_COMMIT_S)
+            needs_reset = self._commit(device, plan)
         except CommandFailed as error:
             raise FirmwareError(
                 f"{component.id} ({controller.model}, {controller.version}): not updated: {error}"
             ) from error
-        return self._read_back(component, device, controller, plan)
+        if needs_reset:
+            plan = CommitPlan(slot=plan.slot, action=_REPLACE)
+        return self._read_back(component, device, controller, plan, before)
+
+    def _commit(self, device: str, plan: CommitPlan) -> bool:
+        """Give the image to its slot; say whether the drive wants a reset before it runs it."""
+        words = ("fw-commit", device, f"--slot={plan.slot}", f"--action={plan.action}")
+        done = self._runner.run("nvme", *words, ok=range(256), timeout_s=_COMMIT_S)
+        needs_reset = is_taken_until_reset(done.stdout + done.stderr)
+        if done.exit_code and not needs_reset:
+            said = (done.stderr.strip() or done.stdout.strip())[-300:]
+            raise CommandFailed(f"nvme fw-commit: exit status {done.exit_code}: {said}")
+        return needs_reset
 
     def _read_back(
-        self, component: FirmwareComponent, device: str, before: Controller, plan: CommitPlan
+        self,
+        component: FirmwareComponent,
+        device: str,
+        before: Controller,
+        plan: CommitPlan,
+        slot_before: str | None,
     ) -> FirmwareEvidence:
         after = self._controller(device)
-        log = self._run("fw-log", device, "--output-format=json", timeout_s=_TOOL_S)
-        stored = _stored_version(log, plan.slot)
+        stored = _stored_version(self._slot_log(device), plan.slot)
+        if stored == slot_before:
+            raise FirmwareError(
+                f"{component.id} ({before.model}): the drive reported success, and slot {plan.slot} has "
+                f"{stored or 'nothing'} as before; the file may hold that version already, or the drive ignored it"
+            )
         if stored is None or (not plan.reboot_needed and after.version != stored):
             raise FirmwareError(
                 f"{component.id} ({before.model}): the drive took the image and runs {after.version}, slot {plan.slot} "
@@ -180,11 +222,11 @@ class NvmeFirmware:
             self._run("id-ctrl", device, "--output-format=json", timeout_s=_TOOL_S)
         )
 
-    def _active_slot(self, device: str) -> int:
-        return active_slot(self._run("fw-log", device, "--output-format=json", timeout_s=_TOOL_S))
+    def _slot_log(self, device: str) -> str:
+        return self._run("fw-log", device, "--output-format=json", timeout_s=_TOOL_S)
 
-    def _run(self, *words: str, timeout_s: float, ok: Sequence[int] = (0,)) -> str:
-        return self._runner.run("nvme", *words, ok=ok, timeout_s=timeout_s).stdout
+    def _run(self, *words: str, timeout_s: float) -> str:
+        return self._runner.run("nvme", *words, timeout_s=timeout_s).stdout
 
 
 def _stored_version(slot_log: str, slot: int) -> str | None:

@@ -68,9 +68,19 @@ def _plan(
     orders: Sequence[UpdateOrder], updaters: Sequence[FirmwareUpdater]
 ) -> tuple[list[_Job], list[FirmwareComponent]]:
     """Return what is to be done, and what is done already."""
-    owners = {c.id: (updater, c) for updater in reversed(updaters) for c in updater.components()}
+    owners: dict[str, tuple[FirmwareUpdater, FirmwareComponent]] = {}
+    silent = []
+    for updater in updaters:
+        try:
+            for component in updater.components():
+                owners.setdefault(component.id, (updater, component))
+        except AgentError as error:  # a part that does not answer must not hold up the others
+            silent.append(f"{updater.name}: {error}")
     components = [component for _, component in owners.values()]
-    chosen = [(order, meant(order, components)) for order in orders]
+    try:
+        chosen = [(order, meant(order, components)) for order in orders]
+    except FirmwareError as error:
+        raise FirmwareError("; ".join((str(error), *silent))) from error
     for component_id, urls in overlapping(chosen).items():
         raise InvalidRequest(
             f"firmware.update: {component_id} is meant by several entries ({', '.join(urls)}); name it in one"

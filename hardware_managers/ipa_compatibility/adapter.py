@@ -31,16 +31,17 @@ def adapt(plugin: base_classes.HardwareManager, support: int) -> HardwareManager
         name=str(version["name"]),
         version=str(version["version"]),
         support=support,
-        disk_lister=_Disks(plugin) if _has(plugin, "list_block_devices", "filter_device") else None,
+        disk_lister=_Disks(plugin) if _has(plugin, "list_block_devices") else None,
+        disk_filter=_Filter(plugin) if _has(plugin, "filter_device") else None,
         erasers=(_Eraser(plugin),) if _has(plugin, "erase_block_device") else (),
         steps=_Steps(plugin),
     )
 
 
-def _has(plugin: base_classes.HardwareManager, *methods: str) -> bool:
-    """Say whether the plug-in brings one of ``methods`` itself."""
-    inherited = base_classes.GenericHardwareManager
-    return any(getattr(type(plugin), name) is not getattr(inherited, name) for name in methods)
+def _has(plugin: base_classes.HardwareManager, method: str) -> bool:
+    """Say whether the plug-in brings ``method`` itself, and does not only inherit it."""
+    bases = (base_classes.HardwareManager, base_classes.GenericHardwareManager)
+    return all(getattr(type(plugin), method) is not getattr(base, method) for base in bases)
 
 
 @contextmanager
@@ -58,7 +59,7 @@ def _foreign(plugin: base_classes.HardwareManager, method: str) -> Iterator[None
 
 
 class _Disks:
-    """A plug-in that lists disks, or leaves some out of the list."""
+    """A plug-in that lists disks."""
 
     def __init__(self, plugin: base_classes.HardwareManager) -> None:
         self._plugin: Any = plugin
@@ -66,26 +67,27 @@ class _Disks:
     def list_disks(self) -> tuple[BlockDevice, ...]:
         """See ``DiskLister``."""
         disks = native().hardware().disks()
-        if _has(self._plugin, "list_block_devices"):
-            with _foreign(self._plugin, "list_block_devices"):
-                listed = {str(one.name) for one in self._plugin.list_block_devices()}
-            unknown = listed - {str(disk.path) for disk in disks}
-            if unknown:
-                raise PluginError(
-                    f"{type(self._plugin).__name__} lists disks that the kernel does not show as whole disks: "
-                    f"{', '.join(sorted(unknown))}"
-                )
-            disks = tuple(disk for disk in disks if str(disk.path) in listed)
-        if _has(self._plugin, "filter_device"):
-            disks = tuple(disk for disk in disks if self._keeps(disk))
-        return disks
+        with _foreign(self._plugin, "list_block_devices"):
+            listed = {str(one.name) for one in self._plugin.list_block_devices()}
+        unknown = listed - {str(disk.path) for disk in disks}
+        if unknown:
+            raise PluginError(
+                f"{type(self._plugin).__name__} lists disks that the kernel does not show as whole disks: "
+                f"{', '.join(sorted(unknown))}"
+            )
+        return tuple(disk for disk in disks if str(disk.path) in listed)
 
-    def _keeps(self, disk: BlockDevice) -> bool:
-        try:
-            with _foreign(self._plugin, "filter_device"):
-                return self._plugin.filter_device(values.block_device(disk)) is not None
-        except Declined:
-            return True
+
+class _Filter:
+    """A plug-in that hides disks."""
+
+    def __init__(self, plugin: base_classes.HardwareManager) -> None:
+        self._plugin: Any = plugin
+
+    def keeps(self, disk: BlockDevice) -> bool:
+        """See ``DiskFilter``."""
+        with _foreign(self._plugin, "filter_device"):
+            return self._plugin.filter_device(values.block_device(disk)) is not None
 
 
 class _Eraser:

@@ -73,7 +73,7 @@ def working_in(context: StepContext) -> Iterator[None]:
 def run_native_step(
     name: str, interface: str, node: Mapping[str, Any], ports: Any, args: Mapping[str, Any]
 ) -> Any:
-    """Run a step of the native managers in the middle of a plug-in's step, with its tools.
+    """Run a step of the native managers in the middle of a plug-in's step, with its tools and with the whole chain.
 
     Raises:
         PluginError: Nothing is being carried out: there is nothing to report to.
@@ -89,6 +89,8 @@ def run_native_step(
         offered = offered_steps(hardware.managers, phase, subject)
         if any((step.interface, step.name) == (interface, name) for _, step in offered):
             step = find_step(hardware.managers, phase, request, subject)
-            again = replace(context, node=node, args=dict(args), hardware=hardware)
+            again = replace(
+                context, node=node, args=dict(args)
+            )  # with the whole chain, plug-ins too
             return step.run(again)
     raise PluginError(f"no hardware manager of this agent offers {interface}.{name}")

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import CommandFailed
+from agent.system.runner import Output
 from hardware_managers.ipa_compatibility.native import native
 
 _DEFAULT_TIMEOUT_S = 3600.0
 """Ironic's agent waits for ever; a program that hangs must not hold this agent."""
+_ANY_CODE = range(-64, 256)
 _YES = frozenset({"1", "t", "true", "on", "y", "yes"})
 
 try:  # what plug-ins catch, where the ramdisk has it
@@ -57,14 +59,11 @@ def execute(
         OSError: There is no such program.
     """
     words = ("sh", "-c", str(cmd[0])) if shell else tuple(str(word) for word in cmd)
-    if cwd is not None or env_variables is not None:
-        folder = ("--chdir", cwd) if cwd is not None else ()
-        named = [f"{name}={value}" for name, value in (env_variables or {}).items()]
-        words = ("env", *folder, *named, *words)
     text = process_input.decode() if isinstance(process_input, bytes) else process_input
     for number in range(attempts, 0, -1):
         try:
-            return _run(words, text, check_exit_code, timeout or _DEFAULT_TIMEOUT_S)
+            done = _start(words, text, cwd, env_variables, timeout or _DEFAULT_TIMEOUT_S)
+            return _checked(done, words, check_exit_code)
         except ProcessExecutionError:
             if number == 1:
                 raise
@@ -73,21 +72,40 @@ def execute(
     raise ValueError("attempts must be at least 1")
 
 
-def _run(
-    words: Sequence[str], text: str | None, check: bool | int | Sequence[int], timeout_s: float
-) -> tuple[str, str]:
+def _start(
+    words: Sequence[str],
+    text: str | None,
+    cwd: str | None,
+    environment: Mapping[str, str] | None,
+    timeout_s: float,
+) -> Output:
+    runner = native().runner
     try:
-        done = native().runner.run(*words, ok=range(-64, 256), stdin=text, timeout_s=timeout_s)
+        if cwd is None and environment is None:
+            return runner.run(*words, ok=_ANY_CODE, stdin=text, timeout_s=timeout_s)
+        if text is not None:
+            raise ValueError("process_input together with cwd or env_variables is not offered here")
+        return runner.follow(
+            *words,
+            ok=_ANY_CODE,
+            timeout_s=timeout_s,
+            on_line=lambda _line: None,
+            folder=Path(cwd) if cwd is not None else None,
+            environment=environment,
+        )
     except CommandFailed as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise error.__cause__ from None
         raise ProcessExecutionError(
             stdout="", stderr=str(error), exit_code=-1, cmd=" ".join(words)
         ) from error
-    if check is False:
-        return done.stdout, done.stderr
+
+
+def _checked(
+    done: Output, words: Sequence[str], check: bool | int | Sequence[int]
+) -> tuple[str, str]:
     accepted = (0,) if check is True else (check,) if isinstance(check, int) else tuple(check)
-    if done.exit_code not in accepted:
+    if check is not False and done.exit_code not in accepted:
         raise ProcessExecutionError(
             stdout=done.stdout, stderr=done.stderr, exit_code=done.exit_code, cmd=" ".join(words)
         )

@@ -36,6 +36,14 @@ elif command == "fw-download":
     drive["image"] = Path(words[1].removeprefix("--fw=")).read_text()
 elif command == "fw-commit":
     slot = words[1].removeprefix("--slot=")
+    if drive["image"] == "refused":
+        print("NVMe status: Invalid Firmware Image(0x107)", file=sys.stderr)
+        sys.exit(7)
+    if drive["image"] == "later":
+        drive["slots"][slot] = "later"
+        state.write_text(json.dumps(drive))
+        print("Success committing firmware action:3 slot:2, but firmware requires conventional reset (0x10b)")
+        sys.exit(11)
     if drive["image"] != "ignored":
         drive["slots"][slot] = drive["image"]
         drive["runs"] = drive["image"]
@@ -139,8 +147,22 @@ def test_a_drive_that_has_the_version_is_left_alone(drive: NvmeFirmware, tmp_pat
 def test_a_drive_that_takes_an_image_and_does_not_store_it_is_named(
     drive: NvmeFirmware, tmp_path: Path
 ) -> None:
-    with pytest.raises(FirmwareError, match=r"runs 1\.0, slot 2 has nothing"):
+    with pytest.raises(FirmwareError, match="slot 2 has nothing as before"):
         run(tmp_path, drive, [order("nvme", b"ignored")], {URL: b"ignored"})
+
+
+def test_a_drive_that_refuses_an_image_is_named(drive: NvmeFirmware, tmp_path: Path) -> None:
+    (tmp_path / "drive.json").write_text('{"runs": "1.0", "slots": {"1": "1.0", "2": "0.9"}}')
+    with pytest.raises(FirmwareError, match="Invalid Firmware Image"):
+        run(tmp_path, drive, [order("nvme", b"refused")], {URL: b"refused"})
+
+
+def test_a_drive_that_wants_a_reset_first_has_the_machine_restarted(
+    drive: NvmeFirmware, tmp_path: Path
+) -> None:
+    done = run(tmp_path, drive, [order("nvme", b"later")], {URL: b"later"})
+    assert done["updated"][0]["after"] == "later"
+    assert done["reboot_needed"] is True
 
 
 def test_a_file_that_brings_another_version_than_wanted_is_named(

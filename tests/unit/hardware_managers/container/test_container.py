@@ -91,6 +91,24 @@ def test_an_allowed_image_runs_with_the_options_that_are_asked_for(tmp_path: Pat
     assert result == {"container": IMAGE, "output": ["a line"]}
 
 
+@pytest.mark.parametrize("words", [["--rm", "evil/img", "sh"], ["--"], ["-v", "/a:/b"]])
+def test_no_word_puts_another_image_before_the_allowed_one(
+    words: list[str], tmp_path: Path
+) -> None:
+    for name in ("run_options", "pull_options"):
+        with pytest.raises(InvalidRequest, match="are no options"):
+            run(ALLOWED, tmp_path, {"container_url": IMAGE, name: words})
+
+
+def test_a_login_among_the_options_is_not_told(tmp_path: Path) -> None:
+    options = ["--creds=bob:secret"]
+    line = f"podman run --cidfile={tmp_path}/container-id {options[0]} {IMAGE}"
+    failed = Programs(CommandFailed(f"{line}: exit status 125: no"))
+    with pytest.raises(CommandFailed) as raised:
+        run(ALLOWED, tmp_path, {"container_url": IMAGE, "run_options": options}, failed)
+    assert str(raised.value) == f"podman run ... {IMAGE}: exit status 125: no"
+
+
 def test_an_arbitrary_image_gets_the_operators_options_alone() -> None:
     rules = ContainerRules(allow_arbitrary_containers=True)
     asked = ["--privileged"]
