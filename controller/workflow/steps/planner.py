@@ -170,15 +170,16 @@ def _automatic(offers: Iterable[StepSpec], rules: Rules) -> list[PlannedStep]:
 def _deployment(
     by_id: Mapping[str, StepSpec], wishes: Sequence[Wish], rules: Rules
 ) -> tuple[PlannedStep, ...]:
-    own = [
-        step
-        for step in by_id.values()
-        if step.id not in _CORE_IDS
-        and (step.where is not Where.AGENT or step.priority in AGENT_IS_UP)
-    ]
+    own = [step for step in by_id.values() if step.id not in _CORE_IDS]
     wished = [_wished(Kind.DEPLOY, by_id, wish) for wish in wishes]
     asked_for = {step.id for step in wished}
-    automatic = [step for step in _automatic(own, rules) if step.id not in asked_for]
+    automatic = [
+        step
+        for step in _automatic(own, rules)
+        if step.id not in asked_for
+        # with the operator's priority, which may lie where no agent runs: then it is not taken
+        and (step.where is not Where.AGENT or step.priority in AGENT_IS_UP)
+    ]
     return _ordered([*map(planned, CORE_DEPLOY_STEPS), *automatic, *wished])
 
 

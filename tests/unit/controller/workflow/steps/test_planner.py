@@ -216,6 +216,14 @@ def test_a_manual_cleaning_is_exactly_what_was_asked_for_in_that_order(
         assert [s.id for s in plan_steps(kind, offers, wishes, RULES)] == ids
 
 
+def test_a_priority_of_the_operator_at_which_no_agent_runs_leaves_the_step_out() -> None:
+    offers = [StepSpec(step="a", interface="deploy", priority=41, where=Where.AGENT)]
+    for priority, is_taken in ((1, False), (100, False), (42, True)):
+        rules = Rules(priorities={"deploy.a": priority}, disallowed=frozenset())
+        plan = plan_steps(Kind.DEPLOY, offers, [], rules)
+        assert ("deploy.a" in {one.id for one in plan}) is is_taken
+
+
 @given(st.lists(_STEPS), _RULES)
 def test_a_deployment_has_all_core_steps_and_the_agents_only_while_it_is_up(
     offers: list[StepSpec], rules: Rules
