@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.boot.esp import EspReader
+from agent.boot.esp import EspReader, present_partitions
 from agent.boot.plan import (
     FirmwareState,
     Loader,
@@ -15,6 +15,7 @@ from agent.boot.plan import (
     entries_to_remove,
     find_created,
     loader_from_csv,
+    order_with_first,
     parse_efibootmgr,
 )
 from agent.disks.partition_table import Partition
@@ -62,10 +63,11 @@ class EfiEntries:
             for number in range(1, len(places) + 1)
         ]
         state = self._state()
+        present = present_partitions([place.disk for place in places], self._runner)
         replaced = {
             entry.number
             for one, place in zip(loaders, places, strict=True)
-            for entry in entries_to_remove(state, one.label, place.part.id_text)
+            for entry in entries_to_remove(state, one.label, place.part.id_text, present)
         }
         for number in sorted(replaced):
             self._efibootmgr("--bootnum", number, "--delete-bootnum", "--quiet")
@@ -128,8 +130,8 @@ class EfiEntries:
                     " may be full or read-only: update or reset the firmware"
                 )
             first.append(entry.number)
-        if state.order[: len(first)] != tuple(first):
-            order = [*first, *(number for number in state.order if number not in first)]
+        order = order_with_first(state, first)
+        if order != state.order:
             self._efibootmgr("--bootorder", ",".join(order), "--quiet")
 
     def _efibootmgr(self, *arguments: str) -> str:

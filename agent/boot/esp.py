@@ -1,6 +1,8 @@
 """Reads an EFI system partition by its place on the disk, without mounting it (mtools: no FAT module, no device node)."""
 
+import logging
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from agent.disks.open_disk import MIB, OpenDisk
@@ -8,6 +10,7 @@ from agent.disks.partition_table import Partition, PartitionTable
 from agent.errors import BootloaderError, CommandFailed, ImageError
 from agent.system.runner import Runner
 
+log = logging.getLogger(__name__)
 _TIMEOUT_S = 60.0
 _LABELS = ("efi-part", "efi", "esp", "efi system", "uefi")
 _MAX_CSV_BYTES = 65536
@@ -19,11 +22,7 @@ def find_esp(disk: Path, runner: Runner) -> tuple[Partition, bool]:
     Raises:
         BootloaderError: There is no readable partition table or no ESP.
     """
-    with OpenDisk(disk, writable=False) as handle:
-        try:
-            table = PartitionTable(bytearray(handle.read(0, MIB)), handle.sector_bytes)
-        except ImageError as error:
-            raise BootloaderError(f"{disk}: {error}") from error
+    table = _table_of(disk)
     parts = table.partitions()
     found = [part for part in parts if part.is_esp]
     found = found or [part for part in parts if _label(disk, part, runner) in _LABELS]
@@ -33,6 +32,29 @@ def find_esp(disk: Path, runner: Runner) -> tuple[Partition, bool]:
             " boot it; deploy a UEFI image, or set the node's boot_mode to bios"
         )
     return found[0], table.gpt is not None
+
+
+def present_partitions(disks: Iterable[Path], runner: Runner) -> frozenset[str]:
+    """Return the GUIDs of all partitions: of ``disks`` by their tables, of the others as the kernel knows them; empty = not known.
+
+    Raises:
+        BootloaderError: One of ``disks`` has no readable partition table.
+    """
+    own = {part.id_text.lower() for disk in disks for part in _table_of(disk).partitions()}
+    try:
+        out = runner.run("lsblk", "--noheadings", "--output", "PARTUUID", timeout_s=_TIMEOUT_S)
+    except CommandFailed as error:
+        log.warning("other disks' partitions not known", extra={"why": str(error)})
+        return frozenset()
+    return frozenset((own | {line.strip().lower() for line in out.stdout.splitlines()}) - {""})
+
+
+def _table_of(disk: Path) -> PartitionTable:
+    with OpenDisk(disk, writable=False) as handle:
+        try:
+            return PartitionTable(bytearray(handle.read(0, MIB)), handle.sector_bytes)
+        except ImageError as error:
+            raise BootloaderError(f"{disk}: {error}") from error
 
 
 def _label(disk: Path, part: Partition, runner: Runner) -> str:

@@ -5,7 +5,7 @@ removable-media path (UEFI specification 2.10, section 3.5.1.1), then loaders by
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 LABEL = "ingot"
@@ -21,6 +21,8 @@ _BY_NAME = ("shim{a}.efi", "grub{a}.efi", "systemd-boot{a}.efi", "bootmgfw.efi",
 _ENTRY = re.compile(
     r"Boot(?P<number>[0-9A-Fa-f]{4})(?P<active>\*?) (?P<label>[^\t]*)(?:\t(?P<path>.*))?$"
 )
+_GPT_PARTITION = re.compile(r"HD\(\d+,GPT,(?P<id>[0-9A-Fa-f-]{36}),")
+"""The short form of a path (UEFI specification 2.10, section 3.1.2), which efibootmgr makes."""
 _ORDER = re.compile(r"BootOrder: (?P<numbers>[0-9A-Fa-f,]*)$", re.MULTILINE)
 
 
@@ -120,13 +122,19 @@ def choose_loader(files: Sequence[str], machine: str) -> Loader | None:
     return None
 
 
-def entries_to_remove(state: FirmwareState, label: str, partition_id: str) -> tuple[BootEntry, ...]:
-    """Return the entries that the new one replaces: the same label, our own, or the same partition.
+def entries_to_remove(
+    state: FirmwareState, label: str, partition_id: str, present_ids: Collection[str] = ()
+) -> tuple[BootEntry, ...]:
+    """Return the entries that the new one replaces: the same label, our own, the same partition, or a partition that is gone.
+
+    Each deployment brings an EFI system partition with a GUID of its own, and often a label of its own: without the last rule the
+    firmware's memory would fill up with entries for partitions that were overwritten.
 
     Args:
         state: What the firmware has.
         label: Label of the new entry.
         partition_id: GUID of the ESP, empty = not known (MBR).
+        present_ids: GUIDs of all partitions of the machine, lower case; empty = not known: then none counts as gone.
     """
     ours = (label.lower(), LABEL)
     return tuple(
@@ -134,7 +142,24 @@ def entries_to_remove(state: FirmwareState, label: str, partition_id: str) -> tu
         for entry in state.entries
         if entry.label.lower() in ours
         or (partition_id and partition_id.lower() in entry.path.lower())
+        or (present_ids and _is_gone(entry, present_ids))
     )
+
+
+def order_with_first(state: FirmwareState, first: Sequence[str]) -> tuple[str, ...]:
+    """Return the boot order with the entries ``first`` before the others, which keep theirs.
+
+    Each number stands there once, and only those of entries that are there: firmware that keeps the number of a deleted entry would give it to
+    the next one, and the order would grow with every deployment.
+    """
+    known = {entry.number for entry in state.entries}
+    return tuple(dict.fromkeys((*first, *(number for number in state.order if number in known))))
+
+
+def _is_gone(entry: BootEntry, present_ids: Collection[str]) -> bool:
+    """Say whether an entry leads to a GPT partition of any disk, and none has it; paths by a certain adapter are left alone."""
+    found = _GPT_PARTITION.match(entry.path)
+    return found is not None and found["id"].lower() not in present_ids
 
 
 def find_created(state: FirmwareState, loader: Loader, partition_id: str) -> BootEntry | None:

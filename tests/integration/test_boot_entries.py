@@ -1,13 +1,15 @@
 """Boot entries are made by the real efibootmgr, on variables in a folder, for a real FAT filesystem on a loop device."""
 
+import os
 import subprocess
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from agent.errors import BootloaderError
-from agent.system.runner import HostRunner
+from agent.system.runner import HostRunner, Output
 from hardware_managers.generic.efi_bootloader import EfiBootloader
 from tests.integration.disk_images import MIB, run
 from tests.integration.loop_disk import LoopDisk, loop_disk
@@ -47,8 +49,34 @@ def fill_esp(disk: LoopDisk, tmp_path: Path, files: dict[str, bytes]) -> None:
         run("mcopy", "-i", place, str(tmp_path / "file"), f"::{path}")
 
 
+class StoreRunner(HostRunner):
+    """Has a shorter BootOrder make its file shorter, as efivarfs does; in a plain folder the old end would stay."""
+
+    def __init__(self, efivars: Path) -> None:
+        self._efivars = efivars
+
+    def run(
+        self, *argv: str, timeout_s: float, ok: Sequence[int] = (0,), stdin: str | None = None
+    ) -> Output:
+        before = self._order_bytes()
+        output = super().run(*argv, timeout_s=timeout_s, ok=ok, stdin=stdin)
+        if "--delete-bootnum" in argv and self._order_bytes() == before:
+            self._cut(before - 2)
+        if "--bootorder" in argv:
+            self._cut(4 + 2 * len(argv[argv.index("--bootorder") + 1].split(",")))
+        return output
+
+    def _order_bytes(self) -> int:
+        return sum(file.stat().st_size for file in self._efivars.glob("BootOrder-*"))
+
+    def _cut(self, size_bytes: int) -> None:
+        for file in self._efivars.glob("BootOrder-*"):
+            os.truncate(file, size_bytes)
+
+
 def install(disk: LoopDisk, efivars: Path, mode: str = "uefi") -> tuple[str, ...]:
-    bootloader = EfiBootloader(HostRunner(), efivars=efivars, machine="x86_64")
+    runner = StoreRunner(efivars)
+    bootloader = EfiBootloader(runner, efivars=efivars, machine="x86_64")
     return bootloader.install_bootloader(disk.device(), boot_mode=mode)
 
 
@@ -99,6 +127,33 @@ def test_old_entries_for_the_same_system_are_replaced_and_others_stay_behind_it(
     assert sorted(line.split(" ", 1)[1] for line in lines) == ["ingot", "network"]
     (number,) = [line[4:8] for line in lines if "ingot" in line]
     assert f"BootOrder: {number},0000" in entries()
+
+
+def test_a_hundred_deployments_leave_one_entry_and_the_order_of_the_others(
+    disk: LoopDisk, efivars: Path, tmp_path: Path
+) -> None:
+    """Each image has another partition GUID and another label; entries of other disks and of the network stay as they are."""
+    kept = ("PXE of card 1", "PXE of card 2", "another system of this disk")
+    place = ("--disk", str(disk.path), "--part", "1", "--loader", r"\EFI\x.efi")
+    for label in kept:
+        run("efibootmgr", "--create", "--label", label, *place)
+    order = entries().split("BootOrder: ")[1].split()[0]
+    fill_esp(disk, tmp_path, {"EFI/v/shimx64.efi": b"x", "EFI/v/BOOTX64.CSV": CSV})
+    sizes = []
+    for number in range(100):
+        run("sgdisk", f"--partition-guid=2:{uuid.UUID(int=number + 1)}", str(disk.path))
+        csv = f"shimx64.efi,System {number},,\n".encode("utf-16" if number % 2 else "utf-8")
+        (tmp_path / "file").write_bytes(csv)
+        run("mcopy", "-o", "-i", f"{disk.path}@@5M", str(tmp_path / "file"), "::EFI/v/BOOTX64.CSV")
+        assert install(disk, efivars) == (f"System {number}",)
+        sizes.append(sum(file.stat().st_size for file in efivars.iterdir()))
+    assert max(sizes) - min(sizes) <= 4, "one more digit of a label, in UTF-16"
+    shown = entries()
+    labels = [line.split("\t")[0].split(" ", 1)[1] for line in shown.splitlines() if "\t" in line]
+    assert sorted(labels) == sorted([*kept, "System 99"])
+    first, _, others = shown.split("BootOrder: ")[1].split()[0].partition(",")
+    assert others == order
+    assert f"Boot{first}* System 99" in shown
 
 
 def test_bios_machines_need_no_entry(disk: LoopDisk, efivars: Path) -> None:

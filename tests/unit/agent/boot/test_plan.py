@@ -11,6 +11,7 @@ from agent.boot.plan import (
     entries_to_remove,
     find_created,
     loader_from_csv,
+    order_with_first,
     parse_efibootmgr,
 )
 
@@ -94,6 +95,32 @@ def test_entries_of_the_same_label_or_partition_and_our_own_are_replaced() -> No
     )
     assert [e.number for e in entries_to_remove(state, "debian", ESP)] == ["0001", "0002", "0003"]
     assert [e.number for e in entries_to_remove(state, "debian", "")] == ["0001", "0002"]
+
+
+def test_entries_for_partitions_that_are_gone_are_removed_and_others_are_not() -> None:
+    here, gone = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
+
+    def entry(number: str, path: str) -> BootEntry:
+        return BootEntry(number=number, label=f"label {number}", path=path)
+
+    state = FirmwareState(
+        entries=(
+            entry("0000", f"HD(1,GPT,{here.upper()},0x800,0x100)/File(x)"),
+            entry("0001", f"HD(2,GPT,{gone},0x800,0x100)/File(x)"),
+            entry("0002", f"PciRoot(0x0)/Pci(0x1,0x0)/HD(2,GPT,{gone},0x800,0x100)/File(x)"),
+            entry("0003", "HD(1,MBR,0x12345678,0x800,0x100)/File(x)"),
+            entry("0004", "PciRoot(0x0)/Pci(0x3,0x0)/MAC(525400000001,1)/IPv4(0.0.0.0)"),
+        ),
+        order=(),
+    )
+    assert [e.number for e in entries_to_remove(state, "new", "", {here})] == ["0001"]
+    assert entries_to_remove(state, "new", "") == ()
+
+
+def test_the_order_has_the_new_entry_first_and_every_other_once() -> None:
+    entries = tuple(BootEntry(number=f"000{n}", label="x", path="") for n in range(3))
+    state = FirmwareState(entries=entries, order=("0001", "0002", "0009", "0001", "0000", "0002"))
+    assert order_with_first(state, ["0002"]) == ("0002", "0001", "0000")
 
 
 def test_a_created_entry_is_recognised_by_label_path_and_partition() -> None:
