@@ -163,6 +163,9 @@ def objection(found: ReadBack) -> str | None:
             f"{found.unknown} of {found.blocks} blocks that were looked at do not read as zeros, and the disk could not be marked"
             " before, so it is not shown that they are other ones"
         )
-    if found.unreadable == found.blocks:
-        return "no block that was looked at can be read, so nothing is shown"
+    if found.unreadable:
+        return (
+            f"{found.unreadable} of {found.blocks} blocks that were looked at cannot be read, so nothing is shown of them: a disk"
+            " with bad blocks keeps what is in them; replace it"
+        )
     return None

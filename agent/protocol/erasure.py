@@ -51,6 +51,7 @@ class ReadBack(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int
     """Not zeros, and not known whether it was there before: the disk could not be marked. Above 0 is a failure."""
     unreadable: int
+    """They show nothing: what is in them may be read again by other means. Above 0 is a failure."""
     expected: str
     """``zeros`` or ``changed``: what the method promises."""
 

@@ -27,7 +27,7 @@ class AtaDrive:
     enhanced_erase_time: int
     """Word 90."""
     rotation: int
-    """Word 217: 1 = no rotating medium."""
+    """Word 217: 1 = no rotating medium, 0 = not told, 0401h to FFFEh = revolutions per minute."""
 
     @property
     def can_sanitize(self) -> bool:
@@ -80,9 +80,9 @@ class AtaDrive:
         return self.has_security and self._has(self.security, 5)
 
     @property
-    def is_flash(self) -> bool:
-        """Word 217: the drive says that nothing rotates."""
-        return self.rotation == 1
+    def is_rotating(self) -> bool:
+        """The drive tells a rate; flash that is older than word 217, and CompactFlash, tell 0."""
+        return 0x0401 <= self.rotation <= 0xFFFE  # noqa: PLR2004  # see ``rotation``
 
     def erase_s(self, *, enhanced: bool) -> float | None:
         """Return the drive's estimate; ``None`` = it gives none. ACS-3, words 89 and 90: two minutes per count."""

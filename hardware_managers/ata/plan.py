@@ -5,7 +5,7 @@ What counts for which level:
 - The sanitize device feature set (BLOCK ERASE EXT, OVERWRITE EXT, CRYPTO SCRAMBLE EXT) reaches purge: SP 800-88 Rev. 1, tables A-5
   and A-8, which prefers it to the security feature set; IEEE 2883-2022 likewise.
 - SECURITY ERASE UNIT in enhanced mode reaches purge on rotating drives (SP 800-88 Rev. 1, table A-5) and clear on flash, for which
-  table A-8 lists it as clear only.
+  table A-8 lists it as clear only. A drive that does not tell a rotation rate counts as flash.
 - SECURITY ERASE UNIT in normal mode reaches clear: it writes to what can be addressed.
 """
 
@@ -66,7 +66,7 @@ def plan_erasure(
                 )
             )
     obstacle = off or _security_obstacle(drive)
-    enhanced = _CLEAR if drive.is_flash else _PURGE
+    enhanced = _PURGE if drive.is_rotating and disk.is_rotational else _CLEAR
     for can, action, title, levels, strength in (
         (drive.can_enhanced, ENHANCED, "enhanced secure erase", enhanced, 60),
         (drive.has_security, NORMAL, "secure erase", _CLEAR, 50),

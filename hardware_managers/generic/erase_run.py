@@ -213,5 +213,4 @@ def _shown(found: ReadBack | None) -> str:
         return "nothing was read back"
     parts = {"zeros": found.zeros, "other bytes than before": found.changed}
     seen = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
-    unreadable = f", {found.unreadable} unreadable" if found.unreadable else ""
-    return f"of {found.blocks} blocks read back {seen}{unreadable}"
+    return f"of {found.blocks} blocks read back {seen}"

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from tests.unit.hardware_managers.ata.words import (
 )
 
 DATA = Path(__file__).parents[3] / "data/hdparm"
-DISK = disk("/dev/sda")
+DISK = replace(disk("/dev/sda"), is_rotational=True)
 word = st.integers(0, 0xFFFF)
 
 
@@ -55,15 +56,17 @@ def test_nothing_is_offered_that_is_not_announced(w59: int, w128: int, rotation:
     assert len(keys) == bool(sanitizes and w59 & SCRAMBLE)
 
 
-@given(word, word, st.sampled_from([0, 1, 5400, 7200]))
-def test_secure_erase_purges_no_flash_and_the_normal_one_purges_nothing(
-    w59: int, w128: int, rotation: int
+@given(word, word, st.sampled_from([0, 1, 0x400, 0x401, 5400, 7200, 0xFFFE, 0xFFFF]), st.booleans())
+def test_secure_erase_purges_rotating_drives_alone_and_the_normal_one_purges_nothing(
+    w59: int, w128: int, rotation: int, kernel_says: bool
 ) -> None:
-    for plan in plans(istdout(w59=w59, w128=w128, rotation=rotation)):
+    drive = parse_identify(istdout(w59=w59, w128=w128, rotation=rotation))
+    rotates = kernel_says and 0x401 <= rotation <= 0xFFFE
+    for plan in plan_erasure(replace(DISK, is_rotational=kernel_says), drive, EraseWish()):
         if plan.method == "ATA secure erase":
             assert plan.levels == {EraseLevel.CLEAR}
         if plan.method == "ATA enhanced secure erase":
-            assert (EraseLevel.PURGE in plan.levels) == (rotation != 1)
+            assert (EraseLevel.PURGE in plan.levels) == rotates
 
 
 @given(word)
