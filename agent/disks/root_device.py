@@ -95,8 +95,11 @@ def _is_in_volume(disk: BlockDevice, volumes: AbstractSet[str]) -> bool:
 
 def _touches(disk: BlockDevice, named: AbstractSet[Path], disks: Sequence[BlockDevice]) -> bool:
     """Tell whether ``disk`` stands on a named one, or a named one on it."""
-    return any(path in named for path in disk.below) or any(
-        disk.path in other.below for other in disks if other.path in named
+    mine = {disk.path, *disk.paths}  # an array may stand on any path of a LUN
+    return any(
+        not mine.isdisjoint(other.below) or not {other.path, *other.paths}.isdisjoint(disk.below)
+        for other in disks
+        if other.path in named
     )
 
 

@@ -12,7 +12,7 @@ class BlockDevice:
     ``/dev/disk/by-path``; ``serial``, ``wwn`` and ``by_path`` the preferred one. ``paths`` are other device nodes of the same disk (a
     LUN with several paths), which the kernel has joined if ``is_mapped``; ``below`` the disks that an array stands on. ``volume_names`` are those of
     the RAID arrays that the disk or a partition of it is a member of; ``has_unnamed_volume`` = it is a member of one whose name only RAID
-    tools can read.
+    tools can read. ``label`` is that of a filesystem on the whole device, not of one on a partition.
     """
 
     path: Path
@@ -39,6 +39,7 @@ class BlockDevice:
     below: tuple[Path, ...] = ()
     volume_names: tuple[str, ...] = ()
     has_unnamed_volume: bool = False
+    label: str | None = None
 
     @property
     def nodes(self) -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from agent.disks.root_device import skipped_disks
+from agent.disks.virtual_media import is_virtual_medium
 from agent.errors import AgentError, BurninFailed, InvalidRequest
 from agent.hardware.capabilities import Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
@@ -171,12 +172,13 @@ def _free_disks(context: StepContext) -> tuple[BlockDevice, ...]:
     """Return the disks to write, after what stands on them was ended."""
     hardware = context.hardware
     every = hardware.disks()
-    skipped = skipped_disks(context.node, every)
-    kept = [node for disk in skipped for node in disk.nodes]
-    wanted = tuple(d for d in every if d not in skipped and not d.is_read_only and not d.below)
+    virtual = filter(is_virtual_medium, every)
+    left_alone = {*skipped_disks(context.node, every), *virtual}
+    kept = [node for disk in every if disk in left_alone for node in disk.nodes]
+    wanted = tuple(d for d in every if d not in left_alone and not d.is_read_only and not d.below)
     if not wanted:
         raise InvalidRequest(
-            "burnin_disk: there is no disk to test: all are read-only or named in properties.skip_block_devices"
+            "burnin_disk: there is no disk to test: all are read-only, virtual media, or named in properties.skip_block_devices"
         )
     eraser = hardware.metadata_eraser()
     for disk in wanted:

@@ -199,6 +199,7 @@ def _disk(row: Mapping[str, Any], udev: Mapping[str, str], sys_root: SysRoot) ->
         by_path=links[0] if links else None,
         by_paths=tuple(links),
         transport=row["tran"],
+        label=_clean(row.get("label")),
     )
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.disks.root_device import skipped_disks
+from agent.disks.virtual_media import REASON, is_virtual_medium
 from agent.errors import EraseError
 from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import EraseOffer, EraseWish, best_first, usable
-
-_LARGEST_VIRTUAL_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,6 @@ def sort_out(
     node: Mapping[str, Any],
     disks: Sequence[BlockDevice],
     wish: EraseWish,
-    virtual: Collection[Path] = (),
 ) -> Targets:
     """Decide about every disk.
 
@@ -39,7 +37,6 @@ def sort_out(
         node: The controller's document of the node.
         disks: All disks.
         wish: What the operator wants.
-        virtual: Device nodes that carry the controller's virtual media.
 
     Raises:
         InvalidRequest: A hint of ``properties.skip_block_devices`` is unknown or malformed.
@@ -47,11 +44,7 @@ def sort_out(
     left = {
         disk.path: "named in properties.skip_block_devices" for disk in skipped_disks(node, disks)
     }
-    left |= {
-        disk.path: "virtual media of the BMC"
-        for disk in disks
-        if disk.path in virtual or _is_virtual(disk)
-    }
+    left |= {disk.path: REASON for disk in disks if is_virtual_medium(disk)}
     read_only = [disk for disk in disks if disk.is_read_only and disk.path not in left]
     refused: dict[Path, str] = {}
     for disk in read_only:
@@ -63,7 +56,7 @@ def sort_out(
                 " agent_erase_skip_read_only"
             )
     wanted = [disk for disk in disks if disk.path not in left and disk.path not in refused]
-    bases = {disk.path for disk in wanted}
+    bases = {node for disk in wanted for node in disk.nodes}
     ended = {
         disk.path: f"ended: it stood on {' and '.join(map(str, disk.below))}"
         for disk in wanted
@@ -76,13 +69,6 @@ def sort_out(
         refused=refused,
         ended=ended,
     )
-
-
-def _is_virtual(disk: BlockDevice) -> bool:
-    """Recognize a BMC's emulated stick by its names; a real one may be called that too, but then holds no more than 4 GiB."""
-    names = f"{disk.vendor or ''} {disk.model or ''}".lower()
-    is_small = disk.size_bytes < _LARGEST_VIRTUAL_BYTES
-    return disk.transport == "usb" and is_small and "virtual" in names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,6 @@ from hardware_managers.generic.erase_plan import Targets, plan_jobs, sort_out
 from hardware_managers.generic.erase_run import EraseRun, describe
 from hardware_managers.generic.erase_wish import erase_wish
 
-_VIRTUAL_MEDIA_LABEL = Path("/dev/disk/by-label/ir-vfd-dev")
-"""Ironic writes the ramdisk's parameters to a medium with this label."""
 _ASKED_AT_ONCE = 8
 
 
@@ -34,7 +32,7 @@ def erase_devices(context: StepContext) -> dict[str, Any]:
         Stopped: It was ordered to stop; likewise.
     """
     wish = erase_wish(context.node)
-    targets = _targets(context, wish)
+    targets = sort_out(context.node, context.hardware.disks(), wish)
     free, held = _released(context.hardware, targets)
     offers = _offers(context.hardware, free, wish)
     jobs, impossible = plan_jobs(free, offers, wish)
@@ -55,7 +53,7 @@ def erase_devices_express(context: StepContext) -> dict[str, Any]:
         Stopped: It was ordered to stop; likewise.
     """
     wish = replace(erase_wish(context.node), level=EraseLevel.CLEAR, allow_overwrite=False)
-    targets = _targets(context, wish)
+    targets = sort_out(context.node, context.hardware.disks(), wish)
     free, held = _released(context.hardware, targets)
     quick = {
         path: tuple(one for one in found if one.plan.is_quick)
@@ -68,16 +66,12 @@ def erase_devices_express(context: StepContext) -> dict[str, Any]:
     return _finished(context, "erase_devices_express", wish.level, targets, refused, done)
 
 
-def _targets(context: StepContext, wish: EraseWish) -> Targets:
-    virtual = {_VIRTUAL_MEDIA_LABEL.resolve()} if _VIRTUAL_MEDIA_LABEL.exists() else set()
-    return sort_out(context.node, context.hardware.disks(), wish, virtual)
-
-
 def _released(
     hardware: HardwareView, targets: Targets
 ) -> tuple[tuple[BlockDevice, ...], dict[Path, str]]:
     """End what stands on the disks; return those that are free then, and why the others are not."""
-    kept = [*targets.left_alone, *targets.refused]
+    passed_over = targets.left_alone.keys() | targets.refused.keys()
+    kept = [node for disk in targets.every if disk.path in passed_over for node in disk.nodes]
     held: dict[Path, str] = {}
     for disk in targets.wanted:
         try:

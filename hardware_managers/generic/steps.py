@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from agent.disks.root_device import skipped_disks
+from agent.disks.virtual_media import REASON, is_virtual_medium
 from agent.errors import AgentError, EraseError, InvalidRequest, Stopped
 from agent.hardware.capabilities import HardwareView, Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
@@ -27,7 +28,8 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     Arrays of ``raid_config`` stay: they are started, and their content is erased in the place of their members'.
 
     Returns:
-        What was done, by disk path. Disks of ``properties.skip_block_devices`` and read-only ones are named and left alone.
+        What was done, by disk path. Disks of ``properties.skip_block_devices``, read-only ones and virtual media are named and left
+        alone.
 
     Raises:
         InvalidRequest: ``driver_info.wipe_special_filesystems`` is neither true nor false.
@@ -39,9 +41,14 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     disks = context.hardware.disks()
     left_alone = _left_alone(context.node, disks, arrays)
     members = {member for array in arrays for member in array.below}
-    kept = [n for d in disks if d.path in left_alone and d.path not in members for n in d.nodes]
+    kept = [
+        node
+        for disk in disks
+        if disk.path in left_alone and members.isdisjoint(disk.nodes)
+        for node in disk.nodes
+    ]
     wanted = [disk for disk in disks if disk.path not in left_alone]
-    bases = {disk.path for disk in wanted}
+    bases = {node for disk in wanted for node in disk.nodes}
     stacked = {
         disk.path: f"ended: it stood on {' and '.join(map(str, disk.below))}"
         for disk in wanted
@@ -104,13 +111,15 @@ def _left_alone(
 ) -> dict[Path, str]:
     """Return why a disk is not erased, for those that are not; ``arrays`` are those of ``raid_config``."""
     reasons = {
-        member: f"left alone: a member of {array.path}, an array of raid_config"
+        disk.path: f"left alone: a member of {array.path}, an array of raid_config"
         for array in arrays
-        for member in array.below
+        for disk in disks
+        if not set(disk.nodes).isdisjoint(array.below)
     }
     reasons |= {
         disk.path: "left alone: named in skip_block_devices" for disk in skipped_disks(node, disks)
     }
+    reasons |= {disk.path: f"left alone: {REASON}" for disk in disks if is_virtual_medium(disk)}
     return reasons | {disk.path: "left alone: read-only" for disk in disks if disk.is_read_only}
 
 

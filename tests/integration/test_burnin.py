@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,14 @@ def test_a_skipped_disk_is_left_alone(tmp_path: Path, disk: LoopDisk) -> None:
     before = disk.read(0, disk.size_bytes)
     with pytest.raises(Exception, match="there is no disk to test"):
         run(steps.burnin_disk, tmp_path / "work", {}, disk.device(), properties=skipped)
+    assert disk.read(0, disk.size_bytes) == before
+
+
+def test_a_virtual_medium_is_left_alone(tmp_path: Path, disk: LoopDisk) -> None:
+    medium = replace(disk.device(), transport="usb", label="ir-vfd-dev")
+    before = disk.read(0, disk.size_bytes)
+    with pytest.raises(Exception, match="there is no disk to test"):
+        run(steps.burnin_disk, tmp_path / "work", {}, medium)
     assert disk.read(0, disk.size_bytes) == before
 
 

@@ -126,6 +126,13 @@ def test_a_disk_is_known_by_the_names_of_all_its_paths() -> None:
     assert skipped([{"name": "/dev/sdx"}], SMALL, lun) == ["sdb"]
 
 
+def test_an_array_on_another_path_of_a_disk_is_left_alone_with_it() -> None:
+    lun = replace(LARGE, paths=(Path("/dev/sdx"),))
+    array = replace(ARRAY, below=(Path("/dev/sdx"), MIDDLE.path))
+    for named in (lun.path, array.path, MIDDLE.path):
+        assert skipped([{"name": str(named)}], SMALL, lun, MIDDLE, array) == ["sdb", "sdc", "md0"]
+
+
 def test_the_choice_says_of_every_disk_why() -> None:
     twin = disk("/dev/zz", LARGE.size_bytes)
     stick = replace(disk("/dev/stick"), is_removable=True)

@@ -138,3 +138,9 @@ def test_one_row_that_makes_no_sense_does_not_hide_the_others(
     tmp_path: Path, damage: dict[str, Any]
 ) -> None:
     assert list(listed(tmp_path, row("sda", **damage), row("sdb"))) == ["/dev/sdb"]
+
+
+def test_the_label_of_the_whole_device_counts_and_not_that_of_a_partition(tmp_path: Path) -> None:
+    part = row("sdb1", "part", label="config-2")
+    found = listed(tmp_path, row("sda", label="ir-vfd-dev"), row("sdb", children=[part]))
+    assert [disk.label for disk in found.values()] == ["ir-vfd-dev", None]

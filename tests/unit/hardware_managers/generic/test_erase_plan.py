@@ -31,8 +31,9 @@ def offer(one: BlockDevice, *also: BlockDevice, strength: int = 50) -> EraseOffe
 def test_named_virtual_and_read_only_disks_are_not_erased() -> None:
     stick = replace(disk("/dev/sdd", 1 << 30), transport="usb", vendor="Dell", model="Virtual HD")
     locked = replace(SDC, is_read_only=True)
-    disks = (SDA, SDB, locked, stick, disk("/dev/sde"))
-    found = sort_out(NODE, disks, EraseWish(), {Path("/dev/sde")})
+    told_by = replace(disk("/dev/sde", 1 << 20), transport="usb", label="ir-vfd-dev")
+    disks = (SDA, SDB, locked, stick, told_by)
+    found = sort_out(NODE, disks, EraseWish())
     assert found.wanted == (SDA,)
     assert found.left_alone == {
         Path("/dev/sdb"): "named in properties.skip_block_devices",
@@ -52,6 +53,16 @@ def test_an_array_is_ended_and_its_members_erased_but_a_named_ones_members_are_l
     assert set(found.ended) == {array.path}
     named = {"properties": {"skip_block_devices": [{"name": "/dev/md0"}]}}
     assert sort_out(named, (SDA, SDC, array), EraseWish()).wanted == ()
+
+
+def test_an_array_on_the_second_path_of_a_lun_is_ended_or_left_with_it() -> None:
+    lun = replace(SDA, paths=(Path("/dev/sdx"),))
+    array = replace(disk("/dev/md0"), below=(Path("/dev/sdx"), SDC.path))
+    found = sort_out({}, (lun, SDC, array), EraseWish())
+    assert found.wanted == (lun, SDC)
+    assert set(found.ended) == {array.path}
+    kept = {"properties": {"skip_block_devices": [{"name": "/dev/sda"}]}}
+    assert sort_out(kept, (lun, SDC, array), EraseWish()).wanted == ()
 
 
 def test_one_command_for_all_namespaces_is_given_once() -> None:

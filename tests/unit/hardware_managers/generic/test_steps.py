@@ -1,16 +1,18 @@
-"""What the generic steps do about a stop, without a disk."""
+"""What the generic steps do about a stop, and which disks they leave alone, without a disk."""
 
 import threading
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.errors import Stopped
+from agent.errors import EraseError, Stopped
 from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import MetadataEvidence
 from agent.hardware.registry import Hardware
 from agent.hardware.tools import ProgressSink
+from hardware_managers.generic.erase_steps import erase_devices
 from hardware_managers.generic.steps import erase_devices_metadata
 from tests.unit.fakes import FakeRunner, Tools, disk, manager
 
@@ -44,3 +46,63 @@ def test_erasing_metadata_stops_between_disks_and_says_which_are_erased(tmp_path
     assert sorted(disks.erased) == [f"/dev/sd{letter}" for letter in "abcdefgh"]
     assert end.value.result["/dev/sda"] == "metadata: gone"
     assert end.value.result["/dev/sdl"].startswith("/dev/sdl: erasing its metadata was stopped")
+
+
+class Disks:
+    """A LUN with two paths, a disk, an array on both, and the BMC's media; notes what is erased and what is kept from releases."""
+
+    LUN = replace(disk("/dev/sda"), paths=(Path("/dev/sdx"),))
+    ARRAY = replace(disk("/dev/md0"), below=(Path("/dev/sdx"), Path("/dev/sdb")))
+    MEDIA = (
+        replace(disk("/dev/sdv", 1 << 20), transport="usb", model="Virtual Floppy"),
+        replace(disk("/dev/sdw", 1 << 20), transport="usb", label="config-2"),
+    )
+
+    def __init__(self) -> None:
+        self.erased: list[str] = []
+        self.kept: set[Path] = set()
+
+    def list_disks(self) -> tuple[BlockDevice, ...]:
+        return (self.LUN, disk("/dev/sdb"), disk("/dev/sdc"), self.ARRAY, *self.MEDIA)
+
+    def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
+        self.kept |= set(kept)
+        return ()
+
+    def erase_metadata(
+        self, disk: BlockDevice, progress: ProgressSink, *, wipe_shared: bool
+    ) -> MetadataEvidence:
+        self.erased.append(disk.path.name)
+        return MetadataEvidence(disk=disk, method="metadata", detail="gone")
+
+    def hardware(self) -> Hardware:
+        one = replace(manager(), disk_lister=self, metadata_eraser=self, disk_releaser=self)
+        return Hardware([one])
+
+
+def test_virtual_media_keep_their_metadata(tmp_path: Path) -> None:
+    disks = Disks()
+    told = erase_devices_metadata(Tools(FakeRunner({}), tmp_path).context(disks.hardware()))
+    assert sorted(disks.erased) == ["sda", "sdb", "sdc", "sdx"]
+    assert told["/dev/sdv"] == told["/dev/sdw"] == "left alone: virtual media of the BMC"
+    assert told["/dev/md0"].startswith("ended: it stood on")
+    assert {one.path for one in disks.MEDIA} <= disks.kept
+
+
+SKIPS_LUN = {"properties": {"skip_block_devices": [{"name": "/dev/sda"}]}}
+
+
+def test_every_path_of_a_skipped_lun_is_kept_and_so_is_what_stands_on_it(tmp_path: Path) -> None:
+    disks = Disks()
+    context = Tools(FakeRunner({}), tmp_path).context(disks.hardware(), SKIPS_LUN)
+    erase_devices_metadata(context)
+    assert disks.erased == ["sdc"]
+    assert {Path("/dev/sda"), Path("/dev/sdx"), Path("/dev/sdb")} <= disks.kept
+
+
+def test_the_steps_that_erase_whole_disks_keep_every_path_too(tmp_path: Path) -> None:
+    disks = Disks()
+    context = Tools(FakeRunner({}), tmp_path).context(disks.hardware(), SKIPS_LUN)
+    with pytest.raises(EraseError, match="1 of 1 disks not erased: /dev/sdc"):
+        erase_devices(context)
+    assert {Path("/dev/sda"), Path("/dev/sdx"), Path("/dev/sdb")} <= disks.kept
