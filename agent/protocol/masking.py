@@ -21,7 +21,7 @@ _SECRET_KEY = re.compile(
     r"|^(amz|goog|oss|x).*signature$|^(googleaccessid|awsaccesskeyid|ossaccesskeyid)$"
 )
 """Found in a key without its separators: ``ssh_private_key``, ``X-Api-Key``, ``rootpwd``."""
-_SECRET_WORDS = frozenset({"pem", "kg", "psk", "sig"})
+_SECRET_WORDS = frozenset({"pem", "kg", "psk", "sig", "cred", "creds", "pass", "passcode"})
 """Short words, secret only where they stand alone in a key: ``ssl_pem``, ``ipmi-kg``; not in ``signal``."""
 _SECRET_NAMES = frozenset({"configdrive", "image_url", "user_data"})
 _PUBLIC_NAMES = frozenset({"sshkey"})
@@ -32,6 +32,10 @@ _SEPARATORS = re.compile(r"[ ._-]")
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 _URL_USER = re.compile(r"\b(?P<scheme>[A-Za-z][\w+.-]{0,31})://(?P<user>[^/\s?#]+)@")
 _KERNEL_ARGUMENT = re.compile(r'(?P<head>(?:^|(?<=\s))(?P<name>[\w.-]+)=)(?P<secret>"[^"]*"|\S+)')
+_OPTION = re.compile(
+    r"""(?P<head>(?:^|(?<=\s))--(?P<name>[\w.-]+)[ ]{1,8})(?P<secret>"[^"]*"|'[^']*'|(?!-)\S+)"""
+)
+"""An option of a command line and the word behind it; one that begins with a dash is the next option."""
 _QUERY = re.compile(r"(?P<head>[?&;#](?P<name>[\w.%~-]+)=)(?P<secret>[^\s&#;]+)")
 _PRINTED = re.compile(
     r"""(?P<head>(?P<quote>["'])(?P<name>[\w .-]{1,64})(?P=quote)\s{0,8}:\s{0,8}b?)"""
@@ -93,6 +97,8 @@ def replace_secrets(text: str, replace: _Replace) -> str:
     if "=" in text:
         text = _KERNEL_ARGUMENT.sub(lambda match: _of_name(match, replace), text)
         text = _QUERY.sub(lambda match: _of_query(match, replace), text)
+    if "--" in text:
+        text = _OPTION.sub(lambda match: _of_name(match, replace), text)
     if ":" in text and ('"' in text or "'" in text):
         text = _PRINTED.sub(lambda match: _of_printed(match, replace), text)
     if "uthorization" in text or "UTHORIZATION" in text:

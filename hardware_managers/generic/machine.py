@@ -66,7 +66,9 @@ class LinuxMachineReader:
     def boot_environment(self) -> BootEnvironment:
         """See :class:`agent.hardware.reading.MachineReader`."""
         mode = "uefi" if self._root.at("sys/firmware/efi").exists() else "bios"
-        return BootEnvironment(mode=mode, pxe_mac=pxe_mac(self._root.text("proc/cmdline") or ""))
+        # The ramdisk lays what virtual media say behind the kernel's own; elsewhere there is no such file.
+        told = self._root.text("run/ingot/cmdline") or self._root.text("proc/cmdline") or ""
+        return BootEnvironment(mode=mode, pxe_mac=pxe_mac(told))
 
 
 def pxe_mac(kernel_arguments: str) -> str | None:

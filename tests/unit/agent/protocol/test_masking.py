@@ -28,6 +28,10 @@ SECRET_KEYS = (
     "pem",
     "psk",
     "sig",
+    "cred",
+    "creds",
+    "pass",
+    "passcode",
 )
 PREFIXES = ("", "ipmi", "x", "redfish", "storage")
 SEPARATORS = ("_", "-", ".", " ")
@@ -103,6 +107,20 @@ def test_secret_kernel_arguments_are_masked_among_others(key: str, first: str, l
         assert masked_text(text) == f"console={first} {key}={MASK} root={last}"
 
 
+@given(keys.filter(lambda key: " " not in key), words)
+def test_secret_options_are_masked_in_command_lines(key: str, last: str) -> None:
+    for value in (SECRET, f"'{SECRET} with blanks'"):
+        assert masked_text(f"tool --{key} {value} {last}") == f"tool --{key} {MASK} {last}"
+        assert SECRET not in masked_text(f"tool --{key}=user:{SECRET} {last}")
+        stored = {"command": f"tool --{key} {value} {last}"}
+        assert unmasked(masked(stored), stored, "driver_info") == stored
+
+
+def test_an_option_behind_one_without_a_value_is_shown() -> None:
+    assert masked_text("tool --no-password --verbose x") == "tool --no-password --verbose x"
+    assert masked_text("hdparm --Istdout /dev/sda") == "hdparm --Istdout /dev/sda"
+
+
 @given(keys, words)
 def test_secrets_of_printed_documents_are_masked(key: str, other: str) -> None:
     for text in (f"{ {other: 1, key: SECRET}!r}", f'{{"{other}": 1, "{key}": "{SECRET}"}}'):
@@ -146,7 +164,19 @@ def test_what_is_no_secret_is_shown(key: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "a://", 'a="', "'a':\"", "?a=", "@", "-----BEGIN PRIVATE KEY-----", "a.", "' \"\\"],
+    [
+        "a",
+        "a://",
+        'a="',
+        "'a':\"",
+        "?a=",
+        "@",
+        "-----BEGIN PRIVATE KEY-----",
+        "a.",
+        "' \"\\",
+        "--token ",
+        "--",
+    ],
 )
 @pytest.mark.timeout(60)
 def test_a_long_text_made_to_be_slow_takes_moments(piece: str) -> None:

@@ -67,3 +67,13 @@ def test_identity_is_empty_text_where_dmi_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "sys/class/dmi/id/sys_vendor").write_text("QEMU\n")
     identity = LinuxMachineReader(SysRoot(tmp_path)).identity()
     assert (identity.manufacturer, identity.product_name) == ("QEMU", "")
+
+
+def test_the_boot_interface_that_virtual_media_name_counts(tmp_path: Path) -> None:
+    reader = LinuxMachineReader(SysRoot(tmp_path))
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cmdline").write_text("quiet BOOTIF=52:54:00:aa:00:01\n")
+    assert reader.boot_environment().pxe_mac == "52:54:00:aa:00:01"
+    (tmp_path / "run/ingot").mkdir(parents=True)
+    (tmp_path / "run/ingot/cmdline").write_text("quiet BOOTIF=52:54:00:aa:00:02\n")
+    assert reader.boot_environment().pxe_mac == "52:54:00:aa:00:02"
