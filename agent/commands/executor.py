@@ -139,15 +139,8 @@ class CommandExecutor:
                 "command_status": CommandStatus.SUCCEEDED,
                 "command_result": _as_document(job(control), command),
             }
-        except Exception as error:  # noqa: BLE001  # whatever a command raises becomes its result
-            mismatch = isinstance(error, VersionMismatch)
-            changes = {
-                "command_status": CommandStatus.VERSION_MISMATCH
-                if mismatch
-                else CommandStatus.FAILED,
-                "command_error": describe_failure(error, command.short_name),
-                "command_result": _left_by(error, command),
-            }
+        except BaseException as error:  # noqa: BLE001  # SystemExit of a foreign plug-in becomes a result, too
+            changes = _failure(error, command)
         with self._results_lock:
             del self._stops[command_id]
             ended = msgspec.structs.replace(self._results[command_id], progress=None, **changes)
@@ -178,7 +171,33 @@ def _as_document(outcome: Any, command: Command) -> Any:
     return msgspec.to_builtins(outcome, str_keys=True)
 
 
-def _left_by(error: Exception, command: Command) -> Any:
+def _failure(error: BaseException, command: Command) -> dict[str, Any]:
+    """Return what a command that failed ends with, also if its error cannot be told: nothing may leave it running for ever."""
+    mismatch = isinstance(error, VersionMismatch)
+    status = CommandStatus.VERSION_MISMATCH if mismatch else CommandStatus.FAILED
+    try:
+        return {
+            "command_status": status,
+            "command_error": describe_failure(error, command.short_name),
+            "command_result": _left_by(error, command),
+        }
+    except BaseException as worse:  # noqa: BLE001  # an error's own text or result may raise anything
+        kind = type(error).__name__
+        data = {"error": kind, "why": type(worse).__name__}
+        log.error("a failure cannot be told", extra=data)  # noqa: TRY400  # its traceback would tell it
+        told = CommandError(
+            type=kind,
+            code=500,
+            message=f"{command.short_name} failed",
+            details=(
+                f"{command.short_name}: {kind}, whose text or result cannot be told ({type(worse).__name__}); this is a bug in a"
+                " hardware manager"
+            ),
+        )
+        return {"command_status": status, "command_error": told}
+
+
+def _left_by(error: BaseException, command: Command) -> Any:
     """Return what a command that failed has to tell all the same; ``None`` = nothing."""
     left = error.result if isinstance(error, AgentError) else None
     return None if left is None else _as_document(left, command)

@@ -10,7 +10,7 @@ from agent.protocol.commands import COMMAND_STOPPED, CommandError
 log = logging.getLogger(__name__)
 
 
-def describe_failure(error: Exception, command: str) -> CommandError:
+def describe_failure(error: BaseException, command: str) -> CommandError:
     """Return ``error`` as ``command_error``; Ironic's conductor shows ``details`` to its users.
 
     An exception that nobody raised on purpose is a bug: it is logged with its traceback and says where it happened.
@@ -29,7 +29,7 @@ def describe_failure(error: Exception, command: str) -> CommandError:
     )
 
 
-def _describe_bug(error: Exception) -> str:
+def _describe_bug(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return (

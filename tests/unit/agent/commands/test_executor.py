@@ -21,6 +21,13 @@ from agent.errors import (
 from agent.protocol.commands import CommandError, CommandStatus, Progress
 
 
+class Unspeakable(Exception):
+    """Raises whenever somebody wants to know what it is."""
+
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
 class Bench:
     """An executor with a few commands; ``slow`` ends when ``release`` is set."""
 
@@ -45,7 +52,7 @@ class Bench:
             control.stop.check("waiting")
             return "never"
 
-        def raises(error: Exception) -> Job:
+        def raises(error: BaseException) -> Job:
             def fail(_control: Control) -> None:
                 raise error
 
@@ -68,6 +75,9 @@ class Bench:
                 Kind.ASYNC,
                 lambda _: raises(EraseError("1 of 2", result={"/dev/vda": "ok"})),
             ),
+            "a.exits": (Kind.ASYNC, lambda _: raises(SystemExit(3))),
+            "a.secretive": (Kind.ASYNC, lambda _: raises(Unspeakable())),
+            "a.garbled": (Kind.ASYNC, lambda _: raises(EraseError("1 of 2", result=object()))),
             "a.outdated": (Kind.ASYNC, lambda _: raises(VersionMismatch("other managers"))),
             "a.bug": (Kind.ASYNC, lambda _: raises(KeyError("serial"))),
             "a.patient": (Kind.ASYNC, lambda _: patient),
@@ -191,6 +201,19 @@ def test_a_bug_is_a_failure_that_says_where_it_happened(bench: Bench) -> None:
 
 def test_a_result_that_is_no_json_fails_its_own_command_only(bench: Bench) -> None:
     assert bench.executor.execute("a.unspeakable", {}).command_status is CommandStatus.FAILED
+    assert bench.executor.execute("a.text", {}).command_status is CommandStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.exits", "SystemExit"), ("a.secretive", "Unspeakable"), ("a.garbled", "EraseError")],
+)
+def test_whatever_a_plug_in_raises_its_command_ends(bench: Bench, name: str, kind: str) -> None:
+    started = bench.executor.execute(name, {})
+    ended = bench.executor.result(started.id, wait=True)
+    assert ended.command_status is CommandStatus.FAILED
+    assert ended.command_error.type == kind
+    assert bench.finished == ["x"]
     assert bench.executor.execute("a.text", {}).command_status is CommandStatus.SUCCEEDED
 
 
