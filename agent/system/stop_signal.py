@@ -1,6 +1,8 @@
 """How a running command is asked to stop: a flag that its work looks at where it may end."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from agent.errors import CannotStop, Stopped
 
@@ -16,11 +18,14 @@ class StopSignal:
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._refused = refused
+        self._held: list[str] = []
+        """One reason for each block that runs in ``refusing``."""
 
     @property
     def refused(self) -> str | None:
         """Why the work cannot be stopped now; ``None`` = it can."""
-        return self._refused
+        held = self._held[:1]  # one look: another thread may take it away
+        return self._refused or (held[0] if held else None)
 
     def set(self) -> None:
         """Ask for the end.
@@ -29,8 +34,9 @@ class StopSignal:
             CannotStop: The work refuses it now; the message says why.
         """
         with self._lock:
-            if self._refused is not None:
-                raise CannotStop(self._refused)
+            refused = self.refused
+            if refused is not None:
+                raise CannotStop(refused)
             self._event.set()
 
     def refuse(self, reason: str, what: str = "the step") -> None:
@@ -48,6 +54,22 @@ class StopSignal:
         """Say that from here on the work can be stopped."""
         with self._lock:
             self._refused = None
+
+    @contextmanager
+    def refusing(self, reason: str, what: str = "the step") -> Iterator[None]:
+        """Refuse to stop while the block runs; several threads may do so at once, each for its own part of the work.
+
+        Raises:
+            Stopped: It was asked to stop already; ``what`` begins the message.
+        """
+        with self._lock:
+            self.check(what)
+            self._held.append(reason)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.remove(reason)
 
     def is_set(self) -> bool:
         """Say whether the end was asked for."""

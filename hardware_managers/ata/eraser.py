@@ -93,12 +93,14 @@ class AtaEraser:
 
     def _secure_erase(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
         before = self._unlocked(plan.disk)
-        self._set_password(plan)
-        tools.progress(Progress(phase="erase", message=f"{plan.disk.path}: {plan.method}"))
-        try:
-            self._run(plan, plan.command, max(_LEAST_ERASE_S, 2 * (plan.expected_s or 0)))
-        finally:
-            after = self._without_password(plan.disk)
+        what = f"{plan.disk.path}: {plan.method}"
+        with tools.stop.refusing(f"{what} cannot be stopped until the drive is done", what):
+            self._set_password(plan)
+            tools.progress(Progress(phase="erase", message=what))
+            try:
+                self._run(plan, plan.command, max(_LEAST_ERASE_S, 2 * (plan.expected_s or 0)))
+            finally:
+                after = self._without_password(plan.disk)
         if after.is_enabled or after.is_locked:
             raise EraseError(
                 f"{plan.disk.path}: {plan.method}: the password that the erasure should have removed is still set, so it was not"

@@ -64,8 +64,10 @@ class NvmeEraser:
 
     def _format(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
         before = self._facts(plan.disk)
-        tools.progress(Progress(phase="erase", message=f"{plan.disk.path}: {plan.method}"))
-        self._order(plan, _FORMAT_S)
+        what = f"{plan.disk.path}: {plan.method}"
+        tools.progress(Progress(phase="erase", message=what))
+        with tools.stop.refusing(f"{what} cannot be stopped until the drive is done", what):
+            self._order(plan, _FORMAT_S)
         return EraseEvidence(
             disk=plan.disk,
             method=plan.method,

@@ -17,7 +17,7 @@ from tests.unit.hardware_managers.ata.words import (
     SUPPORTED,
     istdout,
 )
-from tests.unit.hardware_managers.drives import DriveRunner, refused, step_tools
+from tests.unit.hardware_managers.drives import DriveRunner, ImpatientStop, refused, step_tools
 
 DATA = Path(__file__).parents[3] / "data/hdparm"
 DISK = replace(disk("/dev/sda"), vendor="ATA     ", transport="sata")
@@ -146,3 +146,19 @@ def test_a_drive_that_does_not_answer_is_reported() -> None:
     (plan,) = AtaEraser(DriveRunner(silent)).plans(DISK, EraseWish())
     assert not plan.levels
     assert "HDIO_DRIVE_CMD" in (plan.obstacle or "")
+
+
+def test_a_secure_erase_refuses_to_be_stopped_until_the_drive_is_done() -> None:
+    drive, stop = Drive(), ImpatientStop()
+    refused_at: dict[str, str | None] = {}
+
+    def watched(line: str) -> str | None:
+        refused_at[line] = stop.refused
+        return drive(line)
+
+    runner = DriveRunner(watched)
+    eraser = AtaEraser(runner)
+    eraser.erase(strongest(eraser), step_tools(runner, stop=stop))
+    order = "hdparm --user-master u --security-erase-enhanced NULL /dev/sda"
+    assert "/dev/sda: ATA enhanced secure erase cannot be stopped" in (refused_at[order] or "")
+    assert stop.refused is None

@@ -132,3 +132,21 @@ def test_a_format_keeps_what_the_drive_says_before_and_after(tmp_path: Path) -> 
     assert "oacs 0x10a, fna 0x0, sanicap 0x0" in evidence.log_before
     assert "nsze 131072" in evidence.log_after
     assert "nvme format /dev/nvme0n1 --ses=1 --force" in drive.runner.lines
+
+
+def test_a_format_refuses_to_be_stopped_until_the_drive_is_done(tmp_path: Path) -> None:
+    drive, stop = Drive("", fna=4), ImpatientStop()
+    refused_at: list[str | None] = []
+
+    def watched(line: str) -> str | None:
+        if line.startswith("nvme format"):
+            refused_at.append(stop.refused)
+        return drive(line)
+
+    runner = DriveRunner(watched)
+    eraser = NvmeEraser(runner, machine(tmp_path))
+    eraser.erase(eraser.plans(NAMESPACE, EraseWish())[0], step_tools(runner, stop=stop))
+    assert ["cannot be stopped until the drive is done" in (one or "") for one in refused_at] == [
+        True
+    ]
+    assert stop.refused is None
