@@ -1,6 +1,7 @@
 """What the life of the agent is decided by, apart from the network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,7 @@ from agent.lifecycle.addresses import callback_url, interface_address
 from agent.lifecycle.controller_client import ControllerClient, older, refusal_text
 from agent.lifecycle.heartbeat import next_beat_in
 from agent.lifecycle.lookup import Patience, delay_after, look_up
-from agent.lifecycle.readiness import order_macs, wait_for_macs
+from agent.lifecycle.readiness import order_macs, wait_for_addresses, wait_for_macs
 from agent.protocol.lookup import LookupResponse
 
 
@@ -129,6 +130,43 @@ def test_a_machine_without_network_interfaces_is_said_to_be_so_after_a_minute() 
     with pytest.raises(LookupFailed, match="no network interface after 60 s"):
         machine.wait_for_macs(None)
     assert 60 <= machine.now_s <= 61
+
+
+class SlowDhcp:
+    """A machine whose interface ``a`` has an address after two waits; ``b`` has a carrier and never one, ``c`` has neither."""
+
+    A = replace(nic("a", "00:00:00:00:00:01"), has_carrier=True)
+    B = replace(nic("b", "00:00:00:00:00:02"), has_carrier=True)
+    C = replace(nic("c", "00:00:00:00:00:03"), has_carrier=False)
+
+    def __init__(self, *, ends: bool = False) -> None:
+        self.waits = 0
+        self._ends = ends
+
+    def nics(self) -> list[NetworkInterface]:
+        first = replace(self.A, ipv6="fd00::1") if self.waits >= 2 else self.A
+        return [first, self.B, self.C]
+
+    def wait(self, _seconds: float) -> bool:
+        self.waits += 1
+        return self._ends
+
+    def wait_for_addresses(self, mac: str | None, timeout_s: float) -> int:
+        wait_for_addresses(cast("Hardware", self), mac, timeout_s, self.wait)
+        return self.waits
+
+
+def test_an_inspection_waits_for_the_address_of_the_interface_it_was_booted_from() -> None:
+    assert SlowDhcp().wait_for_addresses(SlowDhcp.A.mac, 60) == 2
+    assert SlowDhcp().wait_for_addresses("", 60) == 0  # it is not known
+    assert SlowDhcp().wait_for_addresses("00:00:00:00:00:09", 60) == 0  # it is not there
+
+
+def test_an_inspection_goes_on_without_an_address(caplog: pytest.LogCaptureFixture) -> None:
+    assert SlowDhcp().wait_for_addresses(SlowDhcp.B.mac, 0) == 0
+    assert SlowDhcp(ends=True).wait_for_addresses(None, 60) == 1
+    told = [record.__dict__["interfaces"] for record in caplog.records]
+    assert told == ["b", "a, b"]
 
 
 class KnowsOneMac(ControllerClient):
