@@ -77,7 +77,8 @@ def enter_stage(
         node: The locked row, in its session.
         stage: Name of the stage.
         timeout_s: Another time limit than the stage's own.
-        data: What the workflow begins with; ``None`` = it goes on with what it has kept.
+        data: What the workflow begins with; ``None`` = it goes on with what it has kept, and one that follows another
+            begins with nothing.
     """
     session = object_session(node)
     if session is None:
@@ -93,6 +94,7 @@ def enter_stage(
         set_committed_value(node, "work", work)
     else:
         work = node.work
+    before = work.stage
     limit = STAGES[stage].timeout_s
     work.stage, work.conductor = stage, node.conductor
     work.entered_at, work.started_at = now, services.clock()
@@ -100,9 +102,15 @@ def enter_stage(
     work.deadline_at, work.due_at = None, now
     work.claim_id = work.claim_owner = None
     work.tries, work.is_suspect = 0, bool(work.is_suspect)
-    kept = work.data if data is None else data
+    kept = _kept(before, work, stage) if data is None else data
     work.data = {key: value for key, value in kept.items() if not key.startswith(_PRIVATE)}
     session.flush()
+
+
+def _kept(before: str, work: Work, stage: str) -> Mapping[str, Any]:
+    """Return what a stage knows of those before it; steps that were asked for are not those of the workflow that follows."""
+    is_same = before.partition(".")[0] == stage.partition(".")[0]
+    return work.data if is_same else {}
 
 
 def _leave_all(session: Session, node: Node) -> None:

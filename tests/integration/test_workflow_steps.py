@@ -231,6 +231,62 @@ def test_deploy_steps_of_a_bmc_run_before_and_after_the_agent(
     assert bmc.machine.boots == ["pxe", "off", "disk"]
 
 
+def test_a_cleaning_without_the_ramdisk_ends_the_ramdisk_of_one_that_failed(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", "manageable")
+    controller.driver.offered = (Reset().offer("tidy", clean=0),)
+    bmc.machine.behaviour.failures["erase_devices"] = "a bad sector"
+    controller.ask("m1", "clean", clean_steps=[wish("erase_devices")])
+    controller.wait_for("m1", "clean failed")
+    assert bmc.machine.is_on
+    controller.maintain("m1", is_on=False)
+    controller.ask("m1", "manage")
+    controller.wait_for("m1", "manageable")
+    controller.ask("m1", "clean", clean_steps=[wish("tidy", "bios")])
+    node = controller.wait_for("m1", "manageable")
+    assert bmc.machine.boots == ["pxe", "off"]
+    assert "boot_target" not in node.driver_internal_info
+
+
+@pytest.mark.parametrize(
+    ("steps", "boots"),
+    [
+        ([("flash", 50)], ["pxe", "off", "pxe", "off", "disk"]),
+        ([("reboot", 50)], ["pxe", "off", "pxe", "off", "disk"]),
+        ([("power_off", 55), ("burn", 50)], ["pxe", "off", "pxe", "off", "disk"]),
+        ([("power_off", 70)], ["pxe", "off", "pxe", "off", "disk"]),
+        ([("power_off", 50)], ["pxe", "off", "disk"]),
+    ],
+    ids=lambda value: "-".join(map(str, value[0])) if isinstance(value[0], tuple) else "",
+)
+def test_a_deployment_ends_on_the_disk_whatever_its_steps_do_to_the_power(
+    controller: RunningController, steps: list[tuple[str, int]], boots: list[str]
+) -> None:
+    bmc = controller.enrol("m1", "available", instance_info=IMAGE)
+    offered = [step("flash", reboot_requested=True), step("burn")]
+    bmc.machine.behaviour.steps = {"deploy": offered}
+    wishes = [wish(name, args={}, priority=priority) for name, priority in steps]
+    controller.ask("m1", "active", deploy_steps=wishes)
+    node = controller.wait_for("m1", "active")
+    assert bmc.machine.boots == boots
+    assert node.driver_internal_info["boot_target"] == "disk"
+
+
+def test_deleted_behind_a_deploy_step_begins_an_automated_cleaning(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", "available", instance_info=IMAGE)
+    offered = {"deploy": [step("burn", abortable=False)], "clean": [step("wipe", 50)]}
+    bmc.machine.behaviour.steps = offered
+    bmc.machine.behaviour.seconds["burn"] = 1.0
+    controller.ask("m1", "active", deploy_steps=[wish("burn", args={}, priority=90)])
+    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
+    controller.ask("m1", "deleted")
+    controller.wait_for("m1", "available")
+    assert orders(bmc.machine) == ["get_deploy_steps", "burn", "get_clean_steps", "wipe"]
+
+
 def test_priorities_and_disallowed_steps_are_the_operators(tmp_path: Path) -> None:
     changes = {
         "clean_step_priority_override": "deploy.burn:5",

@@ -54,8 +54,9 @@ def finish(context: Context) -> Outcome:
 
 @leaves_by("ramdisk", "none")
 def end(context: Context) -> Outcome:
-    """See whether the ramdisk has to be ended."""
-    return leave("ramdisk" if course_of(context.data).uses_ramdisk else "none")
+    """See whether the ramdisk has to be ended: this cleaning's, or that of one before, which failed."""
+    is_ramdisk = context.node.driver_internal_info.get("boot_target") == "ramdisk"
+    return leave("ramdisk" if is_ramdisk else "none")
 
 
 def _begin_automated(context: Context) -> Outcome:

@@ -80,8 +80,17 @@ def boot_from_disk(context: Context) -> Outcome:
     return leave(internal={"boot_target": "disk"})
 
 
+def boot_from_disk_again(context: Context) -> Outcome:
+    """Have the machine boot its disk if a step behind ``prepare_instance_boot`` booted the ramdisk again."""
+    is_disk = context.node.driver_internal_info.get("boot_target") == "disk"
+    return leave() if is_disk else boot_from_disk(context)
+
+
+@leaves_by("done", "gone")
 def sync(context: Context) -> Outcome:
-    """Have the agent write everything to the disks."""
+    """Have the agent write everything to the disks; leaves by ``gone`` if a step has switched it off."""
+    if not context.node.driver_internal_info.get("agent_url"):
+        return leave("gone")
     ask(context, "standby.sync", {})
     return leave()
 
@@ -123,6 +132,7 @@ def _boot_loader_params(context: Context) -> Mapping[str, Any]:
 
 
 _NEXT = To(stage="deploy.next")
+_OFF = To(stage="deploy.boot_from_disk_again")
 
 STAGES: Mapping[str, Stage] = {
     "deploy.begin": Stage(
@@ -163,20 +173,24 @@ STAGES: Mapping[str, Stage] = {
         {"done": To(stage="deploy.boot_from_disk", event=Event.RESUME)},
     ),
     "deploy.boot_from_disk": Stage(run=boot_from_disk, ways={"done": _NEXT}),
-    "deploy.sync": Stage(run=sync, ways={"done": To(stage="deploy.agent_power_off")}),
+    "deploy.sync": Stage(
+        run=sync,
+        ways={"done": To(stage="deploy.agent_power_off"), "gone": To(stage="deploy.cut_power")},
+    ),
     "deploy.agent_power_off": Stage(
         run=agent_power_off, ways={"done": To(stage="deploy.wait_for_off")}
     ),
     "deploy.wait_for_off": Stage(
         run=power.wait_for_off,
-        ways={"done": _NEXT, "late": To(stage="deploy.cut_power")},
+        ways={"done": _OFF, "late": To(stage="deploy.cut_power")},
         timeout_s=lambda settings: settings.agent_power_off_timeout_s,
     ),
     "deploy.cut_power": Stage(
         run=power.power_off,
-        ways={"done": _NEXT},
+        ways={"done": _OFF},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    "deploy.boot_from_disk_again": Stage(run=boot_from_disk_again, ways={"done": _NEXT}),
     "deploy.boot_instance": Stage(
         run=power.power_on_or_reset,
         ways={"done": _NEXT},

@@ -29,7 +29,7 @@ from controller.workflow.steps.known import (
     rules_of,
 )
 from controller.workflow.steps.planner import AGENT_IS_UP, plan_steps, same_so_far
-from controller.workflow.steps.spec import Kind, PlannedStep, StepSpec, Where
+from controller.workflow.steps.spec import Kind, PlannedStep, StepSpec
 from controller.workflow.steps.wishes import Wish, read_wishes
 from controller.workflow.unbreakable import ABORTED, AFTER_STEP
 
@@ -196,7 +196,7 @@ def next_step(context: Context, *, kind: Kind) -> Outcome:
     if step is None:
         return leave("finished", columns={f"{kind}_step": {}}, data=course.data(), notes=notes)
     has_agent = bool(context.node.driver_internal_info.get("agent_url"))
-    if step.where is Where.AGENT and not has_agent:
+    if step.asks_agent and not has_agent:
         text = f"{step.title} needs the ramdisk, which has ended: it is booted again"
         booted = (*notes, Note(kind="step", message=text))
         return leave("boot", columns={f"{kind}_step": {}}, data=course.data(), notes=booted)

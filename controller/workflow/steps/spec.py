@@ -62,6 +62,11 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{self.interface}.{self.step}"
 
     @property
+    def asks_agent(self) -> bool:
+        """Whether it cannot be carried out without an agent that runs: the agent's own, and a core step that asks it."""
+        return self.where is Where.AGENT or self.runs_as == "prepare_instance_boot"
+
+    @property
     def title(self) -> str:
         """For messages: ``clean step erase_devices``."""
         return f"{self.kind} step {self.step}"
