@@ -24,6 +24,12 @@ AGENT_KEYS = (
 )
 """Keys of ``driver_internal_info`` that belong to one boot of the ramdisk."""
 
+SYSTEM_IS_DOWN = "system_is_down"
+"""Key of ``driver_internal_info``: a service ended the machine's own system, and neither boots the ramdisk nor has booted it again.
+
+``boot_target`` does not tell: it changes between a power-off and the power-on.
+"""
+
 
 def forget_agent() -> dict[str, None]:
     """Return the changes of ``driver_internal_info`` that forget the agent of the last boot."""

@@ -60,8 +60,8 @@ class Verb:
     """It gives the node a config drive."""
     target: State | None = None
     """Where the node is heading, if its state does not say that."""
-    then_in: Mapping[State, Event] = field(default_factory=dict)
-    """A second step of the state table from these states, of which nobody sees the state between."""
+    moves_last: frozenset[State] = frozenset()
+    """In these states the node stays until the workflow's last stage takes the verb's step of the state table."""
     goes_on: bool = False
     """The workflow that waits goes on with what it knows."""
 
@@ -124,9 +124,9 @@ _ROWS = (
             State.CLEAN_FAILED: "aborted.power_off",
             State.INSPECT_FAILED: "aborted.power_off",
             State.RESCUE_FAILED: "aborted.power_off",
-            State.ACTIVE: "unservice.begin",
+            State.SERVICE_FAILED: "unservice.begin",
         },
-        then_in={State.SERVICE_WAIT: Event.ABORT, State.SERVICE_HOLD: Event.ABORT},
+        moves_last=frozenset({State.SERVICE_FAILED}),
     ),
     Verb(
         name="clean",

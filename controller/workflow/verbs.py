@@ -118,10 +118,8 @@ def _begin(
 ) -> None:
     """Move the node along the state table and into the first stage of what was asked for."""
     _certify_cut_off(services, session, node, verb)
-    before, now = State(node.provision_state), services.clock()
-    change_state(session, node, verb.event, now)
-    if before in verb.then_in:
-        change_state(session, node, verb.then_in[before], now)
+    if State(node.provision_state) not in verb.moves_last:
+        change_state(session, node, verb.event, services.clock())
     if verb.target is not None:
         node.target_provision_state = verb.target
     node.last_error = ABORTED if verb.event is Event.ABORT else None

@@ -215,10 +215,15 @@ class RunningController:
     def wait_for(self, name: str, state: str, timeout_s: float = 20.0) -> Node:
         """Wait until the node has the state and nothing more is to be done for it."""
 
+        def is_stuck(node: Node) -> bool:
+            is_failed = node.provision_state.endswith("failed") and node.provision_state != state
+            return is_failed and node.stage is None
+
         def arrived() -> bool:
             node = self.node(name)
-            is_stuck = node.provision_state.endswith("failed") and state != node.provision_state
-            assert not is_stuck, f"{node.provision_state}: {node.last_error}"
+            if is_stuck(node):  # its row and its work are read one after the other: look again
+                node = self.node(name)
+                assert not is_stuck(node), f"{node.provision_state}: {node.last_error}"
             return node.provision_state == state and node.stage is None
 
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.errors import Conflict, Invalid, InvalidStateRequested
+from controller.errors import BmcError, Conflict, Invalid, InvalidStateRequested
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
 from tests.integration.test_workflow_steps import Reset, held, orders, step, wish
 from tests.integration.waiting import wait_until
@@ -17,6 +17,10 @@ def in_use(controller: RunningController, name: str = "m1", **columns: Any) -> A
     bmc.machine.power_on()
     bmc.machine.behaviour.steps = {"service": [step("flash"), step("burn", abortable=False)]}
     return bmc
+
+
+def refuse(*_args: object, **_keywords: object) -> None:
+    raise BmcError("BMC 10.0.0.1: it refused; look at its log")
 
 
 def test_a_service_boots_the_ramdisk_runs_its_steps_and_brings_the_system_back(
@@ -78,6 +82,76 @@ def test_an_aborted_service_ends_active_with_the_machines_own_system(
     node = controller.wait_for("m1", "active")
     assert (node.last_error, node.service_step) == ("Aborted by request", {})
     assert bmc.machine.boots == ["disk", "off", "pxe", "off", "disk"]
+    seen = [one.message for one in controller.events("m1") if one.kind in {"state", "power"}]
+    assert seen[-2:] == ["power: power off -> power on", "service failed -> active"]
+
+
+def test_an_abort_that_fails_on_the_way_back_can_be_asked_for_again(
+    controller: RunningController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bmc = in_use(controller)
+    controller.ask("m1", "service", service_steps=[wish("hold")])
+    held(controller, "m1", "service hold")
+    for broken in ("set_boot_device", "power_on"):  # before and after the boot device is the disk
+        with monkeypatch.context() as patch:
+            patch.setattr(bmc, broken, refuse)
+            controller.ask("m1", "abort")
+            node = controller.wait_for("m1", "service failed")
+        assert "Aborted by request; return to the machine's own system after an aborted" in str(
+            node.last_error
+        )
+        assert not bmc.machine.is_on
+    controller.ask("m1", "abort")
+    node = controller.wait_for("m1", "active")
+    assert (node.last_error, bmc.machine.boots[-2:]) == ("Aborted by request", ["off", "disk"])
+    assert "system_is_down" not in node.driver_internal_info
+
+
+@pytest.mark.parametrize("verb", ["abort", "service"])
+def test_a_service_that_failed_with_the_machine_off_does_not_leave_it_off(
+    controller: RunningController, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    bmc = in_use(controller)
+    controller.driver.offered = (Reset().offer("tune", service=0),)
+    with monkeypatch.context() as patch:
+        patch.setattr(bmc, "set_boot_device", refuse)
+        controller.ask("m1", "service", service_steps=[wish("flash")])
+        controller.wait_for("m1", "service failed")
+    assert bmc.machine.boots == ["disk", "off"]
+    steps = {"service_steps": [wish("tune", "bios")]} if verb == "service" else {}
+    controller.ask("m1", verb, **steps)
+    node = controller.wait_for("m1", "active")
+    assert bmc.machine.boots == ["disk", "off", "disk"]
+    assert "system_is_down" not in node.driver_internal_info
+
+
+def test_a_service_without_the_ramdisk_ends_the_ramdisk_of_one_that_failed(
+    controller: RunningController,
+) -> None:
+    bmc = in_use(controller)
+    controller.driver.offered = (Reset().offer("tune", service=0),)
+    bmc.machine.behaviour.failures["flash"] = "wrong vendor"
+    controller.ask("m1", "service", service_steps=[wish("flash")])
+    controller.wait_for("m1", "service failed")
+    controller.maintain("m1", is_on=False)
+    controller.ask("m1", "service", service_steps=[wish("tune", "bios")])
+    node = controller.wait_for("m1", "active")
+    assert bmc.machine.boots == ["disk", "off", "pxe", "off", "disk"]
+    assert node.driver_internal_info["boot_target"] == "disk"
+
+
+def test_deleted_behind_a_service_step_begins_an_automated_cleaning(
+    controller: RunningController,
+) -> None:
+    bmc = in_use(controller)
+    bmc.machine.behaviour.seconds["burn"] = 1.0
+    bmc.machine.behaviour.steps["clean"] = [step("wipe", 50)]
+    controller.ask("m1", "service", service_steps=[wish("burn"), wish("flash")])
+    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
+    controller.ask("m1", "deleted")
+    assert controller.node("m1").service_step["abort_after"] is True
+    controller.wait_for("m1", "available")
+    assert orders(bmc.machine) == ["get_service_steps", "burn", "get_clean_steps", "wipe"]
 
 
 def test_a_service_that_is_held_goes_on_or_begins_anew(controller: RunningController) -> None:

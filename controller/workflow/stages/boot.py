@@ -7,7 +7,13 @@ from controller.boot.files import find_boot_file
 from controller.errors import BmcError, StepFailed
 from controller.states import RESCUED, Event
 from controller.store.events import last_event
-from controller.workflow.machine import bmc_of, boot_mode_of, forget_agent, is_fake
+from controller.workflow.machine import (
+    SYSTEM_IS_DOWN,
+    bmc_of,
+    boot_mode_of,
+    forget_agent,
+    is_fake,
+)
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, StageFunction, To, leaves_by
 from controller.workflow.stages import power
@@ -64,7 +70,7 @@ def prepare_network_boot(context: Context) -> Outcome:
     )
     return leave(
         columns={"agent_secret": None, "boot_key": None, "boot_mode": mode, "progress": None},
-        internal={**forget_agent(), "boot_target": "ramdisk"},
+        internal={**forget_agent(), "boot_target": "ramdisk", SYSTEM_IS_DOWN: None},
     )
 
 

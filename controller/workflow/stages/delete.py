@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from controller.states import Event
-from controller.workflow.machine import forget_agent
+from controller.workflow.machine import SYSTEM_IS_DOWN, forget_agent
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages import power
@@ -18,7 +18,12 @@ def forget_instance(_context: Context) -> Outcome:
             "config_drive": None,
             "agent_secret": None,
         },
-        internal={**forget_agent(), "boot_target": None, "root_uuid_or_disk_id": None},
+        internal={
+            **forget_agent(),
+            "boot_target": None,
+            "root_uuid_or_disk_id": None,
+            SYSTEM_IS_DOWN: None,
+        },
     )
 
 

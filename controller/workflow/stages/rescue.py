@@ -13,7 +13,14 @@ from agent.protocol.password_hash import hash_password
 from controller.bmc.interface import BootDevice
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.states import Event
-from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent, is_fake
+from controller.workflow.machine import (
+    SYSTEM_IS_DOWN,
+    agent_of,
+    bmc_of,
+    boot_mode_of,
+    forget_agent,
+    is_fake,
+)
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
@@ -77,7 +84,8 @@ def boot_from_disk(context: Context) -> Outcome:
         persistent=str(node.driver_info.get("force_persistent_boot_device")) != "Never",
         timeout_s=settings.bmc_timeout_s,
     )
-    return leave(columns={"agent_secret": None}, internal={**forget_agent(), "boot_target": "disk"})
+    internal = {**forget_agent(), "boot_target": "disk", SYSTEM_IS_DOWN: None}
+    return leave(columns={"agent_secret": None}, internal=internal)
 
 
 @leaves_by("done", "fake")

@@ -1,29 +1,36 @@
 """Service of a machine in use: from ``servicing`` back to ``active``; and its end in the middle.
 
 Source: Ironic's ``conductor/servicing.py``. Whoever ends a service, the machine boots its own system afterwards.
+An aborted one is ``service failed`` until that has begun, so that ``abort`` can be asked for again if it fails.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from controller.bmc.interface import BootDevice
 from controller.states import Event
-from controller.workflow.machine import bmc_of, boot_mode_of, forget_agent
+from controller.workflow.machine import SYSTEM_IS_DOWN, bmc_of, boot_mode_of, forget_agent
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Error, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
-from controller.workflow.stages.clean import end, plan_wanted
+from controller.workflow.stages.clean import plan_wanted
 from controller.workflow.stages.steps import step_stages
 from controller.workflow.steps.spec import Kind
 
 _ACTIVE = To(stage=None, event=Event.DONE)
+_ABORTED = To(stage=None, event=Event.ABORT)
 
 
 @leaves_by("ramdisk", "steps")
 def begin(context: Context) -> Outcome:
     """Plan what was asked for, and decide whether that needs the ramdisk."""
     course = plan_wanted(context, Kind.SERVICE)
-    return leave("ramdisk" if course.uses_ramdisk else "steps", data=course.data())
+    if not course.uses_ramdisk:
+        return leave("steps", data=course.data())
+    # The power-off that follows may act and still fail. One that must stay on runs its system until its boot device is set.
+    internal = {} if context.node.disable_power_off else {SYSTEM_IS_DOWN: True}
+    return leave("ramdisk", data=course.data(), internal=internal)
 
 
 def boot_from_disk(context: Context) -> Outcome:
@@ -35,14 +42,25 @@ def boot_from_disk(context: Context) -> Outcome:
         persistent=str(node.driver_info.get("force_persistent_boot_device")) != "Never",
         timeout_s=settings.bmc_timeout_s,
     )
-    return leave(columns={"agent_secret": None}, internal={**forget_agent(), "boot_target": "disk"})
+    internal = {**forget_agent(), "boot_target": "disk", SYSTEM_IS_DOWN: True}
+    return leave(columns={"agent_secret": None}, internal=internal)
 
 
-@leaves_by("ramdisk", "none")
-def end_aborted(context: Context) -> Outcome:
-    """See whether the machine still runs the ramdisk; without one it runs what it ran before."""
-    is_ramdisk = context.node.driver_internal_info.get("boot_target") == "ramdisk"
-    return leave("ramdisk" if is_ramdisk else "none")
+def boot_instance(context: Context) -> Outcome:
+    """Begin the boot of the machine's own system."""
+    outcome = power.power_on_or_reset(context)
+    if outcome.way is None:
+        return outcome
+    return replace(outcome, internal={**outcome.internal, SYSTEM_IS_DOWN: None})
+
+
+@leaves_by("ramdisk", "down", "none")
+def end(context: Context) -> Outcome:
+    """See whether the machine still runs the ramdisk, whichever service booted it, or nothing at all."""
+    internal = context.node.driver_internal_info
+    if internal.get("boot_target") == "ramdisk":
+        return leave("ramdisk")
+    return leave("down" if internal.get(SYSTEM_IS_DOWN) else "none")
 
 
 def back_to_disk(prefix: str, then: To) -> Mapping[str, Stage]:
@@ -57,7 +75,7 @@ def back_to_disk(prefix: str, then: To) -> Mapping[str, Stage]:
             run=boot_from_disk, ways={"done": To(stage=f"{prefix}.boot_instance")}
         ),
         f"{prefix}.boot_instance": Stage(
-            run=power.power_on_or_reset,
+            run=boot_instance,
             ways={"done": then},
             timeout_s=lambda settings: settings.power_change_timeout_s,
         ),
@@ -74,19 +92,27 @@ STAGES: Mapping[str, Stage] = {
     **step_stages(
         Kind.SERVICE,
         finished=To(stage="service.end"),
-        aborted=To(stage="unservice.begin", event=Event.FAIL, then=Event.ABORT),
+        aborted=To(stage="unservice.begin", event=Event.FAIL),
         deleted=To(stage="delete.power_off", event=Event.FAIL, then=Event.DELETE),
     ),
     "service.end": Stage(
         run=end,
-        ways={"ramdisk": To(stage="service.last_power_off"), "none": _ACTIVE},
+        ways={
+            "ramdisk": To(stage="service.last_power_off"),
+            "down": To(stage="service.boot_from_disk"),
+            "none": _ACTIVE,
+        },
     ),
     **back_to_disk("service", then=_ACTIVE),
     "unservice.begin": Stage(
-        run=end_aborted,
-        ways={"ramdisk": To(stage="unservice.last_power_off"), "none": To(stage=None)},
+        run=end,
+        ways={
+            "ramdisk": To(stage="unservice.last_power_off"),
+            "down": To(stage="unservice.boot_from_disk"),
+            "none": _ABORTED,
+        },
     ),
-    **back_to_disk("unservice", then=To(stage=None)),
+    **back_to_disk("unservice", then=_ABORTED),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     "service": Workflow(

@@ -45,3 +45,17 @@ def test_arguments_of_another_verb_are_refused_with_those_that_go() -> None:
 def test_only_abort_is_newer_in_some_states() -> None:
     newer = {verb.name: dict(verb.since_in) for verb in _ROWS if verb.since_in}
     assert newer["abort"] == {State.INSPECT_WAIT: 41, State.DEPLOY_WAIT: 110}
+
+
+def test_a_verb_that_moves_a_node_last_does_so_at_every_end_of_its_workflow() -> None:
+    for verb in _ROWS:
+        for state in verb.moves_last:
+            prefix = verb.begins[state].partition(".")[0]
+            ways = [
+                to
+                for name, stage in STAGES.items()
+                if name.startswith(f"{prefix}.")
+                for to in stage.ways.values()
+            ]
+            assert {to.event for to in ways if to.stage is None} == {verb.event}
+            assert {to.event for to in ways if to.stage is not None} == {None}
