@@ -92,6 +92,7 @@ def first_heartbeat(machine: Machine, controller: FakeController) -> str:
     return url
 
 
+@pytest.mark.long
 def test_an_iso_boots_as_a_cd_in_a_bios_machine_with_settings_of_its_own(logs: Path) -> None:
     with Lab(workdir=logs) as lab, controller_in(lab, lab.network.gateway) as controller:
         start_dhcp(lab)
@@ -106,6 +107,7 @@ def test_an_iso_boots_as_a_cd_in_a_bios_machine_with_settings_of_its_own(logs: P
         assert lookup.query["addresses"] == [machine.nics[0].mac]
 
 
+@pytest.mark.long
 def test_an_iso_boots_in_a_uefi_machine_with_a_bond_from_virtual_media(
     logs: Path,
 ) -> None:

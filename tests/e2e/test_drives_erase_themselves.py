@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.lone_ramdisk import BOOT_S, RAMDISK, Started, started
 from tests.lab.demo.keys import SshKey, make_key
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(900)]
 
 SIZE = 32 << 20
 FIRST, SECOND, SCSI, SATA = "/dev/nvme0n1", "/dev/nvme0n2", "/dev/sda", "/dev/sdb"

@@ -19,7 +19,7 @@ from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.long]
 
 PASSWORD = "a password, with $pecial 'letters'"  # a test's
 _INJECT = {
