@@ -48,6 +48,8 @@ class Verb:
     """A later one in these states."""
     arguments: tuple[str, ...] = ()
     """Arguments of the request that go with it."""
+    argument_since: Mapping[str, int] = field(default_factory=dict)
+    """Of arguments that came to this verb later than to the API (``ARGUMENT_SINCE``)."""
     required: str | None = None
     """The argument that must be there and not be empty."""
     checks: tuple[check.Check, ...] = ()
@@ -147,6 +149,7 @@ _ROWS = (
         name="service",
         since=87,
         arguments=("service_steps", "disable_ramdisk"),
+        argument_since={"disable_ramdisk": 108},
         required="service_steps",
         checks=(
             check.is_not_in_maintenance,

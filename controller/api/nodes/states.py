@@ -45,7 +45,8 @@ def provision(call: Call, ident: str) -> Response:
     if verb is not None:
         call.require(verb.since, f"The target {target!r}")
     for name in set(body) & set(ARGUMENT_SINCE):
-        call.require(ARGUMENT_SINCE[name], f"The argument {name}")
+        later = verb.argument_since.get(name, 1) if verb is not None else 1
+        call.require(max(ARGUMENT_SINCE[name], later), f"The argument {name}")
     if isinstance(body.get("configdrive"), dict):
         call.require(_CONFIG_DRIVE_OBJECT_SINCE, "A config drive as an object")
     if verb is not None and verb.since_in:

@@ -30,6 +30,7 @@ _NOT_IN: Mapping[Kind, frozenset[str]] = {
     Kind.SERVICE: frozenset(),
 }
 MOST_STEPS = 100
+_MOST_DIGITS = 10
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,8 +101,12 @@ def _check_deploy_step(place: str, wish: Wish, document: Mapping[str, Any]) -> N
 
 
 def _check_number(place: str, value: int | str | None) -> None:
-    digits = value.isascii() and value.isdigit() if isinstance(value, str) else True
-    if value is not None and (not digits or not 0 <= int(value) <= 10**9):
+    if isinstance(value, str):
+        # the length first: Python refuses to read very long numbers
+        is_number = len(value) <= _MOST_DIGITS and value.isascii() and value.isdigit()
+    else:
+        is_number = True
+    if value is not None and (not is_number or not 0 <= int(value) <= 10**9):
         raise Invalid(f"{place}: {clean_line(value)!r} is no whole number from 0 to 1000000000")
 
 

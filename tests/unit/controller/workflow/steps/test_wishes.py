@@ -39,6 +39,12 @@ def test_steps_are_read_in_their_order() -> None:
         (Kind.CLEAN, {"interface": "deploy", "step": "a", "order": -1}, "'-1' is no whole number"),
         (
             Kind.CLEAN,
+            {"interface": "deploy", "step": "a", "order": "9" * 5000},
+            "is no whole number",
+        ),
+        (Kind.DEPLOY, {**DEPLOY, "priority": "9" * 5000}, "is no whole number"),
+        (
+            Kind.CLEAN,
             {"interface": "power", "step": "reboot", "limit_child_node_execution": ["x"]},
             "'x', which is no UUID of a node",
         ),
