@@ -3,9 +3,10 @@
 A message says what failed, on what, why, and what to do next. It never contains a password or a token.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+
+from controller.signed_certificate import Signed
 
 
 class ControllerError(Exception):
@@ -94,7 +95,7 @@ class StepFailed(ControllerError):
     ``certificates`` are what it leaves for the record all the same: of disks that were erased and of those that were not.
     """
 
-    def __init__(self, message: str, *, certificates: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, message: str, *, certificates: Sequence[Signed] = ()) -> None:
         super().__init__(message)
         self.certificates = tuple(certificates)
 

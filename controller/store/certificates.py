@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,11 +19,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from controller.errors import NotFound
+from controller.signed_certificate import Signed
+from controller.store.database import Store
 from controller.store.tables import Certificate, SigningKey
 
 ALGORITHM = "Ed25519"
-MOST_BYTES = 65_536
-"""Of one certificate's text; texts of drives in it are bounded far below."""
+_AT_A_TIME = 10
+MOST_BYTES = 131_072
+"""Of one certificate's text; whoever makes documents bounds the texts in them so that none is larger."""
 
 
 def canonical(document: Mapping[str, Any]) -> str:
@@ -31,32 +34,50 @@ def canonical(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def add_certificate(
-    session: Session, node_id: int, document: Mapping[str, Any], *, at: float, keep: int
-) -> str:
-    """Sign and keep a certificate, drop what is older than the newest ``keep`` of the node, and return its UUID.
+def sign(store: Store, documents: Sequence[Mapping[str, Any]], *, at: float) -> tuple[Signed, ...]:
+    """Sign documents; outside of any transaction, because a step may certify hundreds.
+
+    Args:
+        store: Where the key is; the first certificate makes one.
+        documents: What is certified, bounded by its maker; ``id`` is added.
+        at: Seconds since the epoch.
+    """
+    if not documents:
+        return ()
+    with store.read() as session:
+        key = _newest_key(session)
+    if key is None:
+        with store.edit() as session:
+            key = _key(session, at)
+    return tuple(_sign(key, document) for document in documents)
+
+
+def keep_signed(
+    session: Session, node_id: int, certificates: Sequence[Signed], *, at: float, keep: int
+) -> None:
+    """Keep certificates, and drop what is older than the newest ``keep`` of the node.
 
     Args:
         session: A session of ``Store.edit``.
         node_id: The node.
-        document: What is certified, bounded by its maker; ``id`` is added.
+        certificates: In the order in which they are to be listed, the last one first.
         at: Seconds since the epoch.
         keep: How many certificates of the node are kept.
     """
-    name = str(uuid.uuid4())
-    text = canonical({**document, "id": name})
-    key = _key(session, at)
-    session.add(
+    if not certificates:
+        return
+    session.add_all(
         Certificate(
-            uuid=name,
+            uuid=one.uuid,
             node_id=node_id,
             created_at=at,
-            verdict=str(document["verdict"]),
-            serial=document["media"].get("serial"),
-            document=text,
-            key_id=key.key_id,
-            signature=base64.b64encode(_private(key).sign(text.encode())).decode(),
+            verdict=one.verdict,
+            serial=one.serial,
+            document=one.document,
+            key_id=one.key_id,
+            signature=one.signature,
         )
+        for one in certificates
     )
     session.flush()
     newest = (
@@ -70,13 +91,22 @@ def add_certificate(
     if last_to_go is not None:
         old = (Certificate.node_id == node_id, Certificate.id <= last_to_go)
         session.execute(delete(Certificate).where(*old))
-    return name
 
 
-def list_certificates(session: Session, node_id: int) -> Sequence[Certificate]:
-    """Return the node's certificates, newest first; as many as are kept."""
+def sign_in(
+    session: Session, documents: Sequence[Mapping[str, Any]], *, at: float
+) -> tuple[Signed, ...]:
+    """Sign the one or two documents that a transaction itself gives rise to, as :func:`sign` does."""
+    return tuple(_sign(_key(session, at), document) for document in documents)
+
+
+def list_certificates(session: Session, node_id: int) -> Iterator[Certificate]:
+    """Give the node's certificates, newest first, as many as are kept; only a few are in memory at a time."""
     mine = select(Certificate).where(Certificate.node_id == node_id)
-    return session.scalars(mine.order_by(Certificate.id.desc())).all()
+    ordered = mine.order_by(Certificate.id.desc()).execution_options(yield_per=_AT_A_TIME)
+    for row in session.scalars(ordered):
+        yield row
+        session.expunge(row)
 
 
 def read_certificate(session: Session, node_id: int, name: str) -> Certificate:
@@ -97,9 +127,29 @@ def public_keys(session: Session) -> Mapping[str, str]:
     return {row.key_id: row.public_key for row in session.scalars(select(SigningKey))}
 
 
+def _sign(key: SigningKey, document: Mapping[str, Any]) -> Signed:
+    name = str(uuid.uuid4())
+    text = canonical({**document, "id": name})
+    encoded = text.encode()
+    if len(encoded) > MOST_BYTES:
+        raise RuntimeError(f"a certificate of {len(encoded)} bytes")  # a fault of its maker
+    return Signed(
+        uuid=name,
+        verdict=str(document["verdict"]),
+        serial=document["media"].get("serial"),
+        document=text,
+        key_id=key.key_id,
+        signature=base64.b64encode(_private(key).sign(encoded)).decode(),
+    )
+
+
+def _newest_key(session: Session) -> SigningKey | None:
+    return session.scalars(select(SigningKey).order_by(SigningKey.id.desc()).limit(1)).first()
+
+
 def _key(session: Session, at: float) -> SigningKey:
     """Return the key in use; the first certificate makes it."""
-    found = session.scalars(select(SigningKey).order_by(SigningKey.id.desc()).limit(1)).first()
+    found = _newest_key(session)
     if found is not None:
         return found
     private = Ed25519PrivateKey.generate()

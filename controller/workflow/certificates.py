@@ -25,8 +25,16 @@ SANITIZED, FAILED, METADATA_ONLY = "sanitized", "failed", "metadata only"
 ERASE_STEPS = frozenset({"erase_devices", "erase_devices_express"})
 _ORDERED = (".send", ".watch")
 """Ends of the names of stages in which an order has been given, or may have been."""
-_MOST_DISKS = 500
+_MOST_DISKS = 256
+"""Two enclosures of a hundred drives, and the machine's own."""
 _BOUNDS = Bounds(most_depth=8, most_parts=50 * _MOST_DISKS, most_chars=4000, most_key_chars=64)
+_MOST_LEVELS = 8
+_MOST_TOOLS = 32
+"""Of these and of the bounds below a certificate is at most about 110 KB; ``store.certificates.MOST_BYTES`` is above it."""
+_NAME, _COMMAND, _TOOL, _LEVEL = (Bounds(most_chars=chars) for chars in (255, 1000, 200, 64))
+_NAMES = ("path", "vendor", "model", "serial", "wwn", "transport", "level_asked", "manager")
+_MOST = dict.fromkeys(_NAMES, _NAME) | {"method": _NAME, "command": _COMMAND}
+"""Bounds of a disk's texts; the others have those of the whole report."""
 _VERIFICATION = (
     "Random bytes were written to the first and last MiB and to random places, read again, and looked for after the erasure; the"
     " drive's own log was read before and after"
@@ -59,8 +67,31 @@ def report_of(result: Any) -> ErasureReport | None:
                 raise UnreadableReport(str(error)) from error
             if len(report.disks) > _MOST_DISKS:
                 raise UnreadableReport(f"it has {len(report.disks)} disks")
-            return report
+            return _bounded(report)
     return None
+
+
+def _bounded(report: ErasureReport) -> ErasureReport:
+    """Return the report with every text as long as it may be in each of its certificates, which all repeat the tools.
+
+    Raises:
+        UnreadableReport: A disk has more levels than there are.
+    """
+    tools = clean_document(dict(list(report.tools.items())[:_MOST_TOOLS]), _TOOL)
+    return msgspec.structs.replace(
+        report, tools=tools, disks=[_bounded_disk(disk) for disk in report.disks]
+    )
+
+
+def _bounded_disk(disk: DiskErasure) -> DiskErasure:
+    if len(disk.levels) > _MOST_LEVELS:
+        raise UnreadableReport(f"a disk has {len(disk.levels)} levels")
+    texts = {key: clean_document(getattr(disk, key), bounds) for key, bounds in _MOST.items()}
+    seen = disk.read_back
+    if seen is not None:
+        seen = msgspec.structs.replace(seen, expected=clean_document(seen.expected, _LEVEL))
+    levels = clean_document(disk.levels, _LEVEL)
+    return msgspec.structs.replace(disk, **texts, levels=levels, read_back=seen)
 
 
 def certificates_of(
@@ -96,7 +127,7 @@ def of_interrupted(
     node: Node, stage: str, reason: str, *, controller: str, at: float
 ) -> tuple[Document, ...]:
     """Return what is certified when a workflow leaves a stage by failure or abort: an erasure that had been ordered counts as failed."""
-    step = str((node.clean_step or node.service_step or {}).get("step", ""))
+    step = str((node.clean_step or node.service_step or node.deploy_step or {}).get("step", ""))
     if step not in ERASE_STEPS or not stage.endswith(_ORDERED):
         return ()
     return (unseen(node, step, reason, controller=controller, at=at),)
@@ -114,12 +145,12 @@ def verdict(disk: DiskErasure) -> str:
     return SANITIZED if is_shown and is_reached else FAILED
 
 
-def summary(documents: Sequence[Mapping[str, Any]]) -> str:
+def summary(verdicts: Sequence[str]) -> str:
     """Return a sentence for the node's history."""
     counts = [
-        f"{sum(one['verdict'] == word for one in documents)} {word}"
+        f"{sum(one == word for one in verdicts)} {word}"
         for word in (SANITIZED, METADATA_ONLY, FAILED)
-        if any(one["verdict"] == word for one in documents)
+        if word in verdicts
     ]
     return f"sanitization certificates: {', '.join(counts) or 'none'}"
 

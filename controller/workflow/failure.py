@@ -1,14 +1,14 @@
 """What a workflow's failure means for its node."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
 from controller.errors import ControllerError, StepFailed, StepUnfinished
+from controller.signed_certificate import Signed
 from controller.states import Event
+from controller.store.certificates import sign_in
 from controller.store.events import record_event
 from controller.store.tables import Node
 from controller.workflow.certificates import of_interrupted
@@ -41,7 +41,11 @@ def fail(
     now = services.clock()
     log.log(logging.getLevelName(severity), "%s: %s", node.name or node.uuid, message)
     record_event(session, node, "error", message, severity=severity, data={"stage": stage}, at=now)
-    keep_certificates(services, session, node, _certificates(services, node, stage, error, message))
+    if isinstance(error, StepFailed) and error.certificates:
+        certified = error.certificates
+    else:
+        certified = _interrupted(services, session, node, stage, message)
+    keep_certificates(services, session, node, certified)
     _show(node, message, workflow.error)
     if is_left_on:
         node.maintenance, node.maintenance_reason, node.fault = True, message, STEP_FAILURE
@@ -60,14 +64,13 @@ def fail(
         enter_stage(services, node, next_stage)
 
 
-def _certificates(
-    services: Services, node: Node, stage: str, error: ControllerError, message: str
-) -> tuple[Mapping[str, Any], ...]:
-    """Return what is certified of a failed step: what its agent said of each disk, or that the end of an erasure was not seen."""
-    if isinstance(error, StepFailed) and error.certificates:
-        return error.certificates
+def _interrupted(
+    services: Services, session: Session, node: Node, stage: str, message: str
+) -> tuple[Signed, ...]:
+    """Return what is certified of a step whose agent reported nothing: that the end of an erasure was not seen."""
     at, controller = services.clock(), services.hostname
-    return of_interrupted(node, stage, message, controller=controller, at=at)
+    made = of_interrupted(node, stage, message, controller=controller, at=at)
+    return sign_in(session, made, at=at)
 
 
 def _show(node: Node, message: str, how: Error) -> None:

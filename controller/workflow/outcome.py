@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.signed_certificate import Signed
+
 DONE = "done"
 """The usual way out of a stage."""
 
@@ -56,8 +58,8 @@ class Outcome:
     deadline_in_s: float | None = None
     """There was progress: the stage may stay for so long from now; ``None`` = the deadline stays as it is."""
     notes: tuple[Note, ...] = ()
-    certificates: tuple[Mapping[str, Any], ...] = ()
-    """Sanitization certificates to sign and keep."""
+    certificates: tuple[Signed, ...] = ()
+    """Sanitization certificates to keep."""
     asked: tuple[Asked, ...] = ()
 
 
@@ -68,7 +70,7 @@ def leave(
     internal: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     notes: tuple[Note, ...] = (),
-    certificates: tuple[Mapping[str, Any], ...] = (),
+    certificates: tuple[Signed, ...] = (),
 ) -> Outcome:
     """End the stage by ``way``."""
     return Outcome(

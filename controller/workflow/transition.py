@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy.orm import Session, object_session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from controller.signed_certificate import Signed
 from controller.states import Event, State, after, target_of
-from controller.store.certificates import add_certificate
+from controller.store.certificates import keep_signed
 from controller.store.claims import supersede_background
 from controller.store.events import record_event
 from controller.store.tables import NODE, WORKFLOW, Node, Work
@@ -151,14 +152,8 @@ def record_notes(session: Session, node: Node, notes: tuple[Note, ...], now: flo
 
 
 def keep_certificates(
-    services: Services, session: Session, node: Node, documents: Sequence[Mapping[str, Any]]
+    services: Services, session: Session, node: Node, certificates: Sequence[Signed]
 ) -> None:
-    """Sign and keep sanitization certificates of a node."""
-    for document in documents:
-        add_certificate(
-            session,
-            node.id,
-            document,
-            at=services.clock(),
-            keep=services.settings.certificates_per_node,
-        )
+    """Keep sanitization certificates of a node."""
+    keep, at = services.settings.certificates_per_node, services.clock()
+    keep_signed(session, node.id, certificates, at=at, keep=keep)

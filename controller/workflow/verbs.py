@@ -8,6 +8,7 @@ from controller.bmc.interface import PowerAction, PowerState
 from controller.errors import Conflict, Invalid, InvalidStateRequested
 from controller.images.config_drive import build_config_drive
 from controller.states import Event, State, check_verb
+from controller.store.certificates import sign_in
 from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
@@ -147,7 +148,7 @@ def _certify_cut_off(services: Services, session: Session, node: Node, verb: Ver
     reason = f"{verb.name} was asked for before the step had ended"
     at, controller = services.clock(), services.hostname
     cut_off = of_interrupted(node, node.stage or "", reason, controller=controller, at=at)
-    keep_certificates(services, session, node, cut_off)
+    keep_certificates(services, session, node, sign_in(session, cut_off, at=at))
 
 
 def _may_switch(node: Node) -> bool:

@@ -308,14 +308,15 @@ class Agent:
         name = command["name"]
         with self._lock:
             failure = self.machine.behaviour.failures.get(name)
-            if command.get("is_stopped"):
+            is_stopped = bool(command.get("is_stopped")) and not failure
+            if is_stopped:
                 failure = "stopped after 3 of 20 blocks"
             kind = command["full_name"].partition(".")[0]
             wanted = command["params"].get(f"{kind}_version")
             if failure:
                 command["command_status"] = "FAILED"
                 command["command_error"] = {
-                    "type": "CleaningError",
+                    "type": "CommandStopped" if is_stopped else "CleaningError",
                     "code": 500,
                     "message": "Error",
                     "details": failure,

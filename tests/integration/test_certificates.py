@@ -127,6 +127,27 @@ def test_an_erasure_that_a_person_aborts_is_certified_as_failed(
     assert one["verdict"] == "failed"
 
 
+@pytest.mark.parametrize("ignores_stop", [True, False])
+def test_an_erasure_that_is_told_to_stop_is_certified_as_failed(
+    tmp_path: Path, ignores_stop: bool
+) -> None:
+    settings: dict[str, Any] = {"erase_devices_priority": 5, "erase_level": "clear"}
+    with running_controller(tmp_path, step_stop_timeout_s=0.3, **settings) as controller:
+        bmc = controller.enrol("m1", "manageable")
+        behaviour = bmc.machine.behaviour
+        behaviour.steps = {"clean": [step("erase_devices", 10)]}
+        behaviour.seconds["erase_devices"], behaviour.stoppable = 60.0, {"erase_devices"}
+        behaviour.ignores_stop = ignores_stop
+        controller.ask("m1", "provide")
+        wait_until(lambda: bool(controller.node("m1").progress), 20, "the erasure")
+        if not ignores_stop:
+            for command in bmc.machine.agent.commands:
+                command["seconds"] = 0.2  # what is left of it
+        controller.ask("m1", "abort")
+        controller.wait_for("m1", "clean failed")
+        assert [one["verdict"] for one in listed(controller)] == ["failed"]
+
+
 @pytest.mark.parametrize("said", [{"erasure": "perfect"}, {"erasure": {"disks": [GOOD]}}])
 def test_a_report_that_cannot_be_read_is_certified_as_failed(
     controller: RunningController, said: dict[str, Any]

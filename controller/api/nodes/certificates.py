@@ -28,8 +28,7 @@ def index(call: Call, ident: str) -> Response:
     call.expect()
     with call.services.store.read() as session:
         node = read_node(session, ident, ("id", "uuid"))
-        rows = list_certificates(session, node.id)
-    items = [_summary(call, node.uuid, row) for row in rows]
+        items = [_summary(call, node.uuid, row) for row in list_certificates(session, node.id)]
     return json_reply({"certificates": items})
 
 

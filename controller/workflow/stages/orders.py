@@ -12,10 +12,12 @@ from typing import Any
 
 import msgspec
 
-from agent.protocol.commands import CommandResult, CommandStatus
+from agent.protocol.commands import COMMAND_STOPPED, CommandResult, CommandStatus
 from agent.protocol.foreign_text import clean_line
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
+from controller.signed_certificate import Signed
 from controller.states import Event
+from controller.store.certificates import sign
 from controller.workflow import certificates, raid_result, receipts
 from controller.workflow.limits import moved, silence_limit
 from controller.workflow.machine import agent_of
@@ -83,7 +85,7 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
                 context, kind, order, command, _go_on(context, kind, order, progress)
             )
         return _noting_stoppable(_go_on(context, kind, order, progress), order, command)
-    if command.command_status == CommandStatus.FAILED and stopping.was_asked(order):
+    if _was_stopped(command) and context.data.get(AFTER_STEP) in ways:
         made = _certificates(context, command)
         return stopping.stopped(context, kind, order, error_text(command), made)
     if command.command_status == CommandStatus.VERSION_MISMATCH and "changed" in ways:
@@ -98,8 +100,9 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
     made = _certificates(context, command)
     notes = (receipts.describe(receipt),) if receipt else ()
     if made:
-        data = {"verdicts": [one["verdict"] for one in made]}
-        notes = (*notes, Note(kind="step", message=certificates.summary(made), data=data))
+        verdicts = [one.verdict for one in made]
+        text = certificates.summary(verdicts)
+        notes = (*notes, Note(kind="step", message=text, data={"verdicts": verdicts}))
     raid = raid_result.columns_of(context, kind, command.command_result)
     return leave(
         way,
@@ -111,18 +114,21 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
     )
 
 
-def _certificates(context: Context, command: CommandResult) -> tuple[Mapping[str, Any], ...]:
+def _certificates(context: Context, command: CommandResult) -> tuple[Signed, ...]:
     """Return what a step that erased disks is to be certified with; none for other steps and other agents."""
     controller, at = context.services.hostname, context.wall_now
+    made: tuple[Mapping[str, Any], ...]
     try:
         report = certificates.report_of(command.command_result)
     except certificates.UnreadableReport as error:
         reason = f"the agent's report cannot be read: {error}"
         step = str(context.data["order"]["title"])
-        return (certificates.unseen(context.node, step, reason, controller=controller, at=at),)
-    if report is None:
-        return ()
-    return certificates.certificates_of(report, context.node, controller=controller, at=at)
+        made = (certificates.unseen(context.node, step, reason, controller=controller, at=at),)
+    else:
+        if report is None:
+            return ()
+        made = certificates.certificates_of(report, context.node, controller=controller, at=at)
+    return sign(context.services.store, made, at=at)
 
 
 def _go_on(
@@ -140,6 +146,16 @@ def _go_on(
         data={} if seen is None else {_SEEN: seen},
         deadline_in_s=None if seen is None else limit_s,
     )
+
+
+def _was_stopped(command: CommandResult) -> bool:
+    """Say whether the agent ended it because it was told to: its word counts, not our note that we told it.
+
+    A step that fails by itself after that is a failure, and a controller that died after it told the agent has no note.
+    """
+    error = command.command_error
+    kind = error.get("type") if isinstance(error, Mapping) else None
+    return command.command_status == CommandStatus.FAILED and kind == COMMAND_STOPPED
 
 
 def _noting_stoppable(

@@ -10,17 +10,15 @@ from typing import Any
 
 from agent.protocol.commands import CommandResult
 from controller.errors import AgentRefused
+from controller.signed_certificate import Signed
+from controller.store.certificates import sign
+from controller.workflow.certificates import of_interrupted
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context
 from controller.workflow.unbreakable import ABORTED, AFTER_STEP
 
 _ASKED_AT, _REFUSED = "stop_asked_at", "stop_refused"
-
-
-def was_asked(order: Mapping[str, Any]) -> bool:
-    """Say whether the agent was asked to stop the order."""
-    return order.get(_ASKED_AT) is not None
 
 
 def stop(
@@ -35,7 +33,7 @@ def stop(
         command: How the agent shows it.
         waiting: What comes of waiting on.
     """
-    if was_asked(order):
+    if order.get(_ASKED_AT) is not None:
         return _wait_or_give_up(context, kind, order, waiting)
     if command.stoppable is not True or order.get(_REFUSED):
         return waiting
@@ -58,7 +56,7 @@ def stopped(
     kind: str,
     order: Mapping[str, Any],
     words: str,
-    certificates: tuple[Mapping[str, Any], ...],
+    certificates: tuple[Signed, ...],
 ) -> Outcome:
     """Leave by what was asked for, after the step has ended in the middle.
 
@@ -67,7 +65,7 @@ def stopped(
         kind: Of the step.
         order: What was ordered.
         words: The agent's, on how far it was.
-        certificates: Of disks that had been erased by then.
+        certificates: Of disks that the agent reported on; without them an erasure counts as failed.
     """
     seconds = context.now - float(order.get("sent_at", context.now))
     text = f"{kind} step {order['title']} was stopped in the middle after {seconds:.0f} s: {words}"
@@ -88,9 +86,16 @@ def _wait_or_give_up(
 
 
 def _leave(
-    context: Context, kind: str, text: str, certificates: tuple[Mapping[str, Any], ...] = ()
+    context: Context, kind: str, text: str, certificates: tuple[Signed, ...] = ()
 ) -> Outcome:
     way = str(context.data[AFTER_STEP])
+    cut_off = of_interrupted(
+        context.node,
+        context.stage_name,
+        text,
+        controller=context.services.hostname,
+        at=context.wall_now,
+    )
     return leave(
         way,
         columns={
@@ -100,5 +105,5 @@ def _leave(
         },
         data={AFTER_STEP: None},
         notes=(Note(kind="step", message=text),),
-        certificates=certificates,
+        certificates=certificates or sign(context.services.store, cut_off, at=context.wall_now),
     )

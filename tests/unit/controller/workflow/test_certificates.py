@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.protocol.erasure import DiskErasure, ErasureReport, ErasureState, ReadBack
 from controller.api.nodes.certificate_page import page
-from controller.store.certificates import canonical
+from controller.store.certificates import MOST_BYTES, canonical
 from controller.store.tables import Node
 from controller.workflow.certificates import (
     FAILED,
@@ -84,7 +84,10 @@ def test_each_disk_has_a_certificate_but_one_that_was_left_alone_on_purpose() ->
     assert [one["verdict"] for one in made] == [SANITIZED, FAILED]
     assert made[1]["sanitization"]["levels"] == []
     assert made[0]["sanitization"]["started_at"] == "2026-11-29T01:37:57+00:00"
-    assert summary(made) == "sanitization certificates: 1 sanitized, 1 failed"
+    assert (
+        summary([one["verdict"] for one in made])
+        == "sanitization certificates: 1 sanitized, 1 failed"
+    )
 
 
 def test_a_step_whose_end_was_not_seen_is_failed() -> None:
@@ -121,7 +124,7 @@ def test_a_report_is_found_in_the_result_of_a_step_and_nothing_else_is_taken_for
         7,
         {"step": "erase_devices"},
         {"step": "x", "level_asked": None, "disks": [{"path": "/dev/sda", "state": "perfect"}]},
-        {"step": "x", "level_asked": None, "disks": [msgspec.to_builtins(ERASED)] * 501},
+        {"step": "x", "level_asked": None, "disks": [msgspec.to_builtins(ERASED)] * 257},
         {"step": "x", "level_asked": None, "disks": [[[[[[[[[[[[]]]]]]]]]]]]},
     ],
 )
@@ -137,7 +140,28 @@ def test_foreign_words_enter_bounded_and_the_page_has_none_of_their_markup(text:
     report = report_of({"clean_result": {"erasure": sent}})
     assert report is not None
     (made,) = certificates_of(report, NODE, controller="c1", at=0.0)
-    assert len(canonical(made).encode()) < 65_536
+    assert len(canonical(made).encode()) < MOST_BYTES
     assert "\x00" not in canonical(made)
     shown = page({"certificate": {**made, "id": "x"}, "signature": {"value": "y"}})
     assert "<script>" not in shown
+
+
+def test_the_largest_report_makes_certificates_that_fit_and_serials_that_the_table_takes() -> None:
+    wide = "\N{GRINNING FACE}" * 4000
+    texts = dict.fromkeys(
+        (
+            *("path", "vendor", "model", "serial", "wwn", "transport", "level_asked", "manager"),
+            *("method", "command", "detail", "log_before", "log_after"),
+        ),
+        wide,
+    )
+    disk = msgspec.to_builtins(changed(**texts, levels=[wide] * 8))
+    disk["read_back"]["expected"] = wide
+    tools = {f"{number}{wide}": wide for number in range(1000)}
+    sent = {"step": wide, "level_asked": "clear", "disks": [disk] * 2, "tools": tools}
+    report = report_of({"clean_result": {"erasure": sent}})
+    assert report is not None
+    for made in certificates_of(report, NODE, controller="c1", at=0.0):
+        assert len(canonical({**made, "id": "x" * 36}).encode()) < MOST_BYTES
+        assert len(made["media"]["serial"]) <= 255
+        assert len(made["sanitization"]["tools"]) == 32
