@@ -65,7 +65,7 @@ class Started:
                 *("-serial", "stdio", "-monitor", f"unix:{self.monitor},server,nowait"),
                 *("-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22"),
                 *("-device", f"virtio-net-pci,netdev=n,mac={MAC}"),
-                *(word for place in enumerate(disks) for word in _disk_words(folder, *place)),
+                *(word for place in enumerate(disks) for word in disk_words(folder, *place)),
                 *devices,
                 *("-kernel", str(RAMDISK / "ingot.vmlinuz")),
                 *("-initrd", str(RAMDISK / "ingot.initramfs")),
@@ -119,7 +119,8 @@ class Started:
         return run(*self.ssh_words(key), command, timeout_s=timeout_s)
 
 
-def _disk_words(folder: Path, number: int, disk: BareDisk) -> tuple[str, ...]:
+def disk_words(folder: Path, number: int, disk: BareDisk) -> tuple[str, ...]:
+    """Return the words for QEMU that make the disk at this place; its file is made if it is not there."""
     file = folder / f"disk-{number}"
     with file.open("ab") as made:
         made.truncate(disk.size_bytes)
