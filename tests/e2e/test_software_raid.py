@@ -189,6 +189,7 @@ def what_is_made_once_is_not_made_again(
     )
 
 
+@pytest.mark.long
 def test_arrays_outlive_a_boot_and_cleaning_and_end_by_their_step(tmp_path: Path) -> None:
     key = make_key(tmp_path)
     arguments = f'sshkey="{key.public}"'
