@@ -219,9 +219,13 @@ def test_an_agent_that_stays_up_is_switched_off(tmp_path: Path) -> None:
 def test_a_step_that_the_client_adds_runs_in_its_place(controller: RunningController) -> None:
     bmc = controller.enrol("m1", instance_info=IMAGE)
     raid: dict[str, Any] = {"step": "apply_configuration", "interface": "raid", "priority": 0}
+    offered = {
+        **raid,
+        "argsinfo": {"raid_config": {"description": "What to make", "required": True}},
+    }
     write = {"step": "write_image", "priority": 0, "interface": "deploy"}
     bmc.machine.behaviour.steps = {
-        "deploy": [{**step, "reboot_requested": False} for step in (raid, write)]
+        "deploy": [{**step, "reboot_requested": False} for step in (offered, write)]
     }
     wish = {**raid, "priority": 90, "args": {"raid_config": {}}}
     controller.ask("m1", "active", deploy_steps=[wish])
