@@ -157,10 +157,11 @@ def test_a_controller_that_dies_between_the_order_and_its_note_boots_the_machine
     controller.wait_for("m1", "rescue", timeout_s=30)
     messages = [event.message for event in controller.events("m1")]
     again = sum("booting once more" in message for message in messages)
-    # Whoever looks before the agent has stopped serving still sees its answer, and needs no second boot.
+    # Whoever looks before the agent has stopped serving gives the same order again, and needs no second boot.
     assert again <= 1
     orders = bmc.machine.ordered("finalize_rescue")
-    assert orders == [orders[0]] * (1 + again)
+    assert orders == [orders[0]] * len(orders)
+    assert 1 + again <= len(orders) <= 3
     assert [boot for boot in bmc.machine.boots if boot != "off"] == ["pxe"] * (1 + again)
 
 
