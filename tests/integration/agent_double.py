@@ -93,6 +93,7 @@ class Agent:
         self._has_lost_one = False
         self._is_robbed = False
         self._stopped = threading.Event()
+        self.has_stopped = False
         self._server: ThreadingHTTPServer | None = None
         self._lock = threading.Lock()
 
@@ -104,6 +105,7 @@ class Agent:
         if self._server:
             self._server.shutdown()
             self._server.server_close()
+        self.has_stopped = True
 
     def heartbeat(self, **changes: Any) -> requests.Response:
         body = {
