@@ -55,15 +55,6 @@ def update(context: StepContext) -> dict[str, Any]:
     }
 
 
-def inventory(updaters: Sequence[FirmwareUpdater]) -> list[dict[str, Any]]:
-    """Return every component that can be updated, as the inspection shows it."""
-    return [
-        {**msgspec.to_builtins(component), "updater": updater.name}
-        for updater in updaters
-        for component in updater.components()
-    ]
-
-
 def _plan(
     orders: Sequence[UpdateOrder], updaters: Sequence[FirmwareUpdater]
 ) -> tuple[list[_Job], list[FirmwareComponent]]:

@@ -13,7 +13,6 @@ from hardware_managers.ipa_compatibility.native import native
 _DEFAULT_TIMEOUT_S = 3600.0
 """Ironic's agent waits for ever; a program that hangs must not hold this agent."""
 _ANY_CODE = range(-64, 256)
-_YES = frozenset({"1", "t", "true", "on", "y", "yes"})
 
 try:  # what plug-ins catch, where the ramdisk has it
     from oslo_concurrency.processutils import ProcessExecutionError  # type: ignore[import-not-found,unused-ignore]
@@ -173,8 +172,3 @@ def mounted(
         execute("umount", target, attempts=3)
         if made:
             Path(made).rmdir()
-
-
-def strtobool(value: Any) -> bool:
-    """Read a word for yes or no, as configuration files have it."""
-    return str(value).lower() in _YES

@@ -15,7 +15,7 @@ from agent.system.runner import HostRunner
 from hardware_managers.firmware.fwupd import FwupdFirmware
 from hardware_managers.firmware.nics import NicFirmware
 from hardware_managers.firmware.nvme import NvmeFirmware
-from hardware_managers.firmware.update_step import inventory, update
+from hardware_managers.firmware.update_step import update
 from tests.unit.fakes import Tools
 
 CABINET = Path("/usr/share/installed-tests/fwupd/fakedevice124.cab")
@@ -101,9 +101,8 @@ def order(component: str, content: bytes, **more: Any) -> dict[str, Any]:
 
 
 def test_fwupds_devices_are_listed_by_id_and_guid(fwupd: FwupdFirmware) -> None:
-    (webcam,) = [one for one in inventory([fwupd]) if WEBCAM in one["aliases"]]
-    assert webcam["version"] == "1.2.2"
-    assert webcam["updater"] == "fwupd"
+    (webcam,) = [one for one in fwupd.components() if WEBCAM in one.aliases]
+    assert webcam.version == "1.2.2"
 
 
 def test_a_device_that_keeps_its_version_though_fwupd_reports_success_is_named(
