@@ -108,6 +108,8 @@ def test_a_step_of_a_better_manager_takes_the_place_of_ours(loaded: Any) -> None
 
 
 def test_an_eraser_for_disks_is_asked_before_ours(loaded: Any) -> None:
+    if not loaded["erasers"]:
+        pytest.skip("this machine shows no disk to offer an erasure for")
     for offers in loaded["erasers"].values():
         assert offers[0] == "ExampleDiskEraserHardwareManager"
 
