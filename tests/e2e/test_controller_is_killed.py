@@ -35,6 +35,7 @@ _STAGES = {
     "deploy.sync",
     "deploy.agent_power_off",
     "deploy.wait_for_off",
+    "deploy.boot_from_disk_again",
     "deploy.boot_instance",
     "deploy.finish",
 }
