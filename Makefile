@@ -62,15 +62,21 @@ check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tes
 	$(BIN)/lint-imports
 	$(BIN)/codespell $$(git ls-files)
 	$(BIN)/shellcheck --external-sources $(SHELL_SCRIPTS)
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile tests/unit
 
 # ---------------------------------------------------------------- tests
 
 # pytest's own time limit per test keeps a wedged machine from holding the whole run.
 PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 
-.PHONY: test test-integration test-vm test-cloud-init test-interop test-long
-test: check test-integration test-vm ## Everything but the peers: checks, real parts, virtual machines
+.PHONY: test prepared test-integration test-vm test-cloud-init test-interop test-long
+# The images are mostly downloaded and packed: they are built beside the checks. Tests have the machine for themselves.
+test: ## Everything but the peers: checks, real parts, virtual machines
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line prepared
+	@$(MAKE) --no-print-directory test-integration
+	@$(MAKE) --no-print-directory test-vm
+
+prepared: ramdisk check os-image peers $(STAMPS)/peer-ipa $(STAMPS)/peer-plugins
 
 test-integration: setup peers $(STAMPS)/peer-ipa $(STAMPS)/peer-plugins ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
 	$(PYTEST) --numprocesses=2 --dist=loadfile -m "not long" tests/integration

@@ -14,7 +14,7 @@ from tests.lab.enrol import config_drive, enrol, make_available, publish_os_imag
 from tests.lab.hardware import Disk, Firmware
 from tests.lab.lab import Lab
 
-pytestmark = pytest.mark.vm
+pytestmark = [pytest.mark.vm, pytest.mark.long]
 
 _DEADLINE_S = 1200
 _STAGES = {

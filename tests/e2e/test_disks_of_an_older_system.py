@@ -17,7 +17,7 @@ from tests.integration.disk_images import MIB, gpt_image, sha256
 from tests.integration.image_server import ImageServer, image_server
 from tests.lab.demo.keys import SshKey, make_key
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(900)]
 
 DISKS = (*4 * (BareDisk(size_bytes=96 * MIB),), BareDisk(paths=2))
 STEP_S = 300
@@ -162,7 +162,6 @@ def everything_that_stands_on_the_disks_is_ended_by_the_eraser(
     assert machine.run_inside(key, left) == ""
 
 
-@pytest.mark.long
 def test_who_holds_a_disk_is_found_before_the_first_write(
     tmp_path: Path, server: ImageServer
 ) -> None:

@@ -19,6 +19,7 @@ from tests.lab.demo.keys import SshKey, make_key
 
 pytestmark = [
     pytest.mark.vm,
+    pytest.mark.long,
     pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mke2fs copies files of root"),
 ]

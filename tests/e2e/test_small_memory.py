@@ -20,7 +20,7 @@ from tests.lab.hardware import Disk
 from tests.lab.lab import Lab
 from tests.lab.program import run
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(3600)]
 log = logging.getLogger(__name__)
 MEMORY_MIB = int(os.environ.get("LAB_MEMORY_MIB", "768"))
 IMAGE_BYTES = 4 << 30
