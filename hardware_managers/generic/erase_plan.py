@@ -24,12 +24,34 @@ class Targets:
     """They should be erased and cannot be."""
     ended: dict[Path, str]
     """Arrays: what they stand on is erased."""
+    kept_nodes: tuple[Path, ...]
+    """Device nodes on which nothing may be ended. Members of arrays that stay are not among them: volumes on such an array are ended."""
+
+
+def member_reasons(arrays: Sequence[BlockDevice], disks: Sequence[BlockDevice]) -> dict[Path, str]:
+    """Return the members of ``arrays`` among ``disks``, each with the array that it is left alone for."""
+    return {
+        disk.path: f"a member of {array.path}, an array of raid_config"
+        for array in arrays
+        for disk in disks
+        if not set(disk.nodes).isdisjoint(array.below)
+    }
+
+
+def kept_nodes(
+    disks: Sequence[BlockDevice], passed_over: Collection[Path], arrays: Sequence[BlockDevice]
+) -> tuple[Path, ...]:
+    """Return the device nodes on which nothing may be ended; see ``Targets.kept_nodes``."""
+    members = {member for array in arrays for member in array.below}
+    kept = (d for d in disks if d.path in passed_over and members.isdisjoint(d.nodes))
+    return tuple(node for disk in kept for node in disk.nodes)
 
 
 def sort_out(
     node: Mapping[str, Any],
     disks: Sequence[BlockDevice],
     wish: EraseWish,
+    arrays: Sequence[BlockDevice] = (),
 ) -> Targets:
     """Decide about every disk.
 
@@ -37,11 +59,13 @@ def sort_out(
         node: The controller's document of the node.
         disks: All disks.
         wish: What the operator wants.
+        arrays: The arrays of ``raid_config``: they are erased as if they were disks, and their members left alone.
 
     Raises:
         InvalidRequest: A hint of ``properties.skip_block_devices`` is unknown or malformed.
     """
-    left = {
+    left = member_reasons(arrays, disks)
+    left |= {
         disk.path: "named in properties.skip_block_devices" for disk in skipped_disks(node, disks)
     }
     left |= {disk.path: REASON for disk in disks if is_virtual_medium(disk)}
@@ -68,6 +92,7 @@ def sort_out(
         left_alone=left,
         refused=refused,
         ended=ended,
+        kept_nodes=kept_nodes(disks, left.keys() | refused.keys(), arrays),
     )
 
 

@@ -23,20 +23,23 @@ _ASKED_AT_ONCE = 8
 def erase_devices(context: StepContext) -> dict[str, Any]:
     """Erase every disk by the best method that its drive announces, at the level that is asked for or not at all.
 
+    Arrays of ``raid_config`` stay: they are started, and their content is erased in the place of their members'.
+
     Returns:
         What was done by disk path, as Ironic's agent answers, and below ``erasure`` an ``ErasureReport``.
 
     Raises:
         InvalidRequest: A value of the node's documents cannot be used.
         EraseError: At least one disk is not erased; the error's ``result`` has the same report.
+        RaidError: An array of ``raid_config`` is not there; nothing was erased.
         Stopped: It was ordered to stop; likewise.
     """
     wish = erase_wish(context.node)
-    targets = sort_out(context.node, context.hardware.disks(), wish)
+    targets = _targets(context, wish)
     free, held = _released(context.hardware, targets)
     offers = _offers(context.hardware, free, wish)
     jobs, impossible = plan_jobs(free, offers, wish)
-    refused = {**targets.refused, **held, **impossible}
+    refused = {**targets.refused, **held, **_with_advice(impossible, targets)}
     done = EraseRun(wish=wish, tools=context.tools).carry_out(jobs)
     return _finished(context, "erase_devices", wish.level, targets, refused, done)
 
@@ -50,10 +53,11 @@ def erase_devices_express(context: StepContext) -> dict[str, Any]:
     Raises:
         InvalidRequest: A value of the node's documents cannot be used.
         EraseError: At least one disk is not erased; the error's ``result`` has the same report.
+        RaidError: An array of ``raid_config`` is not there; nothing was erased.
         Stopped: It was ordered to stop; likewise.
     """
     wish = replace(erase_wish(context.node), level=EraseLevel.CLEAR, allow_overwrite=False)
-    targets = sort_out(context.node, context.hardware.disks(), wish)
+    targets = _targets(context, wish)
     free, held = _released(context.hardware, targets)
     quick = {
         path: tuple(one for one in found if one.plan.is_quick)
@@ -66,16 +70,31 @@ def erase_devices_express(context: StepContext) -> dict[str, Any]:
     return _finished(context, "erase_devices_express", wish.level, targets, refused, done)
 
 
+def _targets(context: StepContext, wish: EraseWish) -> Targets:
+    """Start the arrays of ``raid_config``, then decide about every disk."""
+    every = context.hardware.raid_configurators()
+    arrays = [array for one in every for array in one.attach(context.node)]
+    return sort_out(context.node, context.hardware.disks(), wish, arrays)
+
+
+def _with_advice(impossible: Mapping[Path, str], targets: Targets) -> dict[Path, str]:
+    """Say of arrays, which can be overwritten and nothing else, how their disks can be erased as asked."""
+    arrays = {disk.path for disk in targets.wanted if disk.below}
+    advice = (
+        "; it is an array that stays: to have its disks erased themselves, order raid.delete_configuration before, and"
+        " raid.create_configuration afterwards"
+    )
+    return {path: f"{why}{advice if path in arrays else ''}" for path, why in impossible.items()}
+
+
 def _released(
     hardware: HardwareView, targets: Targets
 ) -> tuple[tuple[BlockDevice, ...], dict[Path, str]]:
     """End what stands on the disks; return those that are free then, and why the others are not."""
-    passed_over = targets.left_alone.keys() | targets.refused.keys()
-    kept = [node for disk in targets.every if disk.path in passed_over for node in disk.nodes]
     held: dict[Path, str] = {}
     for disk in targets.wanted:
         try:
-            hardware.release(disk.nodes, kept)
+            hardware.release(disk.nodes, targets.kept_nodes)
         except AgentError as error:
             held[disk.path] = str(error)
     return tuple(disk for disk in targets.wanted if disk.path not in held), held

@@ -17,6 +17,7 @@ from agent.hardware.root_disk import take_root_disk, told_in_errors
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.steps import ArgInfo
+from hardware_managers.generic.erase_plan import kept_nodes, member_reasons
 from hardware_managers.generic.guard import is_wiping_shared
 
 _ERASERS = 8
@@ -40,13 +41,7 @@ def erase_devices_metadata(context: StepContext) -> dict[str, str]:
     arrays = [a for one in context.hardware.raid_configurators() for a in one.attach(context.node)]
     disks = context.hardware.disks()
     left_alone = _left_alone(context.node, disks, arrays)
-    members = {member for array in arrays for member in array.below}
-    kept = [
-        node
-        for disk in disks
-        if disk.path in left_alone and members.isdisjoint(disk.nodes)
-        for node in disk.nodes
-    ]
+    kept = kept_nodes(disks, left_alone.keys(), arrays)
     wanted = [disk for disk in disks if disk.path not in left_alone]
     bases = {node for disk in wanted for node in disk.nodes}
     stacked = {
@@ -110,12 +105,8 @@ def _left_alone(
     node: Mapping[str, Any], disks: Sequence[BlockDevice], arrays: Sequence[BlockDevice]
 ) -> dict[Path, str]:
     """Return why a disk is not erased, for those that are not; ``arrays`` are those of ``raid_config``."""
-    reasons = {
-        disk.path: f"left alone: a member of {array.path}, an array of raid_config"
-        for array in arrays
-        for disk in disks
-        if not set(disk.nodes).isdisjoint(array.below)
-    }
+    members = member_reasons(arrays, disks)
+    reasons = {path: f"left alone: {why}" for path, why in members.items()}
     reasons |= {
         disk.path: "left alone: named in skip_block_devices" for disk in skipped_disks(node, disks)
     }

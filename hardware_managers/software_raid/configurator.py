@@ -32,6 +32,7 @@ from hardware_managers.software_raid.logical_disks import (
 )
 from hardware_managers.software_raid.members import FreeDisk, choose_members
 from hardware_managers.software_raid.present import TIMEOUT_S, PresentArray
+from hardware_managers.software_raid.recorded import candidates, find_all, recorded_arrays
 from hardware_managers.software_raid.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -224,34 +225,43 @@ class SoftwareRaid:
     ) -> RaidConfig:
         stack = read_stack(self._sys_root.at("sys"))
         arrays = present.read_arrays(self._runner, self._sys_root)
-        roots = {*roots, *(name for name, is_root in recorded_names(node) if is_root)}
+        known = recorded_arrays(node)
+        marked = {
+            found[0].uuid
+            for one in known
+            if one.is_root and len(found := candidates(one, known, arrays)) == 1
+        }
         described = [
-            present.describe(array, disks, stack, is_root=array.name in roots)
+            present.describe(
+                array, disks, stack, is_root=array.name in roots or array.uuid in marked
+            )
             for array in arrays
             if array.name != RESERVED_NAME
         ]
         return {"logical_disks": described, "last_updated": datetime.now(UTC).isoformat()}
 
     def attach(self, node: Mapping[str, Any]) -> tuple[BlockDevice, ...]:
-        """Start the arrays of ``node.raid_config``, degraded ones too; see the protocol.
+        """Start the arrays of ``node.raid_config``, in its order, degraded ones too; see the protocol.
 
         Raises:
-            RaidError: One is not there, or does not start.
+            RaidError: One is not there, cannot be told from others, or does not start.
         """
-        names = [name for name, _ in recorded_names(node)]
-        if not names:
+        wanted = recorded_arrays(node)
+        if not wanted:
             return ()
-        return tuple(self._started(name) for name in names)
+        arrays = present.read_arrays(self._runner, self._sys_root)
+        return tuple(self._started(array) for array in find_all(wanted, arrays))
 
-    def _started(self, name: str) -> BlockDevice:
-        array = self._find(name)
+    def _started(self, array: PresentArray) -> BlockDevice:
+        name = array.name or array.uuid
         if array.device is None:
             used = {folder.name for folder in self._sys_root.at("sys/block").glob("md*")}
             free = next(d for number in range(len(used) + 1) if (d := f"md{number}") not in used)
             line = ("mdadm", "--assemble", f"/dev/{free}", "--run", f"--uuid={array.uuid}")
             self._runner.run(*line, *map(str, array.members), timeout_s=TIMEOUT_S)
             self._runner.run("udevadm", "settle", timeout_s=2 * TIMEOUT_S, ok=(0, 1))
-            array = self._find(name)
+            again = present.read_arrays(self._runner, self._sys_root)
+            array = next((one for one in again if one.uuid == array.uuid), array)
             log.info("array started", extra={"array": name, "device": str(array.device)})
         if array.device is None or array.size_bytes is None:
             raise RaidError(f"array {name!r} does not start; see dmesg and mdadm --examine")
@@ -265,30 +275,6 @@ class SoftwareRaid:
             is_rotational=self._sys_root.number(*queue, "rotational") == 1,
             below=tuple(Path("/dev") / name for name in sorted(present.disks_of(array, stack))),
         )
-
-    def _find(self, name: str) -> PresentArray:
-        arrays = present.read_arrays(self._runner, self._sys_root)
-        found = [array for array in arrays if array.name == name]
-        if len(found) != 1:
-            there = ", ".join(array.name or array.uuid for array in arrays) or "none"
-            raise RaidError(
-                f"raid_config has the array {name!r}, but {len(found)} of that name are on the disks (there: {there});"
-                " clean the node with raid.create_configuration, or correct its RAID configuration"
-            )
-        return found[0]
-
-
-def recorded_names(node: Mapping[str, Any]) -> tuple[tuple[str, bool], ...]:
-    """Return the names of the software arrays in ``node.raid_config``, each with whether it is the root volume."""
-    config = node.get("raid_config") or {}
-    disks = config.get("logical_disks") if isinstance(config, Mapping) else None
-    return tuple(
-        (str(disk["volume_name"]), disk.get("is_root_volume") is True)
-        for disk in disks or ()
-        if isinstance(disk, Mapping)
-        and disk.get("controller") == CONTROLLER
-        and disk.get("volume_name")
-    )
 
 
 def _wipe(request: RaidRequest, disk: BlockDevice, progress: ProgressSink) -> None:

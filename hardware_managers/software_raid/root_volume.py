@@ -8,7 +8,8 @@ from agent.errors import Declined, NoSuitableDisk
 from agent.hardware.devices import BlockDevice
 from agent.hardware.reading import RootDiskChoice
 from agent.protocol.device_hints import root_hints
-from hardware_managers.software_raid.configurator import SoftwareRaid, recorded_names
+from hardware_managers.software_raid.configurator import SoftwareRaid
+from hardware_managers.software_raid.recorded import recorded_arrays
 
 
 class RootVolume:
@@ -24,19 +25,18 @@ class RootVolume:
             NoSuitableDisk: The root volume is on a disk that must be left alone.
             RaidError: An array of ``raid_config`` is not there, or does not start.
         """
-        names = recorded_names(node)
-        marked = [name for name, is_root in names if is_root]
-        if not names:
+        known = recorded_arrays(node)
+        marked = [place for place, one in enumerate(known) if one.is_root]
+        if not known:
             raise Declined("raid_config has no software RAID")
         if not marked and root_hints(node):
             raise Declined("no array of raid_config is the root volume, and there are hints")
-        wanted = marked[0] if marked else names[0][0]
-        arrays = dict(zip((name for name, _ in names), self._raid.attach(node), strict=True))
-        chosen = arrays[wanted]
+        wanted = marked[0] if marked else 0
+        chosen = self._raid.attach(node)[wanted]
         kept = skipped_disks(node, disks)
         if held := [str(d.path) for d in kept if d.path in chosen.below or d.path == chosen.path]:
             raise NoSuitableDisk(
-                f"the root volume {wanted!r} ({chosen.path}) is on {', '.join(held)}, which"
+                f"the root volume {known[wanted]} ({chosen.path}) is on {', '.join(held)}, which"
                 " properties.skip_block_devices protects; correct one of them"
             )
         why = "the root volume" if marked else "the first array"
@@ -47,5 +47,5 @@ class RootVolume:
             for disk in disks
             if disk.path != chosen.path
         }
-        reasons[chosen.path] = f"taken: {why} of raid_config, {wanted!r}; it wins over hints"
+        reasons[chosen.path] = f"taken: {why} of raid_config, {known[wanted]}; it wins over hints"
         return RootDiskChoice(disk=chosen, reasons=reasons, kept=kept)

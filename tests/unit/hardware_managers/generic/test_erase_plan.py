@@ -55,6 +55,48 @@ def test_an_array_is_ended_and_its_members_erased_but_a_named_ones_members_are_l
     assert sort_out(named, (SDA, SDC, array), EraseWish()).wanted == ()
 
 
+def test_an_array_of_raid_config_is_erased_in_the_place_of_its_members_which_stay() -> None:
+    array = replace(disk("/dev/md0"), below=(Path("/dev/sdx"), SDC.path))
+    lun = replace(SDA, paths=(Path("/dev/sdx"),))
+    foreign = replace(disk("/dev/md1"), below=(Path("/dev/sdx"), SDC.path))
+    found = sort_out({}, (lun, SDB, SDC, array, foreign), EraseWish(), (array,))
+    assert found.wanted == (SDB, array, foreign)
+    assert found.left_alone == dict.fromkeys(
+        (lun.path, SDC.path), "a member of /dev/md0, an array of raid_config"
+    )
+    assert not found.ended
+    assert (
+        found.kept_nodes == ()
+    )  # a volume on the array is ended, though it stands on the members too
+    named = {"properties": {"skip_block_devices": [{"name": "/dev/sdc"}]}}
+    found = sort_out(named, (lun, SDB, SDC, array), EraseWish(), (array,))
+    assert found.wanted == (SDB,)
+    assert "skip_block_devices" in found.left_alone[array.path]
+
+
+@given(st.data())
+def test_whatever_stands_where_no_member_of_an_array_that_stays_is_erased(
+    data: st.DataObject,
+) -> None:
+    disks = [disk(f"/dev/sd{letter}") for letter in "abcd"]
+    members = st.lists(st.sampled_from(disks), min_size=1, max_size=4, unique_by=lambda x: x.path)
+    made = [
+        replace(disk(f"/dev/md{number}"), below=tuple(one.path for one in below))
+        for number, below in enumerate(data.draw(st.lists(members, max_size=3)))
+    ]
+    stays = [array for array in made if data.draw(st.booleans())]
+    skipped = [{"name": str(one.path)} for one in disks if data.draw(st.booleans())]
+    node = {"properties": {"skip_block_devices": skipped}}
+    found = sort_out(node, [*disks, *made], EraseWish(), stays)
+    wanted = {one.path for one in found.wanted}
+    assert wanted.isdisjoint(path for array in stays for path in array.below)
+    for array in stays:
+        assert array.path in wanted or array.path in found.left_alone
+    assert {
+        one.path for one in (*disks, *made)
+    } == wanted | found.left_alone.keys() | found.ended.keys()
+
+
 def test_an_array_on_the_second_path_of_a_lun_is_ended_or_left_with_it() -> None:
     lun = replace(SDA, paths=(Path("/dev/sdx"),))
     array = replace(disk("/dev/md0"), below=(Path("/dev/sdx"), SDC.path))

@@ -1,18 +1,20 @@
 """What the generic steps do about a stop, and which disks they leave alone, without a disk."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.errors import EraseError, Stopped
+from agent.errors import EraseError, RaidError, Stopped
+from agent.hardware.capabilities import StepContext
 from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import MetadataEvidence
 from agent.hardware.registry import Hardware
 from agent.hardware.tools import ProgressSink
-from hardware_managers.generic.erase_steps import erase_devices
+from hardware_managers.generic.erase_steps import erase_devices, erase_devices_express
 from hardware_managers.generic.steps import erase_devices_metadata
 from tests.unit.fakes import FakeRunner, Tools, disk, manager
 
@@ -106,3 +108,52 @@ def test_the_steps_that_erase_whole_disks_keep_every_path_too(tmp_path: Path) ->
     with pytest.raises(EraseError, match="1 of 1 disks not erased: /dev/sdc"):
         erase_devices(context)
     assert {Path("/dev/sda"), Path("/dev/sdx"), Path("/dev/sdb")} <= disks.kept
+
+
+class Array:
+    """Knows the array of ``raid_config``, and nothing else of a RAID configurator."""
+
+    name = "array"
+
+    def __init__(self) -> None:
+        self.arrays: tuple[BlockDevice, ...] = (Disks.ARRAY,)
+
+    def attach(self, node: Mapping[str, Any]) -> tuple[BlockDevice, ...]:
+        if not node.get("raid_config"):
+            return ()
+        if not self.arrays:
+            raise RaidError("raid_config has the array 'root', but 0 of that name are on the disks")
+        return self.arrays
+
+
+@pytest.mark.parametrize("step", [erase_devices, erase_devices_metadata, erase_devices_express])
+def test_each_step_that_erases_keeps_the_arrays_of_raid_config(
+    tmp_path: Path, step: Callable[[StepContext], dict[str, Any]]
+) -> None:
+    disks, array = Disks(), Array()
+    arrays: Any = (array,)
+    one = replace(
+        manager(),
+        disk_lister=disks,
+        metadata_eraser=disks,
+        disk_releaser=disks,
+        raid_configurators=arrays,
+    )
+    context = Tools(FakeRunner({}), tmp_path).context(
+        Hardware([one]), {"raid_config": {"logical_disks": [1]}}
+    )
+    try:
+        told = step(context)
+    except EraseError as error:
+        told = error.result
+    assert {disks.erased.count(name) for name in ("sda", "sdx", "sdb")} == {0}
+    for member in ("/dev/sda", "/dev/sdb"):
+        assert "a member of /dev/md0, an array of raid_config" in told[member]
+    if step is erase_devices:
+        assert "raid.delete_configuration before" in told["/dev/md0"]
+    else:
+        assert told["/dev/md0"].startswith("metadata: gone")
+    assert disks.kept.isdisjoint({Path("/dev/sda"), Path("/dev/sdx"), Path("/dev/sdb")})
+    array.arrays = ()
+    with pytest.raises(RaidError):
+        step(context)

@@ -203,6 +203,23 @@ def test_without_a_root_volume_the_first_array_is_taken_unless_there_are_hints(
         chooser.choose({}, machine.disks())
 
 
+def test_a_root_volume_without_a_name_is_recognised(machine: MdMachine) -> None:
+    create(machine, {**DATA, "volume_name": "md1"}, {**ROOT, "volume_name": "md0"})
+    machine.stop_all()
+    data = {key: value for key, value in DATA.items() if key != "volume_name"}
+    root = {key: value for key, value in ROOT.items() if key != "volume_name"}
+    node = {"raid_config": {"logical_disks": [data, root]}}  # as Ironic's agent leaves it
+    choice = RootVolume(raid_of(machine)).choose(node, machine.disks())
+    assert choice.disk.size_bytes == 8 << 30
+    again = take(
+        delete_configuration,
+        machine,
+        **node,
+        properties={"skip_block_devices": [{"serial": "S-sda"}]},
+    )
+    assert [disk["is_root_volume"] for disk in again["logical_disks"]] == [True, False]
+
+
 def test_a_root_volume_on_a_protected_disk_is_refused(machine: MdMachine) -> None:
     config = create(machine, ROOT)
     properties = {"skip_block_devices": [{"serial": "S-sda"}]}
