@@ -13,9 +13,10 @@ import click
 from sqlalchemy.engine import make_url
 
 from controller.errors import ControllerError, SettingsError
+from controller.load_settings import ENVIRONMENT_PREFIX, load_settings
 from controller.log_output import set_up_logging
 from controller.service import Service, key_path, open_store
-from controller.settings import ENVIRONMENT_PREFIX, Settings, load_settings, setting_types
+from controller.settings import Settings, setting_types
 from controller.states import FAILED, STABLE, TRANSITIONS
 from controller.store import sealed_rows
 from controller.store.conductors import refuse_others

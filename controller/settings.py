@@ -1,27 +1,15 @@
-"""The controller's settings: one frozen dataclass, from flags, environment, a TOML file and defaults.
+"""The controller's settings: one frozen dataclass, which ``controller/load_settings.py`` puts together.
 
 ``docs/reference/controller-settings.md`` is generated from the fields and the texts under them.
 """
 
-import ipaddress
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
-from controller.errors import SettingsError
+from controller.setting_words import step_priorities, words_of
 
-ENVIRONMENT_PREFIX = "INGOT_"
-CLIENT_VARIABLES = frozenset({"INGOT_API_URL", "INGOT_USERNAME", "INGOT_PASSWORD", "INGOT_CA_FILE"})
-"""Of the command line ``ingot``; they may be set in the shell that starts a controller."""
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
-_MOST_S = 10 * 365 * 86400.0
-"""Ten years: deadlines beyond it end in years that no date format holds."""
 _CALLS_PER_STAGE = 3
 """No stage makes more calls to a BMC or an agent than this before it ends."""
-_LEAST_LEASE_S = 1.0
 _BESIDE_CALLS_S = 30.0
 """What a stage may take beside its calls, on a machine that is busy."""
 _WAITS_PER_IMAGE_CHECK = 10
@@ -210,25 +198,11 @@ class Settings:
 
     def listed(self, name: str) -> tuple[str, ...]:
         """Return the words of a setting that has commas between them."""
-        words = (word.strip() for word in str(getattr(self, name)).split(","))
-        return tuple(word for word in words if word)
+        return words_of(str(getattr(self, name)))
 
     def clean_priorities(self) -> Mapping[str, int]:
-        """Return ``clean_step_priority_override`` by ``<interface>.<step>``.
-
-        Raises:
-            SettingsError: A word of it is no step with a priority.
-        """
-        found = {}
-        for word in self.listed("clean_step_priority_override"):
-            step, _, priority = word.rpartition(":")
-            if "." not in step or not (priority.isascii() and priority.isdigit()):
-                raise SettingsError(
-                    f"setting clean_step_priority_override has {word!r}; write interface.step:priority, such as "
-                    "deploy.erase_devices:20"
-                )
-            found[step.strip()] = int(priority)
-        return found
+        """Return ``clean_step_priority_override`` by ``<interface>.<step>``."""
+        return step_priorities(self.clean_step_priority_override)
 
     def longest_stage_s(self) -> float:
         """Return how long one run of a stage takes at most; one that takes longer is stuck."""
@@ -237,169 +211,7 @@ class Settings:
         return max(_CALLS_PER_STAGE * call_s, image_s) + _BESIDE_CALLS_S
 
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "auth_strategy": ("noauth", "http_basic"),
-    "dhcp": ("off", "range", "proxy"),
-    "sender_check": ("lease", "callback", "off"),
-    "unknown_machine": ("explain", "local"),
-    "default_boot_mode": ("uefi", "bios"),
-    "rescue_password_hash_algorithm": ("sha256", "sha512"),
-    "erase_level": ("clear", "purge", "destroy-keys"),
-    "inspection_add_ports": ("pxe", "active", "all", "disabled"),
-    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
-}
-_HOOKS = frozenset({"parse-lldp", "local-link-connection", "pci-devices", "boot-mode"})
-_PCI_ALIAS = re.compile(
-    r"(?P<vendor>[0-9a-fA-F]{4}):(?P<product>[0-9a-fA-F]{4})=(?P<name>[A-Za-z0-9_.-]{1,64})"
-)
-_MAY_BE_ZERO = frozenset(
-    {"erase_devices_priority", "erase_devices_metadata_priority", "power_sync_interval_s"}
-)
-
-
-def load_settings(
-    file_text: str, environment: Mapping[str, str], flags: Mapping[str, Any]
-) -> Settings:
-    """Put the settings together; flags win over the environment, that over the file, that over defaults.
-
-    Args:
-        file_text: TOML with the fields of ``Settings`` as its keys; empty = no file.
-        environment: Variables; those that begin with ``INGOT_`` are fields in upper case.
-        flags: Fields from the command line; ``None`` = not given.
-
-    Raises:
-        SettingsError: An unknown key, a value of the wrong type, or settings that contradict each other.
-    """
-    try:
-        from_file = tomllib.loads(file_text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"the settings file is no valid TOML: {error}") from error
-    values: dict[str, Any] = {}
-    for name, value in from_file.items():
-        key = _known(name, "the settings file")
-        values[key] = _typed(key, value)
-    for name, text in environment.items():
-        if name.startswith(ENVIRONMENT_PREFIX) and name not in CLIENT_VARIABLES:
-            key = _known(name.removeprefix(ENVIRONMENT_PREFIX).lower(), f"the variable {name}")
-            values[key] = _parsed(key, text)
-    for name, value in flags.items():
-        if value is not None:
-            key = _known(name, "the command line")
-            values[key] = _typed(key, value)
-    settings = Settings(**values)
-    _check(settings)
-    return settings
-
-
 def setting_types() -> Mapping[str, type]:
     """Return the type of every setting by its name: ``str``, ``int``, ``float`` or ``bool``."""
     defaults = Settings()
     return {field.name: type(getattr(defaults, field.name)) for field in fields(Settings)}
-
-
-def proxy_networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    """Read the setting ``trusted_proxies``.
-
-    Raises:
-        SettingsError: A word of it is neither an address nor a network.
-    """
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    try:
-        return tuple(ipaddress.ip_network(word, strict=False) for word in words)
-    except ValueError as error:
-        raise SettingsError(
-            f"setting trusted_proxies is {text!r}: {error}; write addresses or networks such as 192.0.2.0/24, "
-            "separated by commas"
-        ) from error
-
-
-def inspection_hooks(text: str) -> frozenset[str]:
-    """Read the setting ``inspection_hooks``.
-
-    Raises:
-        SettingsError: It names one that does not exist.
-    """
-    hooks = frozenset(filter(None, (word.strip() for word in text.split(","))))
-    if unknown := sorted(hooks - _HOOKS):
-        raise SettingsError(
-            f"setting inspection_hooks: there is no {', '.join(unknown)}; possible: {', '.join(sorted(_HOOKS))}"
-        )
-    return hooks
-
-
-def pci_aliases(text: str) -> Mapping[tuple[str, str], str]:
-    """Read the setting ``inspection_pci_aliases``; the keys are vendor and product in lower case.
-
-    Raises:
-        SettingsError: A word of it is not of the form ``10de:2330=h100``.
-    """
-    aliases = {}
-    for word in filter(None, (word.strip() for word in text.split(","))):
-        found = _PCI_ALIAS.fullmatch(word)
-        if found is None:
-            raise SettingsError(
-                f"setting inspection_pci_aliases: {word!r} is not of the form 10de:2330=h100"
-            )
-        aliases[found["vendor"].lower(), found["product"].lower()] = found["name"]
-    return aliases
-
-
-def _known(key: str, where: str) -> str:
-    if key not in setting_types():
-        known = ", ".join(sorted(setting_types()))
-        raise SettingsError(f"{where} has an unknown setting {key!r}; known are: {known}")
-    return key
-
-
-def _typed(key: str, value: Any) -> Any:
-    wanted = setting_types()[key]
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not wanted:
-        raise SettingsError(f"setting {key} must be of type {wanted.__name__}, not {value!r}")
-    return value
-
-
-def _parsed(key: str, text: str) -> Any:
-    wanted = setting_types()[key]
-    if wanted is bool:
-        if text.lower() in _TRUE | _FALSE:
-            return text.lower() in _TRUE
-        raise SettingsError(f"setting {key} must be true or false, not {text!r}")
-    try:
-        return wanted(text)
-    except ValueError:
-        raise SettingsError(
-            f"setting {key} must be of type {wanted.__name__}, not {text!r}"
-        ) from None
-
-
-def _check(settings: Settings) -> None:
-    for key, choices in _CHOICES.items():
-        if getattr(settings, key) not in choices:
-            raise SettingsError(
-                f"setting {key} is {getattr(settings, key)!r}; possible: {', '.join(choices)}"
-            )
-    for key, kind in setting_types().items():
-        value = getattr(settings, key)
-        if kind in {int, float} and (value < 0 or (value == 0 and key not in _MAY_BE_ZERO)):
-            raise SettingsError(f"setting {key} is {value}; it must be above 0")
-        if kind is float and not value <= _MOST_S:
-            raise SettingsError(
-                f"setting {key} is {value}; it must be at most {_MOST_S:.0f} seconds"
-            )
-    proxy_networks(settings.trusted_proxies)
-    inspection_hooks(settings.inspection_hooks)
-    pci_aliases(settings.inspection_pci_aliases)
-    settings.clean_priorities()
-    for name in ("disallow_clean_steps", "disallow_deploy_steps", "disallow_service_steps"):
-        wrong = [word for word in settings.listed(name) if "." not in word]
-        if wrong:
-            raise SettingsError(
-                f"setting {name} has {wrong[0]!r}; write interface.step, such as deploy.erase_devices"
-            )
-    if settings.claim_lease_s < _LEAST_LEASE_S:
-        raise SettingsError(
-            f"setting claim_lease_s is {settings.claim_lease_s}; controllers would take each other for dead: set it to "
-            f"at least {_LEAST_LEASE_S}"
-        )

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from controller.settings import proxy_networks
+from controller.setting_words import proxy_networks
 
 _MOST_HOPS = 32
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -20,7 +20,8 @@ from controller.boot.history import note_ambiguity
 from controller.boot.machines import BMC_ADDRESSES, BOOT_ASKER, leases_of, recognize_machine
 from controller.boot.recognition import Evidence
 from controller.errors import ControllerError, Invalid, NotFound, StepFailed
-from controller.settings import Settings, inspection_hooks, pci_aliases
+from controller.setting_words import inspection_hooks, pci_aliases
+from controller.settings import Settings
 from controller.states import State
 from controller.store.events import ForeignEvent, count_event, record_event
 from controller.store.identity import new_uuid

@@ -18,7 +18,7 @@ from typing import Any
 from controller import service
 from controller.bmc.interface import BmcDriver, BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcUnreachable
-from controller.settings import load_settings
+from controller.load_settings import load_settings
 from tests.integration.agent_double import Machine
 
 

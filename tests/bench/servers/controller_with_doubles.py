@@ -13,7 +13,7 @@ from typing import Any
 from controller import service
 from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcUnreachable
-from controller.settings import load_settings
+from controller.load_settings import load_settings
 
 _ANSWER_S = 0.02
 

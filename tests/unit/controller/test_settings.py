@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from controller.errors import SettingsError
-from controller.settings import Settings, load_settings, setting_types
+from controller.load_settings import load_settings
+from controller.settings import Settings, setting_types
 
 
 def load(text: str = "", environment: dict[str, str] | None = None, **flags: Any) -> Settings:

@@ -8,7 +8,7 @@ from controller.client.errors import ClientError
 from controller.client.follow import rests
 from controller.client.instance import FirstBoot, config_drive, image_keys
 from controller.client.screen import current_step, describe
-from controller.settings import CLIENT_VARIABLES, load_settings
+from controller.load_settings import CLIENT_VARIABLES, load_settings
 
 
 def test_a_checksum_is_a_value_with_its_algorithm_or_an_address() -> None:

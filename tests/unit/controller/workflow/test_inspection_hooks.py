@@ -6,7 +6,8 @@ import pytest
 
 from agent.protocol.lldp import as_raw
 from controller.errors import SettingsError
-from controller.settings import load_settings, pci_aliases
+from controller.load_settings import load_settings
+from controller.setting_words import pci_aliases
 from controller.workflow.inspection_hooks import (
     capabilities_of,
     links,

@@ -3,7 +3,8 @@
 import pytest
 
 from controller.errors import SettingsError, StepFailed
-from controller.settings import Settings, load_settings
+from controller.load_settings import load_settings
+from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.steps.known import (
     read_offer,
