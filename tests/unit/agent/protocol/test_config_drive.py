@@ -33,7 +33,12 @@ def test_a_config_drive_is_decoded_from_every_form() -> None:
     assert decode(fat(512)) == fat(512)
 
 
-ONCE = base64.b64encode(gzip.compress(ISO))
+def gzipped(data: bytes) -> bytes:
+    """Pack with gzip, without the time: it would be in the names of the tests, which every worker has to make alike."""
+    return gzip.compress(data, mtime=0)
+
+
+ONCE = base64.b64encode(gzipped(ISO))
 
 
 @pytest.mark.parametrize(
@@ -54,17 +59,17 @@ ONCE = base64.b64encode(gzip.compress(ISO))
         (base64.b64encode(bz2.compress(ISO)), "is packed with bzip2"),
         (base64.b64encode(ONCE), "was base64-encoded twice"),
         (base64.b64encode(base64.b64encode(ISO)), "was base64-encoded twice"),
-        (base64.b64encode(gzip.compress(ONCE)), "was base64-encoded twice"),
-        (gzip.compress(gzip.compress(ISO)), "was packed with gzip twice"),
-        (gzip.compress(b"hello world"), "holds text"),
-        (gzip.compress(bytes(100_000)), "no ISO 9660 or FAT"),
-        (gzip.compress(ISO)[:-9], "cut off"),
-        (gzip.compress(ISO) + b"\x1f\x8b", "cut off"),
-        (gzip.compress(ISO) + b"more", "damaged"),
+        (base64.b64encode(gzipped(ONCE)), "was base64-encoded twice"),
+        (gzipped(gzipped(ISO)), "was packed with gzip twice"),
+        (gzipped(b"hello world"), "holds text"),
+        (gzipped(bytes(100_000)), "no ISO 9660 or FAT"),
+        (gzipped(ISO)[:-9], "cut off"),
+        (gzipped(ISO) + b"\x1f\x8b", "cut off"),
+        (gzipped(ISO) + b"more", "damaged"),
         (b"\x1f\x8b" + bytes(20), "damaged"),
-        (gzip.compress(bytes(MAX_BYTES + 1)), "unpacks to more than"),
-        (gzip.compress(bytes(MAX_BYTES // 2)) * 3, "unpacks to more than"),
-        (gzip.compress(b"") * 10_001 + gzip.compress(ISO), "more than 10000 members"),
+        (gzipped(bytes(MAX_BYTES + 1)), "unpacks to more than"),
+        (gzipped(bytes(MAX_BYTES // 2)) * 3, "unpacks to more than"),
+        (gzipped(b"") * 10_001 + gzipped(ISO), "more than 10000 members"),
         (ISO + bytes(MAX_BYTES), "are allowed"),
         (b"A" * (2 * MAX_BYTES + 1), "are allowed"),
     ],
