@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from agent.protocol.foreign_text import clean_text
-from agent.protocol.masking import MASK, is_secret
+from agent.protocol.secret_names import MASK, is_secret
 
 _MOST_CHARS = 8192
 """Of a message; of each of its data half as many."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from agent.commands.command import Command, Job, Kind, Params
 from agent.errors import CommandFailed
-from agent.protocol.masking import MASK, masked_text
+from agent.protocol.masking import masked_text
+from agent.protocol.secret_names import MASK
 from agent.system.runner import Runner
 
 _UDEV = "udev-export"

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from agent.protocol.masking import MASK, is_secret, masked_value, replace_secrets
+from agent.protocol.masking import masked_value, replace_secrets
+from agent.protocol.secret_names import MASK, is_secret
 from controller.errors import Invalid
 
 
@@ -57,7 +58,9 @@ def _unmasked_list(items: list[Any], known: Any, where: str, *, is_in_secret: bo
         found.append(
             twins[0]
             if is_clear
-            else _unmasked_value("", item, here, place, is_in_secret=is_in_secret)
+            else _unmasked_value(
+                "", item, here, place, is_in_secret=is_in_secret or item == MASK
+            )  # a whole item is hidden where it is the word behind an option
         )
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from agent.protocol.masking import MASK
+from agent.protocol.secret_names import MASK
 from controller.api.documents.values import refuse_too_long
 from controller.api.nodes.driver_info import checked_driver_info
 from controller.bmc.hardware_types import INTERFACE_KINDS, HardwareType

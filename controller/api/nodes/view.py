@@ -6,7 +6,8 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
-from agent.protocol.masking import MASK, masked
+from agent.protocol.masking import masked
+from agent.protocol.secret_names import MASK
 from controller.api.call import Call
 from controller.api.nodes.fields import LIST_FIELDS, NODE_FIELDS, NodeField
 from controller.api.nodes.status import status_text

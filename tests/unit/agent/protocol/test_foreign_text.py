@@ -12,7 +12,7 @@ from agent.protocol.foreign_text import (
     clean_line,
     clean_text,
 )
-from agent.protocol.masking import MASK
+from agent.protocol.secret_names import MASK
 
 NASTY = "\x00\x1b\r\x7f\x9b\ud800\udce9\u202e\u2028\ufeff"
 texts = st.text(st.characters() | st.sampled_from(NASTY) | st.sampled_from("\n\t ab@:/="))

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from agent.protocol.masking import MASK, masked
+from agent.protocol.masking import masked
+from agent.protocol.secret_names import MASK
 from controller.errors import Invalid
 from controller.store.secrets import unmasked
 
