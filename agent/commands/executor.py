@@ -33,10 +33,13 @@ class CommandExecutor:
         commands: Mapping[str, Command],
         store: ResultStore,
         on_finished: Callable[[], None],
+        begin: Callable[[threading.Thread], None] = threading.Thread.start,
     ) -> None:
+        """``begin`` starts the thread of an asynchronous command."""
         self._commands = commands
         self._store = store
         self._on_finished = on_finished
+        self._begin = begin
         self._results = {result.id: result for result in store.load()}
         self._results_lock = threading.Lock()
         self._dispatch_lock = threading.Lock()
@@ -98,11 +101,7 @@ class CommandExecutor:
             if command.kind is Kind.SYNC:
                 self._carry_out(command, started.id, job)
             else:
-                thread = threading.Thread(
-                    target=self._carry_out, args=(command, started.id, job), name=name, daemon=True
-                )
-                self._threads[started.id] = thread
-                thread.start()
+                started = self._carry_out_beside(command, started, job)
         if command.kind is Kind.SYNC or (wait and command.kind is Kind.ASYNC):
             return self.result(started.id, wait=True)
         return started
@@ -125,6 +124,23 @@ class CommandExecutor:
         log.info("command started", extra={"command": command.name})
         return result
 
+    def _carry_out_beside(
+        self, command: Command, started: CommandResult, job: Job
+    ) -> CommandResult:
+        """Carry a command out in a thread of its own; one that does not start ends the command, which would run for ever otherwise."""
+        work = (command, started.id, job)
+        thread = threading.Thread(target=self._carry_out, args=work, name=command.name, daemon=True)
+        try:
+            self._begin(thread)
+        except (RuntimeError, MemoryError) as error:
+            failure = AgentError(
+                f"{command.short_name} was not begun: the ramdisk can start no thread ({error}); its memory or its number of"
+                " tasks is used up; reboot the machine into the ramdisk, with more memory"
+            )
+            return self._end(command, started.id, _failure(failure, command), seconds=0.0)
+        self._threads[started.id] = thread
+        return started
+
     def _carry_out(self, command: Command, command_id: str, job: Job) -> None:
         began = time.monotonic()
 
@@ -141,14 +157,20 @@ class CommandExecutor:
             }
         except BaseException as error:  # noqa: BLE001  # SystemExit of a foreign plug-in becomes a result, too
             changes = _failure(error, command)
+        self._end(command, command_id, changes, seconds=time.monotonic() - began)
+        if command.kind is not Kind.SYNC:
+            self._on_finished()
+
+    def _end(
+        self, command: Command, command_id: str, changes: Mapping[str, Any], *, seconds: float
+    ) -> CommandResult:
         with self._results_lock:
             del self._stops[command_id]
             ended = msgspec.structs.replace(self._results[command_id], progress=None, **changes)
             self._results[command_id] = ended
         self._keep(ended)
-        _log_end(command.name, ended, time.monotonic() - began)
-        if command.kind is not Kind.SYNC:
-            self._on_finished()
+        _log_end(command.name, ended, seconds)
+        return ended
 
     def _shown(self, result: CommandResult) -> CommandResult:
         """Return a result with what counts only now; the results are locked."""

@@ -290,3 +290,26 @@ def test_what_cannot_be_stopped_says_so_and_goes_on(bench: Bench) -> None:
     assert bench.executor.result(running.id, wait=True).command_result == {"result": "slow: done"}
     with pytest.raises(NotFound, match="no command with the id 'x'"):
         bench.executor.stop("x")
+
+
+def test_a_command_whose_thread_does_not_start_has_failed_and_the_next_one_runs(
+    tmp_path: Path,
+) -> None:
+    commands = catalogue([Command(name="a.x", kind=Kind.ASYNC, prepare=lambda _: lambda _: "done")])
+    has_room = False
+
+    def begin(thread: threading.Thread) -> None:
+        if not has_room:
+            raise RuntimeError("can't start new thread")
+        thread.start()
+
+    executor = CommandExecutor(commands, ResultStore(tmp_path / "x"), lambda: None, begin)
+    for wait in (False, True):
+        result = executor.execute("a.x", {}, wait=wait)
+        assert result.command_status is CommandStatus.FAILED
+        assert "x was not begun: the ramdisk can start no thread" in result.command_error.details
+        assert executor.result(result.id, wait=True).command_status is CommandStatus.FAILED
+        with pytest.raises(CannotStop, match="it has ended already"):
+            executor.stop(result.id)
+    has_room = True
+    assert executor.execute("a.x", {}, wait=True).command_result == {"result": "x: done"}
