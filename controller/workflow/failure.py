@@ -34,7 +34,8 @@ def fail(
 ) -> None:
     """Write a failure down and go where the workflow goes then."""
     workflow = workflow_of(stage)
-    is_left_on = isinstance(error, StepUnfinished) and unbreakable_step(node) is not None
+    is_of_step = isinstance(error, StepUnfinished) and workflow.fails_with is not None
+    is_left_on = is_of_step and unbreakable_step(node) is not None
     message = clean_text(f"{workflow.title} failed: {error}", MOST_LETTERS)
     message += _LEFT_ON if is_left_on else ""
     severity = "ERROR" if workflow.error is Error.SET else "WARNING"

@@ -28,6 +28,7 @@ from controller.store.identity import new_uuid
 from controller.store.leases import leased_mac
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
+from controller.workflow import aside
 from controller.workflow.findings import Findings, macs_of, read_findings, reported_bmc_addresses
 from controller.workflow.inspection_hooks import (
     capabilities_of,
@@ -245,7 +246,7 @@ def _take(services: Services, session: Session, node: Node, found: Findings | St
         record_event(session, node, "agent", f"inspected: {found.summary}{ports}", at=now)
         _compare_bmc(session, node, reported_bmc_addresses(found.inventory), now)
     if node.work is not None:
-        node.work.data = {**node.work.data, RESULT: {"error": error}}
+        aside.note(node.work, {RESULT: {"error": error}})
     make_due(services, node)
 
 

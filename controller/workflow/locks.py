@@ -2,7 +2,8 @@
 
 The rule is Ironic's. Its conductor holds the lock of a node while it works at it (deploying, cleaning, deleting, a power
 action, switching a machine off after a failure or an abort), so others get 409 then; it lets go while it waits for the
-ramdisk, so a node that waits can be aborted or deleted. A request waits ``verb_patience_s`` for what ends soon.
+ramdisk, so a node that waits can be aborted or deleted. While a workflow rests (``Stage.rests``) power and boot device can be changed
+too; it goes on afterwards. A request waits ``verb_patience_s`` for what ends soon.
 """
 
 import time
@@ -18,10 +19,11 @@ from controller.store.claims import is_claimed
 from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
+from controller.workflow.aside import is_beside
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Asked
 from controller.workflow.services import Services
-from controller.workflow.transition import enter_stage, merge
+from controller.workflow.transition import enter_beside, enter_stage, merge
 
 WAITING = frozenset(
     {
@@ -47,12 +49,18 @@ def is_at_work(node: Node) -> bool:
 
 def is_held(node: Node) -> bool:
     """Say whether nobody else may change the node now."""
-    waits = node.provision_state in WAITING | HOLDING
+    waits = node.provision_state in WAITING | HOLDING and not is_beside(node.work)
     return is_at_work(node) and (is_claimed(node) or not waits)
 
 
+def lends_bmc(node: Node) -> bool:
+    """Say whether somebody else may use the node's BMC: it is idle, or its workflow rests and goes on afterwards."""
+    is_resting = node.stage in STAGES and STAGES[str(node.stage)].rests
+    return is_idle(node) or (is_resting and not is_claimed(node))
+
+
 def is_idle(node: Node) -> bool:
-    """Say whether somebody else may use the node's BMC: nothing goes on, or something that ends without it."""
+    """Say whether nothing goes on with the node, or something that ends without its BMC."""
     if node.stage is None:
         return True
     return _yields(node.stage) and all(to.stage is None for to in STAGES[node.stage].ways.values())
@@ -96,7 +104,7 @@ def free_node(
 
 @contextmanager
 def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
-    """Hold an idle node for a call to its BMC; others find it locked meanwhile.
+    """Hold a node that lends its BMC for a call to it; others find it locked meanwhile.
 
     Args:
         services: The controller's parts.
@@ -108,8 +116,8 @@ def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
         NodeLocked: Something goes on with the node.
     """
     claim_id = str(uuid.uuid4())
-    with free_node(services, ident, is_idle) as (session, node):
-        enter_stage(services, node, stage)
+    with free_node(services, ident, lends_bmc) as (session, node):
+        enter_beside(services, node, stage)
         work = node.work
         if work is None:
             raise RuntimeError(f"node {node.uuid} has no work")  # a fault of enter_stage

@@ -6,18 +6,15 @@ state is not read; verbs and power orders are carried out, ``active`` and ``rebu
 taken. What waits for the ramdisk goes on where it was when the maintenance ends; its time does not run meanwhile.
 """
 
-from typing import Any
-
 from sqlalchemy.orm import Session
 
 from controller.store.events import record_event
 from controller.store.tables import Node, Work
+from controller.workflow.aside import PAUSED_AT, is_beside, moved
 from controller.workflow.locks import WAITING
 from controller.workflow.services import Services
 from controller.workflow.stages.inspect import RESULT
 from controller.workflow.transition import make_due
-
-_PAUSED_AT = "_paused_at"
 
 
 def set_maintenance(
@@ -46,34 +43,29 @@ def set_maintenance(
 
 
 def is_paused(node: Node, work: Work) -> bool:
-    """Say whether the node's workflow rests because of its maintenance."""
-    return node.maintenance and node.provision_state in WAITING and RESULT not in work.data
+    """Say whether the node's workflow rests because of its maintenance; a power order is carried out meanwhile."""
+    is_resting = node.maintenance and node.provision_state in WAITING
+    return is_resting and RESULT not in work.data and not is_beside(work)
 
 
 def pause(services: Services, session: Session, node: Node, work: Work) -> None:
     """Have nobody look at the node's work, and its time not run, until the maintenance ends."""
     work.due_at = None
-    if _PAUSED_AT not in work.data:
-        work.data = {**work.data, _PAUSED_AT: services.steady()}
+    if PAUSED_AT not in work.data:
+        work.data = {**work.data, PAUSED_AT: services.steady()}
         text = f"in maintenance: {work.stage} rests until the maintenance ends"
         record_event(session, node, "request", text, at=services.clock())
 
 
 def _resume(services: Services, node: Node) -> None:
     work = node.work
-    if work is None or _PAUSED_AT not in work.data:
+    if work is None or PAUSED_AT not in work.data:
         return
     now = services.steady()
-    paused_s = max(0.0, now - float(work.data[_PAUSED_AT]))
+    paused_s = max(0.0, now - float(work.data[PAUSED_AT]))
     work.entered_at += paused_s
     if work.deadline_at is not None:
         work.deadline_at += paused_s
-    work.data = {key: _later(key, value, paused_s) for key, value in work.data.items()}
-    work.data = {key: value for key, value in work.data.items() if key != _PAUSED_AT}
+    later = moved(work.data, paused_s)
+    work.data = {key: value for key, value in later.items() if key != PAUSED_AT}
     make_due(services, node)
-
-
-def _later(key: str, value: Any, by_s: float) -> Any:
-    """Move a moment that the stage remembers; such keys are private and end with ``_at`` or ``_since``."""
-    is_moment = key.startswith("_") and key.endswith(("_at", "_since")) and key != _PAUSED_AT
-    return value + by_s if is_moment and isinstance(value, float) else value

@@ -127,6 +127,8 @@ class Stage:
     """For background work: when it begins again after its end; its data stays."""
     yields: bool = False
     """A verb may take its place at any time; what it was about to bring is dropped."""
+    rests: bool = False
+    """A person or the boot of the ramdisk is waited for: power and boot device may be changed meanwhile, as in Ironic."""
     is_before_touch: bool = False
     """The workflow has not touched the machine yet: a failure here leaves it as it is."""
 

@@ -16,6 +16,7 @@ from controller.store.certificates import keep_signed
 from controller.store.claims import supersede_background
 from controller.store.events import record_event
 from controller.store.tables import NODE, WORKFLOW, Node, Work
+from controller.workflow.aside import is_beside, lay_aside, take_up
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Note
 from controller.workflow.services import Services
@@ -69,7 +70,7 @@ def enter_stage(
     timeout_s: float | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Put the node into a stage, due at once; ``None`` = there is nothing more to do.
+    """Put the node into a stage, due at once; ``None`` = there is nothing more to do, or what lies aside is taken up again.
 
     Whoever is at the node loses the claim, and what a background look is about to bring is dropped.
 
@@ -84,10 +85,14 @@ def enter_stage(
     session = object_session(node)
     if session is None:
         raise RuntimeError(f"node {node.uuid} is in no session")  # a fault of the caller
+    now = services.steady()
+    if stage is None and node.work is not None and is_beside(node.work):
+        take_up(node.work, now)
+        session.flush()
+        return
     if stage is None:
         _leave_all(session, node)
         return
-    now = services.steady()
     if node.work is None:
         supersede_background(session, node, now + (services.settings.power_sync_interval_s or 1.0))
         work = Work(subject_kind=NODE, subject_id=node.id, lane=WORKFLOW, data={}, stage=stage)
@@ -106,6 +111,16 @@ def enter_stage(
     kept = _kept(before, work, stage) if data is None else data
     work.data = {key: value for key, value in kept.items() if not key.startswith(_PRIVATE)}
     session.flush()
+
+
+def enter_beside(
+    services: Services, node: Node, stage: str, *, timeout_s: float | None = None
+) -> None:
+    """Put the node into a stage of a request; a workflow that rests is laid aside and goes on afterwards."""
+    work = node.work
+    is_resting = work is not None and work.stage in STAGES and STAGES[work.stage].rests
+    data = lay_aside(work, services.steady()) if work is not None and is_resting else {}
+    enter_stage(services, node, stage, timeout_s=timeout_s, data=data)
 
 
 def _kept(before: str, work: Work, stage: str) -> Mapping[str, Any]:

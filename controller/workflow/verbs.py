@@ -13,7 +13,7 @@ from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.certificates import of_interrupted
-from controller.workflow.locks import free_node, is_idle
+from controller.workflow.locks import free_node, lends_bmc
 from controller.workflow.machine import driver_of
 from controller.workflow.questions import (
     boot_device,
@@ -22,7 +22,13 @@ from controller.workflow.questions import (
     validate,
 )
 from controller.workflow.services import Services
-from controller.workflow.transition import change_state, enter_stage, keep_certificates, make_due
+from controller.workflow.transition import (
+    change_state,
+    enter_beside,
+    enter_stage,
+    keep_certificates,
+    make_due,
+)
 from controller.workflow.unbreakable import ABORTED, is_waited_for, postpone
 from controller.workflow.verb_request import ProvisionRequest
 from controller.workflow.verb_table import TABLE, Verb, check_arguments, verb_of
@@ -46,7 +52,7 @@ _POWER_STAGES: Mapping[PowerAction, tuple[str, PowerState]] = {
 }
 _ENDS = frozenset({Event.ABORT, Event.DELETE})
 _SWITCHES_OFF = frozenset({PowerAction.OFF, PowerAction.SOFT_OFF, PowerAction.SOFT_REBOOT})
-_NO_POWER_STATES = frozenset({State.CLEANING, State.CLEAN_WAIT, State.CLEAN_HOLD})
+_NO_POWER_STATES = frozenset({State.CLEANING, State.CLEAN_WAIT})
 
 
 def provision(services: Services, ident: str, request: ProvisionRequest) -> None:
@@ -110,7 +116,7 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
         driver_of(services, node).validate(dict(node.driver_info))
         record_event(session, node, "request", f"{target} was asked for", at=services.clock())
         node.target_power_state, node.last_error = wanted, None
-        enter_stage(services, node, stage, timeout_s=timeout_s)
+        enter_beside(services, node, stage, timeout_s=timeout_s)
     services.wake()
 
 
@@ -153,7 +159,7 @@ def _certify_cut_off(services: Services, session: Session, node: Node, verb: Ver
 
 def _may_switch(node: Node) -> bool:
     """Say whether a power order can be taken now, or refused for good."""
-    return is_idle(node) or node.provision_state in _NO_POWER_STATES
+    return lends_bmc(node) or node.provision_state in _NO_POWER_STATES
 
 
 def _config_drive(

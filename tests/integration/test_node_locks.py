@@ -10,6 +10,7 @@ import requests
 from sqlalchemy import select
 
 from controller.errors import NodeLocked
+from controller.store.claims import is_claimed
 from controller.store.tables import Conductor
 from controller.workflow.transition import enter_stage
 from controller.workflow.verbs import set_boot_device, set_power
@@ -167,3 +168,87 @@ def test_a_lock_whose_controller_has_died_ends_by_itself(controller: RunningCont
     controller.engine.wake()
     wait_until(lambda: controller.node("m1").stage is None, 10, "the end")
     assert controller.node("m1").last_error is None
+
+
+def held(controller: RunningController, name: str, state: str) -> RunningController:
+    wait_until(lambda: controller.node(name).provision_state == state, 20, state)
+    wait_until(lambda: not is_claimed(controller.node(name)), 20, "nobody at it")
+    return controller
+
+
+def change_power(controller: RunningController, name: str, target: str) -> None:
+    reply = call(controller, "PUT", f"nodes/{name}/states/power", {"target": target})
+    assert reply.status_code == 202, reply.text
+    wait_until(lambda: controller.node(name).target_power_state is None, 20, target)
+
+
+@pytest.mark.parametrize(
+    ("verb", "begins", "hold", "ends"),
+    [
+        ("clean", "manageable", "clean hold", "manageable"),
+        ("service", "active", "service hold", "active"),
+    ],
+)
+def test_power_and_boot_device_are_a_persons_while_a_node_is_in_a_hold(
+    controller: RunningController, verb: str, begins: str, hold: str, ends: str
+) -> None:
+    bmc = controller.enrol("m1", begins)
+    steps = [{"interface": "power", "step": name} for name in ("hold", "reboot")]
+    controller.ask("m1", verb, **{f"{verb}_steps": steps}, disable_ramdisk=True)
+    held(controller, "m1", hold)
+    boot_device = "nodes/m1/management/boot_device"
+    assert call(controller, "PUT", boot_device, {"boot_device": "disk"}).status_code == 204
+    for target, is_on in (("power off", False), ("power on", True), ("rebooting", True)):
+        change_power(controller, "m1", target)
+        assert bmc.machine.is_on is is_on
+        assert controller.node("m1").provision_state == hold
+        assert getattr(controller.node("m1"), f"{verb}_step")["step"] == "hold"
+    held(controller, "m1", hold)
+    controller.ask("m1", "unhold")
+    controller.wait_for("m1", ends)
+    assert controller.node("m1").stage is None
+
+
+def test_a_power_order_that_fails_leaves_the_hold_as_it_was(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", "manageable")
+    controller.ask(
+        "m1", "clean", clean_steps=[{"interface": "power", "step": "hold"}], disable_ramdisk=True
+    )
+    held(controller, "m1", "clean hold")
+    bmc.stays_off = True
+    set_power(controller.services, "m1", "power on", 0.3)
+    for method, path, body in (
+        ("PUT", "nodes/m1/states/provision", {"target": "abort"}),
+        ("PUT", "nodes/m1/states/power", {"target": "power off"}),
+    ):
+        assert call(controller, method, path, body).status_code == 409
+    wait_until(lambda: bool(controller.node("m1").last_error), 20, "its failure")
+    node = controller.node("m1")
+    assert (node.provision_state, node.stage) == ("clean hold", "clean.hold")
+    assert not node.maintenance
+    controller.ask("m1", "unhold")
+    controller.wait_for("m1", "manageable")
+
+
+def test_a_machine_that_is_waited_for_can_be_rebooted_in_maintenance_too(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", "available", instance_info=IMAGE)
+    bmc.machine.behaviour.calls_back = False
+    controller.ask("m1", "active")
+    held(controller, "m1", "wait call-back")
+    begun = controller.node("m1").work
+    change_power(controller, "m1", "rebooting")
+    node = controller.node("m1")
+    assert (node.provision_state, node.stage) == ("wait call-back", "deploy.wait_for_agent")
+    assert begun is not None
+    assert node.work is not None
+    assert node.work.entered_at > begun.entered_at
+    assert node.work.started_at == begun.started_at
+    controller.maintain("m1", is_on=True)
+    change_power(controller, "m1", "power off")
+    assert not bmc.machine.is_on
+    change_power(controller, "m1", "power on")
+    assert controller.node("m1").stage == "deploy.wait_for_agent"
+    controller.maintain("m1", is_on=False)
+    assert controller.node("m1").provision_state == "wait call-back"

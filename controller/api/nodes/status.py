@@ -24,7 +24,8 @@ def status_text(row: Any, now: float, steady: float) -> str | None:
         return row.last_error or None
     workflow, _, step = row.stage.partition(".")
     words = f"{workflow}: {step}".replace("_", " ")
-    if row.maintenance and row.provision_state in WAITING:
+    is_beside = workflow in {"power", "management"}  # carried out in maintenance, too
+    if row.maintenance and row.provision_state in WAITING and not is_beside:
         return f"{words} rests until the maintenance ends"
     if row.progress:
         return progress_text(row.progress)

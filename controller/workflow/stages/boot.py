@@ -46,6 +46,7 @@ def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Ma
             run=wait or wait_for_agent,
             ways={"done": then} if wait else {"done": then, "locked_out": again},
             timeout_s=lambda settings: settings.callback_timeout_s,
+            rests=True,
         ),
     }
 

@@ -6,6 +6,7 @@ ends with a power cycle elsewhere ends with a reset there.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -145,6 +146,27 @@ def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcom
     )
 
 
+def _cycle_off(context: Context) -> Outcome:
+    """Cut the power before it is switched on again, and forget the agent: what boots then is another one."""
+    outcome = power_off(context)
+    return outcome if outcome.way is None else without_agent(outcome)
+
+
+@leaves_by("done", "late")
+def _soft_cycle_off(context: Context) -> Outcome:
+    outcome = soft_power_off_or_late(context)
+    return without_agent(outcome) if outcome.way == "done" else outcome
+
+
+def without_agent(outcome: Outcome) -> Outcome:
+    """Forget the agent of a machine that goes off."""
+    return replace(
+        outcome,
+        columns={**outcome.columns, "agent_secret": None},
+        internal={**outcome.internal, **forget_agent()},
+    )
+
+
 def _finish(context: Context) -> Outcome:
     """End a power action."""
     is_off = context.node.power_state == PowerState.OFF
@@ -179,10 +201,10 @@ STAGES: Mapping[str, Stage] = {
     "power.on": _stage(power_on, "power.end"),
     "power.off": _stage(power_off, "power.end"),
     "power.soft_off": _stage(soft_power_off, "power.end", _SOFT_S),
-    "power.cycle_off": _stage(power_off, "power.cycle_on"),
+    "power.cycle_off": _stage(_cycle_off, "power.cycle_on"),
     "power.cycle_on": _stage(power_on_or_reset, "power.end"),
     "power.soft_cycle_off": _stage(
-        soft_power_off_or_late, "power.cycle_on", _SOFT_S, late="power.cycle_off"
+        _soft_cycle_off, "power.cycle_on", _SOFT_S, late="power.cycle_off"
     ),
     "power.end": Stage(run=_finish, ways=_END),
     "management.call": Stage(run=_nothing, ways=_END),

@@ -9,7 +9,7 @@ from typing import Any
 
 from controller.bmc.interface import BmcStep
 from controller.errors import StepFailed
-from controller.workflow.machine import bmc_of, forget_agent
+from controller.workflow.machine import bmc_of
 from controller.workflow.outcome import Outcome, leave, stay
 from controller.workflow.stage import Context
 from controller.workflow.stages import power
@@ -43,27 +43,18 @@ def _power_off(context: Context, step: PlannedStep) -> Outcome:
             f"{context.label} has disable_power_off and is not switched off; leave {step.title} out, or clear "
             "disable_power_off first"
         )
-    return _without_agent(_limited(context, power.power_off(context)))
+    return power.without_agent(_limited(context, power.power_off(context)))
 
 
 def _reboot(context: Context, _step: PlannedStep) -> Outcome:
     """Switch off and on again; nobody is waited for, what boots is what the machine boots by itself."""
     if context.data.get("_is_off"):
         return _limited(context, power.power_on_or_reset(context))
-    outcome = _without_agent(_limited(context, power.power_off(context)))
+    outcome = power.without_agent(_limited(context, power.power_off(context)))
     if outcome.way is None:
         return outcome
     data = {**outcome.data, "_is_off": True, "_ordered_at": None}
     return replace(outcome, way=None, due_in_s=0.0, data=data, waiting_for="the power cycle")
-
-
-def _without_agent(outcome: Outcome) -> Outcome:
-    """Forget the agent of a machine that goes off."""
-    return replace(
-        outcome,
-        columns={**outcome.columns, "agent_secret": None},
-        internal={**outcome.internal, **forget_agent()},
-    )
 
 
 def _limited(context: Context, outcome: Outcome) -> Outcome:

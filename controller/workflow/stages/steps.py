@@ -99,7 +99,7 @@ def step_stages(
             },
             timeout_s=lambda settings: silence_limit(settings, kind, "")[1],
         ),
-        f"{kind}.hold": Stage(run=leaves_by()(partial(_hold, kind=kind)), ways={}),
+        f"{kind}.hold": Stage(run=leaves_by()(partial(_hold, kind=kind)), ways={}, rests=True),
         f"{kind}.unheld": Stage(run=_unhold, ways={"done": again}),
         **boot_ramdisk(f"{kind}.reboot", then=again),
     }

@@ -4,15 +4,25 @@ import pytest
 
 from controller.states import Event, State
 from controller.store.tables import Node, Work
+from controller.workflow.aside import lay_aside
 from controller.workflow.graph import STAGES
-from controller.workflow.locks import HOLDING, WAITING, is_at_work, is_free, is_held, is_idle
+from controller.workflow.locks import (
+    HOLDING,
+    WAITING,
+    is_at_work,
+    is_free,
+    is_held,
+    is_idle,
+    lends_bmc,
+)
 from controller.workflow.unbreakable import AFTER_STEP, postpone, unbreakable_step
 
 
 def node_at(stage: str | None, state: State, claim_id: str | None = None) -> Node:
     node = Node(uuid="u", provision_state=state, clean_step={}, deploy_step={}, service_step={})
     if stage:
-        node.work = Work(stage=stage, claim_id=claim_id, data={})
+        times = {"entered_at": 0.0, "started_at": 0.0, "timeout_s": None, "deadline_at": None}
+        node.work = Work(stage=stage, claim_id=claim_id, data={}, **times)
     return node
 
 
@@ -35,6 +45,11 @@ def test_a_stage_holds_the_node_but_while_it_waits_for_the_ramdisk(stage: str) -
             assert is_free(node) is not is_held(node)
             if not yields:
                 assert not is_idle(node)
+                rests = STAGES[stage].rests and claim_id is None
+                assert lends_bmc(node) is rests
+            if node.work is not None:  # a power order beside a workflow that rests
+                node.work.data = lay_aside(node.work, 1.0)
+                assert is_held(node) is not yields
 
 
 def test_switching_an_aborted_machine_off_is_never_replaced() -> None:
