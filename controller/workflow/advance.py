@@ -1,7 +1,6 @@
-"""Runs one stage of one claimed node and stores what came of it.
+"""Runs one stage of one claimed node and has stored what came of it.
 
-The stage function runs outside of any transaction. Its outcome is stored in one short transaction that
-first checks that the claim is still held; a worker that lost its claim leaves no trace.
+The stage function runs outside of any transaction; ``storing`` keeps its outcome.
 
 Whatever a stage raises or returns concerns its node alone: what is no outcome, or cannot be stored, fails the node with a
 sentence.
@@ -13,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import inspect
-from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
 from controller.errors import (
@@ -23,39 +21,25 @@ from controller.errors import (
     StepUnfinished,
     TemporaryError,
 )
-from controller.store.claims import Claim, Subject, held, let_go, read_subject, remove_work
-from controller.store.tables import BACKGROUND, WORKFLOW, Node, Work
-from controller.workflow.failure import fail
+from controller.store.claims import Claim, Subject, read_subject
+from controller.store.tables import BACKGROUND, WORKFLOW, Node
 from controller.workflow.graph import STAGES
-from controller.workflow.locks import ask_node
 from controller.workflow.machine import bmc_of
-from controller.workflow.maintenance import is_paused, pause
+from controller.workflow.maintenance import is_paused
 from controller.workflow.outage import Outage
 from controller.workflow.outcome import Outcome
-from controller.workflow.power_sync import (
-    MOST_LETTERS,
-    jittered,
-    may_look,
-    note_answer,
-    note_silence,
-)
+from controller.workflow.power_sync import may_look
+from controller.workflow.put_off import forget, leave_to_others, look_later, rest
 from controller.workflow.running import SLOW_S, Run, Running
 from controller.workflow.services import Services
 from controller.workflow.stage import Context, Stage
-from controller.workflow.transition import (
-    change_state,
-    enter_stage,
-    keep_certificates,
-    merge,
-    record_notes,
-)
+from controller.workflow.storing import end_work, store_failure, store_result
 
 log = logging.getLogger(__name__)
 
 _BMC_PAUSE_S = 30.0
 _AGENT_PAUSE_S = 5.0
 """Longest pauses between tries."""
-_LATER_S = 10.0
 _TRACEBACK_LETTERS = 20_000
 _COLUMNS = frozenset(inspect(Node).column_attrs.keys())
 
@@ -90,17 +74,17 @@ class Advancer:
         claim, services = run.claim, self._services
         subject = self._database(lambda: read_subject(services.store, claim), is_write=False)
         if subject is None:
-            self._database(lambda: _forget(services, claim))
+            self._database(lambda: forget(services, claim))
             return
         node = subject.node
         run.label = node.name or node.uuid
         stage = STAGES.get(claim.work.stage)
         if stage is None:
-            self._database(lambda: _leave_to_others(services, claim))
+            self._database(lambda: leave_to_others(services, claim))
         elif claim.work.lane == WORKFLOW and is_paused(node, claim.work):
-            self._database(lambda: _rest(services, claim))
+            self._database(lambda: rest(services, claim))
         elif claim.work.lane == BACKGROUND and not may_look(node):
-            self._database(lambda: _look_later(services, claim, stage))
+            self._database(lambda: look_later(services, claim, stage))
         else:
             self._run_stage(run, subject, stage)
 
@@ -116,18 +100,20 @@ class Advancer:
         result, is_silent = _result(context, stage)
         is_suspect = is_silent or self._running.seconds(run) > SLOW_S
         try:
-            self._database(lambda: _store(context, claim, stage, result, is_suspect))
+            self._database(
+                lambda: store_result(context, claim, stage, result, is_suspect=is_suspect)
+            )
         except Exception as error:  # noqa: BLE001  # it fails the node
             _log_traceback(f"{run.label}: what {claim.work.stage} came to cannot be stored")
-            self._fail(context, claim, _unstorable(context, error))
+            self._fail(context, claim, stage, _unstorable(context, error))
 
-    def _fail(self, context: Context, claim: Claim, error: ControllerError) -> None:
+    def _fail(self, context: Context, claim: Claim, stage: Stage, error: ControllerError) -> None:
         """Fail a node whose result cannot be stored; if its state does not allow even that, end its work."""
         try:
-            self._database(lambda: _store_failure(context, claim, error))
+            self._database(lambda: store_failure(context, claim, stage, error))
         except Exception:  # noqa: BLE001  # it ends the node's work
             _log_traceback(f"{context.label}: the failure cannot be stored; its work ends here")
-            self._database(lambda: _end(context, claim, error))
+            self._database(lambda: end_work(context, claim, error))
 
     def _database(self, do: Callable[[], Any], *, is_write: bool = True) -> Any:
         return self._outage.patiently(do, self._wait, is_write=is_write)
@@ -212,156 +198,3 @@ def _power_now(context: Context) -> str:
         return f"its BMC says {bmc.power_state(timeout_s=settings.bmc_timeout_s)!s}"
     except ControllerError as error:
         return f"its BMC does not tell whether the machine is on: {error}"
-
-
-def _store(context: Context, claim: Claim, stage: Stage, result: _Result, is_suspect: bool) -> None:
-    """Store what a stage came to, unless the claim has been lost."""
-    services = context.services
-    with services.store.edit() as session:
-        found = _held(session, claim, context.label)
-        if found is None:
-            return
-        node, work = found
-        let_go(work, due_at=None)
-        work.is_suspect = is_suspect
-        if isinstance(result, Outcome):
-            _store_outcome(context, session, node, work, stage, result)
-        elif stage.again_s is None:
-            fail(services, session, node, work.stage, result)
-        else:
-            _fail_background(context, session, node, work, stage, result)
-
-
-def _store_failure(context: Context, claim: Claim, error: ControllerError) -> None:
-    """Fail the node because of a result that cannot be stored."""
-    stage = STAGES[claim.work.stage]
-    with context.services.store.edit() as session:
-        found = _held(session, claim, context.label)
-        if found is None:
-            return
-        node, work = found
-        let_go(work, due_at=None)
-        if stage.again_s is None:
-            fail(context.services, session, node, work.stage, error)
-        else:
-            _fail_background(context, session, node, work, stage, error)
-
-
-def _end(context: Context, claim: Claim, error: ControllerError) -> None:
-    """End the work of a node whose state table has no way out."""
-    with context.services.store.edit() as session:
-        found = _held(session, claim, context.label)
-        if found is not None:
-            found[0].last_error = clean_text(error, MOST_LETTERS)
-            found[0].target_power_state = None
-            enter_stage(context.services, found[0], None)
-
-
-def _held(session: Session, claim: Claim, label: str) -> tuple[Node, Work] | None:
-    found = held(session, claim)
-    if found is None or (claim.work.lane == BACKGROUND and found[0].work is not None):
-        log.info(
-            "%s: the claim of %s was taken away, its result is dropped", label, claim.work.stage
-        )
-        return None
-    return found
-
-
-def _store_outcome(
-    context: Context, session: Session, node: Node, work: Work, stage: Stage, outcome: Outcome
-) -> None:
-    services, now = context.services, context.services.steady()
-    for column, value in outcome.columns.items():
-        setattr(node, column, value)
-    node.driver_internal_info = merge(node.driver_internal_info, outcome.internal)
-    retry = {"_tries": None, "_failing_since": None}
-    work.data = merge(work.data, {**retry, **outcome.data})
-    record_notes(session, node, outcome.notes, services.clock())
-    keep_certificates(services, session, node, outcome.certificates)
-    for asked in outcome.asked:
-        ask_node(services, session, asked)
-    if outcome.columns.get("power_state") is not None:
-        note_answer(services, session, node)  # before a workflow would rest because of the fault
-    if outcome.way is None:
-        _stay(context, work, outcome, now)
-        return
-    to = stage.ways[outcome.way]
-    for event in (to.event, to.then):
-        if event is not None:
-            change_state(session, node, event, services.clock())
-    if stage.again_s is not None:
-        work.tries, work.due_at = 0, now + jittered(stage.again_s(services.settings))
-        return
-    log.debug("%s: %s -> %s", context.label, work.stage, to.stage)
-    enter_stage(services, node, to.stage)
-
-
-def _stay(context: Context, work: Work, outcome: Outcome, now: float) -> None:
-    if outcome.deadline_in_s is not None:
-        work.deadline_at = now + outcome.deadline_in_s
-    if outcome.due_in_s is None:
-        return
-    times = [now + outcome.due_in_s, work.due_at]
-    if not context.is_late:  # a deadline that was past when the stage ran has had its effect
-        times.append(work.deadline_at)
-    work.due_at = min(at for at in times if at is not None)
-
-
-def _fail_background(
-    context: Context, session: Session, node: Node, work: Work, stage: Stage, error: ControllerError
-) -> None:
-    """Count a row of failures, and look again: at the usual pace until it counts, then after pauses that grow."""
-    services, settings = context.services, context.settings
-    work.tries += 1
-    note_silence(services, session, node, work.tries, error)
-    usual_s = _again_s(services, stage)
-    longest_s = max(settings.power_recovery_interval_s, usual_s)
-    doublings = max(0, min(work.tries - settings.power_sync_tries, 10))
-    work.due_at = services.steady() + jittered(min(usual_s * 2.0**doublings, longest_s))
-
-
-def _rest(services: Services, claim: Claim) -> None:
-    """Leave the work alone until the node's maintenance ends, if that has not happened meanwhile."""
-    with services.store.edit() as session:
-        found = held(session, claim)
-        if found is not None:
-            node, work = found
-            let_go(work, due_at=services.steady())
-            if is_paused(node, work):
-                pause(services, session, node, work)
-
-
-def _look_later(services: Services, claim: Claim, stage: Stage) -> None:
-    """Put a background look off: something else is at the node, or it must not be looked at now."""
-    with services.store.edit() as session:
-        found = held(session, claim)
-        if found is not None:
-            pause_s = jittered(_again_s(services, stage))
-            let_go(found[1], due_at=services.steady() + pause_s)
-
-
-def _again_s(services: Services, stage: Stage) -> float:
-    """Return when background work begins again."""
-    return _LATER_S if stage.again_s is None else stage.again_s(services.settings) or _LATER_S
-
-
-def _leave_to_others(services: Services, claim: Claim) -> None:
-    """Leave a stage that this version does not have to a controller that knows it."""
-    with services.store.edit() as session:
-        found = held(session, claim)
-        if found is None:
-            return
-        node, work = found
-        let_go(work, due_at=services.steady())
-        work.conductor = None
-        log.warning(
-            "%s: stage %r is not known to this version of the controller; it is left to one that knows it",
-            node.name or node.uuid,
-            work.stage,
-        )
-
-
-def _forget(services: Services, claim: Claim) -> None:
-    """Remove the work of a node that has gone."""
-    with services.store.edit() as session:
-        remove_work(session, claim.work.subject_id)

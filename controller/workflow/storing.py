@@ -1,0 +1,141 @@
+"""Stores what a run of a stage came to.
+
+Each result is one short transaction that first checks that the claim is still held; a worker that lost its claim leaves
+no trace.
+"""
+
+import logging
+
+from sqlalchemy.orm import Session
+
+from agent.protocol.foreign_text import clean_text
+from controller.errors import ControllerError
+from controller.store.claims import Claim, held, let_go
+from controller.store.tables import BACKGROUND, Node, Work
+from controller.workflow.failure import fail
+from controller.workflow.locks import ask_node
+from controller.workflow.outcome import Outcome
+from controller.workflow.power_sync import MOST_LETTERS, jittered, note_answer, note_silence
+from controller.workflow.put_off import again_s
+from controller.workflow.stage import Context, Stage
+from controller.workflow.transition import (
+    change_state,
+    enter_stage,
+    keep_certificates,
+    merge,
+    record_notes,
+)
+
+log = logging.getLogger(__name__)
+
+
+def store_result(
+    context: Context,
+    claim: Claim,
+    stage: Stage,
+    result: Outcome | ControllerError,
+    *,
+    is_suspect: bool,
+) -> None:
+    """Store what a stage came to, unless the claim has been lost; ``is_suspect``: it took long, or a machine was silent."""
+    services = context.services
+    with services.store.edit() as session:
+        found = _held(session, claim, context.label)
+        if found is None:
+            return
+        node, work = found
+        let_go(work, due_at=None)
+        work.is_suspect = is_suspect
+        if isinstance(result, Outcome):
+            _store_outcome(context, session, node, work, stage, result)
+        elif stage.again_s is None:
+            fail(services, session, node, work.stage, result)
+        else:
+            _fail_background(context, session, node, work, stage, result)
+
+
+def store_failure(context: Context, claim: Claim, stage: Stage, error: ControllerError) -> None:
+    """Fail the node because of a result that cannot be stored."""
+    with context.services.store.edit() as session:
+        found = _held(session, claim, context.label)
+        if found is None:
+            return
+        node, work = found
+        let_go(work, due_at=None)
+        if stage.again_s is None:
+            fail(context.services, session, node, work.stage, error)
+        else:
+            _fail_background(context, session, node, work, stage, error)
+
+
+def end_work(context: Context, claim: Claim, error: ControllerError) -> None:
+    """End the work of a node whose state table has no way out."""
+    with context.services.store.edit() as session:
+        found = _held(session, claim, context.label)
+        if found is not None:
+            found[0].last_error = clean_text(error, MOST_LETTERS)
+            found[0].target_power_state = None
+            enter_stage(context.services, found[0], None)
+
+
+def _held(session: Session, claim: Claim, label: str) -> tuple[Node, Work] | None:
+    found = held(session, claim)
+    if found is None or (claim.work.lane == BACKGROUND and found[0].work is not None):
+        log.info(
+            "%s: the claim of %s was taken away, its result is dropped", label, claim.work.stage
+        )
+        return None
+    return found
+
+
+def _store_outcome(
+    context: Context, session: Session, node: Node, work: Work, stage: Stage, outcome: Outcome
+) -> None:
+    services, now = context.services, context.services.steady()
+    for column, value in outcome.columns.items():
+        setattr(node, column, value)
+    node.driver_internal_info = merge(node.driver_internal_info, outcome.internal)
+    retry = {"_tries": None, "_failing_since": None}
+    work.data = merge(work.data, {**retry, **outcome.data})
+    record_notes(session, node, outcome.notes, services.clock())
+    keep_certificates(services, session, node, outcome.certificates)
+    for asked in outcome.asked:
+        ask_node(services, session, asked)
+    if outcome.columns.get("power_state") is not None:
+        note_answer(services, session, node)  # before a workflow would rest because of the fault
+    if outcome.way is None:
+        _stay(context, work, outcome, now)
+        return
+    to = stage.ways[outcome.way]
+    for event in (to.event, to.then):
+        if event is not None:
+            change_state(session, node, event, services.clock())
+    if stage.again_s is not None:
+        work.tries, work.due_at = 0, now + jittered(stage.again_s(services.settings))
+        return
+    log.debug("%s: %s -> %s", context.label, work.stage, to.stage)
+    enter_stage(services, node, to.stage)
+
+
+def _stay(context: Context, work: Work, outcome: Outcome, now: float) -> None:
+    if outcome.deadline_in_s is not None:
+        work.deadline_at = now + outcome.deadline_in_s
+    if outcome.due_in_s is None:
+        return
+    times = [now + outcome.due_in_s, work.due_at]
+    if not context.is_late:  # a deadline that was past when the stage ran has had its effect
+        times.append(work.deadline_at)
+    work.due_at = min(at for at in times if at is not None)
+
+
+def _fail_background(
+    context: Context, session: Session, node: Node, work: Work, stage: Stage, error: ControllerError
+) -> None:
+    """Count a row of failures, and look again: at the usual pace until it counts, then after pauses that grow."""
+    services, settings = context.services, context.settings
+    work.tries += 1
+    note_silence(services, session, node, work.tries, error)
+    usual_s = again_s(services, stage)
+    longest_s = max(settings.power_recovery_interval_s, usual_s)
+    doublings = max(0, min(work.tries - settings.power_sync_tries, 10))
+    work.due_at = services.steady() + jittered(min(usual_s * 2.0**doublings, longest_s))
