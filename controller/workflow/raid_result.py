@@ -1,10 +1,12 @@
 """What a step of the interface ``raid`` says stands now, as the node keeps it in ``raid_config``. Pure but for the context's data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.protocol.device_hints import parse_hints
 from agent.protocol.foreign_text import clean_document
+from agent.protocol.refusal import Refusal
 from controller.errors import StepFailed
 from controller.workflow.stage import Context
 
@@ -30,7 +32,26 @@ def columns_of(context: Context, kind: str, result: Any) -> dict[str, Any]:
         return {}
     if step.get("step") not in _STEPS:
         return {}
-    return {"raid_config": _kept(context.label, result.get(f"{kind}_result"), context.wall_now)}
+    kept = _kept(context.label, result.get(f"{kind}_result"), context.wall_now)
+    hint = root_hint(kept["logical_disks"])
+    properties = {} if hint is None else {"properties": {**context.node.properties, **hint}}
+    return {"raid_config": kept, **properties}
+
+
+def root_hint(disks: Sequence[Any]) -> dict[str, Any] | None:
+    """Return ``root_device`` for the node's properties, as Ironic sets it: the hint of the one root volume; ``None`` = there is none.
+
+    Volumes of RAID controllers have one, as the operating system sees them as disks; arrays of md are found by ``raid_config`` itself.
+    """
+    roots = [disk for disk in disks if disk.get("is_root_volume") is True]
+    hint = roots[0].get("root_device_hint") if len(roots) == 1 else None
+    if not isinstance(hint, Mapping) or not hint:
+        return None
+    try:
+        parse_hints(hint)
+    except Refusal:
+        return None
+    return {"root_device": dict(hint)}
 
 
 def _kept(label: str, told: Any, now: float) -> dict[str, Any]:

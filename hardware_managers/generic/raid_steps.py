@@ -107,6 +107,7 @@ def _divided(
             told = "missing" if controller is None else f"{controller!r:.100} is not there"
             raise InvalidRequest(
                 f"logical_disks[{number}].controller: {told}; this machine has: {there}"
+                " (RAID controllers count if the ramdisk has their vendor's program)"
             )
         shares.setdefault(by_controller[controller].name, []).append(disk)
     return tuple(

@@ -9,7 +9,10 @@ from controller.errors import StepFailed
 from controller.workflow.raid_result import columns_of, has_software_raid
 from controller.workflow.stage import Context
 
-CONTEXT = cast("Context", SimpleNamespace(label="node n1", wall_now=0.0))
+CONTEXT = cast(
+    "Context",
+    SimpleNamespace(label="node n1", wall_now=0.0, node=SimpleNamespace(properties={"cpus": 4})),
+)
 STEP = {"interface": "raid", "step": "create_configuration"}
 DISK = {"raid_level": "1", "size_gb": 8, "controller": "software"}
 
@@ -43,3 +46,20 @@ def test_a_success_that_names_no_logical_disks_is_a_failure(told: Any) -> None:
 )
 def test_other_results_change_nothing(other: Any) -> None:
     assert columns_of(CONTEXT, "clean", other) == {}
+
+
+def test_the_root_volume_of_a_raid_controller_becomes_the_root_device() -> None:
+    root = {**DISK, "is_root_volume": True, "root_device_hint": {"wwn": "0x600605b0"}}
+    kept = columns_of(CONTEXT, "clean", result({"logical_disks": [DISK, root]}))
+    assert kept["properties"] == {"cpus": 4, "root_device": {"wwn": "0x600605b0"}}
+
+
+@pytest.mark.parametrize("hint", [None, "sda", {}, {"wwn": 5}, {"sd": "a"}])
+def test_a_root_volume_without_a_usable_hint_changes_no_properties(hint: Any) -> None:
+    root = {**DISK, "is_root_volume": True, "root_device_hint": hint}
+    assert "properties" not in columns_of(CONTEXT, "clean", result({"logical_disks": [root]}))
+
+
+def test_two_root_volumes_name_no_root_device() -> None:
+    root = {**DISK, "is_root_volume": True, "root_device_hint": {"wwn": "0x600605b0"}}
+    assert "properties" not in columns_of(CONTEXT, "clean", result({"logical_disks": [root, root]}))
