@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from controller.bmc.interface import PowerState
+from controller.boot.machines import BMC_ADDRESSES
 from controller.errors import ControllerError
+from controller.states import State
 from controller.workflow.kept_logs import keep_logs
 from controller.workflow.machine import forget_agent
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Error, Stage, To, Workflow
 from controller.workflow.stages import power
 from controller.workflow.stages.orders import ask
+
+_WITH_SYSTEM = frozenset({State.RESCUE_FAILED, State.SERVICE_FAILED})
+"""States of machines that have a system of their own; a failed deployment left none that could be trusted."""
 
 
 def collect_logs(context: Context) -> Outcome:
@@ -26,15 +31,18 @@ def collect_logs(context: Context) -> Outcome:
 
 
 def forget(context: Context) -> Outcome:
-    """Forget the agent of the failed attempt, unless its machine is still on."""
+    """Forget the ramdisk of the failed attempt, unless its machine is still on."""
     if context.node.power_state == PowerState.ON:
         return leave()
-    return leave(columns={"agent_secret": None}, internal=forget_agent())
+    return forget_aborted(context)
 
 
-def forget_aborted(_context: Context) -> Outcome:
-    """Forget the agent of the aborted workflow: the machine is off, or was reset."""
-    return leave(columns={"agent_secret": None}, internal=forget_agent())
+def forget_aborted(context: Context) -> Outcome:
+    """Forget the ramdisk of the workflow: the machine is off, or was reset, and boots what it booted before it began."""
+    has_system = context.node.provision_state in _WITH_SYSTEM
+    target = "disk" if has_system else None
+    internal = {**forget_agent(), "boot_target": target, BMC_ADDRESSES: None}
+    return leave(columns={"agent_secret": None}, internal=internal)
 
 
 def _store(context: Context, result: object) -> Path:
