@@ -16,6 +16,7 @@ from controller.store.certificates import keep_signed
 from controller.store.claims import supersede_background
 from controller.store.events import record_event
 from controller.store.tables import NODE, WORKFLOW, Node, Work
+from controller.workflow import children
 from controller.workflow.aside import is_beside, lay_aside, take_up
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Note
@@ -91,7 +92,7 @@ def enter_stage(
         session.flush()
         return
     if stage is None:
-        _leave_all(session, node)
+        _leave_all(services, session, node)
         return
     if node.work is None:
         supersede_background(session, node, now + (services.settings.power_sync_interval_s or 1.0))
@@ -129,13 +130,30 @@ def _kept(before: str, work: Work, stage: str) -> Mapping[str, Any]:
     return work.data if is_same else {}
 
 
-def _leave_all(session: Session, node: Node) -> None:
+def _leave_all(services: Services, session: Session, node: Node) -> None:
     if node.work is not None:
+        _end_children(services, session, node, node.work)
         session.delete(node.work)
         session.flush()
         set_committed_value(node, "work", None)
     node.progress = None
     node.clean_step, node.deploy_step, node.service_step = {}, {}, {}
+
+
+def _end_children(services: Services, session: Session, node: Node, work: Work) -> None:
+    """End the steps that child nodes have begun for a node whose own workflow ends before them: aborted, failed, deleted."""
+    order, left = children.began(work) or ("", ())
+    for child in children.children_of(session, node, left, lock=True) if left else ():
+        is_ours = child.driver_internal_info.get(children.ASKED) == order
+        if not is_ours or not str(child.stage).startswith(children.PREFIX):
+            continue
+        text = (
+            f"the step for the parent node {node.name or node.uuid} was ended before its end, as the parent's own workflow was;"
+            " what its BMC was told before may still go on"
+        )
+        record_event(session, child, "error", text, severity="WARNING", at=services.clock())
+        child.last_error, child.target_power_state = text, None
+        enter_stage(services, child, None)
 
 
 def make_due(services: Services, node: Node) -> None:

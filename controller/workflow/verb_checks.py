@@ -3,19 +3,20 @@
 They only read: the node's row is locked, and nobody is asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agent.protocol.password_hash import LONGEST_PASSWORD, is_password
 from controller.errors import Conflict, Invalid, NodeProtected
 from controller.states import State
 from controller.store.tables import Node
+from controller.workflow.children import children_of, obstacle
 from controller.workflow.machine import driver_of, is_fake
 from controller.workflow.node_rules import check_boot, check_deployment, check_hints
 from controller.workflow.services import Services
 from controller.workflow.steps.known import bmc_offer, bmc_steps, remembered_offer, rules_of
 from controller.workflow.steps.planner import check_wishes, merged, needs_ramdisk
 from controller.workflow.steps.spec import Kind
-from controller.workflow.steps.wishes import read_wishes
+from controller.workflow.steps.wishes import Wish, read_wishes
 from controller.workflow.verb_request import ProvisionRequest
 
 Check = Callable[[Services, Node, ProvisionRequest], None]
@@ -103,6 +104,23 @@ def is_not_left_on_by_a_service(
         )
 
 
+def _check_children(services: Services, node: Node, wishes: Sequence[Wish]) -> None:
+    """Refuse steps for child nodes that one of them could not begin now."""
+    wanted = [wish for wish in wishes if wish.execute_on_child_nodes]
+    if not wanted:
+        return
+    with services.store.read() as session:
+        children = children_of(session, node)
+    named = {uuid for wish in wanted for uuid in wish.limit_child_node_execution or ()}
+    is_for_all = any(not wish.limit_child_node_execution for wish in wanted)
+    concerned = [child for child in children if is_for_all or child.uuid in named]
+    found = [why for child in concerned if (why := obstacle(services, child))]
+    if found:
+        raise Conflict(
+            f"node {node.uuid}: {'; '.join(found)}; mend that, or name the others in limit_child_node_execution"
+        )
+
+
 def possible_steps(kind: Kind) -> Check:
     """Return the check that refuses steps that are known to be impossible, before the machine is touched."""
 
@@ -118,6 +136,7 @@ def possible_steps(kind: Kind) -> Check:
         check_wishes(kind, merged(offers), wishes, rules, agent_is_known=is_off)
         if kind is not Kind.DEPLOY and not is_off and needs_ramdisk(kind, of_bmc, wishes):
             check_boot(node, settings)
+        _check_children(services, node, wishes)
         if node.disable_power_off and any(wish.step == "power_off" for wish in wishes):
             raise Conflict(
                 f"node {node.uuid} has disable_power_off and is not switched off; leave the step power_off out, or clear "

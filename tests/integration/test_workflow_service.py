@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from controller.errors import BmcError, Conflict, Invalid, InvalidStateRequested
-from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.running_controller import (
+    IMAGE,
+    MachineBmc,
+    RunningController,
+    running_controller,
+)
 from tests.integration.test_workflow_steps import Reset, held, orders, step, wish
 from tests.integration.waiting import wait_until
 
@@ -267,3 +272,66 @@ def test_a_step_for_a_node_that_is_no_child_fails_with_the_children(
         str(node.last_error)
     )
     assert stranger.machine.boots == []
+
+
+def host_with_cards(controller: RunningController) -> list[MachineBmc]:
+    in_use(controller, "host")
+    uuid = controller.node("host").uuid
+    return [controller.enrol(name, "active", parent_node=uuid) for name in ("dpu1", "dpu2")]
+
+
+@pytest.mark.parametrize("end", ["abort", "late"])
+def test_the_steps_that_children_began_end_with_their_parents_workflow(
+    tmp_path: Path, end: str
+) -> None:
+    limit_s = 5.0 if end == "late" else 300.0
+    with running_controller(
+        tmp_path, power_change_timeout_s=300.0, service_step_timeout_s=limit_s
+    ) as controller:
+        cards = host_with_cards(controller)
+        cards[0].stays_off = cards[1].stays_off = True
+        power_on = wish("power_on", "power", execute_on_child_nodes=True)
+        controller.ask("host", "service", service_steps=[power_on])
+
+        def begun() -> list[str]:
+            return [n for n in ("dpu1", "dpu2") if controller.node(n).stage == "child.look"]
+
+        wait_until(lambda: bool(begun()), 20, "a child's step")
+        if end == "abort":
+            controller.ask("host", "abort")
+            wait_until(lambda: controller.node("host").stage is None, 20, "the abort")
+        else:
+            controller.wait_for("host", "service failed")
+        nodes = [controller.node(name) for name in ("dpu1", "dpu2")]
+        assert [node.stage for node in nodes] == [None, None]
+        told = [str(node.last_error) for node in nodes if node.last_error]
+        assert len(told) == 1  # the other one had not begun, and does not
+        assert "the step for the parent node host was ended before its end" in told[0]
+        assert sorted("power_on" in card.calls for card in cards) == [False, True]
+
+
+def test_a_step_is_refused_before_anything_happens_if_one_child_cannot_begin(
+    controller: RunningController,
+) -> None:
+    cards = host_with_cards(controller)
+    power_on = wish("power_on", "power", execute_on_child_nodes=True)
+    controller.maintain("dpu2", is_on=True, reason="dust")
+    with pytest.raises(Conflict, match=r"child node dpu2 is in maintenance \(dust\); mend that"):
+        controller.ask("host", "service", service_steps=[power_on])
+    assert controller.node("host").provision_state == "active"
+    assert cards[0].machine.boots == []
+
+    one = {"limit_child_node_execution": [controller.node("dpu1").uuid]}
+    controller.ask("host", "service", service_steps=[{**power_on, **one}])
+    controller.wait_for("host", "active")
+    assert cards[0].machine.is_on
+
+    controller.maintain("dpu2", is_on=False)
+    steps = [wish("hold", "power"), wish("power_off", "power", execute_on_child_nodes=True)]
+    controller.ask("host", "service", service_steps=steps)
+    wait_until(lambda: controller.node("host").provision_state == "service hold", 20, "the hold")
+    controller.maintain("dpu2", is_on=True)
+    controller.ask("host", "unhold")
+    node = controller.wait_for("host", "service failed")
+    assert "power_off was not begun on child nodes: child node dpu2 is in" in str(node.last_error)
+    assert cards[0].machine.is_on

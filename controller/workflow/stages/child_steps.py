@@ -9,17 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
 
 from controller.errors import StepFailed
 from controller.store.tables import Node
+from controller.workflow.children import ASKED, CHILDREN, ENDED, children_of, obstacle
 from controller.workflow.outcome import Asked, Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages.step_runners import RUNNERS, Runner
 from controller.workflow.steps.spec import PlannedStep
 
-ASKED, ENDED = "child_step_asked", "child_step_ended"
-"""Keys of a child's ``driver_internal_info``: which order it had last, and which has ended well."""
 _STEP, _ORDER = "child_step", "child_order"
 _BEGIN = "child.begin"
 
@@ -33,9 +31,10 @@ def _begin(context: Context, step: PlannedStep) -> Outcome:
     """Find the children.
 
     Raises:
-        StepFailed: One that was named is no child of this node.
+        StepFailed: One that was named is no child of this node, or one cannot begin; none has begun then.
     """
-    children = {child.uuid for child in _children(context, None)}
+    found = {child.uuid: child for child in _children(context, None)}
+    children = set(found)
     wanted = set(step.limit_child_node_execution) or children
     strangers = sorted(wanted - children)
     if strangers:
@@ -43,14 +42,15 @@ def _begin(context: Context, step: PlannedStep) -> Outcome:
             f"{step.title}: limit_child_node_execution names {', '.join(strangers)}, which have not {context.label} as "
             f"their parent_node; its child nodes are: {', '.join(sorted(children)) or 'none'}"
         )
+    _refuse_obstacles(context, step, [found[one] for one in sorted(wanted)])
     text = f"{step.title} is for {len(wanted)} child nodes"
     order = {"id": str(uuid.uuid4()), "left": sorted(wanted)}
-    return leave(data={"children": order}, notes=(Note(kind="step", message=text),))
+    return leave(data={CHILDREN: order}, notes=(Note(kind="step", message=text),))
 
 
 def _look(context: Context, step: PlannedStep) -> Outcome:
     """Have the first child that has not had the step carry it out; leave when all have."""
-    order_id, left = str(context.data["children"]["id"]), list(context.data["children"]["left"])
+    order_id, left = str(context.data[CHILDREN]["id"]), list(context.data[CHILDREN]["left"])
     found = {child.uuid: child for child in _children(context, left)}
     while left:
         child = found.get(left[0])
@@ -59,7 +59,16 @@ def _look(context: Context, step: PlannedStep) -> Outcome:
         if child.driver_internal_info.get(ENDED) != order_id:
             return _wait_for(context, step, child, {"id": order_id, "left": left})
         left = left[1:]
-    return leave(data={"children": None})
+    return leave(data={CHILDREN: None})
+
+
+def _refuse_obstacles(context: Context, step: PlannedStep, children: Sequence[Node]) -> None:
+    found = [why for child in children if (why := obstacle(context.services, child))]
+    if found:
+        raise StepFailed(
+            f"{step.title} was not begun on child nodes: {'; '.join(found)}; mend that, or name the others in"
+            " limit_child_node_execution"
+        )
 
 
 def _wait_for(
@@ -69,6 +78,7 @@ def _wait_for(
     name = child.name or child.uuid
     asked: tuple[Asked, ...] = ()
     if child.driver_internal_info.get(ASKED) != order:
+        _refuse_obstacles(context, step, [child])
         plain = msgspec.structs.replace(step, execute_on_child_nodes=False)
         data = {_STEP: msgspec.to_builtins(plain), _ORDER: order}
         text = f"{step.title} was asked for by its parent node {context.label}"
@@ -84,7 +94,7 @@ def _wait_for(
         waiting_for=f"{context.label}: {step.title} has not ended on child node {name}, which is at "
         f"{child.stage or 'nothing'}",
         advice="look at the child node's history",
-        data={"children": dict(children)},
+        data={CHILDREN: dict(children)},
         asked=asked,
     )
 
@@ -96,11 +106,8 @@ def _has_ended(context: Context, child_uuid: str, order: str) -> bool:
 
 
 def _children(context: Context, uuids: Sequence[str] | None) -> Sequence[Node]:
-    query = select(Node).where(Node.parent_node == context.node.uuid)
-    if uuids is not None:
-        query = query.where(Node.uuid.in_(uuids))
     with context.services.store.read() as session:
-        return session.scalars(query).all()
+        return children_of(session, context.node, uuids)
 
 
 def _step_of(data: Mapping[str, Any]) -> PlannedStep:
