@@ -25,12 +25,13 @@ log = logging.getLogger(__name__)
 class CommandExecutor:
     """One command at a time; asynchronous ones in a thread of their own.
 
+    ``commands`` returns every command by its name, and may take its time the first time: the code of the commands is loaded last.
     ``on_finished`` is called after every asynchronous command, so that the controller hears of it at once.
     """
 
     def __init__(
         self,
-        commands: Mapping[str, Command],
+        commands: Callable[[], Mapping[str, Command]],
         store: ResultStore,
         on_finished: Callable[[], None],
         begin: Callable[[threading.Thread], None] = threading.Thread.start,
@@ -92,8 +93,9 @@ class CommandExecutor:
             InvalidRequest: The command does not exist or its parameters cannot be used.
             NotFound: There is no such namespace.
             AgentBusy: Another command is running.
+            AgentError: The commands cannot be loaded; the agent ends for that.
         """
-        command = find_command(self._commands, name)
+        command = find_command(self._commands(), name)
         with self._dispatch_lock:
             self._refuse_if_busy()
             job = command.prepare(params)

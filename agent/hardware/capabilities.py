@@ -152,3 +152,5 @@ class HardwareManager:
     steps: tuple[Step, ...] | StepMaker = ()
     configure: "Callable[[Wishes], HardwareManager] | None" = None
     """Returns the manager as the agent's settings want it; ``None`` = they do not concern it."""
+    is_part: bool = False
+    """Only what the lookup needs: the whole manager, of the same name, is loaded after the first heartbeat and takes its place."""

@@ -1,16 +1,9 @@
-"""The chain of hardware managers: found by entry point, ranked, asked in order.
-
-An entry point of the group is a function ``probe(runner)``. It returns a ``HardwareManager``, several, or ``None``: not my hardware. A
-plug-in that cannot be loaded stops the agent with its name: a machine must not be cleaned by the wrong manager in silence.
-"""
+"""The chain of hardware managers: ranked, asked in order. ``plugins.py`` finds them."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
-
-from stevedore import ExtensionManager
+from typing import Any, TypeVar
 
 from agent.errors import Declined, PluginError
 from agent.hardware import declining
@@ -32,19 +25,23 @@ from agent.hardware.steps import check_steps
 from agent.hardware.updating import FirmwareUpdater
 from agent.hardware.wishes import Wishes
 from agent.hardware.writing import BootloaderInstaller, ImageWriter
-from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
 _Capability = TypeVar("_Capability")
-ENTRY_POINT_GROUP = "ingot.hardware_managers"
+LoadManagers = Callable[[], Iterable[HardwareManager]]
+_READING = ("disk_lister", "disk_filter", "nic_lister", "machine_reader")
+"""What the lookup asks for; a manager that offers one of them must not come after it."""
 
 
 class Hardware:
     """All managers of this machine, best first; a :class:`agent.hardware.capabilities.HardwareView`."""
 
-    def __init__(self, managers: Iterable[HardwareManager]) -> None:
+    def __init__(
+        self, managers: Iterable[HardwareManager], late: LoadManagers | None = None
+    ) -> None:
         self.managers = rank(managers)
         self._wishes = Wishes()
+        self._late = late
 
     @property
     def wishes(self) -> Wishes:
@@ -58,7 +55,26 @@ class Hardware:
             AgentError: A manager cannot do it.
         """
         self._wishes = wishes
-        self.managers = tuple(m.configure(wishes) if m.configure else m for m in self.managers)
+        self.managers = tuple(_told(manager, wishes) for manager in self.managers)
+
+    def complete(self) -> None:
+        """Load the managers that the lookup does not need; without them, or when they are loaded, nothing is done.
+
+        The chain is exchanged as a whole: who reads it meanwhile reads the old one or the new one.
+
+        Raises:
+            PluginError: One cannot be loaded, contradicts another, or should have been there at the lookup.
+            AgentError: One cannot do what the settings want.
+        """
+        if self._late is None:
+            return
+        late = tuple(self._late())
+        whole = tuple(manager for manager in self.managers if not manager.is_part)
+        _check_order(self.managers, late)
+        self.managers = rank([*whole, *(_told(manager, self._wishes) for manager in late)])
+        self._late = None
+        loaded = [f"{m.name} {m.version}" for m in self.managers]
+        log.info("all hardware managers loaded, best first", extra={"managers": ", ".join(loaded)})
 
     def versions(self) -> Mapping[str, str]:
         """Return the version of every manager by its name."""
@@ -162,6 +178,30 @@ class Hardware:
         return found
 
 
+def _told(manager: HardwareManager, wishes: Wishes) -> HardwareManager:
+    return manager.configure(wishes) if manager.configure else manager
+
+
+def _check_order(early: Iterable[HardwareManager], late: Iterable[HardwareManager]) -> None:
+    """Check that the lookup saw what the whole chain would have shown it.
+
+    Raises:
+        PluginError: A late manager offers what the lookup asks for, or a part has no whole.
+    """
+    parts = {manager.name for manager in early if manager.is_part}
+    for manager in late:
+        missed = [one for one in _READING if getattr(manager, one) is not None]
+        if missed and manager.name not in parts:
+            raise PluginError(
+                f"hardware manager {manager.name} offers {', '.join(missed)} and is loaded after the lookup, which asks for it; "
+                "name its entry point in the group ingot.hardware_managers"
+            )
+    for name in sorted(parts - {manager.name for manager in late}):
+        raise PluginError(
+            f"of hardware manager {name} only the part for the lookup was found; repair the ramdisk"
+        )
+
+
 def _keeps(manager: str, disk_filter: DiskFilter, disk: BlockDevice) -> bool:
     try:
         is_kept = disk_filter.keeps(disk)
@@ -209,55 +249,3 @@ def rank(managers: Iterable[HardwareManager]) -> tuple[HardwareManager, ...]:
         if not callable(manager.steps):
             check_steps(manager.name, manager.steps)
     return ranked
-
-
-def load_hardware(
-    runner: Runner, group: str = ENTRY_POINT_GROUP, *, without: Collection[str] = ()
-) -> Hardware:
-    """Load every plug-in of the entry-point group but those named in ``without`` and ask it whether this is its hardware.
-
-    Raises:
-        PluginError: One cannot be imported, fails in its probe, or contradicts another; or there is none at all.
-    """
-    extensions: ExtensionManager[Any] = ExtensionManager(group, on_load_failure_callback=_refuse)
-    managers: list[HardwareManager] = []
-    for extension in extensions:
-        if extension.name in without:
-            continue
-        found = _probe(extension.entry_point_target, extension.plugin, runner)
-        if not found:
-            log.info("hardware manager not for this machine", extra={"plugin": extension.name})
-        managers += found
-    if not managers:
-        raise PluginError(f"no hardware manager of group {group} is for this machine; install one")
-    hardware = Hardware(managers)
-    loaded = [f"{m.name} {m.version}" for m in hardware.managers]
-    log.info("hardware managers loaded, best first", extra={"managers": ", ".join(loaded)})
-    return hardware
-
-
-def _refuse(_manager: object, entry_point: EntryPoint, error: BaseException) -> NoReturn:
-    raise PluginError(
-        f"hardware manager {entry_point.name} ({entry_point.value}) cannot be loaded: "
-        f"{type(error).__name__}: {error}; repair it or take it out of the ramdisk"
-    ) from error
-
-
-def _probe(target: str, probe: Any, runner: Runner) -> tuple[HardwareManager, ...]:
-    try:
-        found = probe(runner)
-        if found is None or isinstance(found, HardwareManager):
-            managers = () if found is None else (found,)
-        else:
-            is_several = isinstance(found, Iterable) and not isinstance(found, str)
-            managers = tuple(found) if is_several else (found,)
-    except Exception as error:  # a foreign plug-in: whatever it raises is reported with its name
-        raise PluginError(
-            f"hardware manager {target} failed while it looked for its hardware: {type(error).__name__}: {error}"
-        ) from error
-    for manager in managers:
-        if not isinstance(manager, HardwareManager):
-            raise PluginError(
-                f"hardware manager {target} returned a {type(manager).__name__}, not a HardwareManager, several or None"
-            )
-    return managers

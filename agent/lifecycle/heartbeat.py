@@ -24,6 +24,8 @@ class Heartbeater:
         self._stopped = False
         self._failures = 0
         self._thread: threading.Thread | None = None
+        self.has_tried = threading.Event()
+        """The first heartbeat was sent, or could not be; what is of lower rank may use the processor."""
 
     def start(self, beat: Callable[[], None], heartbeat_timeout_s: float) -> None:
         """Send the first heartbeat now.
@@ -50,6 +52,7 @@ class Heartbeater:
     def stop(self) -> None:
         """Send no more."""
         self._stopped = True
+        self.has_tried.set()
         self._news.set()
 
     def beat_now(self) -> None:
@@ -59,8 +62,10 @@ class Heartbeater:
     def _run(self, beat: Callable[[], None], heartbeat_timeout_s: float) -> None:
         while not self._stopped:
             self._news.clear()
+            succeeded = self._try(beat)
+            self.has_tried.set()
             delay_s = next_beat_in(
-                succeeded=self._try(beat),
+                succeeded=succeeded,
                 heartbeat_timeout_s=heartbeat_timeout_s,
                 uniform=self._uniform,
             )

@@ -13,6 +13,8 @@ from agent.hardware.registry import Hardware
 from agent.inspection.collection import Collection, run, select
 from agent.inspection.inventory import collect, describe_disk
 from agent.lifecycle.controller_client import ControllerClient
+from agent.lifecycle.orders import system_logs
+from agent.lifecycle.parts import AgentParts
 from agent.protocol.inventory import Disk
 from agent.system.runner import Runner
 
@@ -112,6 +114,20 @@ class Inspection:
             return None, {"none": str(error)}
         reasons = {str(path): reason for path, reason in choice.reasons.items()}
         return describe_disk(choice.disk), reasons
+
+
+def inspection_of(parts: AgentParts) -> Inspection:
+    """Return the inspection that the settings of an agent want."""
+    settings = parts.settings
+    return Inspection(
+        hardware=parts.hardware,
+        runner=parts.runner,
+        system_logs=system_logs(parts),
+        hostname=parts.hostname,
+        boot_mac=settings.boot_mac,
+        wanted=settings.collectors,
+        fills_lldp=settings.collect_lldp,
+    )
 
 
 def _with_lldp(document: dict[str, Any]) -> dict[str, Any]:

@@ -4,31 +4,26 @@ import logging
 import random
 import socket
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.api.app import ApiDependencies, create_app
-from agent.api.server import ApiServer
+from agent.commands.command import Command
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
-from agent.commands.log_summary import SummarySources, write_summary
-from agent.commands.registry import CommandDependencies, build_commands
-from agent.commands.rescue import Rescue
 from agent.commands.results import ResultStore
-from agent.commands.system_logs import LOG_FILES, SystemLogs
-from agent.commands.written_images import WrittenImages
 from agent.errors import SettingError
 from agent.hardware.registry import Hardware
-from agent.lifecycle.addresses import callback_url, interface_address, wait_for_source_address
+from agent.lifecycle import loading
+from agent.lifecycle.addresses import interface_address, wait_for_source_address
 from agent.lifecycle.clock import TimeSources, set_clock
 from agent.lifecycle.controller_client import ConnectionOptions, ControllerClient
-from agent.lifecycle.discovery import with_found_addresses
 from agent.lifecycle.heartbeat import Heartbeater
-from agent.lifecycle.inspection import Inspection, inspect
 from agent.lifecycle.lookup import Patience, look_up
+from agent.lifecycle.parts import AgentParts
 from agent.lifecycle.readiness import (
     order_macs,
     wait_for_addresses,
@@ -37,18 +32,20 @@ from agent.lifecycle.readiness import (
     wait_for_macs,
 )
 from agent.lifecycle.screen import Screen, View, active_consoles, machine_words
-from agent.lifecycle.wishes import tls_terms, wishes_of
+from agent.lifecycle.wishes import wishes_of
 from agent.protocol.commands import CommandStatus
 from agent.protocol.lookup import Heartbeat, LookupConfig
 from agent.settings import Settings
 from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
 from agent.system.clock import SystemClock
-from agent.system.log_output import LOGGED, uptime_s
-from agent.system.mdns import ask_network
+from agent.system.log_output import LOGGED
 from agent.system.power import PowerActions
 from agent.system.rescue_login import RescueLogin
 from agent.system.runner import Runner
 from agent.system.status import StatusBoard, TroubleKeeper
+
+if TYPE_CHECKING:
+    from agent.api.server import ApiServer
 
 log = logging.getLogger(__name__)
 _HEALTH_INTERVAL_S = 5.0
@@ -86,45 +83,49 @@ class Agent:
             logging.getLogger(name).addHandler(self._troubles)
         self._heartbeater = Heartbeater(self._random.uniform, self._board)
         self._identity = Identity(self._state / "token", settings.agent_token)
-        own_log = (settings.log_file,) if settings.log_file else ()
-        self._system_logs = SystemLogs(
-            runner,
-            (*LOG_FILES, *own_log),
-            lambda: (self._identity.token, settings.agent_token),
-            lambda: write_summary(self._summary_sources()),
-        )
         self._login = RescueLogin(
             password_file=Path(settings.rescue_password_file),
             answer_file=self._state / "rescue-login",
             mark=self._state / "rescued",
             ssh_port=settings.rescue_ssh_port,
         )
-        commands = build_commands(
-            CommandDependencies(
-                hardware=hardware,
-                runner=runner,
-                power=power,
-                identity=self._identity,
-                written=WrittenImages(self._state / "written-image.json"),
-                system_logs=self._system_logs,
-                rescue=Rescue(self._login, self._wake.set),
-                hostname=self._hostname,
-                standalone=settings.standalone,
-                ignore_bootloader_failure=settings.ignore_bootloader_failure,
-            )
-        )
         store = ResultStore(self._state / "commands")
-        self._executor = CommandExecutor(commands, store, self._heartbeater.beat_now)
-
-    def _summary_sources(self) -> SummarySources:
-        return SummarySources(
-            version=self._version,
-            hardware=self._hardware,
+        self._executor = CommandExecutor(self._commands, store, self._heartbeater.beat_now)
+        self._parts = AgentParts(
+            settings=settings,
+            hardware=hardware,
+            runner=runner,
+            power=power,
+            identity=self._identity,
+            login=self._login,
             board=self._board,
-            runner=self._runner,
-            commands=self._executor.results,
-            troubles=self._troubles.troubles,
+            troubles=self._troubles,
+            results=self._executor.results,
+            rescued=self._wake.set,
+            hostname=self._hostname,
+            version=version,
         )
+        self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
+        self._late: Future[Mapping[str, Command]] = Future()
+
+    def _commands(self) -> Mapping[str, Command]:
+        """Return every command, as soon as they are loaded.
+
+        Raises:
+            PluginError: They cannot be.
+        """
+        return self._late.result()
+
+    def _load_commands(self) -> Mapping[str, Command]:
+        """Load what is left when the first heartbeat was sent."""
+        if self._settings.api_urls:
+            self._heartbeater.has_tried.wait()
+        return loading.load_commands(self._parts)
+
+    def _end_if_failed(self, late: Future[Mapping[str, Command]]) -> None:
+        """End an agent that cannot do all it should: a machine must not be cleaned by the wrong manager in silence."""
+        if late.exception() is not None:
+            self._wake.set()
 
     def _view(self) -> View:
         results = self._executor.results()
@@ -147,7 +148,8 @@ class Agent:
         """Work until :meth:`stop`.
 
         Raises:
-            AgentError: The settings name no controller, the machine or the network is not there, or the lookup failed.
+            AgentError: The settings name no controller, the machine or the network is not there, the lookup failed, or a hardware
+                manager cannot be loaded.
             OSError: The API's address cannot be used.
         """
         settings = self._settings
@@ -157,6 +159,7 @@ class Agent:
         try:
             self._work()
         finally:
+            self._heartbeater.stop()  # also for the loader, which waits for the first
             self._board.write(phase="ended")
             screen.stop()
 
@@ -170,7 +173,8 @@ class Agent:
             self._board.write(phase="waiting for the network")
             log.info("waiting for the network", extra={"file": settings.network_ready_file})
             wait_for_file(Path(settings.network_ready_file), self._stop.wait)
-        self._settings = settings = with_found_addresses(settings, ask_network)
+        self._settings = settings = loading.find_addresses(settings)
+        self._parts = replace(self._parts, settings=settings)
         inspected_by = settings.inspection_urls
         self._board.write(controller=(settings.api_urls or inspected_by or (None,))[0])
         node_uuid = self._inspect(inspected_by) if inspected_by else None
@@ -191,6 +195,8 @@ class Agent:
             server.must_run()
             self._heartbeater.must_run()
         self._heartbeater.stop()
+        if self._late.done():
+            self._late.result()  # raises what kept the commands from being loaded
         if self._login.is_open:
             self._stop.wait(_ANSWER_TRAVELS_S)
         server.stop()
@@ -203,7 +209,7 @@ class Agent:
         log.info("this machine is being rescued: nothing is served and nothing more is done")
         self._stop.wait()
 
-    def _join_controller(self, node_uuid: str | None) -> ApiServer:
+    def _join_controller(self, node_uuid: str | None) -> "ApiServer":
         """Look up, serve and start the heartbeats; what does not depend on each other is done at the same time."""
         settings = self._settings
         self._board.write(phase="looking up which node this is")
@@ -211,7 +217,8 @@ class Agent:
         host = self._callback_host()
         self._set_clock(settings.api_urls)
         client = ControllerClient(settings.api_urls, self._connection())
-        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
+        with ThreadPoolExecutor(max_workers=3, thread_name_prefix="prepare") as pool:
+            api = pool.submit(loading.import_api)
             certificate = pool.submit(self._certificate, host) if settings.tls else None
             disks: Future[None] = pool.submit(
                 wait_for_disks,
@@ -233,6 +240,7 @@ class Agent:
             disks.result()
             self._hardware.configure(wishes_of(settings, found.config))
             made = certificate.result() if certificate is not None else None
+            api.result()
         log.info("this machine is known", extra={"node": found.node.uuid})
         server, url = self._serve(host, made, found.config)
         beat = self._heartbeat_body(url, made)
@@ -243,27 +251,11 @@ class Agent:
 
     def _serve(
         self, host: str, certificate: Certificate | None, config: LookupConfig | None = None
-    ) -> tuple[ApiServer, str]:
-        """Start the API; return its server and the URL to call it at."""
-        settings = self._settings
-        app = create_app(
-            ApiDependencies(
-                executor=self._executor,
-                identity=self._identity,
-                version=self._version,
-                started_at=time.time(),
-                standalone=settings.standalone,
-            )
-        )
-        server = ApiServer(app, settings.listen_host, settings.listen_port)
-        if certificate is not None:
-            server.use_tls(certificate, tls_terms(settings, config))
-        port = server.start()
-        protocol = settings.advertise_protocol or ("http" if certificate is None else "https")
-        url = callback_url(protocol, host, settings.advertise_port or port)
-        self._board.write(phase="waiting for orders", url=url)
-        log.info("serving after %.1f s of uptime", uptime_s(), extra={"url": url})
-        return server, url
+    ) -> "tuple[ApiServer, str]":
+        """Start the API and the loading of what it can be asked for; return its server and the URL to call it at."""
+        self._late = self._loader.submit(self._load_commands)
+        self._late.add_done_callback(self._end_if_failed)
+        return loading.start_api(self._parts, self._executor, host, certificate, config)
 
     def _inspect(self, urls: Sequence[str]) -> str | None:
         settings = self._settings
@@ -277,16 +269,8 @@ class Agent:
             self._stop.wait,
         )
         self._set_clock(urls)
-        inspection = Inspection(
-            hardware=self._hardware,
-            runner=self._runner,
-            system_logs=self._system_logs,
-            hostname=self._hostname,
-            boot_mac=settings.boot_mac,
-            wanted=settings.collectors,
-            fills_lldp=settings.collect_lldp,
-        )
-        return inspect(inspection, ControllerClient(urls, self._connection()), self._stop.wait)
+        client = ControllerClient(urls, self._connection())
+        return loading.inspect(self._parts, client, self._stop.wait)
 
     def _set_clock(self, urls: Sequence[str]) -> None:
         """Set the clock once, as soon as there is a network and before anything is made or verified by it."""

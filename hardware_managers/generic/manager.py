@@ -3,31 +3,24 @@
 from dataclasses import replace
 
 from agent.disks.release import StackReleaser
-from agent.hardware.capabilities import HardwareManager, Support
+from agent.hardware.capabilities import HardwareManager
 from agent.hardware.wishes import Wishes
 from agent.images.operator_rules import writer_settings
 from agent.images.writer import StreamingImageWriter
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
+from hardware_managers.generic import reading
 from hardware_managers.generic.bmc import IpmitoolBmcLocator
 from hardware_managers.generic.collectors.offered import offered_collectors
-from hardware_managers.generic.disks import LsblkDiskLister
 from hardware_managers.generic.efi_bootloader import EfiBootloader
 from hardware_managers.generic.erase_steps import ERASE_STEPS
-from hardware_managers.generic.ethtool import permanent_address
 from hardware_managers.generic.firmware_memory import FIRMWARE_MEMORY_STEPS
-from hardware_managers.generic.machine import LinuxMachineReader
 from hardware_managers.generic.metadata_eraser import MetadataWiper
-from hardware_managers.generic.nics import SysfsNicLister, netifaces_addresses
 from hardware_managers.generic.overwrite import Overwriter
 from hardware_managers.generic.psid import PsidReverter
 from hardware_managers.generic.raid_steps import RAID_STEPS
 from hardware_managers.generic.root_disk import HintedRootDisk
 from hardware_managers.generic.steps import STEPS
-from hardware_managers.generic.udev import block_properties
-
-NAME = "generic_hardware_manager"
-VERSION = "1.0"
 
 
 def probe(runner: Runner) -> HardwareManager:
@@ -42,13 +35,9 @@ def probe(runner: Runner) -> HardwareManager:
             collectors=offered_collectors(sys_root, wishes.collecting),
         )
 
-    manager = HardwareManager(
-        name=NAME,
-        version=VERSION,
-        support=Support.GENERIC,
-        disk_lister=LsblkDiskLister(runner, block_properties, sys_root),
-        nic_lister=SysfsNicLister(sys_root, netifaces_addresses, permanent_address),
-        machine_reader=LinuxMachineReader(sys_root),
+    manager = replace(
+        reading.probe(runner),
+        is_part=False,
         bmc_locator=IpmitoolBmcLocator(runner, sys_root),
         root_disk_chooser=HintedRootDisk(),
         image_writer=StreamingImageWriter(runner),

@@ -52,7 +52,7 @@ import json, sys
 from pathlib import Path
 from agent.errors import AgentError
 from agent.hardware.capabilities import StepContext
-from agent.hardware.registry import load_hardware
+from agent.hardware.plugins import load_hardware
 from agent.hardware.tools import StepTools
 from agent.inspection.inventory import describe_disk
 from agent.system.runner import HostRunner

@@ -28,7 +28,7 @@ from pathlib import Path
 from agent.errors import AgentError
 from agent.hardware.capabilities import StepContext
 from agent.hardware.erasing import EraseOffer, EraseWish
-from agent.hardware.registry import load_hardware
+from agent.hardware.plugins import load_hardware
 from agent.hardware.tools import StepTools
 from agent.system.runner import HostRunner
 from agent.system.stop_signal import StopSignal

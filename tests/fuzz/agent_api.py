@@ -86,7 +86,9 @@ class AgentFuzz:
             )
         )
         harmless = {name: _without_effect(command) for name, command in commands.items()}
-        executor = CommandExecutor(harmless, ResultStore(directory / "commands"), lambda: None)
+        executor = CommandExecutor(
+            lambda: harmless, ResultStore(directory / "commands"), lambda: None
+        )
         app = create_app(
             ApiDependencies(executor=executor, identity=identity, version="1", started_at=1.0)
         )

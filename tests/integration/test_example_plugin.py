@@ -185,3 +185,22 @@ def test_a_plugin_that_cannot_be_imported_stops_the_agent_with_its_name(
     assert "hardware manager broken (broken_hardware:probe) cannot be loaded" in complaint
     assert "No module named 'a_library_that_is_not_there'" in complaint
     assert agent.controller.seen == []
+
+
+def test_a_late_plugin_that_cannot_be_imported_ends_the_agent_with_its_name(
+    agent: PluggedAgent, tmp_path: Path
+) -> None:
+    agent.plugins = tmp_path / "broken"
+    metadata = agent.plugins / "broken-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[ingot.hardware_managers.late]\nbroken = broken_hardware:probe\n"
+    )
+    (agent.plugins / "broken_hardware.py").write_text("import a_library_that_is_not_there\n")
+    agent.start()
+    agent.controller.heartbeat()
+    assert agent.wait() == 1
+    assert (
+        "hardware manager broken (broken_hardware:probe) cannot be loaded" in agent.log.read_text()
+    )

@@ -26,7 +26,7 @@ from pathlib import Path
 from agent.errors import AgentError
 from agent.hardware.capabilities import Phase
 from agent.hardware.erasing import EraseWish
-from agent.hardware.registry import load_hardware
+from agent.hardware.plugins import load_hardware
 from agent.hardware.steps import Subject, describe_steps, find_step
 from agent.protocol.steps import StepRequest
 from agent.system.runner import HostRunner

@@ -5,7 +5,7 @@ from acme_hardware.health import HealthCheck
 from agent.errors import AgentError
 from agent.hardware.capabilities import HardwareManager, Support
 from agent.system.runner import Runner
-from hardware_managers.generic.manager import probe as probe_generic
+from hardware_managers.generic.reading import probe as probe_generic
 
 _NOT_OURS = 3
 _TIMEOUT_S = 10

@@ -37,7 +37,9 @@ def client_of(folder: Path, *, standalone: bool = False, token: str | None = TOK
         identity.learn_token(token)
     app = create_app(
         ApiDependencies(
-            executor=CommandExecutor(commands, ResultStore(folder / "commands"), lambda: None),
+            executor=CommandExecutor(
+                lambda: commands, ResultStore(folder / "commands"), lambda: None
+            ),
             identity=identity,
             version="0.1.0",
             started_at=1795350000.5,

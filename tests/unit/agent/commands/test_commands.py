@@ -75,7 +75,7 @@ class Desk:
             standalone=standalone,
         )
         self.executor = CommandExecutor(
-            build_commands(deps), ResultStore(folder / "commands"), lambda: None
+            lambda: build_commands(deps), ResultStore(folder / "commands"), lambda: None
         )
 
     def do(self, name: str, params: dict[str, Any]) -> CommandResult:

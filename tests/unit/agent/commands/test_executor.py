@@ -85,7 +85,9 @@ class Bench:
         }
         commands = [Command(name=n, kind=k, prepare=p) for n, (k, p) in table.items()]
         return CommandExecutor(
-            catalogue(commands), ResultStore(self.directory), lambda: self.finished.append("x")
+            lambda: catalogue(commands),
+            ResultStore(self.directory),
+            lambda: self.finished.append("x"),
         )
 
 
@@ -303,7 +305,7 @@ def test_a_command_whose_thread_does_not_start_has_failed_and_the_next_one_runs(
             raise RuntimeError("can't start new thread")
         thread.start()
 
-    executor = CommandExecutor(commands, ResultStore(tmp_path / "x"), lambda: None, begin)
+    executor = CommandExecutor(lambda: commands, ResultStore(tmp_path / "x"), lambda: None, begin)
     for wait in (False, True):
         result = executor.execute("a.x", {}, wait=wait)
         assert result.command_status is CommandStatus.FAILED

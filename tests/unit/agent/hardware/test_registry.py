@@ -10,7 +10,8 @@ from agent.hardware.collecting import CollectContext, Collector
 from agent.hardware.devices import BlockDevice, BmcAddresses
 from agent.hardware.erasing import EraseEvidence, EraseLevel, ErasePlan, EraseWish
 from agent.hardware.image_rules import ImageRules
-from agent.hardware.registry import Hardware, load_hardware, rank
+from agent.hardware.plugins import load_hardware
+from agent.hardware.registry import Hardware, rank
 from agent.hardware.tools import ProgressSink, StepTools
 from agent.hardware.wishes import Wishes
 from agent.hardware.writing import WrittenImage
@@ -265,3 +266,45 @@ def test_a_plug_in_that_cannot_be_used_stops_the_agent_with_its_name(
 ) -> None:
     with pytest.raises(PluginError, match=complaint):
         load_hardware(FakeRunner({}), install(probe))
+
+
+def test_late_managers_join_the_chain_are_told_the_wishes_and_replace_their_parts() -> None:
+    def configure(wishes: Wishes) -> HardwareManager:
+        return replace(whole, version=wishes.images.ca_pem)
+
+    part = replace(manager("generic"), disk_lister=OneDisk(), is_part=True)
+    whole = replace(part, is_part=False, image_writer=OneDisk(), configure=configure)
+    loaded = []
+
+    def late() -> list[HardwareManager]:
+        loaded.append("once")
+        return [whole, manager("nvme", Support.MAINLINE)]
+
+    hardware = Hardware([part], late)
+    hardware.configure(Wishes(images=ImageRules(ca_pem="2")))
+    assert hardware.versions() == {"generic": "1"}
+    hardware.complete()
+    hardware.complete()
+    assert list(hardware.versions().items()) == [("nvme", "1"), ("generic", "2")]
+    assert loaded == ["once"]
+
+
+@pytest.mark.parametrize(
+    ("late", "complaint"),
+    [
+        (
+            replace(manager("vendor"), disk_lister=OneDisk()),
+            "vendor offers disk_lister and is loaded after the lookup",
+        ),
+        (manager("vendor"), "of hardware manager generic only the part for the lookup was found"),
+        (manager("whole"), "two hardware managers are called 'whole'"),
+    ],
+)
+def test_a_chain_that_the_lookup_did_not_see_as_it_is_stops_the_agent(
+    late: HardwareManager, complaint: str
+) -> None:
+    early = [manager("whole")]
+    if late.name == "vendor":
+        early.append(replace(manager("generic"), disk_lister=OneDisk(), is_part=True))
+    with pytest.raises(PluginError, match=complaint):
+        Hardware(early, lambda: [late]).complete()

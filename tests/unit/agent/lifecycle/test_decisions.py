@@ -8,8 +8,8 @@ from typing import cast
 import msgspec
 import pytest
 
-from agent.cli import parse_bind
 from agent.commands.identity import Identity
+from agent.daemon import parse_bind
 from agent.errors import ControllerRefused, LookupFailed, SettingError
 from agent.hardware.devices import NetworkInterface
 from agent.hardware.registry import Hardware

@@ -1,0 +1,34 @@
+"""What the parts of a running agent share: those that look up and beat, and those that come after them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent.commands.identity import Identity
+from agent.hardware.registry import Hardware
+from agent.protocol.commands import CommandResult
+from agent.settings import Settings
+from agent.system.power import PowerActions
+from agent.system.rescue_login import RescueLogin
+from agent.system.runner import Runner
+from agent.system.status import StatusBoard, TroubleKeeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentParts:
+    """Everything of an agent that its orders and its inspection work with.
+
+    ``results`` are the commands of this boot; ``rescued`` is called when a person has been let in.
+    """
+
+    settings: Settings
+    hardware: Hardware
+    runner: Runner
+    power: PowerActions
+    identity: Identity
+    login: RescueLogin
+    board: StatusBoard
+    troubles: TroubleKeeper
+    results: Callable[[], Sequence[CommandResult]]
+    rescued: Callable[[], None]
+    hostname: str
+    version: str
