@@ -81,7 +81,8 @@ class CommandExecutor:
             ended = self.result(command_id).command_status
             raise CannotStop(f"{result.command_name}: it has ended already ({ended})")
         signal.set()
-        log.info("command asked to stop", extra={"command": result.command_name})
+        data = {"command": result.command_name, "goes_on": "; ".join(signal.left)}
+        log.info("command asked to stop", extra=data)
         return self.result(command_id)
 
     def execute(self, name: str, params: Params, *, wait: bool = False) -> CommandResult:

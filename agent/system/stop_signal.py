@@ -10,25 +10,43 @@ from agent.errors import CannotStop, Stopped
 class StopSignal:
     """Set once by whoever wants the end, read by the work; never taken back.
 
-    The work may refuse it: for good, or while it does what must not be left half done. Whoever sets it is told the reason.
+    The work may refuse it: for good, or while it does what must not be left half done. Whoever sets it is told the reason. Work at several
+    things at a time has a ``part`` for each: what can be stopped is, and what cannot is named and comes to its own end.
     """
 
     def __init__(self, refused: str | None = None) -> None:
         """``refused`` = why the work cannot be stopped, until it allows it; ``None`` = it can."""
         self._event = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._refused = refused
         self._held: list[str] = []
         """One reason for each block that runs in ``refusing``."""
+        self._parts: list[StopSignal] = []
+        self._whole: StopSignal | None = None
+        self._left: tuple[str, ...] = ()
 
     @property
     def refused(self) -> str | None:
-        """Why the work cannot be stopped now; ``None`` = it can."""
-        held = self._held[:1]  # one look: another thread may take it away
-        return self._refused or (held[0] if held else None)
+        """Why the work cannot be stopped now; ``None`` = it can.
+
+        Of work with parts: why none of them can; once it is set, why those cannot that still go on.
+        """
+        with self._lock:
+            own = self._refused or next(iter(self._held), None)
+            if own is not None or not self._parts:
+                return own
+            reasons = [part.refused for part in self._parts]
+            known = list(dict.fromkeys(reason for reason in reasons if reason is not None))
+            is_refused = bool(known) if self._event.is_set() else None not in reasons
+            return "; ".join(known) if is_refused else None
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Why some parts could not be stopped when the end was asked for; they come to their own end."""
+        return self._left
 
     def set(self) -> None:
-        """Ask for the end.
+        """Ask for the end; parts that refuse it go on while another one does not.
 
         Raises:
             CannotStop: The work refuses it now; the message says why.
@@ -37,6 +55,36 @@ class StopSignal:
             refused = self.refused
             if refused is not None:
                 raise CannotStop(refused)
+            self._event.set()
+            reasons = [part._end() for part in self._parts]  # noqa: SLF001  # its own kind
+            self._left = tuple(dict.fromkeys(reason for reason in reasons if reason is not None))
+
+    def _end(self) -> str | None:
+        """Set a part, or return why it refuses; it is set then as soon as it no longer does."""
+        refused = self.refused
+        if refused is None:
+            self._event.set()
+        return refused
+
+    def part(self) -> "StopSignal":
+        """Return the signal of one part of the work, which is closed at the part's end."""
+        part = StopSignal()
+        with self._lock:
+            part._lock, part._whole = self._lock, self  # its own kind
+            if self._event.is_set():
+                part._event.set()  # likewise
+            self._parts.append(part)
+        return part
+
+    def close(self) -> None:
+        """Say that a part has ended, so that it counts no longer."""
+        with self._lock:
+            if self._whole is not None and self in self._whole._parts:  # noqa: SLF001  # its own kind
+                self._whole._parts.remove(self)  # noqa: SLF001  # likewise
+
+    def _follow(self) -> None:
+        """Set a part that refused while the whole was set."""
+        if self._whole is not None and self._whole.is_set() and self.refused is None:
             self._event.set()
 
     def refuse(self, reason: str, what: str = "the step") -> None:
@@ -54,6 +102,7 @@ class StopSignal:
         """Say that from here on the work can be stopped."""
         with self._lock:
             self._refused = None
+            self._follow()
 
     @contextmanager
     def refusing(self, reason: str, what: str = "the step") -> Iterator[None]:
@@ -70,6 +119,7 @@ class StopSignal:
         finally:
             with self._lock:
                 self._held.remove(reason)
+                self._follow()
 
     def is_set(self) -> bool:
         """Say whether the end was asked for."""

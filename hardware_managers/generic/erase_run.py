@@ -15,6 +15,7 @@ from agent.hardware.erasing import Content, EraseEvidence, EraseOffer, EraseWish
 from agent.hardware.tools import StepTools
 from agent.protocol.erasure import MOST_LOG_CHARS, DiskErasure, ErasureState, ReadBack
 from agent.protocol.foreign_text import clean_line, clean_text
+from agent.system.stop_signal import StopSignal
 from hardware_managers.generic.erase_plan import Job
 from hardware_managers.generic.erase_progress import ProgressBoard
 from hardware_managers.generic.guard import WIPE_SHARED, shared_filesystem
@@ -62,13 +63,19 @@ class EraseRun:
         disks = [disk for job in jobs for disk in job.disks]
         board = ProgressBoard(disks, self.tools.progress)
 
-        def run(job: Job) -> list[DiskErasure]:
-            done = self._job(job, replace(self.tools, progress=board.sink(job.disks[0])))
-            board.end(job.disks)
-            return done
+        def run(job: Job, stop: StopSignal) -> list[DiskErasure]:
+            sink = board.sink(job.disks[0])
+            try:
+                return self._job(job, replace(self.tools, progress=sink, stop=stop))
+            finally:
+                stop.close()
+                board.end(job.disks)
 
+        stops = [
+            self.tools.stop.part() for _ in jobs
+        ]  # those that wait for their turn can be stopped
         with ThreadPoolExecutor(max_workers=min(self.wish.at_once, len(jobs))) as pool:
-            return [one for done in pool.map(run, jobs) for one in done]
+            return [one for done in pool.map(run, jobs, stops) for one in done]
 
     def _job(self, job: Job, tools: StepTools) -> list[DiskErasure]:
         """Erase the job's disks together; where that is declined, or fails and it is allowed, each by what is next best for it."""

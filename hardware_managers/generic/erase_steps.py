@@ -144,6 +144,8 @@ def _finished(
         return result
     asked = len(every) - len(targets.left_alone | targets.ended)
     text = f"{len(failed)} of {asked} disks not erased: {'; '.join(_named(one) for one in failed)}"
+    if left := context.tools.stop.left:
+        text += f"; what could not be stopped was waited for: {'; '.join(left)}"
     raise _kind_of_error(context)(text, result=result)
 
 

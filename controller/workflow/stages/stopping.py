@@ -18,7 +18,7 @@ from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context
 from controller.workflow.unbreakable import ABORTED, AFTER_STEP
 
-_ASKED_AT, _REFUSED = "stop_asked_at", "stop_refused"
+_ASKED_AT, _REFUSED, _REST = "stop_asked_at", "stop_refused", "stop_rest"
 
 
 def stop(
@@ -33,6 +33,8 @@ def stop(
         command: How the agent shows it.
         waiting: What comes of waiting on.
     """
+    if order.get(_ASKED_AT) is not None and command.stoppable is False:
+        return _wait_for_rest(kind, order, waiting)
     if order.get(_ASKED_AT) is not None:
         return _wait_or_give_up(context, kind, order, waiting)
     if command.stoppable is not True or order.get(_REFUSED):
@@ -70,6 +72,16 @@ def stopped(
     seconds = context.now - float(order.get("sent_at", context.now))
     text = f"{kind} step {order['title']} was stopped in the middle after {seconds:.0f} s: {words}"
     return _leave(context, kind, text, certificates)
+
+
+def _wait_for_rest(kind: str, order: Mapping[str, Any], waiting: Outcome) -> Outcome:
+    """Wait for what the agent could not stop of the step, a drive's own erasure: it must not lose its power."""
+    if order.get(_REST):
+        return waiting
+    text = f"{kind} step {order['title']} was stopped where it can be; the end of the rest is waited for"
+    note = Note(kind="step", message=text, severity="WARNING")
+    data = {**waiting.data, "order": {**order, _REST: True}}
+    return replace(waiting, data=data, notes=(*waiting.notes, note))
 
 
 def _wait_or_give_up(

@@ -8,12 +8,22 @@ from typing import Any
 
 import pytest
 
+from agent.disks.read_back import Mark
 from agent.errors import EraseError, RaidError, Stopped
 from agent.hardware.capabilities import StepContext
 from agent.hardware.devices import BlockDevice
-from agent.hardware.erasing import MetadataEvidence
+from agent.hardware.erasing import (
+    EraseEvidence,
+    EraseLevel,
+    EraseOffer,
+    ErasePlan,
+    EraseWish,
+    MetadataEvidence,
+)
 from agent.hardware.registry import Hardware
-from agent.hardware.tools import ProgressSink
+from agent.hardware.tools import ProgressSink, StepTools
+from hardware_managers.generic.erase_plan import Job
+from hardware_managers.generic.erase_run import EraseRun
 from hardware_managers.generic.erase_steps import erase_devices, erase_devices_express
 from hardware_managers.generic.steps import erase_devices_metadata
 from tests.unit.fakes import FakeRunner, Tools, disk, manager
@@ -157,3 +167,52 @@ def test_each_step_that_erases_keeps_the_arrays_of_raid_config(
     array.arrays = ()
     with pytest.raises(RaidError):
         step(context)
+
+
+class SelfEraser:
+    """A drive that cannot be stopped, sda, and others that can; the step is asked to stop when all are at work."""
+
+    def __init__(self, tools: Tools, disks: int) -> None:
+        self._tools = tools
+        self._together = threading.Barrier(disks)
+
+    def plans(self, disk: BlockDevice, wish: EraseWish) -> tuple[ErasePlan, ...]:
+        levels = frozenset({EraseLevel.CLEAR})
+        return (ErasePlan(disk=disk, method="m", command="", levels=levels, strength=1),)
+
+    def erase(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
+        if plan.disk.path.name == "sda":
+            with tools.stop.refusing("/dev/sda: the drive erases itself"):
+                self._together.wait(20)
+                self._tools.stop.set()
+            raise EraseError("/dev/sda: it came to its end")
+        self._together.wait(20)
+        assert tools.stop.wait(20)
+        tools.stop.check(f"{plan.disk.path}: erasing")
+        raise AssertionError
+
+
+def test_one_drive_that_cannot_be_stopped_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
+    tools = Tools(FakeRunner({}), tmp_path)
+    disks = tuple(disk(f"/dev/sd{letter}") for letter in "abc")
+    eraser = SelfEraser(tools, 3)
+    jobs = tuple(
+        Job(
+            disks=(one,),
+            offer=EraseOffer("m", eraser, eraser.plans(one, EraseWish())[0]),
+            others={},
+        )
+        for one in disks
+    )
+    run = UnmarkedRun(wish=EraseWish(at_once=3), tools=tools.tools)
+    ended = {one.path: one.detail for one in run.carry_out(jobs)}
+    assert ended["/dev/sda"] == "/dev/sda: it came to its end"
+    assert ended["/dev/sdb"] == "/dev/sdb: erasing was stopped, as ordered"
+    assert tools.stop.left == ("/dev/sda: the drive erases itself",)
+
+
+class UnmarkedRun(EraseRun):
+    """Marks no disks, as there are none."""
+
+    def _prepared(self, disk: BlockDevice) -> tuple[Mark, ...]:
+        return ()
