@@ -27,11 +27,10 @@ class Collection:
     parts: Mapping[str, Any]
     failures: Mapping[str, str]
 
-    @property
-    def error(self) -> str | None:
-        """Return all failures in one text, as Ironic's agent has them in ``error``; ``None`` = there is none."""
-        told = [f"collector {name}: {why}" for name, why in self.failures.items()]
-        return "; ".join(told) or None
+
+def told(failures: Mapping[str, str]) -> list[str]:
+    """Return failures by the names of collectors in words."""
+    return [f"collector {name}: {why}" for name, why in failures.items()]
 
 
 @dataclass(slots=True)
@@ -48,7 +47,10 @@ class _Run:
         self.thread = threading.Thread(
             target=self._collect, args=(context,), name=name, daemon=True
         )
-        self.thread.start()
+        try:
+            self.thread.start()
+        except RuntimeError as error:
+            self.failure = f"not begun: {error}"
 
     def _collect(self, context: CollectContext) -> None:
         try:
@@ -61,7 +63,8 @@ class _Run:
 
     def end(self, deadline: float) -> None:
         """Wait for it, at most until ``deadline`` on the monotonic clock."""
-        self.thread.join(max(deadline - time.monotonic(), 0))
+        if self.thread.ident is not None:
+            self.thread.join(max(deadline - time.monotonic(), 0))
         if self.part is None and self.failure is None:
             self.failure = f"no end after {self.collector.timeout_s:g} s"
 

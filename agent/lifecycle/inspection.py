@@ -10,7 +10,7 @@ from agent.commands.system_logs import SystemLogs
 from agent.errors import AgentError, ControllerRefused, ControllerUnreachable, NoSuitableDisk
 from agent.hardware.collecting import CollectContext, Collector
 from agent.hardware.registry import Hardware
-from agent.inspection.collection import Collection, run, select
+from agent.inspection.collection import run, select, told
 from agent.inspection.inventory import collect, describe_disk
 from agent.lifecycle.controller_client import ControllerClient
 from agent.lifecycle.orders import system_logs
@@ -46,7 +46,9 @@ class Inspection:
     """Raw LLDP data goes into the inventory's interfaces, too (``ipa-collect-lldp``)."""
 
     def document(self) -> dict[str, Any]:
-        """Return the body to post; ``error`` names every collector that failed, and those that do not exist.
+        """Return the body to post; ``warnings`` (ours) names every collector that failed, and those that do not exist.
+
+        ``error`` would have Ironic and our controller throw all of it away, so it stays empty: what has to be there, is.
 
         Raises:
             AgentError: There is no inventory: the machine could not be read.
@@ -60,9 +62,8 @@ class Inspection:
             raise AgentError(first.failures[_DEFAULT])
         # The logs come last, so that they have what the others said.
         logs = run(last, context)
-        failures = {**unknown, **first.failures}
-        error = Collection(parts={}, failures=failures).error
-        document = {**first.parts, **logs.parts, "error": error}
+        warnings = told({**unknown, **first.failures, **logs.failures})
+        document = {**first.parts, **logs.parts, "error": None, "warnings": warnings}
         document["configuration"] = {
             "collectors": [one.name for one in collectors],
             "managers": [

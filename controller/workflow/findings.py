@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.protocol.foreign_text import clean_text
+from agent.protocol.foreign_text import clean_line, clean_text
 from agent.protocol.hardware_address import mac_of_bootif, normal_mac
 from controller.errors import StepFailed
 
@@ -16,6 +16,7 @@ _NO_ADDRESSES = frozenset({"0.0.0.0", "::/0", "::"})
 _PARTITIONING_GIB = 1
 """Ironic leaves so much of the disk out of ``local_gb``."""
 _LONGEST_ERROR = 2000
+_MOST_WARNINGS = 20
 _NOT_KEPT = frozenset({"inventory", "logs", "error"})
 
 
@@ -39,6 +40,8 @@ class Findings:
     """``local_link_connection`` by MAC address."""
     capabilities: Mapping[str, str] = field(default_factory=dict)
     """For ``properties.capabilities``, beside what stands there."""
+    warnings: tuple[str, ...] = ()
+    """What the ramdisk could not find out, in its words."""
 
     @property
     def summary(self) -> str:
@@ -85,7 +88,13 @@ def read_findings(document: Mapping[str, Any], add_ports: str) -> Findings:
             for one in (chosen if add_ports != "disabled" else {}).values()
         ),
         properties=_properties(inventory, document.get("root_disk")),
+        warnings=_warnings(document.get("warnings")),
     )
+
+
+def _warnings(told: Any) -> tuple[str, ...]:
+    listed = told[:_MOST_WARNINGS] if isinstance(told, list) else []
+    return tuple(clean_line(one, _LONGEST_ERROR) for one in listed if isinstance(one, str) and one)
 
 
 def macs_of(inventory: Mapping[str, Any]) -> tuple[str, ...]:

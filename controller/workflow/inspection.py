@@ -244,6 +244,9 @@ def _take(services: Services, session: Session, node: Node, found: Findings | St
         _link_ports(session, node, found)
         ports = f"; ports created: {', '.join(created)}" if created else ""
         record_event(session, node, "agent", f"inspected: {found.summary}{ports}", at=now)
+        for warning in found.warnings:
+            text = f"the inspection is incomplete: {warning}"
+            record_event(session, node, "agent", text, severity="WARNING", at=now)
         _compare_bmc(session, node, reported_bmc_addresses(found.inventory), now)
     if node.work is not None:
         aside.note(node.work, {RESULT: {"error": error}})

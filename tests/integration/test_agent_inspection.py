@@ -29,7 +29,10 @@ def test_an_unknown_collector_is_named_and_the_inventory_is_posted_all_the_same(
     agent.start("ipa-inspection-collectors=default,nothing")
     controller.heartbeat()
     posted = controller.wait_for("POST", "/v1/continue_inspection").body
-    assert "collector nothing: there is none of this name; there are default" in posted["error"]
+    assert posted["error"] is None
+    assert "collector nothing: there is none of this name; there are default" in str(
+        posted["warnings"]
+    )
     assert posted["inventory"]["disks"][0]["serial"] == "FAKE1"
     assert posted["configuration"]["collectors"] == ["default"]
 
@@ -40,5 +43,5 @@ def test_ipa_collect_lldp_asks_for_the_collector_of_this_name(
     agent.start("ipa-inspection-collectors=default ipa-collect-lldp=1")
     controller.heartbeat()
     posted = controller.wait_for("POST", "/v1/continue_inspection").body
-    assert posted["error"].startswith("collector lldp: there is none of this name")
+    assert posted["warnings"][0].startswith("collector lldp: there is none of this name")
     assert posted["inventory"]["interfaces"][0]["lldp"] is None

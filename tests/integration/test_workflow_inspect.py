@@ -385,3 +385,15 @@ def test_inspection_can_be_switched_off_for_a_node(controller: RunningController
     with pytest.raises(Invalid, match="no-inspect"):
         controller.ask("m1", "inspect")
     assert controller.node("m1").provision_state == "manageable"
+
+
+def test_what_an_optional_collector_missed_is_in_the_history_and_the_node_is_inspected(
+    controller: RunningController,
+) -> None:
+    bmc = enrol(controller)
+    why = "collector lldp: no end after 45 s"
+    bmc.machine.behaviour.inspection = {**inspection(), "warnings": [why]}
+    controller.ask("m1", "inspect")
+    controller.wait_for("m1", "manageable")
+    (warned,) = [one for one in controller.events("m1", "agent") if one.severity == "WARNING"]
+    assert warned.message == f"the inspection is incomplete: {why}"

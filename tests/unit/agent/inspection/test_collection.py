@@ -9,7 +9,7 @@ import pytest
 from agent.errors import AgentError
 from agent.hardware.collecting import CollectContext, Collector
 from agent.hardware.reading import MachineView
-from agent.inspection.collection import run, select
+from agent.inspection.collection import run, select, told
 from tests.unit.fakes import FakeRunner
 
 CONTEXT = CollectContext(hardware=cast("MachineView", None), runner=FakeRunner({}))
@@ -28,7 +28,7 @@ def failing(error: Exception) -> Collector:
 
 def test_parts_are_put_together() -> None:
     done = run([collector("a", {"x": 1}), collector("b", {"y": [2]})], CONTEXT)
-    assert (done.parts, done.failures, done.error) == ({"x": 1, "y": [2]}, {}, None)
+    assert (done.parts, done.failures) == ({"x": 1, "y": [2]}, {})
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_failure_is_told_and_the_other_parts_are_kept(bad: Collector, why: str
     done = run([collector("a", {"x": 1}), bad], CONTEXT)
     assert done.parts == {"x": 1}
     assert why in done.failures["bad"]
-    assert str(done.error).startswith("collector bad: ")
+    assert told(done.failures)[0].startswith("collector bad: ")
 
 
 def test_nobody_waits_longer_for_a_collector_than_its_deadline() -> None:

@@ -112,3 +112,12 @@ def test_what_the_machine_can_be_recognized_by() -> None:
     assert reported_bmc_addresses({**inventory, **own}) == {"10.1.0.5", "fd00::9"}
     none = {"bmc_address": "0.0.0.0", "bmc_v6address": "::/0"}
     assert reported_bmc_addresses({**inventory, **none}) == frozenset()
+
+
+def test_what_the_ramdisk_could_not_find_out_is_a_warning_and_not_a_failure() -> None:
+    told = ["collector lldp: no end after 45 s", 7, "", "x\ny"]
+    found = read_findings(document(warnings=told), "all")
+    assert found.warnings == ("collector lldp: no end after 45 s", "x y")
+    assert found.plugin_data["warnings"] == told
+    assert read_findings(document(warnings="none"), "all").warnings == ()
+    assert len(read_findings(document(warnings=["w"] * 500), "all").warnings) == 20
