@@ -26,13 +26,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDependencies:
-    """What the API is a face of; ``started_at`` in seconds since the epoch."""
+    """What the API is a face of; ``started_at`` in seconds since the epoch, ``on_asked`` is called with every request for commands."""
 
     executor: CommandExecutor
     identity: Identity
     version: str
     started_at: float
     standalone: bool = False
+    on_asked: Callable[[], None] = lambda: None
 
 
 def create_app(deps: ApiDependencies) -> Flask:
@@ -84,6 +85,7 @@ def _refuse_without_token(deps: ApiDependencies) -> None:
     if request.url_rule is not None and "/commands/" in request.url_rule.rule:
         given = request.args.get("agent_token")
         check_token(given, deps.identity.token, open_without=deps.standalone)
+        deps.on_asked()
 
 
 def _order(body: bytes) -> CommandRequest:

@@ -1,4 +1,8 @@
-"""Tells the controller again and again that the agent is there; at once when there is news."""
+"""Tells the controller again and again that the agent is there; at once when there is news, and again until it asks what the news is.
+
+Ironic accepts a heartbeat (202) and drops it when it still holds the node's lock, as right after the order of a step that is done in a
+moment. The next regular one comes minutes later; until then a node would stand in ``clean wait`` with nothing to do.
+"""
 
 import logging
 import threading
@@ -10,6 +14,8 @@ from agent.system.status import StatusBoard
 log = logging.getLogger(__name__)
 _RETRY_S = 5.0
 _QUIET_FAILURES = 12
+_AGAIN_S = (5.0, 15.0, 45.0)
+"""Pauses after accepted heartbeats with news that nobody asked for yet."""
 
 Uniform = Callable[[float, float], float]
 
@@ -20,7 +26,9 @@ class Heartbeater:
     def __init__(self, uniform: Uniform, board: StatusBoard) -> None:
         self._uniform = uniform
         self._board = board
-        self._news = threading.Event()
+        self._changed = threading.Condition()
+        self._has_news = False
+        self._is_asked = False
         self._stopped = False
         self._failures = 0
         self._thread: threading.Thread | None = None
@@ -51,17 +59,30 @@ class Heartbeater:
 
     def stop(self) -> None:
         """Send no more."""
-        self._stopped = True
         self.has_tried.set()
-        self._news.set()
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
     def beat_now(self) -> None:
         """Send one at once; calls during a heartbeat that is under way make one more."""
-        self._news.set()
+        with self._changed:
+            self._has_news, self._is_asked = True, False
+            self._changed.notify_all()
+
+    def was_asked(self) -> None:
+        """Note that the controller knows of the news: it asked for commands, or gave one."""
+        with self._changed:
+            self._is_asked = True
+            self._changed.notify_all()
 
     def _run(self, beat: Callable[[], None], heartbeat_timeout_s: float) -> None:
+        pauses = iter(_AGAIN_S)
         while not self._stopped:
-            self._news.clear()
+            with self._changed:
+                if self._has_news:
+                    pauses = iter(_AGAIN_S)
+                self._has_news = False
             succeeded = self._try(beat)
             self.has_tried.set()
             delay_s = next_beat_in(
@@ -69,7 +90,17 @@ class Heartbeater:
                 heartbeat_timeout_s=heartbeat_timeout_s,
                 uniform=self._uniform,
             )
-            self._news.wait(delay_s)
+            again_s = next(pauses, delay_s) if succeeded else delay_s
+            self._rest(delay_s, min(again_s, delay_s))
+
+    def _rest(self, delay_s: float, again_s: float) -> None:
+        """Wait for news, for ``again_s`` if nobody asks, else for the whole ``delay_s``."""
+        with self._changed:
+            is_woken = self._changed.wait_for(
+                lambda: self._has_news or self._stopped or self._is_asked, again_s
+            )
+            if is_woken:
+                self._changed.wait_for(lambda: self._has_news or self._stopped, delay_s)
 
     def _try(self, beat: Callable[[], None]) -> bool:
         try:

@@ -17,7 +17,8 @@ from agent.system.status import StatusBoard, TroubleKeeper
 class AgentParts:
     """Everything of an agent that its orders and its inspection work with.
 
-    ``results`` are the commands of this boot; ``rescued`` is called when a person has been let in.
+    ``results`` are the commands of this boot; ``asked`` is called when the controller asks for commands or
+    gives one, ``rescued`` when a person has been let in.
     """
 
     settings: Settings
@@ -29,6 +30,7 @@ class AgentParts:
     board: StatusBoard
     troubles: TroubleKeeper
     results: Callable[[], Sequence[CommandResult]]
+    asked: Callable[[], None]
     rescued: Callable[[], None]
     hostname: str
     version: str

@@ -101,6 +101,7 @@ class Agent:
             board=self._board,
             troubles=self._troubles,
             results=self._executor.results,
+            asked=self._heartbeater.was_asked,
             rescued=self._wake.set,
             hostname=self._hostname,
             version=version,

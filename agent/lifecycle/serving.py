@@ -43,6 +43,7 @@ def start_api(
             version=parts.version,
             started_at=time.time(),
             standalone=settings.standalone,
+            on_asked=parts.asked,
         )
     )
     server = ApiServer(app, settings.listen_host, settings.listen_port)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.errors import AgentError, ControllerUnreachable
+from agent.lifecycle import heartbeat
 from agent.lifecycle.heartbeat import Heartbeater
 from agent.system.status import StatusBoard
 
@@ -41,6 +42,36 @@ def test_the_first_heartbeat_is_sent_at_once_and_the_next_with_news() -> None:
     heartbeater.beat_now()
     assert listener.hears_one()
     heartbeater.must_run()
+    heartbeater.stop()
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "_AGAIN_S", (0.01, 0.01, 0.01))
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_news_that_nobody_asks_for_is_told_again_a_few_times() -> None:
+    """Ironic answers 202 and drops what comes while it holds the node."""
+    listener, heartbeater = Listener(), Heartbeater(factor(1), StatusBoard())
+    heartbeater.start(listener.beat, heartbeat_timeout_s=300)
+    assert all(listener.hears_one() for _ in range(4))
+    assert not listener.hears_one(timeout_s=0.2)
+    heartbeater.beat_now()
+    assert all(listener.hears_one() for _ in range(4))
+    assert not listener.hears_one(timeout_s=0.2)
+    heartbeater.stop()
+
+
+def test_a_controller_that_asks_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "_AGAIN_S", (0.5, 0.5, 0.5))
+    listener, heartbeater = Listener(), Heartbeater(factor(1), StatusBoard())
+    heartbeater.start(listener.beat, heartbeat_timeout_s=300)
+    assert listener.hears_one()
+    heartbeater.was_asked()
+    assert not listener.hears_one(timeout_s=1)
+    heartbeater.beat_now()
+    assert all(listener.hears_one() for _ in range(2))
     heartbeater.stop()
 
 
