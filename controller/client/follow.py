@@ -37,10 +37,19 @@ def follow(
 
 
 def rests(node: Mapping[str, Any]) -> bool:
-    """Tell whether the controller has nothing more to do for the node's state."""
+    """Tell whether the controller has nothing more to do for the node.
+
+    A state alone does not tell: an aborted service is ``service failed`` until its machine is back, and a node is ``deploy failed`` while its
+    machine is switched off. ``stage`` (ours, other servers have none) is what is being done.
+    """
     state = str(node["provision_state"])
+    is_held = state.endswith(" hold")
+    stage = node.get("stage")
+    if stage is not None and not (is_held and str(stage).endswith(".hold")):
+        return False
     return (
-        state.endswith((" failed", " hold"))
+        is_held
+        or state.endswith(" failed")
         or state == "error"
         or not node["target_provision_state"]
     )

@@ -106,3 +106,24 @@ def test_the_running_step_has_a_name() -> None:
 def test_a_controller_does_not_mind_the_variables_of_the_command_line() -> None:
     environment = dict.fromkeys(CLIENT_VARIABLES, "anything")
     assert load_settings("", environment, {}) == load_settings("", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("state", "stage", "is_resting"),
+    [
+        ("service failed", "unservice.boot_instance", False),
+        ("deploy failed", "aborted.power_off", False),
+        ("deploy failed", "deploy_failed.logs", False),
+        ("clean failed", None, True),
+        ("clean hold", "clean.hold", True),
+        ("clean hold", "power.on", False),
+        ("active", "power.cycle_on", False),
+        ("active", None, True),
+    ],
+)
+def test_a_node_does_not_rest_while_something_is_done_for_it(
+    state: str, stage: str | None, is_resting: bool
+) -> None:
+    target = None if state == "active" else "x"
+    node = {"provision_state": state, "target_provision_state": target, "stage": stage}
+    assert rests(node) is is_resting
