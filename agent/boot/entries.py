@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.boot.esp import EspReader, present_partitions
+from agent.boot.esp import EspReader, other_partitions
 from agent.boot.plan import (
     FirmwareState,
     Loader,
@@ -17,6 +17,7 @@ from agent.boot.plan import (
     loader_from_csv,
     order_with_first,
     parse_efibootmgr,
+    with_backslashes,
 )
 from agent.disks.partition_table import Partition
 from agent.errors import BootloaderError, CommandFailed
@@ -63,11 +64,11 @@ class EfiEntries:
             for number in range(1, len(places) + 1)
         ]
         state = self._state()
-        present = present_partitions([place.disk for place in places], self._runner)
+        others = other_partitions([place.disk for place in places], self._runner)
         replaced = {
             entry.number
             for one, place in zip(loaders, places, strict=True)
-            for entry in entries_to_remove(state, one.label, place.part.id_text, present)
+            for entry in entries_to_remove(state, one, place.part, others)
         }
         for number in sorted(replaced):
             self._efibootmgr("--bootnum", number, "--delete-bootnum", "--quiet")
@@ -106,7 +107,7 @@ class EfiEntries:
                 f" {self._machine}; found: {shown}; use an image for this processor that boots under UEFI (a partition"
                 " image has its loader in /boot/efi/EFI of an ext4 root filesystem)"
             )
-        return loader
+        return replace(loader, files=tuple(map(with_backslashes, files)))
 
     def _require_firmware(self) -> None:
         if not self._efivars.is_dir() or not any(self._efivars.iterdir()):

@@ -34,8 +34,8 @@ def find_esp(disk: Path, runner: Runner) -> tuple[Partition, bool]:
     return found[0], table.gpt is not None
 
 
-def present_partitions(disks: Iterable[Path], runner: Runner) -> frozenset[str]:
-    """Return the GUIDs of all partitions: of ``disks`` by their tables, of the others as the kernel knows them; empty = not known.
+def other_partitions(disks: Iterable[Path], runner: Runner) -> frozenset[str] | None:
+    """Return the GUIDs of the partitions of all disks but ``disks``, as the kernel knows them, lower case; ``None`` = not known.
 
     Raises:
         BootloaderError: One of ``disks`` has no readable partition table.
@@ -45,8 +45,8 @@ def present_partitions(disks: Iterable[Path], runner: Runner) -> frozenset[str]:
         out = runner.run("lsblk", "--noheadings", "--output", "PARTUUID", timeout_s=_TIMEOUT_S)
     except CommandFailed as error:
         log.warning("other disks' partitions not known", extra={"why": str(error)})
-        return frozenset()
-    return frozenset((own | {line.strip().lower() for line in out.stdout.splitlines()}) - {""})
+        return None
+    return frozenset({line.strip().lower() for line in out.stdout.splitlines()} - own - {""})
 
 
 def _table_of(disk: Path) -> PartitionTable:

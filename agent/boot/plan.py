@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from agent.disks.partition_table import Partition
+
 LABEL = "ingot"
 """Label of entries for loaders that do not name themselves."""
 _SUFFIX = {
@@ -21,17 +23,23 @@ _BY_NAME = ("shim{a}.efi", "grub{a}.efi", "systemd-boot{a}.efi", "bootmgfw.efi",
 _ENTRY = re.compile(
     r"Boot(?P<number>[0-9A-Fa-f]{4})(?P<active>\*?) (?P<label>[^\t]*)(?:\t(?P<path>.*))?$"
 )
-_GPT_PARTITION = re.compile(r"HD\(\d+,GPT,(?P<id>[0-9A-Fa-f-]{36}),")
-"""The short form of a path (UEFI specification 2.10, section 3.1.2), which efibootmgr makes."""
+_GPT_PARTITION = re.compile(
+    r"HD\((?P<number>\d{1,4}),GPT,(?P<id>[0-9A-Fa-f-]{36}),"
+    r"(?P<start>0x[0-9A-Fa-f]{1,16}),(?P<sectors>0x[0-9A-Fa-f]{1,16})\)"
+)
+"""At its beginning the short form of a path (UEFI specification 2.10, section 3.1.2), which efibootmgr makes."""
+_FILE = re.compile(r"/(?:File\()?(?P<path>\\[^)\t]*)")
+_SECTOR_BYTES = (512, 4096)
 _ORDER = re.compile(r"BootOrder: (?P<numbers>[0-9A-Fa-f,]*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loader:
-    """A boot loader; ``path`` is below the ESP, with backslashes, beginning with one."""
+    """A boot loader; ``path`` is below the ESP, with backslashes, beginning with one, as are ``files``, all that are there (empty = not known)."""
 
     path: str
     label: str
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +105,7 @@ def loader_from_csv(csv_path: str, content: bytes, files: Sequence[str]) -> Load
         path = known.get(f"{folder}/{file.strip()}".lower())
         if file.strip() and path:
             label = rest.partition(",")[0].strip() or LABEL
-            return Loader(path=_backslashes(path), label=label)
+            return Loader(path=with_backslashes(path), label=label)
     return None
 
 
@@ -114,35 +122,60 @@ def choose_loader(files: Sequence[str], machine: str) -> Loader | None:
     removable = f"/efi/boot/boot{suffix}.efi"
     for path in files:
         if path.lower() == removable:
-            return Loader(path=_backslashes(path), label=LABEL)
+            return Loader(path=with_backslashes(path), label=LABEL)
     for pattern in _BY_NAME:
         found = [path for path in sorted(files) if _name(path) == pattern.format(a=suffix)]
         if found:
-            return Loader(path=_backslashes(found[0]), label=LABEL)
+            return Loader(path=with_backslashes(found[0]), label=LABEL)
     return None
 
 
 def entries_to_remove(
-    state: FirmwareState, label: str, partition_id: str, present_ids: Collection[str] = ()
+    state: FirmwareState, loader: Loader, part: Partition, others: Collection[str] | None
 ) -> tuple[BootEntry, ...]:
-    """Return the entries that the new one replaces: the same label, our own, the same partition, or a partition that is gone.
+    """Return the entries that the new one replaces; one that may lead to a system somewhere stays.
 
-    Each deployment brings an EFI system partition with a GUID of its own, and often a label of its own: without the last rule the
-    firmware's memory would fill up with entries for partitions that were overwritten.
+    Replaced are, unless they lead to a partition of another disk that is there: the same label, and our own (as Ironic's agent does); the
+    same partition with the same file, or with one that is not there; the same file on a partition of the same number and place that is
+    gone, which is what an earlier deployment to this disk leaves, as every image has a GUID of its own and often a label of its own.
+    Other entries for partitions that are not there may be those of a disk that was pulled or is not ready.
 
     Args:
         state: What the firmware has.
-        label: Label of the new entry.
-        partition_id: GUID of the ESP, empty = not known (MBR).
-        present_ids: GUIDs of all partitions of the machine, lower case; empty = not known: then none counts as gone.
+        loader: What the new entry starts.
+        part: The ESP that it lies on.
+        others: GUIDs of the partitions of the machine's other disks, lower case; ``None`` = not known: then none counts as gone.
     """
-    ours = (label.lower(), LABEL)
-    return tuple(
-        entry
-        for entry in state.entries
-        if entry.label.lower() in ours
-        or (partition_id and partition_id.lower() in entry.path.lower())
-        or (present_ids and _is_gone(entry, present_ids))
+    return tuple(entry for entry in state.entries if _is_replaced(entry, loader, part, others))
+
+
+def _is_replaced(
+    entry: BootEntry, loader: Loader, part: Partition, others: Collection[str] | None
+) -> bool:
+    found = _GPT_PARTITION.search(entry.path)
+    entry_id = found["id"].lower() if found else None
+    file = _FILE.search(entry.path)
+    is_same_file = file is not None and file["path"].lower() == loader.path.lower()
+    if entry_id is not None and entry_id in (others or ()):
+        return False
+    if entry.label.lower() in (loader.label.lower(), LABEL):
+        return True
+    if entry_id is not None and entry_id == part.id_text.lower():
+        known = {one.lower() for one in loader.files}
+        is_missing = file is not None and bool(known) and file["path"].lower() not in known
+        return is_same_file or is_missing
+    is_gone = others is not None and found is not None and found.start() == 0
+    return is_gone and is_same_file and _is_same_place(found, part)
+
+
+def _is_same_place(found: re.Match[str] | None, part: Partition) -> bool:
+    """Say whether a path leads to where the partition is; it counts in sectors of 512 or 4096 bytes."""
+    if found is None or int(found["number"]) != part.number:
+        return False
+    start, sectors = int(found["start"], 16), int(found["sectors"], 16)
+    return any(
+        (start * size, sectors * size) == (part.start_byte, part.size_bytes)
+        for size in _SECTOR_BYTES
     )
 
 
@@ -154,12 +187,6 @@ def order_with_first(state: FirmwareState, first: Sequence[str]) -> tuple[str, .
     """
     known = {entry.number for entry in state.entries}
     return tuple(dict.fromkeys((*first, *(number for number in state.order if number in known))))
-
-
-def _is_gone(entry: BootEntry, present_ids: Collection[str]) -> bool:
-    """Say whether an entry leads to a GPT partition of any disk, and none has it; paths by a certain adapter are left alone."""
-    found = _GPT_PARTITION.match(entry.path)
-    return found is not None and found["id"].lower() not in present_ids
 
 
 def find_created(state: FirmwareState, loader: Loader, partition_id: str) -> BootEntry | None:
@@ -180,5 +207,6 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2].lower()
 
 
-def _backslashes(path: str) -> str:
+def with_backslashes(path: str) -> str:
+    """Return a path below the ESP as the firmware writes it."""
     return "\\" + path.strip("/").replace("/", "\\")

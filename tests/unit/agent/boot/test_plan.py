@@ -14,6 +14,7 @@ from agent.boot.plan import (
     order_with_first,
     parse_efibootmgr,
 )
+from agent.disks.partition_table import Partition
 
 ESP = "0a1b2c3d-0000-4000-8000-000000000001"
 SHOWN = (
@@ -83,38 +84,77 @@ def test_a_loader_for_another_processor_is_none() -> None:
     assert choose_csv(("/EFI/d/BOOTAA64.CSV",), "x86_64") is None
 
 
-def test_entries_of_the_same_label_or_partition_and_our_own_are_replaced() -> None:
-    state = FirmwareState(
-        entries=(
-            BootEntry(number="0000", label="network", path="MAC(..)"),
-            BootEntry(number="0001", label="Debian", path="HD(1,GPT,other)"),
-            BootEntry(number="0002", label="ingot", path="HD(1,GPT,other)"),
-            BootEntry(number="0003", label="x", path=f"HD(2,GPT,{ESP.upper()})"),
+SHIM = "\\EFI\\debian\\shimx64.efi"
+PART = Partition(
+    number=2,
+    start_byte=0x1000 * 512,
+    size_bytes=0x18000 * 512,
+    id_text=ESP,
+    is_esp=True,
+)
+
+
+def state_of(*paths: str, labels: tuple[str, ...] = ()) -> FirmwareState:
+    names = labels or tuple(f"label {number}" for number, _ in enumerate(paths))
+    found = zip(names, paths, strict=True)
+    return FirmwareState(
+        entries=tuple(
+            BootEntry(number=f"{number:04}", label=label, path=path)
+            for number, (label, path) in enumerate(found)
         ),
         order=(),
     )
-    assert [e.number for e in entries_to_remove(state, "debian", ESP)] == ["0001", "0002", "0003"]
-    assert [e.number for e in entries_to_remove(state, "debian", "")] == ["0001", "0002"]
 
 
-def test_entries_for_partitions_that_are_gone_are_removed_and_others_are_not() -> None:
-    here, gone = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
+def removed(
+    state: FirmwareState, others: set[str] | None = None, label: str = "debian"
+) -> list[str]:
+    loader = Loader(path=SHIM, label=label, files=(SHIM, "\\EFI\\BOOT\\BOOTX64.EFI"))
+    return [entry.number for entry in entries_to_remove(state, loader, PART, others)]
 
-    def entry(number: str, path: str) -> BootEntry:
-        return BootEntry(number=number, label=f"label {number}", path=path)
 
-    state = FirmwareState(
-        entries=(
-            entry("0000", f"HD(1,GPT,{here.upper()},0x800,0x100)/File(x)"),
-            entry("0001", f"HD(2,GPT,{gone},0x800,0x100)/File(x)"),
-            entry("0002", f"PciRoot(0x0)/Pci(0x1,0x0)/HD(2,GPT,{gone},0x800,0x100)/File(x)"),
-            entry("0003", "HD(1,MBR,0x12345678,0x800,0x100)/File(x)"),
-            entry("0004", "PciRoot(0x0)/Pci(0x3,0x0)/MAC(525400000001,1)/IPv4(0.0.0.0)"),
-        ),
-        order=(),
+def hd(identity: str, file: str = SHIM, place: str = "0x1000,0x18000", number: int = 2) -> str:
+    return f"HD({number},GPT,{identity},{place})/File({file})"
+
+
+HERE, GONE = "11111111-0000-4000-8000-000000000001", "22222222-0000-4000-8000-000000000002"
+
+
+def test_entries_of_the_same_label_and_our_own_are_replaced_unless_they_lead_to_another_disk() -> (
+    None
+):
+    labels = ("network", "Debian", "ingot", "debian", "x")
+    state = state_of("MAC(..)", hd(GONE), hd(GONE), hd(HERE), hd(HERE), labels=labels)
+    assert removed(state, {HERE}) == ["0001", "0002"]
+    assert removed(state, None) == ["0001", "0002", "0003"]  # as Ironic's agent does
+
+
+def test_of_the_same_partition_duplicates_and_missing_files_are_replaced() -> None:
+    state = state_of(
+        hd(ESP.upper()),
+        hd(ESP, "\\EFI\\gone.efi"),
+        hd(ESP, "\\EFI\\BOOT\\bootx64.efi"),
+        hd(ESP, "x"),
     )
-    assert [e.number for e in entries_to_remove(state, "new", "", {here})] == ["0001"]
-    assert entries_to_remove(state, "new", "") == ()
+    assert removed(state) == ["0000", "0001"]
+
+
+def test_an_earlier_deployment_to_the_same_place_is_replaced_and_a_disk_that_is_absent_is_not() -> (
+    None
+):
+    state = state_of(
+        hd(GONE),
+        hd(HERE),
+        hd(GONE, place="0x800,0x100"),
+        hd(GONE, number=1),
+        hd(GONE, "\\EFI\\redhat\\shimx64.efi"),
+        f"PciRoot(0x0)/Pci(0x1,0x0)/{hd(GONE)}",
+        "HD(1,MBR,0x12345678,0x800,0x100)/File(x)",
+        "PciRoot(0x0)/Pci(0x3,0x0)/MAC(525400000001,1)/IPv4(0.0.0.0)",
+        hd(GONE, place="0x200,0x3000"),  # the same, in sectors of 4096 bytes
+    )
+    assert removed(state, {HERE}) == ["0000", "0008"]
+    assert removed(state, None) == []
 
 
 def test_the_order_has_the_new_entry_first_and_every_other_once() -> None:
