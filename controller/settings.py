@@ -163,6 +163,10 @@ class Settings:
     """Longest wait from power-on to the agent's first heartbeat."""
     agent_token_grace_s: float = 30.0
     """How long an agent that asks for its token a second time may take to its first heartbeat; after that its machine is booted anew."""
+    fast_track: bool = False
+    """Leave machines in the ramdisk after an inspection or a cleaning, and let the next workflow take the agent that runs there, without a boot; a node's ``driver_info.fast_track`` wins."""
+    fast_track_timeout_s: float = 300.0
+    """How old the last heartbeat of such an agent may be; with an older one the machine is booted."""
     deploy_step_timeout_s: float = 14400.0
     """How long a deploy step may go without progress; one that reports none has this time in all."""
     clean_step_timeout_s: float = 14400.0

@@ -76,6 +76,7 @@ class Standby:
 
         def write(control: Control) -> dict[str, Any]:
             self._identity.learn_node(node)
+            self._written.forget()
             choice = take_root_disk(node, self._hardware)
             writer = self._hardware.image_writer()
             control.stop.allow()

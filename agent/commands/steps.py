@@ -89,9 +89,12 @@ class StepCommands:
             subject = Subject(wanted.node, wanted.ports)
             step = find_step(self._hardware.managers, phase, request, subject)
             log.info("step started", extra={"step": f"{request.interface}.{request.step}"})
+            if phase is Phase.CLEAN:
+                self._written.forget()
             try:
                 result = self._run(step, wanted, request, control)
             except AgentError as error:
+                self._written.forget()  # what a failed deployment has written is nothing to boot
                 if error.result is not None:
                     error.result = {f"{phase}_result": error.result, f"{phase}_step": wanted.step}
                 raise

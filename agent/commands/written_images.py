@@ -24,6 +24,11 @@ class WrittenImages:
         """Return the image that was written last; ``None`` = none in this boot."""
         return self._last
 
+    def forget(self) -> None:
+        """Know of no image: its disk is about to become something else, in the same boot (fast track)."""
+        self._last = None
+        self._path.unlink(missing_ok=True)
+
     def remember(self, written: WrittenImage) -> None:
         """Keep ``written`` as the last one."""
         self._last = written

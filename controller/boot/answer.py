@@ -63,6 +63,8 @@ class Ramdisk:
     debug: bool
     collectors: str = ""
     """Names of the collectors of an inspection; empty = the ramdisk's own choice."""
+    stays: bool = False
+    """After an inspection the agent stays for the next workflow (fast track)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,8 @@ def kernel_arguments(ramdisk: Ramdisk, base_url: str) -> str:
         call_back = f"ipa-inspection-callback-url={base_url}/v1/continue_inspection"
         if collectors := ipxe_words("".join(ramdisk.collectors.split())):
             call_back += f" ipa-inspection-collectors={collectors}"
+        if ramdisk.stays:
+            call_back += f" ipa-api-url={base_url}"
     else:
         call_back = f"ipa-api-url={base_url}"
     words = (

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from controller.boot.answer import KnownNode, Ramdisk, expand_params
+from controller.boot.fast_track import is_fast_track
 from controller.boot.files import BootFile, find_boot_file
 from controller.boot.recognition import Candidate, Evidence, Match, recognize
 from controller.boot.script_text import ipxe_url
@@ -218,6 +219,7 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
         request_id=f"req-{uuid.uuid4()}",
         is_inspection=node.provision_state in _INSPECTED,
         collectors=settings.inspection_collectors,
+        stays=is_fast_track(node.driver_info, settings) and not node.retired,
         debug=settings.log_level == "DEBUG",
     )
 

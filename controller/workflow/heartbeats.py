@@ -19,6 +19,7 @@ from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.agent_view import iso_time
+from controller.workflow.machine import HEARD_AT
 from controller.workflow.ramdisk import MAY_LOOK_UP, refuse
 from controller.workflow.senders import callback_problem, lease_problem
 from controller.workflow.services import Services
@@ -138,6 +139,7 @@ def _take(services: Services, node_uuid: str, beat: Heartbeat) -> None:
         info["agent_url"] = beat.callback_url
         info["agent_version"] = beat.agent_version
         info["agent_last_heartbeat"] = iso_time(now)
+        info[HEARD_AT] = services.steady()
         if beat.agent_verify_ca:
             info["agent_verify_ca"] = beat.agent_verify_ca
         node.driver_internal_info = info

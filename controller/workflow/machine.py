@@ -12,6 +12,10 @@ from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.services import Services
 
+HEARD_AT = "agent_heard_at"
+"""Key of ``driver_internal_info``: when the last heartbeat came, by the steady clock."""
+KEPT = "agent_kept_as"
+"""Key of ``driver_internal_info``: the ramdisk was left running after its workflow (``workflow/fast_track.py``)."""
 AGENT_KEYS = (
     "agent_url",
     "agent_version",
@@ -20,6 +24,8 @@ AGENT_KEYS = (
     "agent_restarted_at",
     "agent_locked_out_at",
     "agent_token_for",
+    HEARD_AT,
+    KEPT,
     BOOT_ASKER,
 )
 """Keys of ``driver_internal_info`` that belong to one boot of the ramdisk."""
@@ -97,8 +103,8 @@ def _object_in(text: str) -> Any:
         return None
 
 
-def agent_of(services: Services, node: Node) -> AgentClient:
-    """Return a client for the node's agent.
+def agent_of(services: Services, node: Node, *, timeout_s: float | None = None) -> AgentClient:
+    """Return a client for the node's agent; ``timeout_s`` = another limit of its calls than the setting.
 
     Raises:
         AgentRefused: No agent has called back since the machine was powered on.
@@ -107,6 +113,7 @@ def agent_of(services: Services, node: Node) -> AgentClient:
     url, token = info.get("agent_url"), node.agent_secret
     if not url or not token:
         raise AgentRefused(f"{node.name or node.uuid}: no agent has called back since power-on")
-    timeout_s = services.settings.agent_request_timeout_s
+    if timeout_s is None:
+        timeout_s = services.settings.agent_request_timeout_s
     verify_ca = info.get("agent_verify_ca")
     return services.agents.client(url, token, verify_ca=verify_ca, timeout_s=timeout_s)

@@ -132,30 +132,30 @@ class Agent:
         document = {**(self.machine.behaviour.inspection or {}), **changes}
         return requests.post(self._callback_url() or "", json=document, timeout=10)
 
-    def _is_inspected(self) -> bool:
-        """Post the inspection if the boot script says so, as long as it takes; false = it says something else."""
+    def _is_over_after_inspection(self) -> bool:
+        """Post the inspection if the boot script says so, as long as it takes; false = there is a lookup to be made."""
         while not self._stopped.is_set():
             try:
-                if not self._callback_url():
-                    return False
-                self.machine.inspections.append(self.inspect())
+                script = self._script()
+                if "ipa-inspection-callback-url" in script:
+                    self.machine.inspections.append(self.inspect())
             except requests.RequestException:  # the controller may be dead for a moment
                 self._stopped.wait(0.2)
             else:
-                break
+                return "ipa-api-url" not in script
         return True
 
-    def _callback_url(self) -> str | None:
+    def _script(self) -> str:
         query = {"mac": self._mac, "platform": "pcbios"}
-        url = f"{self._api_url}/boot/ipxe/script"
-        script = requests.get(url, params=query, timeout=10).text
-        found = re.search(r"ipa-inspection-callback-url=(\S+)", script)
-        assert not found or "ipa-api-url" not in script
+        return requests.get(f"{self._api_url}/boot/ipxe/script", params=query, timeout=10).text
+
+    def _callback_url(self) -> str | None:
+        found = re.search(r"ipa-inspection-callback-url=(\S+)", self._script())
         return found.group(1) if found else None
 
     def _live(self) -> None:
         self._stopped.wait(self.machine.behaviour.boot_s)
-        if self.machine.behaviour.inspection and self._is_inspected():
+        if self.machine.behaviour.inspection and self._is_over_after_inspection():
             return
         while not self._stopped.is_set() and self.machine.behaviour.calls_back:
             if self._look_up():

@@ -110,5 +110,6 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
         "ipmi_force_boot_device": values.boolean,
         "ipmi_disable_boot_timeout": values.boolean,
         "wipe_special_filesystems": values.boolean,
+        "fast_track": values.boolean,
     }
 )

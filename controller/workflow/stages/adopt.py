@@ -5,9 +5,11 @@ Source: Ironic's ``_do_adoption``. From then on the machine boots its disk, as a
 
 from collections.abc import Mapping
 
+from controller.bmc.interface import PowerState
 from controller.states import Event
-from controller.workflow.machine import driver_of
-from controller.workflow.outcome import Outcome, leave
+from controller.workflow.fast_track import is_kept
+from controller.workflow.machine import driver_of, forget_agent
+from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages.power import read_power
 
@@ -18,9 +20,13 @@ def check(context: Context) -> Outcome:
     return read_power(context)
 
 
-def take(_context: Context) -> Outcome:
-    """Have the machine boot its disk when it asks."""
-    return leave(internal={"boot_target": "disk"})
+def take(context: Context) -> Outcome:
+    """Have the machine boot its disk when it asks; a ramdisk that was left running is nobody's business any more."""
+    internal = {**forget_agent(), "boot_target": "disk"}
+    text = "the machine runs the ramdisk that fast track left there, not its own system: reboot it"
+    is_ramdisk = is_kept(context.node) and context.node.power_state == PowerState.ON
+    notes = (Note(kind="agent", message=text, severity="WARNING"),) if is_ramdisk else ()
+    return leave(columns={"agent_secret": None}, internal=internal, notes=notes)
 
 
 STAGES: Mapping[str, Stage] = {

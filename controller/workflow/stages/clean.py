@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from controller.errors import Invalid
 from controller.states import Event
+from controller.workflow.fast_track import may_be_kept
 from controller.workflow.machine import forget_agent, is_fake
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.fast_track import find_agent_stage, keep_agent, kept_note
 from controller.workflow.stages.steps import begin_course, step_stages, wishes_of
 from controller.workflow.steps.course import DISABLE_RAMDISK, Course, course_of
 from controller.workflow.steps.known import bmc_offer, bmc_steps
@@ -45,16 +47,26 @@ def plan_wanted(context: Context, kind: Kind) -> Course:
 @leaves_by("available", "manageable")
 def finish(context: Context) -> Outcome:
     """Forget the agent; the machine is off, was reset, or never ran the ramdisk."""
+    internal = {**forget_agent(), "boot_target": None}
+    return leave(_ready_as(context), columns={"agent_secret": None}, internal=internal)
+
+
+@leaves_by("available", "manageable")
+def keep(context: Context) -> Outcome:
+    """Leave the machine in the ramdisk for the next workflow."""
+    return leave(_ready_as(context), internal=keep_agent(context), notes=(kept_note(),))
+
+
+def _ready_as(context: Context) -> str:
     is_manual = not course_of(context.data).is_automatic
-    way = "manageable" if is_manual or context.node.retired else "available"
-    return leave(
-        way, columns={"agent_secret": None}, internal={**forget_agent(), "boot_target": None}
-    )
+    return "manageable" if is_manual or context.node.retired else "available"
 
 
-@leaves_by("ramdisk", "none")
+@leaves_by("ramdisk", "none", "keep")
 def end(context: Context) -> Outcome:
     """See whether the ramdisk has to be ended: this cleaning's, or that of one before, which failed."""
+    if course_of(context.data).uses_ramdisk and may_be_kept(context.node, context.settings):
+        return leave("keep")
     is_ramdisk = context.node.driver_internal_info.get("boot_target") == "ramdisk"
     return leave("ramdisk" if is_ramdisk else "none")
 
@@ -68,16 +80,21 @@ def _begin_automated(context: Context) -> Outcome:
     return leave("clean" if is_wanted else "skip", data=course.data())
 
 
+_READY = {
+    "available": To(stage=None, event=Event.DONE),
+    "manageable": To(stage=None, event=Event.MANAGE),
+}
 STAGES: Mapping[str, Stage] = {
     "clean.begin": Stage(
         run=begin,
         ways={
-            "clean": To(stage="clean.power_off"),
+            "clean": To(stage="clean.find_agent"),
             "steps": To(stage="clean.next"),
             "skip": To(stage=None, event=Event.DONE),
         },
         is_before_touch=True,
     ),
+    **find_agent_stage("clean", running="clean.plan"),
     **boot_ramdisk("clean", then=To(stage="clean.plan", event=Event.RESUME)),
     **step_stages(
         Kind.CLEAN,
@@ -87,20 +104,19 @@ STAGES: Mapping[str, Stage] = {
     ),
     "clean.end": Stage(
         run=end,
-        ways={"ramdisk": To(stage="clean.last_power_off"), "none": To(stage="clean.finish")},
+        ways={
+            "ramdisk": To(stage="clean.last_power_off"),
+            "none": To(stage="clean.finish"),
+            "keep": To(stage="clean.keep"),
+        },
     ),
     "clean.last_power_off": Stage(
         run=power.power_off_or_reset,
         ways={"done": To(stage="clean.finish")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
-    "clean.finish": Stage(
-        run=finish,
-        ways={
-            "available": To(stage=None, event=Event.DONE),
-            "manageable": To(stage=None, event=Event.MANAGE),
-        },
-    ),
+    "clean.finish": Stage(run=finish, ways=_READY),
+    "clean.keep": Stage(run=keep, ways=_READY),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     "clean": Workflow(

@@ -1,6 +1,6 @@
 """Deployment of an image: from ``deploying`` to ``active``.
 
-The core steps (Ironic's ``direct`` interface): ``deploy`` boots the ramdisk, ``write_image`` is the agent's,
+The core steps (Ironic's ``direct`` interface): ``deploy`` boots the ramdisk unless one was kept (fast track), ``write_image`` is the agent's,
 ``prepare_instance_boot`` makes the disk bootable, ``tear_down_agent`` switches the machine off, ``boot_instance`` on again. Steps
 of a BMC run at every priority, before, between and after them; the agent's only while it is up. A running command on the
 agent is never given twice.
@@ -22,6 +22,7 @@ from controller.workflow.raid_result import has_software_raid
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.fast_track import find_agent_stage
 from controller.workflow.stages.orders import ask, new_order, order_stages
 from controller.workflow.stages.steps import begin_course, step_stages
 from controller.workflow.steps.spec import Kind, PlannedStep
@@ -143,6 +144,7 @@ STAGES: Mapping[str, Stage] = {
         },
         is_before_touch=True,
     ),
+    **find_agent_stage("deploy", running="deploy.plan"),
     **boot_ramdisk("deploy", then=To(stage="deploy.plan", event=Event.RESUME)),
     **step_stages(
         Kind.DEPLOY,
@@ -151,7 +153,7 @@ STAGES: Mapping[str, Stage] = {
         deleted=To(stage="delete.power_off", event=Event.FAIL, then=Event.DELETE),
         arguments=_arguments,
         core={
-            "deploy": To(stage="deploy.power_off"),
+            "deploy": To(stage="deploy.find_agent"),
             "prepare_instance_boot": To(stage="deploy.partition_uuids"),
             "tear_down_agent": To(stage="deploy.sync"),
             "boot_instance": To(stage="deploy.boot_instance"),

@@ -1,7 +1,8 @@
 """Inspection: from ``inspecting`` by ``inspect wait`` to ``manageable``.
 
 The ramdisk posts what it found (``workflow/inspection.py`` stores it and notes that in the work's data); the machine is
-then switched off. It needs no agent that can be called: the ramdisk is booted without ``ipa-api-url``.
+then switched off. It needs no agent that can be called: the ramdisk is booted without ``ipa-api-url``, except with fast
+track, where its agent looks its node up after that and is kept for the next workflow.
 """
 
 import ipaddress
@@ -12,16 +13,21 @@ from urllib.parse import urlsplit
 
 from agent.protocol.web_address import is_web_address
 from controller.bmc.address import parse_address
+from controller.boot.fast_track import is_fast_track
 from controller.boot.machines import BMC_ADDRESSES
 from controller.errors import Invalid, StepFailed
 from controller.settings import Settings
 from controller.states import Event
+from controller.workflow.fast_track import may_be_kept
 from controller.workflow.machine import forget_agent, is_fake
-from controller.workflow.outcome import Outcome, leave
+from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk, watch_boot
+from controller.workflow.stages.fast_track import keep_agent, kept_note
 
+_CALLS_BACK_WITHIN_S = 120.0
+"""After an inspection the agent has only to look its node up, and to make a certificate."""
 RESULT = "inspection"
 """Key of the work's data: ``{"error": str | None}`` when the ramdisk has posted its result."""
 
@@ -54,6 +60,36 @@ def wait_for_result(context: Context) -> Outcome:
     if result["error"]:
         raise StepFailed(f"{context.label}: {result['error']}")
     return leave()
+
+
+@leaves_by("power_off", "fast_track")
+def end(context: Context) -> Outcome:
+    """Decide whether the machine stays on."""
+    is_fast = is_fast_track(context.node.driver_info, context.settings)
+    return leave("fast_track" if is_fast and not context.node.retired else "power_off")
+
+
+@leaves_by("keep", "power_off")
+def wait_for_call(context: Context) -> Outcome:
+    """Wait for the heartbeat of the agent that is to be kept; an agent that does not call is not worth a failure."""
+    if may_be_kept(context.node, context.settings):
+        return leave("keep")
+    if context.is_late:
+        text = (
+            "fast track: no agent has called back after the inspection; the machine is switched off"
+        )
+        return leave("power_off", notes=(Note(kind="agent", message=text, severity="WARNING"),))
+    return stay(
+        context.settings.power_check_interval_s,
+        waiting_for=f"{context.label}: inspected, but its agent has not called back",
+        advice="look at the machine's console",
+    )
+
+
+def keep(context: Context) -> Outcome:
+    """Leave the machine in the ramdisk for the next workflow; how it was recognized is forgotten."""
+    internal = {**keep_agent(context), BMC_ADDRESSES: None}
+    return leave(internal=internal, notes=(kept_note(),))
 
 
 def finish(_context: Context) -> Outcome:
@@ -112,9 +148,25 @@ STAGES: Mapping[str, Stage] = {
     ),
     **boot_ramdisk(
         "inspect",
-        then=To(stage="inspect.last_power_off", event=Event.RESUME),
+        then=To(stage="inspect.end", event=Event.RESUME),
         wait=wait_for_result,
     ),
+    "inspect.end": Stage(
+        run=end,
+        ways={
+            "power_off": To(stage="inspect.last_power_off"),
+            "fast_track": To(stage="inspect.wait_for_call"),
+        },
+    ),
+    "inspect.wait_for_call": Stage(
+        run=wait_for_call,
+        ways={
+            "keep": To(stage="inspect.keep"),
+            "power_off": To(stage="inspect.last_power_off"),
+        },
+        timeout_s=lambda _settings: _CALLS_BACK_WITHIN_S,
+    ),
+    "inspect.keep": Stage(run=keep, ways={"done": To(stage=None, event=Event.DONE)}),
     "inspect.last_power_off": Stage(
         run=power.power_off_or_reset,
         ways={"done": To(stage="inspect.finish")},

@@ -12,6 +12,7 @@ from typing import Any
 
 from controller.bmc.interface import Bmc, PowerState
 from controller.settings import Settings
+from controller.workflow.fast_track import is_kept
 from controller.workflow.machine import bmc_of, forget_agent
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import (
@@ -146,16 +147,30 @@ def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcom
     )
 
 
+def _switch_on(context: Context) -> Outcome:
+    """Switch the power on, unless it is on; an agent that ran before it went off is gone."""
+    outcome = power_on(context)
+    was_off = context.data.get("_ordered_at") is not None
+    return _gone(context, outcome) if was_off and outcome.way else outcome
+
+
 def _cycle_off(context: Context) -> Outcome:
     """Cut the power before it is switched on again, and forget the agent: what boots then is another one."""
     outcome = power_off(context)
-    return outcome if outcome.way is None else without_agent(outcome)
+    return outcome if outcome.way is None else _gone(context, outcome)
 
 
 @leaves_by("done", "late")
 def _soft_cycle_off(context: Context) -> Outcome:
     outcome = soft_power_off_or_late(context)
-    return without_agent(outcome) if outcome.way == "done" else outcome
+    return _gone(context, outcome) if outcome.way == "done" else outcome
+
+
+def _look(context: Context) -> Outcome:
+    """Read an idle machine's power; one that is off has no agent any more."""
+    outcome = read_power(context)
+    is_off = outcome.columns["power_state"] == PowerState.OFF
+    return _gone(context, outcome) if is_off and is_kept(context.node) else outcome
 
 
 def without_agent(outcome: Outcome) -> Outcome:
@@ -167,13 +182,19 @@ def without_agent(outcome: Outcome) -> Outcome:
     )
 
 
+def _gone(context: Context, outcome: Outcome) -> Outcome:
+    """Forget the agent; one that was kept leaves no order to boot the ramdisk either."""
+    outcome = without_agent(outcome)
+    if not is_kept(context.node):
+        return outcome
+    return replace(outcome, internal={**outcome.internal, "boot_target": None})
+
+
 def _finish(context: Context) -> Outcome:
     """End a power action."""
+    outcome = leave(columns={"target_power_state": None})
     is_off = context.node.power_state == PowerState.OFF
-    return leave(
-        columns={"target_power_state": None, **({"agent_secret": None} if is_off else {})},
-        internal=forget_agent() if is_off else {},
-    )
+    return _gone(context, outcome) if is_off else outcome
 
 
 def _nothing(_context: Context) -> Outcome:
@@ -198,7 +219,7 @@ def _stage(run: StageFunction, then: str, timeout_s: TimeLimit = _HARD_S, late: 
 
 
 STAGES: Mapping[str, Stage] = {
-    "power.on": _stage(power_on, "power.end"),
+    "power.on": _stage(_switch_on, "power.end"),
     "power.off": _stage(power_off, "power.end"),
     "power.soft_off": _stage(soft_power_off, "power.end", _SOFT_S),
     "power.cycle_off": _stage(_cycle_off, "power.cycle_on"),
@@ -209,7 +230,7 @@ STAGES: Mapping[str, Stage] = {
     "power.end": Stage(run=_finish, ways=_END),
     "management.call": Stage(run=_nothing, ways=_END),
     "sync.power": Stage(
-        run=read_power, ways=_END, again_s=lambda settings: settings.power_sync_interval_s
+        run=_look, ways=_END, again_s=lambda settings: settings.power_sync_interval_s
     ),
 }
 WORKFLOWS: Mapping[str, Workflow] = {

@@ -16,6 +16,7 @@ from agent.commands.registry import CommandDependencies, build_commands
 from agent.commands.rescue import Rescue
 from agent.commands.results import ResultStore
 from agent.commands.standby import Standby
+from agent.commands.steps import StepCommands
 from agent.commands.system_logs import PROGRAMS, SystemLogs, redact
 from agent.commands.written_images import WrittenImages
 from agent.errors import BootloaderError, CommandFailed, InvalidRequest
@@ -248,6 +249,27 @@ def test_an_image_without_a_checksum_is_taken_from_a_registry_or_on_the_operator
 
 def test_before_an_image_was_written_there_are_no_partition_uuids(desk: Desk) -> None:
     assert desk.do("standby.get_partition_uuids", {}).command_result == {}
+
+
+def test_an_image_of_before_is_forgotten_by_a_cleaning_and_by_a_failed_deployment(
+    desk: Desk,
+) -> None:
+    def fail(_context: StepContext) -> None:
+        raise CommandFailed("/dev/vda: write error; replace it")
+
+    steps = [step("wipe", {Phase.CLEAN: 10}), step("break", {Phase.DEPLOY: 10}, fail)]
+    commands = StepCommands(
+        Hardware([manager(steps=steps)]), desk.written, desk.identity, FakeRunner({})
+    )
+    wipe = execute({"step": "wipe", "interface": "deploy"})
+    desk.written.remember(WRITTEN)
+    commands.execute_step(Phase.CLEAN, wipe)(Control(lambda _: None, StopSignal()))
+    assert desk.do("standby.get_partition_uuids", {}).command_result == {}
+    desk.written.remember(WRITTEN)
+    order = commands.execute_step(Phase.DEPLOY, execute({"step": "break", "interface": "deploy"}))
+    with pytest.raises(CommandFailed):
+        order(Control(lambda _: None, StopSignal()))
+    assert Desk(desk.folder).written.last() is None
 
 
 def test_a_restarted_agent_knows_what_was_written(desk: Desk) -> None:

@@ -61,6 +61,13 @@ def test_debugging_and_inspection_change_the_arguments_as_in_real_ironic() -> No
     assert "ipa-api-url" not in arguments
 
 
+def test_a_machine_that_stays_after_its_inspection_is_told_whom_to_call() -> None:
+    ramdisk = replace(RAMDISK, is_inspection=True)
+    assert "ipa-api-url" not in kernel_arguments(ramdisk, BASE_URL)
+    arguments = kernel_arguments(replace(ramdisk, stays=True), BASE_URL)
+    assert f"/v1/continue_inspection ipa-api-url={BASE_URL} " in arguments
+
+
 def test_an_inspection_is_told_what_to_collect() -> None:
     ramdisk = replace(RAMDISK, is_inspection=True, collectors="default, lldp,${x}")
     arguments = kernel_arguments(ramdisk, BASE_URL)
