@@ -214,12 +214,12 @@ class Agent:
         """Look up, serve and start the heartbeats; what does not depend on each other is done at the same time."""
         settings = self._settings
         self._board.write(phase="looking up which node this is")
+        self._loader.submit(loading.import_api)  # start_api waits for it, and raises what it raises
         wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
         host = self._callback_host()
         self._set_clock(settings.api_urls)
         client = ControllerClient(settings.api_urls, self._connection())
-        with ThreadPoolExecutor(max_workers=3, thread_name_prefix="prepare") as pool:
-            api = pool.submit(loading.import_api)
+        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
             certificate = pool.submit(self._certificate, host) if settings.tls else None
             disks: Future[None] = pool.submit(
                 wait_for_disks,
@@ -241,7 +241,6 @@ class Agent:
             disks.result()
             self._hardware.configure(wishes_of(settings, found.config))
             made = certificate.result() if certificate is not None else None
-            api.result()
         log.info("this machine is known", extra={"node": found.node.uuid})
         server, url = self._serve(host, made, found.config)
         beat = self._heartbeat_body(url, made)

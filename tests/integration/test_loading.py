@@ -103,9 +103,11 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedAgent]:
     with fake_controller() as controller:
         agent = WatchedAgent(folder, controller)
         agent.start("ipa-disk-wait-attempts=0")
-        controller.heartbeat()
-        yield agent
-        agent.kill()
+        try:
+            controller.wait_for("POST", "/v1/heartbeat/", timeout_s=120)
+            yield agent
+        finally:
+            agent.kill()
 
 
 def ours(modules: list[str], allowed: frozenset[str]) -> list[str]:
