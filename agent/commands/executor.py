@@ -17,9 +17,13 @@ from agent.commands.failures import describe_failure
 from agent.commands.results import ResultStore
 from agent.errors import AgentBusy, AgentError, CannotStop, NotFound, VersionMismatch
 from agent.protocol.commands import CommandError, CommandResult, CommandStatus, Progress
+from agent.protocol.foreign_text import Bounds, clean_document, clean_line
 from agent.system.stop_signal import StopSignal
 
 log = logging.getLogger(__name__)
+
+_RESULT = Bounds(most_depth=64, most_parts=1_000_000, most_chars=64 << 20)
+"""Of what a command finds; the archive of the logs is one text. What programs print, and plug-ins make of it, cannot be sent as it is."""
 
 
 class CommandExecutor:
@@ -148,9 +152,10 @@ class CommandExecutor:
         began = time.monotonic()
 
         def report(progress: Progress) -> None:
+            told = _sendable(progress)
             with self._results_lock:
                 running = self._results[command_id]
-                self._results[command_id] = msgspec.structs.replace(running, progress=progress)
+                self._results[command_id] = msgspec.structs.replace(running, progress=told)
 
         control = Control(report, self._stops[command_id])
         try:
@@ -192,8 +197,15 @@ def _as_document(outcome: Any, command: Command) -> Any:
     """Return ``outcome`` as plain JSON values; text is wrapped as Ironic's agent does it."""
     if isinstance(outcome, str):
         prefix = "" if command.kind is Kind.SYNC else f"{command.short_name}: "
-        return {"result": f"{prefix}{outcome}"}
-    return msgspec.to_builtins(outcome, str_keys=True)
+        outcome = {"result": f"{prefix}{outcome}"}
+    return clean_document(msgspec.to_builtins(outcome, str_keys=True), _RESULT)
+
+
+def _sendable(progress: Progress) -> Progress:
+    """Return progress whose words, perhaps a program's, can be sent and shown."""
+    message = None if progress.message is None else clean_line(progress.message)
+    phase = clean_line(progress.phase)
+    return msgspec.structs.replace(progress, phase=phase, message=message)
 
 
 def _failure(error: BaseException, command: Command) -> dict[str, Any]:

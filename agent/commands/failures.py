@@ -6,8 +6,12 @@ from http import HTTPStatus
 
 from agent.errors import AgentError, Stopped
 from agent.protocol.commands import COMMAND_STOPPED, CommandError
+from agent.protocol.foreign_text import clean_text
 
 log = logging.getLogger(__name__)
+
+_MOST_CHARS = 16_000
+"""Of the reason; it may quote what a program printed, in whatever bytes."""
 
 
 def describe_failure(error: BaseException, command: str) -> CommandError:
@@ -20,6 +24,7 @@ def describe_failure(error: BaseException, command: str) -> CommandError:
     else:
         log.error("a bug in the agent or a hardware manager", exc_info=error)
         details, code = _describe_bug(error), int(HTTPStatus.INTERNAL_SERVER_ERROR)
+    details = clean_text(details, _MOST_CHARS)
     if isinstance(error, Stopped):
         return CommandError(
             type=COMMAND_STOPPED, code=code, message=f"{command} was stopped", details=details

@@ -20,6 +20,9 @@ from agent.errors import (
 )
 from agent.protocol.commands import CommandError, CommandStatus, Progress
 
+UNDECODABLE = b"W\xe9stern\0\x1b[2J".decode(errors="surrogateescape")
+"""What a program printed that knows nothing of UTF-8, as our runner keeps it."""
+
 
 class Unspeakable(Exception):
     """Raises whenever somebody wants to know what it is."""
@@ -315,3 +318,49 @@ def test_a_command_whose_thread_does_not_start_has_failed_and_the_next_one_runs(
             executor.stop(result.id)
     has_room = True
     assert executor.execute("a.x", {}, wait=True).command_result == {"result": "x: done"}
+
+
+def test_what_a_program_printed_in_other_bytes_can_be_told_at_every_stage(
+    tmp_path: Path,
+) -> None:
+    """Otherwise the agent could answer nobody any more, and the controller could not say why."""
+    shown, release = threading.Event(), threading.Event()
+
+    def speak(control: Control) -> dict[str, list[str]]:
+        control.progress(Progress(phase=UNDECODABLE, message=UNDECODABLE))
+        shown.set()
+        release.wait(10)
+        return {UNDECODABLE: [UNDECODABLE]}
+
+    def fail(_control: Control) -> None:
+        raise EraseError(f"shred: {UNDECODABLE}", result={"log": UNDECODABLE})
+
+    jobs: dict[str, Job] = {
+        "a.speak": speak,
+        "a.say": lambda _control: UNDECODABLE,
+        "a.fail": fail,
+    }
+    finished: list[str] = []
+    commands = catalogue(
+        Command(name=name, kind=Kind.ASYNC, prepare=lambda _params, job=job: job)  # type: ignore[misc]
+        for name, job in jobs.items()
+    )
+    executor = CommandExecutor(
+        lambda: commands,
+        ResultStore(tmp_path),
+        lambda: finished.append("x"),
+    )
+    executor.execute("a.speak", {})
+    shown.wait(10)
+    assert b"stern" in msgspec.json.encode(executor.results())
+    release.set()
+    ends = [executor.result(executor.results()[0].id, wait=True)]
+    ends += [executor.execute(name, {}, wait=True) for name in ("a.say", "a.fail")]
+    assert [end.command_status for end in ends] == ["SUCCEEDED", "SUCCEEDED", "FAILED"]
+    told = msgspec.json.encode(ends).decode()
+    assert not {"\\u0000", "\\u001b"} & {told[i : i + 6] for i in range(len(told))}
+    assert told.count("stern") == 5
+    assert len(finished) == 3
+    assert ResultStore(tmp_path).load() == [
+        msgspec.convert(msgspec.to_builtins(e), type(e)) for e in ends
+    ]
