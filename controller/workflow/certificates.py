@@ -18,6 +18,7 @@ import msgspec
 
 from agent.protocol.erasure import STEP_KEY, DiskErasure, ErasureReport, ErasureState
 from agent.protocol.foreign_text import Bounds, UnfitDocument, clean_document
+from agent.protocol.masking import masked_value
 from controller.store.tables import Node
 
 KIND = "ingot sanitization certificate"
@@ -47,7 +48,7 @@ class UnreadableReport(ValueError):
 
 
 def report_of(result: Any) -> ErasureReport | None:
-    """Return the report in a command's result, cleaned; ``None`` = there is none (other steps, other agents).
+    """Return the report in a command's result, cleaned and masked; ``None`` = there is none (other steps, other agents).
 
     Args:
         result: ``command_result`` of ``execute_clean_step`` or another ``execute_*_step``, also of one that failed.
@@ -61,7 +62,7 @@ def report_of(result: Any) -> ErasureReport | None:
         inner = result.get(key)
         if isinstance(inner, Mapping) and STEP_KEY in inner:
             try:
-                document = clean_document(inner[STEP_KEY], _BOUNDS)
+                document = masked_value("", clean_document(inner[STEP_KEY], _BOUNDS))
                 report = msgspec.convert(document, ErasureReport, strict=False)
             except (UnfitDocument, msgspec.ValidationError) as error:
                 raise UnreadableReport(str(error)) from error
@@ -140,7 +141,9 @@ def verdict(disk: DiskErasure) -> str:
     if disk.level_asked is None:
         return METADATA_ONLY
     seen = disk.read_back
-    is_shown = seen is not None and not seen.same and not seen.unknown and seen.blocks > 0
+    is_shown = (
+        seen is not None and seen.blocks > 0 and not (seen.same or seen.unknown or seen.unreadable)
+    )
     is_reached = disk.level_asked in disk.levels
     return SANITIZED if is_shown and is_reached else FAILED
 

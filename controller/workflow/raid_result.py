@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.protocol.device_hints import parse_hints
-from agent.protocol.foreign_text import clean_document
+from agent.protocol.foreign_text import Bounds, UnfitDocument, clean_document
+from agent.protocol.masking import masked
 from agent.protocol.refusal import Refusal
 from controller.errors import StepFailed
 from controller.workflow.stage import Context
 
 _MOST_DISKS = 256
+_BOUNDS = Bounds(most_depth=8, most_parts=50 * _MOST_DISKS, most_chars=1000, most_key_chars=64)
+"""The node's row has it, and every order to the agent and every list of nodes with details too."""
 _STEPS = ("create_configuration", "delete_configuration", "apply_configuration")
 
 
@@ -58,7 +61,7 @@ def _kept(label: str, told: Any, now: float) -> dict[str, Any]:
     """Return ``raid_config``; the time is this controller's, as an agent's clock may be anything.
 
     Raises:
-        StepFailed: It is no configuration.
+        StepFailed: It is no configuration, or a larger one than a machine has.
     """
     disks = told.get("logical_disks") if isinstance(told, Mapping) else None
     is_list = isinstance(disks, list) and all(isinstance(disk, Mapping) for disk in disks)
@@ -67,8 +70,15 @@ def _kept(label: str, told: Any, now: float) -> dict[str, Any]:
             f"{label}: the RAID step ended, but the agent does not say which logical disks stand now"
             f" ({told!r:.200}); look at the agent's log, and clean the node again"
         )
+    try:
+        kept = clean_document({"logical_disks": list(disks or ())}, _BOUNDS)
+    except UnfitDocument as error:
+        raise StepFailed(
+            f"{label}: the RAID step ended, but what the agent says stands now cannot be kept: {error}; look at the"
+            " agent's log, and clean the node again"
+        ) from error
     updated = datetime.fromtimestamp(now, UTC).replace(tzinfo=None).isoformat()
-    return {"logical_disks": clean_document(list(disks or ())), "last_updated": updated}
+    return {**masked(kept), "last_updated": updated}
 
 
 def has_software_raid(config: Any) -> bool:

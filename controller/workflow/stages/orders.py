@@ -235,8 +235,9 @@ def _progress(
 ) -> dict[str, Any] | None:
     if command.progress is None:
         return None
-    progress: dict[str, Any] = msgspec.to_builtins(command.progress)
-    return {"step": order["title"], **progress, "updated_at": context.wall_now}
+    told: dict[str, Any] = msgspec.to_builtins(command.progress)
+    texts = {key: clean_line(value) for key, value in told.items() if isinstance(value, str)}
+    return {"step": order["title"], **told, **texts, "updated_at": context.wall_now}
 
 
 def _small(result: Any) -> Any:

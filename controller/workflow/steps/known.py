@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from agent.protocol.foreign_text import clean_line
+from agent.protocol.foreign_text import clean_line, clean_text
 from controller.bmc.interface import BmcStep, OffersSteps
 from controller.errors import StepFailed
 from controller.settings import Settings
@@ -22,21 +22,48 @@ from controller.workflow.steps.spec import Argument, Kind, StepSpec, Where
 
 _RAMDISK = "agent_cached_steps_ramdisk"
 """Key of ``driver_internal_info``: the ramdisk that offered the steps."""
+_MOST_STEPS, _MOST_ARGUMENTS = 500, 100
+_LONGEST_NAME = 255
+"""Of a step and of its interface; the node's row keeps the offer, and the work of a workflow all that are planned."""
 
 
 def read_offer(result: Any, kind: Kind) -> tuple[StepSpec, ...]:
     """Read the result of ``get_<kind>_steps``.
 
     Raises:
-        StepFailed: The answer has another shape.
+        StepFailed: The answer has another shape, or is longer than that of any hardware manager.
     """
     by_manager: Any = result.get(f"{kind}_steps") if isinstance(result, Mapping) else None
     try:
-        return tuple(_spec(step, kind) for steps in dict(by_manager).values() for step in steps)
+        offered = [step for steps in dict(by_manager).values() for step in steps]
+        _require_few(len(offered), _MOST_STEPS, "steps")
+        return tuple(_bounded(_spec(step, kind)) for step in offered)
     except (TypeError, ValueError, AttributeError, msgspec.ValidationError) as error:
         raise StepFailed(
             f"the agent's list of {kind} steps cannot be read: {clean_line(error)}"
         ) from error
+
+
+def _bounded(spec: StepSpec) -> StepSpec:
+    """Return a step whose arguments are described briefly.
+
+    Raises:
+        ValueError: A name is longer than any, or it has more arguments than any.
+    """
+    arguments = spec.argsinfo or {}
+    _require_few(len(arguments), _MOST_ARGUMENTS, "arguments of a step")
+    longest = max(len(name) for name in (spec.step, spec.interface, *arguments))
+    _require_few(longest, _LONGEST_NAME, "characters in a name")
+    told = {
+        name: msgspec.structs.replace(one, description=clean_text(one.description))
+        for name, one in arguments.items()
+    }
+    return msgspec.structs.replace(spec, argsinfo=told or spec.argsinfo)
+
+
+def _require_few(count: int, most: int, what: str) -> None:
+    if count > most:
+        raise ValueError(f"it has {count} {what}; at most {most} are taken")
 
 
 def remember_offer(

@@ -72,6 +72,7 @@ def test_only_what_is_erased_as_asked_and_shown_is_sanitized() -> None:
         changed(read_back=None),
         changed(read_back=msgspec.structs.replace(GONE, same=1)),
         changed(read_back=msgspec.structs.replace(GONE, unknown=1)),
+        changed(read_back=msgspec.structs.replace(GONE, unreadable=1)),
         changed(read_back=msgspec.structs.replace(GONE, blocks=0)),
     ):
         assert verdict(bad) == FAILED
@@ -102,6 +103,19 @@ def test_the_text_that_is_signed_does_not_depend_on_the_order_of_keys() -> None:
     (made,) = certify(ERASED)
     turned = dict(reversed(list(made.items())))
     assert canonical(made) == canonical(turned) == canonical(json.loads(canonical(made)))
+
+
+def test_a_certificate_has_no_secrets_of_a_command_line_in_it() -> None:
+    told = msgspec.to_builtins(
+        changed(
+            command="hdparm --security-erase --password=geheim /dev/sda",
+            detail="https://user:geheim@web/log",
+        )
+    )
+    sent = {"step": "erase_devices", "level_asked": "clear", "disks": [told]}
+    report = report_of({"clean_result": {"erasure": sent}})
+    assert report is not None
+    assert "geheim" not in str(report)
 
 
 def test_a_report_is_found_in_the_result_of_a_step_and_nothing_else_is_taken_for_one() -> None:

@@ -63,3 +63,15 @@ def test_a_root_volume_without_a_usable_hint_changes_no_properties(hint: Any) ->
 def test_two_root_volumes_name_no_root_device() -> None:
     root = {**DISK, "is_root_volume": True, "root_device_hint": {"wwn": "0x600605b0"}}
     assert "properties" not in columns_of(CONTEXT, "clean", result({"logical_disks": [root, root]}))
+
+
+def test_what_an_agent_says_of_its_disks_is_kept_bounded_and_without_secrets() -> None:
+    disk = {**DISK, "url": "http://user:geheim@web/", "password": "geheim", "note": "x" * 60_000}
+    (kept,) = columns_of(CONTEXT, "clean", result({"logical_disks": [disk]}))["raid_config"][
+        "logical_disks"
+    ]
+    assert "geheim" not in str(kept)
+    assert len(kept["note"]) <= 1000
+    many = {"logical_disks": [{"physical_disks": ["sda"] * 20_000}]}
+    with pytest.raises(StepFailed, match="cannot be kept: it has more than 12800 parts"):
+        columns_of(CONTEXT, "clean", result(many))

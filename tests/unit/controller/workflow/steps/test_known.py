@@ -1,5 +1,7 @@
 """What is known of a node's steps: the agent's answer, its copy in the node, and the rules of the settings."""
 
+from typing import Any
+
 import pytest
 
 from controller.errors import SettingsError, StepFailed
@@ -46,6 +48,36 @@ def test_the_agents_answer_is_read_and_nonsense_is_named() -> None:
     for nonsense in (None, {}, {"clean_steps": [1]}, {"clean_steps": {"m": [{"step": "x"}]}}):
         with pytest.raises(StepFailed, match="cannot be read"):
             read_offer(nonsense, Kind.CLEAN)
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([{"step": "x", "interface": "bios"}] * 501, "501 steps; at most 500"),
+        ([{"step": "x" * 256, "interface": "bios"}], "256 characters in a name; at most 255"),
+        ([{"step": "x", "interface": "b" * 256}], "256 characters in a name; at most 255"),
+        (
+            [{"step": "x", "interface": "b", "argsinfo": {str(n): {} for n in range(101)}}],
+            "101 arguments of a step; at most 100",
+        ),
+        ([{"step": "x", "interface": "b", "argsinfo": {"a" * 256: {}}}], "256 characters"),
+    ],
+)
+def test_an_offer_larger_than_that_of_any_machine_is_refused(
+    steps: list[dict[str, Any]], words: str
+) -> None:
+    with pytest.raises(StepFailed, match=f"list of clean steps cannot be read: .*{words}"):
+        read_offer({"clean_steps": {"m": steps}}, Kind.CLEAN)
+
+
+def test_the_description_of_an_argument_is_kept_short() -> None:
+    told = {"a": {"description": "http://user:geheim@web/ " + "x" * 60_000}}
+    step = {"step": "x", "interface": "bios", "argsinfo": told}
+    (read,) = read_offer({"clean_steps": {"m": [step]}}, Kind.CLEAN)
+    assert read.argsinfo is not None
+    description = read.argsinfo["a"].description
+    assert len(description) <= 2000
+    assert "geheim" not in description
 
 
 def test_an_agent_cannot_say_that_its_step_is_somebody_elses() -> None:
