@@ -1,7 +1,7 @@
 """Which texts and documents hold secrets, and how they are shown: ``******``. One rule for the controller's answers and logs and for the agent's.
 
 Secrets are the values of keys that sound like one, and parts of texts: of URLs the password (or the user, if there is
-none: ``https://token@host``) and the signature of a signed address; values that sound like one in queries, among kernel
+none: ``https://token@host``) and the signature of a signed address; what files for a system hold; values that sound like one in queries, among kernel
 arguments and in printed documents; private keys in PEM. Pure, and linear in the length of the text.
 """
 
@@ -14,6 +14,7 @@ from agent.protocol.secret_names import MASK, Replace, is_secret
 
 _SIGNED = frozenset({"signature", "key-pair-id", "policy"})
 """In the query of a signed address alone (S3 version 2, CloudFront); elsewhere signatures are public."""
+_CONTENT = "content"
 _URL_USER = re.compile(r"\b(?P<scheme>[A-Za-z][\w+.-]{0,31})://(?P<user>[^/\s?#]+)@")
 _KERNEL_ARGUMENT = re.compile(r'(?P<head>(?:^|(?<=\s))(?P<name>[\w.-]+)=)(?P<secret>"[^"]*"|\S+)')
 _QUERY = re.compile(r"(?P<head>[?&;#](?P<name>[\w.%~-]+)=)(?P<secret>[^\s&#;]+)")
@@ -36,7 +37,18 @@ def masked(document: dict[str, Any]) -> dict[str, Any]:
 
     Empty values and truth values stay: they say that there is no secret.
     """
-    return {key: masked_value(key, value) for key, value in document.items()}
+    return {
+        key: MASK if key == _CONTENT and _is_file(document) else masked_value(key, value)
+        for key, value in document.items()
+    }
+
+
+def _is_file(document: dict[str, Any]) -> bool:
+    """Say whether this is a file with what it holds, as ``inject_files`` takes it: perhaps a key; an address tells itself."""
+    content = document.get(_CONTENT)
+    return (
+        isinstance(content, str) and bool(content) and "://" not in content and "path" in document
+    )
 
 
 def masked_value(key: str, value: Any) -> Any:

@@ -9,10 +9,12 @@ from controller.errors import StepFailed
 from controller.settings import Settings
 
 _MOST_BYTES = 64 * 1024 * 1024
+_MOST_ARCHIVES = 10
+"""Of a node; a machine that fails again and again does not fill the disk."""
 
 
 def keep_logs(settings: Settings, node_uuid: str, title: str, logs: object, at: float) -> Path:
-    """Store ``logs`` below ``<state_directory>/logs/<node>/`` and return the file.
+    """Store ``logs`` below ``<state_directory>/logs/<node>/`` and return the file; of a node the newest ten are kept.
 
     Args:
         settings: The controller's.
@@ -40,4 +42,12 @@ def keep_logs(settings: Settings, node_uuid: str, title: str, logs: object, at: 
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     with os.fdopen(os.open(path, flags, mode=0o600), "wb") as file:
         file.write(content)
+    _remove_old(folder, path)
     return path
+
+
+def _remove_old(folder: Path, new: Path) -> None:
+    """Remove all but the newest archives, whose names begin with their time, and the ``new`` one, whatever the clock says."""
+    others = sorted(path for path in folder.glob("*.tar.gz") if path != new)
+    for path in others[: 1 - _MOST_ARCHIVES]:
+        path.unlink(missing_ok=True)  # another thread may have been quicker

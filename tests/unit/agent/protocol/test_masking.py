@@ -276,3 +276,13 @@ def test_what_is_no_secret_is_shown(key: str) -> None:
 @pytest.mark.timeout(60)
 def test_a_long_text_made_to_be_slow_takes_moments(piece: str) -> None:
     masked_text(f"authorization: {piece * 100_000}@='\":")  # hours, if it grew with the square
+
+
+def test_what_a_file_for_the_system_holds_is_not_shown() -> None:
+    file = {"path": "/etc/ssh/host_key", "content": "Z2VoZWlt", "mode": 384}
+    shown = masked({"files": [file], "inject_files": [file]})
+    hidden = {**file, "content": MASK}
+    assert shown == {"files": [hidden], "inject_files": [hidden]}
+    fetched = {"path": "/a", "content": f"https://user:{SECRET}@web/{{node[uuid]}}"}
+    assert masked(fetched)["content"] == f"https://user:{MASK}@web/{{node[uuid]}}"
+    assert masked({"content": "text"}) == {"content": "text"}
