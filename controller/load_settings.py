@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.errors import SettingsError
-from controller.setting_words import inspection_hooks, pci_aliases, proxy_networks, step_priorities
+from controller.setting_words import (
+    burnin_kinds,
+    inspection_hooks,
+    pci_aliases,
+    proxy_networks,
+    step_priorities,
+)
 from controller.settings import Settings, setting_types
 
 ENVIRONMENT_PREFIX = "INGOT_"
@@ -28,7 +34,12 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
 _MAY_BE_ZERO = frozenset(
-    {"erase_devices_priority", "erase_devices_metadata_priority", "power_sync_interval_s"}
+    {
+        "burnin_valid_days",
+        "erase_devices_priority",
+        "erase_devices_metadata_priority",
+        "power_sync_interval_s",
+    }
 )
 
 
@@ -112,6 +123,7 @@ def _check(settings: Settings) -> None:
             )
     proxy_networks(settings.trusted_proxies)
     inspection_hooks(settings.inspection_hooks)
+    burnin_kinds(settings.burnin_required)
     pci_aliases(settings.inspection_pci_aliases)
     step_priorities(settings.clean_step_priority_override)
     for name in ("disallow_clean_steps", "disallow_deploy_steps", "disallow_service_steps"):

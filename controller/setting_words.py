@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from controller.errors import SettingsError
 
 _HOOKS = frozenset({"parse-lldp", "local-link-connection", "pci-devices", "boot-mode"})
+BURNIN_KINDS = ("cpu", "memory", "disk", "network", "gpu")
+"""What can be burned in: the step is ``burnin_<kind>``."""
 _PCI_ALIAS = re.compile(
     r"(?P<vendor>[0-9a-fA-F]{4}):(?P<product>[0-9a-fA-F]{4})=(?P<name>[A-Za-z0-9_.-]{1,64})"
 )
@@ -49,6 +51,20 @@ def proxy_networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Net
             f"setting trusted_proxies is {text!r}: {error}; write addresses or networks such as 192.0.2.0/24, "
             "separated by commas"
         ) from error
+
+
+def burnin_kinds(text: str) -> tuple[str, ...]:
+    """Read the setting ``burnin_required``.
+
+    Raises:
+        SettingsError: It names something that cannot be burned in.
+    """
+    kinds = words_of(text)
+    if unknown := sorted(set(kinds) - set(BURNIN_KINDS)):
+        raise SettingsError(
+            f"setting burnin_required: there is no {', '.join(unknown)}; possible: {', '.join(BURNIN_KINDS)}"
+        )
+    return kinds
 
 
 def inspection_hooks(text: str) -> frozenset[str]:

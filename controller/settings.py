@@ -118,6 +118,11 @@ class Settings:
     longest_wait_step_s: float = 3600.0
     """Longest ``seconds`` of the step ``wait``; ``hold`` waits for a person."""
 
+    burnin_required: str = ""
+    """What a node must have passed before ``provide`` takes it, with commas between: ``cpu``, ``memory``, ``disk``, ``network``, ``gpu``; empty: nothing. A node's ``properties.burnin_required`` wins (``none`` = nothing)."""
+    burnin_valid_days: int = 0
+    """After how many days a passed burn-in no longer counts; 0: never."""
+
     inspection_add_ports: str = "pxe"
     """Ports an inspection creates: ``pxe`` (the interface it booted from), ``active`` (those with an address), ``all``, ``disabled``."""
     inspection_collectors: str = ""

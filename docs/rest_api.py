@@ -51,6 +51,7 @@ file and refusal, not only errors; with `detail` each event also has `data`, the
 A node also has `image_receipt`, from the end of `write_image` until the next deployment begins: what was written where and how it
 was verified. Null before that, and when the ramdisk's agent is not ours. Its keys:
 {{receipt}}
+Its field `burnin` has for each kind of burn-in when it began and passed, with which disks, and the figures ([how](../how-to/burn-in.md)).
 MAC addresses are taken in any usual spelling.
 
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the

@@ -33,6 +33,7 @@ _SHOWN = (
     "instance_info",
     "properties",
     "image_receipt",
+    "burnin",
 )
 """What ``show`` tells of a node; ``--json`` tells everything."""
 _STEPS_HELP = (

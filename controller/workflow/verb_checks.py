@@ -9,6 +9,7 @@ from agent.protocol.password_hash import LONGEST_PASSWORD, is_password
 from controller.errors import Conflict, Invalid, NodeProtected
 from controller.states import State
 from controller.store.tables import Node
+from controller.workflow import burnin
 from controller.workflow.children import children_of, obstacle
 from controller.workflow.machine import driver_of, is_fake
 from controller.workflow.node_rules import check_boot, check_deployment, check_hints
@@ -44,6 +45,18 @@ def is_not_retired(_services: Services, node: Node, _request: ProvisionRequest) 
     """Refuse to offer a retired node."""
     if node.retired:
         raise Invalid(f"node {node.uuid} is retired; clear retired before making it available")
+
+
+def is_burned_in(services: Services, node: Node, _request: ProvisionRequest) -> None:
+    """Refuse to offer a node that has not passed what the settings or the node require."""
+    kinds = burnin.required_of(services.settings, node)
+    valid_days = services.settings.burnin_valid_days
+    if problems := burnin.missing(node, kinds, valid_days, services.clock()):
+        steps = ", ".join(f"burnin_{kind}" for kind in kinds)
+        raise Conflict(
+            f"node {node.uuid} is not validated: {'; '.join(problems)}; clean it with the steps {steps}, or set"
+            f" properties.{burnin.PROPERTY} to none"
+        )
 
 
 def has_readable_hints(_services: Services, node: Node, _request: ProvisionRequest) -> None:

@@ -107,7 +107,12 @@ _ROWS = (
     Verb(
         name="provide",
         since=4,
-        checks=(check.has_readable_hints, check.is_not_retired, check.has_bmc),
+        checks=(
+            check.has_readable_hints,
+            check.is_not_retired,
+            check.is_burned_in,
+            check.has_bmc,
+        ),
         begins={State.CLEANING: "clean.begin"},
     ),
     Verb(

@@ -15,6 +15,7 @@ _MEMORY_SIZE = re.compile(r"[1-9][0-9]{0,15}(%|[bkmgtBKMGT])?")
 _HOST = re.compile(r"[0-9A-Za-z:.][0-9A-Za-z:.\-]{0,252}")
 _MOST_SECONDS = 30 * 86400
 _YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
+_GPU_BURN = PurePosixPath("/opt/gpu-burn")
 _KERNEL_FOLDERS = frozenset({"dev", "proc", "sys"})
 
 
@@ -67,6 +68,16 @@ class NetworkOrder:
     partner: str
     runtime_s: int = 21600
     output_file: PurePosixPath | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuOrder:
+    """``folder`` holds gpu-burn; ``memory`` is a share (``95%``) or MiB of each processor's; ``count`` = 0: as many as there are."""
+
+    folder: PurePosixPath = _GPU_BURN
+    memory: str = "95%"
+    timeout_s: int = 86400
+    count: int = 0
 
 
 def cpu_order(driver_info: Mapping[str, Any]) -> CpuOrder:
@@ -146,6 +157,20 @@ def network_order(driver_info: Mapping[str, Any]) -> NetworkOrder:
     )
 
 
+def gpu_order(driver_info: Mapping[str, Any]) -> GpuOrder:
+    """Read ``agent_burnin_gpu_*``.
+
+    Raises:
+        InvalidRequest: A value cannot be used; the message names its key.
+    """
+    return GpuOrder(
+        folder=_take(driver_info, "gpu_install_dir", None, _file) or _GPU_BURN,
+        memory=_take(driver_info, "gpu_memory", "95%", _gpu_memory),
+        timeout_s=_take(driver_info, "gpu_timeout", 86400, _whole(1, _MOST_SECONDS)),
+        count=_take(driver_info, "gpu_count", 0, _whole(0, 1024)),
+    )
+
+
 def _take(
     driver_info: Mapping[str, Any], name: str, default: _Value, read: Callable[[Any], _Value]
 ) -> _Value:
@@ -181,6 +206,13 @@ def _memory_size(value: Any) -> str:
     text = str(value)
     if not _MEMORY_SIZE.fullmatch(text) or (text.endswith("%") and int(text[:-1]) > 100):  # noqa: PLR2004  # per cent
         raise ValueError("give a percentage (98%) or a size with b, k, m, g or t (4g)")
+    return text
+
+
+def _gpu_memory(value: Any) -> str:
+    text = str(value)
+    if not re.fullmatch(r"[1-9][0-9]?%|100%|[1-9][0-9]{0,7}", text):
+        raise ValueError("give a percentage (95%) or MiB (8000)")
     return text
 
 

@@ -2,8 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +15,7 @@ from agent.hardware.capabilities import Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
 from agent.protocol.commands import Progress
 from hardware_managers.burnin import orders, programs
+from hardware_managers.burnin.gpu import burnin_gpu
 from hardware_managers.burnin.self_tests import run_self_tests
 
 _SETTLE_S = 120.0
@@ -226,12 +228,23 @@ def _keep(text: str, output: PurePosixPath | None) -> None:
         ) from error
 
 
-def _step(name: str, run: Any, phases: Sequence[Phase]) -> Step:
+def _on_machine(
+    run: Callable[[StepContext], Mapping[str, Any]], context: StepContext
+) -> Mapping[str, Any]:
+    """Run a step; say with which disks the machine passed, so that a later exchange is seen."""
+    result = run(context)
+    names = {disk.serial or disk.wwn for disk in context.hardware.disks()}
+    return {**result, "machine": {"disks": sorted(name for name in names if name)}}
+
+
+def _step(
+    name: str, run: Callable[[StepContext], Mapping[str, Any]], phases: Sequence[Phase]
+) -> Step:
     return Step(
         name=name,
         interface="deploy",
         priorities=dict.fromkeys(phases, 0),
-        run=run,
+        run=partial(_on_machine, run),
         stoppable=True,
     )
 
@@ -241,5 +254,6 @@ STEPS = (
     _step("burnin_cpu", burnin_cpu, _ALWAYS),
     _step("burnin_memory", burnin_memory, _ALWAYS),
     _step("burnin_network", burnin_network, _ALWAYS),
+    _step("burnin_gpu", burnin_gpu, _ALWAYS),
     _step("burnin_disk", burnin_disk, (Phase.CLEAN,)),
 )

@@ -1,7 +1,7 @@
 """The fields of a node as one table: since which microversion, from which columns, who may change them.
 
 Source: Ironic's node document at API 1.115, field by field; ``progress``, ``stage``, the two
-``stage_*_at`` dates, ``status_text`` and ``image_receipt`` are ours, and other clients ignore them.
+``stage_*_at`` dates, ``status_text``, ``image_receipt`` and ``burnin`` are ours, and other clients ignore them.
 """
 
 from collections.abc import Callable, Mapping
@@ -152,6 +152,7 @@ _FIELDS = (
     _made("stage_deadline_at", "deadline", 1, "stage_deadline_at"),
     _made("status_text", "status", 1, *_STATUS_COLUMNS),
     _made("image_receipt", "receipt", 1, "driver_internal_info"),
+    _made("burnin", "receipt", 1, "driver_internal_info"),
 )
 
 NODE_FIELDS: Mapping[str, NodeField] = MappingProxyType({field.name: field for field in _FIELDS})

@@ -4,7 +4,7 @@
 
 const REFRESH_MS = 2000;
 const FIELDS = "uuid,name,provision_state,target_provision_state,power_state,maintenance," +
-  "maintenance_reason,last_error,progress,stage,status_text,image_receipt";
+  "maintenance_reason,last_error,progress,stage,status_text,image_receipt,burnin";
 const VERSION = { "X-OpenStack-Ironic-API-Version": "1.95" };
 const GOOD = new Set(["active", "available", "manageable"]);
 const byId = (id) => document.getElementById(id);
@@ -57,6 +57,11 @@ function fill(row, node) {
   if (receipt && !node.stage) {
     small(text, `${receipt.image} on ${receipt.disk}, read back: ${receipt.verified}`);
     text.title = `${receipt.digest}, ${receipt.content_bytes} bytes in ${receipt.seconds} s`;
+  }
+  const kinds = Object.entries(node.burnin || {});
+  if (kinds.length && node.provision_state === "manageable") {
+    const verdicts = kinds.map(([kind, one]) => `${kind} ${one.passed_at ? "passed" : "not passed"}`);
+    small(text, `burn-in: ${verdicts.join(", ")}`);
   }
   const bar = cell(row, "");
   if (node.progress && node.progress.bytes_total) {

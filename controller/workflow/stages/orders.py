@@ -18,7 +18,7 @@ from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.signed_certificate import Signed
 from controller.states import Event
 from controller.store.certificates import sign
-from controller.workflow import certificates, raid_result, receipts
+from controller.workflow import burnin, certificates, raid_result, receipts
 from controller.workflow.limits import moved, silence_limit
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
@@ -107,7 +107,10 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
     return leave(
         way,
         columns={"progress": None, **raid},
-        internal={receipts.KEY: msgspec.to_builtins(receipt)} if receipt else {},
+        internal={
+            **({receipts.KEY: msgspec.to_builtins(receipt)} if receipt else {}),
+            **burnin.passed(context.node, kind, command.command_result, context.wall_now),
+        },
         data={"result": _small(command.command_result)},
         notes=notes,
         certificates=made,

@@ -12,6 +12,7 @@ import msgspec
 
 from controller.errors import StepFailed
 from controller.states import Event
+from controller.workflow import burnin
 from controller.workflow.agent_view import erase_rules, node_for_agent, ports_for_agent
 from controller.workflow.limits import silence_limit
 from controller.workflow.outcome import Note, Outcome, leave, stay
@@ -216,6 +217,7 @@ def _begin(context: Context, course: Course, step: PlannedStep, notes: tuple[Not
     return leave(
         _way(context, course, step),
         columns={f"{step.kind}_step": step.shown()},
+        internal=burnin.begun(context.node, step.interface, step.step, context.wall_now),
         data=changes,
         notes=(*notes, Note(kind="step", message=f"{step.title} begins")),
     )

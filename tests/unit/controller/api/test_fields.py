@@ -25,6 +25,7 @@ rescue_interface resource_class retired retired_reason shard storage_interface v
 parent_node firmware_interface
 """
 OURS = {
+    "burnin",
     "image_receipt",
     "progress",
     "stage",

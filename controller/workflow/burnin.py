@@ -1,0 +1,169 @@
+"""What of a node was burned in, when, and on which disks; and what is missing before it may be offered. Pure.
+
+It is kept in ``driver_internal_info["burnin"]``: for each kind a beginning and, if it passed, an end. A burn-in that begins takes away the
+verdict of the one before, so that one that failed or was stopped leaves none.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.protocol.foreign_text import clean_document
+from controller.errors import Invalid
+from controller.setting_words import BURNIN_KINDS, words_of
+from controller.settings import Settings
+from controller.store.tables import Node
+
+KEY = "burnin"
+PROPERTY = "burnin_required"
+"""The key of a node's ``properties`` that wins over the setting of the same name; ``none`` = nothing is required."""
+_PREFIX = "burnin_"
+_MOST_DISKS = 256
+_DAY_S = 86400.0
+_MOST_FIGURES = 4000
+"""Characters; larger figures are in the history of the step only."""
+
+
+def begun(node: Node, interface: str, step: str, now: float) -> dict[str, Any]:
+    """Return the change of ``driver_internal_info`` by a step that begins; none if it is no burn-in."""
+    kind = _kind_of(interface, step)
+    return {} if kind is None else {KEY: {**_kept(node), kind: {"begun_at": _date(now)}}}
+
+
+def passed(node: Node, phase: str, result: Any, now: float) -> dict[str, Any]:
+    """Return the change by a step that has succeeded.
+
+    Args:
+        node: As it is.
+        phase: ``clean``, ``deploy`` or ``service``.
+        result: The command's result: the step below ``<phase>_step``, what it says below ``<phase>_result``.
+        now: Seconds since the epoch.
+    """
+    step = result.get(f"{phase}_step") if isinstance(result, Mapping) else None
+    if not isinstance(step, Mapping):
+        return {}
+    kind = _kind_of(step.get("interface"), step.get("step"))
+    if kind is None:
+        return {}
+    told = result.get(f"{phase}_result")
+    figures = clean_document(dict(told)) if isinstance(told, Mapping) else {}
+    machine = figures.pop("machine", None)
+    disks = machine.get("disks") if isinstance(machine, Mapping) else None
+    is_list = isinstance(disks, list) and len(disks) <= _MOST_DISKS
+    found = {
+        **_kept(node).get(kind, {}),
+        "passed_at": _date(now),
+        "disks": sorted({str(one) for one in disks or ()}) if is_list else None,
+        "figures": figures if len(str(figures)) <= _MOST_FIGURES else None,
+    }
+    return {KEY: {**_kept(node), kind: found}}
+
+
+def required_of(settings: Settings, node: Node) -> tuple[str, ...]:
+    """Return the kinds that the node must have passed.
+
+    Raises:
+        Invalid: The node's property is no list of kinds.
+    """
+    wanted = node.properties.get(PROPERTY)
+    if wanted is None:
+        return words_of(settings.burnin_required)
+    kinds = words_of(wanted) if isinstance(wanted, str) else None
+    if kinds == ("none",):
+        return ()
+    if not kinds or set(kinds) - set(BURNIN_KINDS):
+        raise Invalid(
+            f"node {node.uuid} has properties.{PROPERTY} {wanted!r:.100}; give none, or some of {', '.join(BURNIN_KINDS)}"
+            " with commas between"
+        )
+    return kinds
+
+
+def missing(node: Node, kinds: Sequence[str], valid_days: int, now: float) -> tuple[str, ...]:
+    """Return what is missing, a phrase each: kinds without a passed burn-in, too old ones, and other disks than now.
+
+    The disks are compared among the kinds, and with the last inspection if that is younger than the burn-in.
+    """
+    kept = _kept(node)
+    problems = []
+    newest: tuple[str, float, list[str]] | None = None
+    for kind in kinds:
+        found = kept.get(kind)
+        at = _seconds(found.get("passed_at")) if isinstance(found, Mapping) else None
+        if not isinstance(found, Mapping) or at is None:
+            was = "did not pass or did not end" if found else "was never run"
+            problems.append(f"burnin_{kind} {was}")
+            continue
+        if valid_days and now - at > valid_days * _DAY_S:
+            days = (now - at) / _DAY_S
+            problems.append(f"burnin_{kind} passed {days:.0f} days ago ({valid_days} are allowed)")
+        disks = found.get("disks")
+        if not isinstance(disks, list):
+            problems.append(f"burnin_{kind} does not say on which disks it passed")
+        elif newest is None or at > newest[1]:
+            newest = (kind, at, disks)
+    if newest is not None:
+        problems += _other_disks(node, kinds, newest)
+    return tuple(problems)
+
+
+def _other_disks(
+    node: Node, kinds: Sequence[str], newest: tuple[str, float, list[str]]
+) -> list[str]:
+    """Return which burn-ins were on other disks than the newest, and whether the machine has others now."""
+    last, at, disks = newest
+    problems = []
+    for kind in kinds:
+        found = _kept(node).get(kind)
+        others = found.get("disks") if isinstance(found, Mapping) else None
+        if isinstance(others, list) and set(others) != set(disks):
+            problems.append(
+                f"burnin_{kind} passed with other disks than burnin_{last}: {_shown(others, disks)}"
+            )
+    inspected_at = node.inspection_finished_at
+    if inspected_at is not None and inspected_at > at and (now := _inspected(node)) is not None:
+        changed = set(now) ^ set(disks)
+        if changed:
+            problems.append(
+                f"the inspection after burnin_{last} found other disks: {_shown(now, disks)}"
+            )
+    return problems
+
+
+def _shown(some: Sequence[str], others: Sequence[str]) -> str:
+    more, less = sorted(set(some) - set(others)), sorted(set(others) - set(some))
+    parts = (
+        f"with {', '.join(more)}" if more else "",
+        f"without {', '.join(less)}" if less else "",
+    )
+    return " and ".join(part for part in parts if part)[:300]
+
+
+def _inspected(node: Node) -> list[str] | None:
+    """Return the disks of the last inspection, named as burn-ins name them."""
+    found = (node.inventory or {}).get("inventory")
+    disks = found.get("disks") if isinstance(found, Mapping) else None
+    if not isinstance(disks, list):
+        return None
+    names = (disk.get("serial") or disk.get("wwn") for disk in disks if isinstance(disk, Mapping))
+    return [str(name) for name in names if name]
+
+
+def _kind_of(interface: Any, step: Any) -> str | None:
+    if interface != "deploy" or not isinstance(step, str) or not step.startswith(_PREFIX):
+        return None
+    kind = step.removeprefix(_PREFIX)
+    return kind if kind in BURNIN_KINDS else None
+
+
+def _kept(node: Node) -> dict[str, Any]:
+    found = node.driver_internal_info.get(KEY)
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _date(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+
+
+def _seconds(date: Any) -> float | None:
+    return datetime.fromisoformat(date).timestamp() if isinstance(date, str) else None

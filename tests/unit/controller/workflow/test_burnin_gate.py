@@ -1,0 +1,110 @@
+"""What counts as burned in, and the words for what is missing."""
+
+from typing import Any
+
+import pytest
+
+from controller.errors import Invalid, SettingsError
+from controller.load_settings import load_settings
+from controller.settings import Settings
+from controller.store.tables import Node
+from controller.workflow.burnin import KEY, begun, missing, passed, required_of
+
+DAY_S = 86400.0
+NOW = 100 * DAY_S
+
+
+def node(**facts: Any) -> Node:
+    return Node(
+        **{"uuid": "n-1", "properties": {}, "driver_internal_info": {}, "inventory": None, **facts}
+    )
+
+
+def result(kind: str, disks: Any = ("A", "B")) -> dict[str, Any]:
+    told = {"figures": 1} if disks is None else {"machine": {"disks": list(disks)}, "figures": 1}
+    return {"clean_step": {"interface": "deploy", "step": f"burnin_{kind}"}, "clean_result": told}
+
+
+def run(one: Node, kind: str, at: float, disks: Any = ("A", "B")) -> None:
+    """Have ``one`` pass a burn-in."""
+    one.driver_internal_info |= begun(one, "deploy", f"burnin_{kind}", at)
+    one.driver_internal_info |= passed(one, "clean", result(kind, disks), at)
+
+
+def test_a_node_that_passed_all_lacks_nothing() -> None:
+    one = node()
+    run(one, "cpu", NOW - DAY_S)
+    run(one, "disk", NOW)
+    assert missing(one, ("cpu", "disk"), 30, NOW) == ()
+    assert one.driver_internal_info[KEY]["cpu"]["figures"] == {"figures": 1}
+
+
+def test_what_was_never_run_and_what_is_too_old_is_named() -> None:
+    one = node()
+    run(one, "cpu", NOW - 41 * DAY_S)
+    assert missing(one, ("cpu", "disk"), 30, NOW) == (
+        "burnin_cpu passed 41 days ago (30 are allowed)",
+        "burnin_disk was never run",
+    )
+    assert missing(one, ("cpu",), 0, NOW) == ()
+
+
+def test_a_burn_in_that_begins_takes_the_old_verdict_away() -> None:
+    one = node()
+    run(one, "cpu", NOW)
+    one.driver_internal_info = begun(one, "deploy", "burnin_cpu", NOW)
+    assert missing(one, ("cpu",), 0, NOW) == ("burnin_cpu did not pass or did not end",)
+
+
+def test_other_disks_than_in_another_burn_in_or_in_the_inspection_are_named() -> None:
+    one = node()
+    run(one, "cpu", NOW - DAY_S)
+    run(one, "disk", NOW, ("A", "C"))
+    assert missing(one, ("cpu", "disk"), 0, NOW) == (
+        "burnin_cpu passed with other disks than burnin_disk: with B and without C",
+    )
+    run(one, "cpu", NOW, ("A", "C"))
+    inventory = {"inventory": {"disks": [{"serial": "A"}, {"serial": None, "wwn": "0xC"}]}}
+    one.inventory, one.inspection_finished_at = inventory, NOW + 1
+    assert missing(one, ("cpu", "disk"), 0, NOW) == (
+        "the inspection after burnin_cpu found other disks: with 0xC and without C",
+    )
+    one.inspection_finished_at = NOW - 1
+    assert missing(one, ("cpu", "disk"), 0, NOW) == ()
+
+
+@pytest.mark.parametrize("disks", [None, "AB", [["A"]] * 300])
+def test_an_agent_that_does_not_say_its_disks_does_not_validate(disks: Any) -> None:
+    one = node()
+    told = result("cpu", None)
+    told["clean_result"]["machine"] = {"disks": disks}
+    one.driver_internal_info = passed(one, "clean", told, NOW)
+    assert missing(one, ("cpu",), 0, NOW) == ("burnin_cpu does not say on which disks it passed",)
+
+
+@pytest.mark.parametrize(
+    "other", [None, {}, {"clean_step": 5}, {"clean_step": {"interface": "raid", "step": "x"}}]
+)
+def test_other_steps_change_nothing(other: Any) -> None:
+    assert passed(node(), "clean", other, NOW) == {}
+    assert begun(node(), "deploy", "erase_devices", NOW) == {}
+    assert begun(node(), "vendor", "burnin_cpu", NOW) == {}
+
+
+def test_a_nodes_own_property_wins_over_the_setting() -> None:
+    settings = Settings(burnin_required="cpu,memory")
+    assert required_of(settings, node()) == ("cpu", "memory")
+    assert required_of(settings, node(properties={"burnin_required": "none"})) == ()
+    assert required_of(settings, node(properties={"burnin_required": "disk"})) == ("disk",)
+
+
+@pytest.mark.parametrize("wanted", ["", "cpu,soul", 5, ["cpu"]])
+def test_a_property_that_is_no_list_of_kinds_is_refused(wanted: Any) -> None:
+    with pytest.raises(Invalid, match=r"properties.burnin_required .* give none, or some of"):
+        required_of(Settings(), node(properties={"burnin_required": wanted}))
+
+
+def test_a_setting_that_names_something_else_stops_the_controller() -> None:
+    assert load_settings('burnin_required = "cpu, disk"', {}, {}).burnin_valid_days == 0
+    with pytest.raises(SettingsError, match="setting burnin_required: there is no soul; possible"):
+        load_settings('burnin_required = "cpu,soul"', {}, {})
