@@ -71,6 +71,51 @@ class ErasePlan:
     expected_s: float | None = None
 
 
+CLEARS = frozenset({EraseLevel.CLEAR})
+PURGES = CLEARS | {EraseLevel.PURGE}
+DESTROYS_KEYS = frozenset({EraseLevel.DESTROY_KEYS})
+"""What methods reach, for their tables; a stronger level includes ``clear``."""
+
+
+class EraseMethod(NamedTuple):
+    """A row of a plug-in's table of methods: whether the drive announces it, and what of its plan is its own; see :class:`ErasePlan`."""
+
+    is_announced: bool
+    action: str
+    method: str
+    command: str
+    levels: frozenset[EraseLevel]
+    strength: int
+    is_quick: bool = False
+    expected_s: float | None = None
+
+
+def plans_of(
+    disk: BlockDevice,
+    methods: Iterable[EraseMethod],
+    *,
+    obstacle: str | None = None,
+    also: Sequence[Path] = (),
+) -> tuple[ErasePlan, ...]:
+    """Return a plan for each method that is announced, in their order; ``obstacle`` and ``also`` are common to all."""
+    return tuple(
+        ErasePlan(
+            disk=disk,
+            method=one.method,
+            command=one.command,
+            levels=one.levels,
+            strength=one.strength,
+            action=one.action,
+            obstacle=obstacle,
+            also=tuple(also),
+            is_quick=one.is_quick,
+            expected_s=one.expected_s,
+        )
+        for one in methods
+        if one.is_announced
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseEvidence:
     """What was done to a disk, in words an auditor can read; the read-back is made and added by the step."""

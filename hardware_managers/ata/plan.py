@@ -10,12 +10,17 @@ What counts for which level:
 """
 
 from agent.hardware.devices import BlockDevice
-from agent.hardware.erasing import EraseLevel, ErasePlan, EraseWish
+from agent.hardware.erasing import (
+    CLEARS,
+    DESTROYS_KEYS,
+    PURGES,
+    EraseMethod,
+    ErasePlan,
+    EraseWish,
+    plans_of,
+)
 from hardware_managers.ata.drive import AtaDrive, SanitizeState
 
-_CLEAR = frozenset({EraseLevel.CLEAR})
-_PURGE = _CLEAR | {EraseLevel.PURGE}
-_KEYS = frozenset({EraseLevel.DESTROY_KEYS})
 BLOCK, SCRAMBLE, OVERWRITE = "block-erase", "crypto-scramble", "overwrite"
 ENHANCED, NORMAL = "security-erase-enhanced", "security-erase"
 PASSWORD = "NULL"  # noqa: S105  # hdparm's word for a password of zeros; the erasure removes it
@@ -45,46 +50,59 @@ def plan_erasure(
     """
     off = None if wish.use_ata else _SWITCHED_OFF
     stands_frozen = _SANITIZE_FROZEN if sanitize is not None and sanitize.is_frozen else None
-    plans = []
-    for can, action, title, levels, strength in (
-        (drive.can_block_erase, BLOCK, "block erase", _PURGE, 100),
-        (drive.can_scramble, SCRAMBLE, "cryptographic scramble", _PURGE | _KEYS, 90),
-        (drive.can_overwrite, OVERWRITE, "overwrite", _PURGE, 80),
-    ):
-        if can:
-            more = " 0 --sanitize-overwrite-passes 1" if action == OVERWRITE else ""
-            plans.append(
-                ErasePlan(
-                    disk=disk,
-                    method=f"ATA sanitize, {title}",
-                    command=f"hdparm --yes-i-know-what-i-am-doing --sanitize-{action}{more} {disk.path}",
-                    levels=levels,
-                    strength=strength,
-                    action=action,
-                    obstacle=off or stands_frozen,
-                    is_quick=action == SCRAMBLE,
-                )
-            )
-    obstacle = off or _security_obstacle(drive)
-    enhanced = _PURGE if drive.is_rotating and disk.is_rotational else _CLEAR
-    for can, action, title, levels, strength in (
+    return (
+        *plans_of(disk, _sanitizers(disk, drive), obstacle=off or stands_frozen),
+        *plans_of(disk, _secure_erases(disk, drive), obstacle=off or _security_obstacle(drive)),
+    )
+
+
+def _sanitizers(disk: BlockDevice, drive: AtaDrive) -> tuple[EraseMethod, ...]:
+    line = "hdparm --yes-i-know-what-i-am-doing --sanitize-"
+    zeros = f"{OVERWRITE} 0 --sanitize-overwrite-passes 1"
+    rows = (
+        (drive.can_block_erase, BLOCK, "block erase", BLOCK, PURGES, 100),
+        (
+            drive.can_scramble,
+            SCRAMBLE,
+            "cryptographic scramble",
+            SCRAMBLE,
+            PURGES | DESTROYS_KEYS,
+            90,
+        ),
+        (drive.can_overwrite, OVERWRITE, "overwrite", zeros, PURGES, 80),
+    )
+    return tuple(
+        EraseMethod(
+            can,
+            action,
+            f"ATA sanitize, {title}",
+            f"{line}{words} {disk.path}",
+            levels,
+            strength,
+            is_quick=action == SCRAMBLE,
+        )
+        for can, action, title, words, levels, strength in rows
+    )
+
+
+def _secure_erases(disk: BlockDevice, drive: AtaDrive) -> tuple[EraseMethod, ...]:
+    enhanced = PURGES if drive.is_rotating and disk.is_rotational else CLEARS
+    rows = (
         (drive.can_enhanced, ENHANCED, "enhanced secure erase", enhanced, 60),
-        (drive.has_security, NORMAL, "secure erase", _CLEAR, 50),
-    ):
-        if can:
-            plans.append(
-                ErasePlan(
-                    disk=disk,
-                    method=f"ATA {title}",
-                    command=f"hdparm --user-master u --{action} {PASSWORD} {disk.path}",
-                    levels=levels,
-                    strength=strength,
-                    action=action,
-                    obstacle=obstacle,
-                    expected_s=drive.erase_s(enhanced=action == ENHANCED),
-                )
-            )
-    return tuple(plans)
+        (drive.has_security, NORMAL, "secure erase", CLEARS, 50),
+    )
+    return tuple(
+        EraseMethod(
+            can,
+            action,
+            f"ATA {title}",
+            f"hdparm --user-master u --{action} {PASSWORD} {disk.path}",
+            levels,
+            strength,
+            expected_s=drive.erase_s(enhanced=action == ENHANCED),
+        )
+        for can, action, title, levels, strength in rows
+    )
 
 
 def _security_obstacle(drive: AtaDrive) -> str | None:

@@ -13,12 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.hardware.devices import BlockDevice
-from agent.hardware.erasing import EraseLevel, ErasePlan, EraseWish
+from agent.hardware.erasing import (
+    CLEARS,
+    DESTROYS_KEYS,
+    PURGES,
+    EraseMethod,
+    ErasePlan,
+    EraseWish,
+    plans_of,
+)
 from hardware_managers.nvme.drive import NvmeController, estimate_s
 
-_CLEAR = frozenset({EraseLevel.CLEAR})
-_PURGE = _CLEAR | {EraseLevel.PURGE}
-_KEYS = frozenset({EraseLevel.DESTROY_KEYS})
 BLOCK, OVERWRITE, CRYPTO = "2", "3", "4"
 """Values of the sanitize command's SANACT."""
 USER_DATA, KEY = "ses 1", "ses 2"
@@ -50,45 +55,60 @@ def plan_erasure(
     obstacle = None if wish.use_nvme else _SWITCHED_OFF
     if remote is not None:
         obstacle = f"the drive is reached over {remote} and may serve others; erase it in the machine that it is in"
-    plans = []
-    for can, action, title, levels, strength in (
-        (controller.can_sanitize_by_block_erase, BLOCK, "Block Erase", _PURGE, 100),
-        (controller.can_sanitize_by_key, CRYPTO, "Crypto Erase", _PURGE | _KEYS, 90),
-        (controller.can_sanitize_by_overwrite, OVERWRITE, "Overwrite", _PURGE, 80),
-    ):
-        if can:
-            passes = " --owpass=1 --ovrpat=0" if action == OVERWRITE else ""
-            plans.append(
-                ErasePlan(
-                    disk=disk,
-                    method=f"NVMe sanitize, {title.lower()}",
-                    command=f"nvme sanitize {disk.path} --sanact={action}{passes}",
-                    levels=levels,
-                    strength=strength,
-                    action=action,
-                    obstacle=obstacle,
-                    also=tuple(siblings),
-                    is_quick=action == CRYPTO,
-                    expected_s=estimate_s(log, title),
-                )
-            )
-    also = tuple(siblings) if controller.formats_every_namespace else ()
-    for can, action, title, levels, strength in (
-        (controller.can_destroy_keys_by_format, KEY, "cryptographic erase", _CLEAR | _KEYS, 60),
-        (controller.can_format, USER_DATA, "user data erase", _CLEAR, 50),
-    ):
-        if can:
-            plans.append(
-                ErasePlan(
-                    disk=disk,
-                    method=f"NVMe format, {title}",
-                    command=f"nvme format {disk.path} --{action.replace(' ', '=')} --force",
-                    levels=levels,
-                    strength=strength,
-                    action=action,
-                    obstacle=obstacle,
-                    also=also,
-                    is_quick=True,
-                )
-            )
-    return tuple(plans)
+    sanitize = f"nvme sanitize {disk.path} --sanact="
+    zeros = f"{sanitize}{OVERWRITE} --owpass=1 --ovrpat=0"
+    sanitizers = (
+        EraseMethod(
+            controller.can_sanitize_by_block_erase,
+            BLOCK,
+            "NVMe sanitize, block erase",
+            f"{sanitize}{BLOCK}",
+            PURGES,
+            100,
+            expected_s=estimate_s(log, "Block Erase"),
+        ),
+        EraseMethod(
+            controller.can_sanitize_by_key,
+            CRYPTO,
+            "NVMe sanitize, crypto erase",
+            f"{sanitize}{CRYPTO}",
+            PURGES | DESTROYS_KEYS,
+            90,
+            is_quick=True,
+            expected_s=estimate_s(log, "Crypto Erase"),
+        ),
+        EraseMethod(
+            controller.can_sanitize_by_overwrite,
+            OVERWRITE,
+            "NVMe sanitize, overwrite",
+            zeros,
+            PURGES,
+            80,
+            expected_s=estimate_s(log, "Overwrite"),
+        ),
+    )
+    formatted = siblings if controller.formats_every_namespace else ()
+    return (
+        *plans_of(disk, sanitizers, obstacle=obstacle, also=siblings),
+        *plans_of(disk, _formats(disk, controller), obstacle=obstacle, also=formatted),
+    )
+
+
+def _formats(disk: BlockDevice, controller: NvmeController) -> tuple[EraseMethod, ...]:
+    """Return what the format command can do; it takes seconds."""
+    rows = (
+        (controller.can_destroy_keys_by_format, KEY, "cryptographic erase", DESTROYS_KEYS, 60),
+        (controller.can_format, USER_DATA, "user data erase", CLEARS, 50),
+    )
+    return tuple(
+        EraseMethod(
+            can,
+            action,
+            f"NVMe format, {title}",
+            f"nvme format {disk.path} --{action.replace(' ', '=')} --force",
+            CLEARS | levels,
+            strength,
+            is_quick=True,
+        )
+        for can, action, title, levels, strength in rows
+    )

@@ -12,11 +12,15 @@ Only what REPORT SUPPORTED OPERATION CODES names as supported is offered: drives
 from collections.abc import Collection
 
 from agent.hardware.devices import BlockDevice
-from agent.hardware.erasing import EraseLevel, ErasePlan
+from agent.hardware.erasing import (
+    CLEARS,
+    DESTROYS_KEYS,
+    PURGES,
+    EraseMethod,
+    ErasePlan,
+    plans_of,
+)
 
-_CLEAR = frozenset({EraseLevel.CLEAR})
-_PURGE = _CLEAR | {EraseLevel.PURGE}
-_KEYS = frozenset({EraseLevel.DESTROY_KEYS})
 BLOCK, CRYPTO, OVERWRITE, FORMAT = "block", "crypto", "overwrite", "format"
 OPERATION_CODES = {BLOCK: "0x48,2", CRYPTO: "0x48,3", OVERWRITE: "0x48,1", FORMAT: "0x4"}
 """Operation code and service action of each method; SBC-3, tables 3 and 90."""
@@ -27,27 +31,25 @@ def plan_erasure(disk: BlockDevice, announced: Collection[str]) -> tuple[ErasePl
     start = f"sg_sanitize --quick --early --{{}} {disk.path}"
     zeros = "overwrite --zero --count=1"
     table = (
-        (BLOCK, "SCSI sanitize, block erase", start.format(BLOCK), _PURGE, 100),
-        (CRYPTO, "SCSI sanitize, cryptographic erase", start.format(CRYPTO), _PURGE | _KEYS, 90),
-        (OVERWRITE, "SCSI sanitize, overwrite", start.format(zeros), _PURGE, 80),
+        (BLOCK, "SCSI sanitize, block erase", start.format(BLOCK), PURGES, 100),
+        (
+            CRYPTO,
+            "SCSI sanitize, cryptographic erase",
+            start.format(CRYPTO),
+            PURGES | DESTROYS_KEYS,
+            90,
+        ),
+        (OVERWRITE, "SCSI sanitize, overwrite", start.format(zeros), PURGES, 80),
         (
             FORMAT,
             "SCSI format, security initialize",
             f"sg_format --format --ip-def --security --quick --early {disk.path}",
-            _CLEAR,
+            CLEARS,
             50,
         ),
     )
-    return tuple(
-        ErasePlan(
-            disk=disk,
-            method=method,
-            command=command,
-            levels=levels,
-            strength=strength,
-            action=action,
-            is_quick=action == CRYPTO,
-        )
-        for action, method, command, levels, strength in table
-        if action in announced
+    methods = (
+        EraseMethod(action in announced, action, title, line, levels, strength, action == CRYPTO)
+        for action, title, line, levels, strength in table
     )
+    return plans_of(disk, methods)
