@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from controller.store.nodes import get_node
 from tests.integration.running_controller import RunningController, running_controller
 from tests.integration.waiting import wait_until
 
@@ -96,3 +97,23 @@ def test_wrong_credentials_leave_the_node_enrolled_with_the_reason(
     wait_until(lambda: controller.node("m1").last_error is not None, 5, "the failure")
     node = controller.wait_for("m1", "enroll")
     assert "verification failed: BMC 10.0.0.1: no answer" in str(node.last_error)
+
+
+def test_a_cleaning_that_an_older_controller_began_goes_on_at_its_step(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", "manageable")
+    offered = [step("flash", 50), step("erase_devices_metadata", 10)]
+    bmc.machine.behaviour.steps = {"clean": offered}
+    bmc.machine.behaviour.seconds["flash"] = 3.0
+    controller.ask("m1", "provide")
+    wait_until(lambda: controller.node("m1").stage == "clean.step.watch", 20, "the step")
+    with controller.store.edit() as session:
+        work = get_node(session, "m1", for_update=True).work
+        assert work is not None
+        course = work.data["course"]
+        old = {"steps": offered, "index": 0, "version": course["version"], "plans": 1}
+        work.data = {**old, "step_started_at": course["begun_at"], "order": work.data["order"]}
+    controller.wait_for("m1", "available")
+    names = [name for name, _params in bmc.machine.orders]
+    assert names == ["get_clean_steps", "flash", "erase_devices_metadata"]

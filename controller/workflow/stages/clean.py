@@ -58,14 +58,16 @@ def keep(context: Context) -> Outcome:
 
 
 def _ready_as(context: Context) -> str:
-    is_manual = not course_of(context.data).is_automatic
+    is_manual = not course_of(context.data, context.stage_name).is_automatic
     return "manageable" if is_manual or context.node.retired else "available"
 
 
 @leaves_by("ramdisk", "none", "keep")
 def end(context: Context) -> Outcome:
     """See whether the ramdisk has to be ended: this cleaning's, or that of one before, which failed."""
-    if course_of(context.data).uses_ramdisk and may_be_kept(context.node, context.settings):
+    if course_of(context.data, context.stage_name).uses_ramdisk and may_be_kept(
+        context.node, context.settings
+    ):
         return leave("keep")
     is_ramdisk = context.node.driver_internal_info.get("boot_target") == "ramdisk"
     return leave("ramdisk" if is_ramdisk else "none")

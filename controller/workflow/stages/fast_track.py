@@ -44,7 +44,7 @@ def find_agent(context: Context) -> Outcome:
     """Look whether an agent that was kept can be used; if not, say why."""
     if not is_kept(context.node):
         return leave("boot")
-    course = course_of(context.data)
+    course = course_of(context.data, context.stage_name)
     before = course.steps[: max(course.index, 0)]
     why = obstacle(context.node, context.ports, context.settings, context.now, before)
     why = why or _why_unfit(context)

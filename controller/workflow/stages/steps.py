@@ -133,7 +133,7 @@ def wishes_of(context: Context, kind: Kind) -> tuple[Wish, ...] | None:
 
 def make_plan(context: Context, *, kind: Kind) -> Outcome:
     """Ask the agent for its steps and plan; what has been done already is not done again."""
-    before = course_of(context.data)
+    before = course_of(context.data, context.stage_name)
     if before.plans >= _MOST_PLANS:
         raise StepFailed(
             f"{context.label}: the agent's hardware managers have changed {_MOST_PLANS} times while their "
@@ -180,7 +180,7 @@ def next_step(context: Context, *, kind: Kind) -> Outcome:
     Leaves by ``step``, ``hold``, the name of a step with stages of its own, ``boot`` (the ramdisk is needed and has gone),
     ``finished``, or what was asked for while a step ran that was waited for: ``abort``, ``deleted``.
     """
-    course = course_of(context.data)
+    course = course_of(context.data, context.stage_name)
     notes: tuple[Note, ...] = ()
     if course.index > course.ended:
         notes = (ended(context, course),)
@@ -255,7 +255,7 @@ def agent_params(context: Context) -> dict[str, Any]:
 
 
 def _send(context: Context, *, kind: Kind, arguments: Arguments) -> Outcome:
-    course = course_of(context.data)
+    course = course_of(context.data, context.stage_name)
     step = course.step
     if step.runs_as != "agent":
         return runner_of(step).begin(context, step)
@@ -268,7 +268,7 @@ def _send(context: Context, *, kind: Kind, arguments: Arguments) -> Outcome:
 
 
 def _watch(context: Context, *, kind: Kind, ways: frozenset[str]) -> Outcome:
-    step = course_of(context.data).step
+    step = course_of(context.data, context.stage_name).step
     if step.runs_as == "agent":
         return orders.watch(context, kind=kind, ways=ways)
     return runner_of(step).look(context, step)
@@ -276,7 +276,7 @@ def _watch(context: Context, *, kind: Kind, ways: frozenset[str]) -> Outcome:
 
 def _hold(context: Context, *, kind: Kind) -> Outcome:
     """Wait for ``unhold``, however long that takes; the state says that a person has to act."""
-    step = course_of(context.data).step
+    step = course_of(context.data, context.stage_name).step
     return stay(
         None,
         waiting_for=f"{context.label}: {step.title} holds the {kind} steps until unhold is asked for",
