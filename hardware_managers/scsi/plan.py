@@ -43,7 +43,7 @@ def plan_erasure(disk: BlockDevice, announced: Collection[str]) -> tuple[ErasePl
         (
             FORMAT,
             "SCSI format, security initialize",
-            f"sg_format --format --ip-def --security --quick --early {disk.path}",
+            f"sg_format --format --security --quick --early {disk.path}",
             CLEARS,
             50,
         ),

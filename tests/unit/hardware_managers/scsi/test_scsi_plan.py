@@ -44,7 +44,7 @@ def test_the_commands_begin_at_once_and_return() -> None:
         "sg_sanitize --quick --early --block /dev/sda",
         "sg_sanitize --quick --early --crypto /dev/sda",
         "sg_sanitize --quick --early --overwrite --zero --count=1 /dev/sda",
-        "sg_format --format --ip-def --security --quick --early /dev/sda",
+        "sg_format --format --security --quick --early /dev/sda",
     ]
 
 
