@@ -22,6 +22,7 @@ BOOT_S = 120
 
 pytestmark = [
     pytest.mark.vm,
+    pytest.mark.long,
     pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]
