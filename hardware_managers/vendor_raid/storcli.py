@@ -1,7 +1,7 @@
 """storcli and perccli: MegaRAID controllers of Broadcom, and those that Dell sells as PERC.
 
-Source: Broadcom, "StorCLI Reference Manual" (``J`` prints JSON: a list ``Controllers`` of ``Command Status`` and ``Response Data``). What is used of
-the output is what published recordings of versions 007.06 to 007.35 have in common. Sizes in its output and arguments are powers of 1024.
+Source: published recordings and scripts for versions 007.06 to 007.35, and what they have in common (``J`` prints JSON: a list ``Controllers`` of
+``Command Status`` and ``Response Data``); Broadcom's reference manual was not at hand. Sizes in its output and arguments are powers of 1024.
 """
 
 import json
