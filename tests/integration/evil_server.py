@@ -16,6 +16,8 @@ class EvilServer:
 
     port: int
     requests: list[bytes] = field(default_factory=list)
+    flooded_bytes: int = 0
+    """So many were sent by :meth:`flood`."""
     closing: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -45,6 +47,7 @@ class EvilServer:
         piece *= max(1, 65536 // len(piece))
         while not self.closing.is_set():
             connection.sendall(piece)
+            self.flooded_bytes += len(piece)
 
 
 Script = Callable[[EvilServer, socket.socket], None]
