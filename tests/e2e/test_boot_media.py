@@ -23,8 +23,15 @@ from tests.lab.program import run
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(2400)]
 IMAGE_BUILD = Path(__file__).parents[2] / "image-build"
+LOADERS = BUILD / "cache/ramdisk/loaders"
 BOOT_S = 1200
 CONSOLE = "console=ttyS0,115200n8 no_timer_check"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _loaders() -> None:
+    """Fetch the boot loaders before a test enters a network from which no mirror is reached."""
+    subprocess.run((IMAGE_BUILD / "boot-loaders", LOADERS), check=True, timeout=300)
 
 
 def build(program: str, folder: Path, *words: str) -> Path:
@@ -32,10 +39,9 @@ def build(program: str, folder: Path, *words: str) -> Path:
     for kind in ("vmlinuz", "initramfs"):
         if not (folder / f"ingot.{kind}").exists():
             os.link(BUILD / f"ramdisk/ingot.{kind}", folder / f"ingot.{kind}")
-    loaders = BUILD / "cache/ramdisk/loaders"
     subprocess.run(
         (IMAGE_BUILD / program, folder / "ingot", *words),
-        env=os.environ | {"INGOT_LOADERS": str(loaders)},
+        env=os.environ | {"INGOT_LOADERS": str(LOADERS)},
         check=True,
         timeout=600,
     )
