@@ -8,7 +8,7 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
@@ -33,8 +33,8 @@ _MOST_BYTES = 9000
 _HTTP_PORT = 80
 _FIRST_WAIT_S = 0.5
 
-Ask = Callable[[bytes, float], Sequence[bytes]]
-"""Sends a question and returns the answers that came in so many seconds."""
+Ask = Callable[[bytes, float], Iterable[bytes]]
+"""Sends a question and gives the answers of so many seconds, one by one; whoever has heard enough stops listening."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,25 +70,44 @@ def find_service(kind: str, attempts: int, ask: Ask) -> Service:
     found = _Found()
     wait_s = _FIRST_WAIT_S
     for _ in range(attempts):
-        _learn(found, ask(question(name, (SRV, TXT)), wait_s), name)
-        if found.server is not None and not found.addresses.get(found.server.target):
-            _learn(found, ask(question(found.server.target, (A, AAAA)), wait_s), name)
-        if found.server is not None and (service := _service(found, found.server)):
-            log.info("found by mDNS", extra={"service": name, "url": service.url})
-            return service
+        server = _hear_server(found, ask(question(name, (SRV, TXT)), wait_s), name)
+        if server is not None:
+            _hear_address(found, ask, server.target, wait_s, name)
+            if service := _service(found, server):
+                log.info("found by mDNS", extra={"service": name, "url": service.url})
+                return service
         wait_s *= 2
     raise LookupFailed(
         f"mDNS: no {name} after {attempts} questions; is the controller announced in this network, and multicast let through?"
     )
 
 
-def _learn(found: _Found, messages: Sequence[bytes], name: str) -> None:
+def _hear_server(found: _Found, messages: Iterable[bytes], name: str) -> Record | None:
+    """Listen until somebody names the server; what others send meanwhile does not end it."""
+    found.server = None
     for message in messages:
-        try:
-            for record in answers(message):
-                found.add(record, name)
-        except BadMessage as error:
-            log.warning("an answer of mDNS is damaged", extra={"why": str(error)})
+        _learn(found, message, name)
+        if found.server is not None:
+            break
+    return found.server
+
+
+def _hear_address(found: _Found, ask: Ask, target: str, wait_s: float, name: str) -> None:
+    """Ask for an address of the server, if none came with its name."""
+    if found.addresses.get(target):
+        return
+    for message in ask(question(target, (A, AAAA)), wait_s):
+        _learn(found, message, name)
+        if found.addresses.get(target):
+            return
+
+
+def _learn(found: _Found, message: bytes, name: str) -> None:
+    try:
+        for record in answers(message):
+            found.add(record, name)
+    except BadMessage as error:
+        log.warning("an answer of mDNS is damaged", extra={"why": str(error)})
 
 
 def _service(found: _Found, server: Record) -> Service | None:
@@ -110,8 +129,8 @@ def _service(found: _Found, server: Record) -> Service | None:
     return Service(url=url, settings=settings)
 
 
-def ask_network(message: bytes, wait_s: float) -> Sequence[bytes]:
-    """Send ``message`` to the group on every interface, by IPv4 and IPv6; return what comes within ``wait_s``, or the first answer.
+def ask_network(message: bytes, wait_s: float) -> Iterator[bytes]:
+    """Send ``message`` to the group on every interface, by IPv4 and IPv6; give what comes within ``wait_s``, as it comes.
 
     An interface on which nothing can be sent is left out: one without an address, for instance.
     """
@@ -122,19 +141,17 @@ def ask_network(message: bytes, wait_s: float) -> Sequence[bytes]:
                 channel.sendto(message, target)
             except OSError as error:
                 log.debug("mDNS cannot ask", extra={"target": str(target), "why": str(error)})
-        return _collect([channel for channel, _ in sockets], wait_s)
+        yield from _collect([channel for channel, _ in sockets], wait_s)
     finally:
         for channel, _ in sockets:
             channel.close()
 
 
-def _collect(channels: Sequence[socket.socket], wait_s: float) -> Sequence[bytes]:
+def _collect(channels: Sequence[socket.socket], wait_s: float) -> Iterator[bytes]:
     deadline = time.monotonic() + wait_s
-    messages: list[bytes] = []
-    while not messages and channels and (left_s := deadline - time.monotonic()) > 0:
-        ready = select.select(channels, [], [], left_s)[0]
-        messages += [channel.recv(_MOST_BYTES) for channel in ready]
-    return messages
+    while channels and (left_s := deadline - time.monotonic()) > 0:
+        for channel in select.select(channels, [], [], left_s)[0]:
+            yield channel.recv(_MOST_BYTES)
 
 
 def _open_4() -> list[tuple[socket.socket, tuple[str, int]]]:

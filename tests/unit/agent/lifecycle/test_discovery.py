@@ -54,6 +54,33 @@ def test_the_controller_is_found_by_its_service() -> None:
     assert found.api_urls == ("http://192.0.2.7:6385/baremetal",)
 
 
+def test_answers_that_name_nobody_hide_nobody() -> None:
+    """They come first, at every question; what fits is listened for until the time is over."""
+    responder = Responder("baremetal", texts=("protocol=http",))
+    useless = (b"nonsense", message(record(encoded("printer.local"), A, bytes([192, 0, 2, 1]))))
+
+    def ask(question: bytes, wait_s: float) -> Sequence[bytes]:
+        return [*useless, *responder(question, wait_s)]
+
+    found = with_found_addresses(settings("ipa-api-url=mdns"), ask)
+    assert found.api_urls == ("http://192.0.2.7:6385",)
+    assert responder.asked == 2
+
+
+def test_a_server_that_cannot_be_called_is_not_kept() -> None:
+    """The next answer counts: of two that name themselves, only one has an address."""
+    dead = Responder("baremetal", host="dead.local")
+    dead.addresses = []
+    living = Responder("baremetal", texts=("protocol=http",))
+    turns = iter((dead, dead, living, living))
+
+    def ask(question: bytes, wait_s: float) -> Sequence[bytes]:
+        return next(turns)(question, wait_s)
+
+    found = with_found_addresses(settings("ipa-api-url=mdns"), ask)
+    assert found.api_urls == ("http://192.0.2.7:6385",)
+
+
 def test_what_the_announcement_sets_counts_where_nobody_else_did() -> None:
     texts = (
         "protocol=http",
