@@ -85,6 +85,11 @@ def erase_rules(settings: Settings) -> dict[str, Any]:
     }
 
 
+def ordered_erase_level(node: Node, settings: Settings) -> str:
+    """Return the level that an order to erase asks our agent for; the node's own wins."""
+    return str(node.driver_info.get("agent_erase_level", settings.erase_level)).strip().lower()
+
+
 def node_for_agent(node: Node) -> dict[str, Any]:
     """Return the node for an order's ``node`` parameter."""
     view = {name: getattr(node, name) for name in _PLAIN}

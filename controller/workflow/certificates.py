@@ -96,16 +96,19 @@ def _bounded_disk(disk: DiskErasure) -> DiskErasure:
 
 
 def certificates_of(
-    report: ErasureReport, node: Node, *, controller: str, at: float
+    report: ErasureReport, node: Node, *, ordered: str, controller: str, at: float
 ) -> tuple[Document, ...]:
-    """Return a certificate for each disk that should have been erased; disks that were left alone on purpose have none."""
+    """Return a certificate for each disk that should have been erased; disks that were left alone on purpose have none.
+
+    ``ordered`` is the level that this controller ordered, whatever the agent says that it was asked for.
+    """
     head = _head(node, controller=controller, at=at, step=report.step)
     return tuple(
         {
             **head,
-            "verdict": verdict(disk),
+            "verdict": verdict(disk, ordered),
             "media": _media(disk),
-            "sanitization": _sanitization(disk, report),
+            "sanitization": _sanitization(disk, report, ordered),
             "verification": _verification(disk),
         }
         for disk in report.disks
@@ -134,8 +137,8 @@ def of_interrupted(
     return (unseen(node, step, reason, controller=controller, at=at),)
 
 
-def verdict(disk: DiskErasure) -> str:
-    """Say what a report of a disk amounts to."""
+def verdict(disk: DiskErasure, ordered: str) -> str:
+    """Say what a report of a disk amounts to where the level ``ordered`` had to be reached."""
     if disk.state is not ErasureState.ERASED:
         return FAILED
     if disk.level_asked is None:
@@ -144,7 +147,7 @@ def verdict(disk: DiskErasure) -> str:
     is_shown = (
         seen is not None and seen.blocks > 0 and not (seen.same or seen.unknown or seen.unreadable)
     )
-    is_reached = disk.level_asked in disk.levels
+    is_reached = ordered in disk.levels and disk.level_asked in disk.levels
     return SANITIZED if is_shown and is_reached else FAILED
 
 
@@ -184,9 +187,10 @@ def _media(disk: DiskErasure) -> Document:
     }
 
 
-def _sanitization(disk: DiskErasure, report: ErasureReport) -> Document:
+def _sanitization(disk: DiskErasure, report: ErasureReport, ordered: str) -> Document:
     is_erased = disk.state is ErasureState.ERASED
     return {
+        "level_ordered": ordered[: _LEVEL.most_chars],
         "level_asked": disk.level_asked,
         "levels": sorted(disk.levels) if is_erased else [],
         "method": disk.method,

@@ -19,6 +19,7 @@ from controller.signed_certificate import Signed
 from controller.states import Event
 from controller.store.certificates import sign
 from controller.workflow import burnin, certificates, raid_result, receipts
+from controller.workflow.agent_view import ordered_erase_level
 from controller.workflow.limits import moved, silence_limit
 from controller.workflow.machine import agent_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
@@ -130,7 +131,13 @@ def _certificates(context: Context, command: CommandResult) -> tuple[Signed, ...
     else:
         if report is None:
             return ()
-        made = certificates.certificates_of(report, context.node, controller=controller, at=at)
+        made = certificates.certificates_of(
+            report,
+            context.node,
+            ordered=ordered_erase_level(context.node, context.settings),
+            controller=controller,
+            at=at,
+        )
     return sign(context.services.store, made, at=at)
 
 

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from agent.protocol.erasure import DiskErasure, ErasureReport, ErasureState, ReadBack
 from controller.api.nodes.certificate_page import page
+from controller.settings import Settings
 from controller.store.certificates import MOST_BYTES, canonical
 from controller.store.tables import Node
+from controller.workflow.agent_view import ordered_erase_level
 from controller.workflow.certificates import (
     FAILED,
     METADATA_ONLY,
@@ -59,12 +61,12 @@ def changed(**changes: Any) -> DiskErasure:
 
 def certify(*disks: DiskErasure) -> tuple[dict[str, Any], ...]:
     report = ErasureReport(step="erase_devices", level_asked="clear", disks=list(disks))
-    return certificates_of(report, NODE, controller="c1", at=1_795_916_280.0)
+    return certificates_of(report, NODE, ordered="clear", controller="c1", at=1_795_916_280.0)
 
 
 def test_only_what_is_erased_as_asked_and_shown_is_sanitized() -> None:
-    assert verdict(ERASED) == SANITIZED
-    assert verdict(changed(level_asked=None, levels=[], read_back=None)) == METADATA_ONLY
+    assert verdict(ERASED, "clear") == SANITIZED
+    assert verdict(changed(level_asked=None, levels=[], read_back=None), "clear") == METADATA_ONLY
     for bad in (
         changed(state=ErasureState.FAILED),
         changed(level_asked="purge"),
@@ -75,7 +77,16 @@ def test_only_what_is_erased_as_asked_and_shown_is_sanitized() -> None:
         changed(read_back=msgspec.structs.replace(GONE, unreadable=1)),
         changed(read_back=msgspec.structs.replace(GONE, blocks=0)),
     ):
-        assert verdict(bad) == FAILED
+        assert verdict(bad, "clear") == FAILED
+
+
+def test_what_the_controller_ordered_counts_not_what_the_agent_says_it_was_asked_for() -> None:
+    """An agent that was told to purge and reports a clear erasure has not done it."""
+    assert verdict(ERASED, "purge") == FAILED
+    assert verdict(changed(levels=["clear", "purge"]), "purge") == SANITIZED
+    node = Node(driver_info={"agent_erase_level": " Purge "})
+    assert ordered_erase_level(node, Settings()) == "purge"
+    assert ordered_erase_level(Node(driver_info={}), Settings(erase_level="purge")) == "purge"
 
 
 def test_each_disk_has_a_certificate_but_one_that_was_left_alone_on_purpose() -> None:
@@ -153,7 +164,7 @@ def test_foreign_words_enter_bounded_and_the_page_has_none_of_their_markup(text:
     sent = {"step": "erase_devices", "level_asked": "clear", "disks": [hostile]}
     report = report_of({"clean_result": {"erasure": sent}})
     assert report is not None
-    (made,) = certificates_of(report, NODE, controller="c1", at=0.0)
+    (made,) = certificates_of(report, NODE, ordered="clear", controller="c1", at=0.0)
     assert len(canonical(made).encode()) < MOST_BYTES
     assert "\x00" not in canonical(made)
     shown = page({"certificate": {**made, "id": "x"}, "signature": {"value": "y"}})
@@ -175,7 +186,7 @@ def test_the_largest_report_makes_certificates_that_fit_and_serials_that_the_tab
     sent = {"step": wide, "level_asked": "clear", "disks": [disk] * 2, "tools": tools}
     report = report_of({"clean_result": {"erasure": sent}})
     assert report is not None
-    for made in certificates_of(report, NODE, controller="c1", at=0.0):
+    for made in certificates_of(report, NODE, ordered="clear", controller="c1", at=0.0):
         assert len(canonical({**made, "id": "x" * 36}).encode()) < MOST_BYTES
         assert len(made["media"]["serial"]) <= 255
         assert len(made["sanitization"]["tools"]) == 32
