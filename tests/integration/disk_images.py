@@ -7,7 +7,9 @@ import lzma
 import random
 import subprocess
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 MIB = 1 << 20
 WRITE_PROGRAM = """
@@ -46,12 +48,20 @@ def run(*argv: str, stdin: bytes | None = None) -> bytes:
 
 
 def gpt_image(folder: Path, *, size_bytes: int = 48 * MIB + 512 * 7) -> RawImage:
-    """Make a GPT image with two partitions: data, text, holes and a ragged end."""
-    file = folder / "image.raw"
-    file.write_bytes(_content(size_bytes))
+    """Make a GPT image with two partitions: data, text, holes and a ragged end; always the same in one run."""
+    file, content = folder / "image.raw", _gpt_content(size_bytes)
+    file.write_bytes(content)
+    return RawImage(file=file, content=content)
+
+
+@cache
+def _gpt_content(size_bytes: int) -> bytes:
     arguments = ("-n", "1:2048:+8M", "-t", "1:EF00", "-n", "2:0:+36M", "-c", "2:root")
-    run("sgdisk", "--clear", *arguments, str(file))
-    return RawImage(file=file, content=file.read_bytes())
+    with NamedTemporaryFile() as file:
+        file.write(_content(size_bytes))
+        file.flush()
+        run("sgdisk", "--clear", *arguments, file.name)
+        return Path(file.name).read_bytes()
 
 
 def mbr_image(folder: Path, *, partitions: int = 1, size_bytes: int = 24 * MIB) -> RawImage:
@@ -92,8 +102,9 @@ def qcow2(raw: RawImage, *options: str) -> bytes:
     return content
 
 
+@lru_cache(maxsize=8)
 def packed(content: bytes, kind: str) -> bytes:
-    """Compress as gzip, xz, bzip2 or zstd, the first three as several streams, or with ``xz -T0`` as many blocks."""
+    """Compress, each content once in a run, as gzip, xz, bzip2 or zstd, the first three as several streams, or with ``xz -T0`` as many blocks."""
     half = len(content) // 2
     if kind == "gzip":
         return gzip.compress(content[:half], 1) + gzip.compress(content[half:], 1)

@@ -10,6 +10,7 @@ from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
 from tests.integration.disk_images import MIB, RawImage, sha256
+from tests.integration.image_server import ImageServer
 from tests.integration.loop_disk import NOISE, LoopDisk
 
 QUICK = RetryPolicy(tries=4, first_pause_s=0.01, longest_pause_s=0.05)
@@ -51,3 +52,26 @@ def assert_unbootable(disk: LoopDisk) -> None:
 
 def assert_untouched(disk: LoopDisk) -> None:
     assert disk.read(0, MIB) == (NOISE * 2)[:MIB]
+
+
+def write_it(
+    server: ImageServer, disk: LoopDisk, content: bytes, name: str = "image"
+) -> list[Progress]:
+    """Publish an image, write it, check its receipt, and return the reports."""
+    url = server.serve(name, content)
+    image = ImageInfo(id=name, urls=[url], os_hash_algo="sha256", os_hash_value=sha256(content))
+    reports: list[Progress] = []
+    written = StreamingImageWriter(HostRunner()).write_image(
+        image, None, disk.device(), reports.append
+    )
+    assert written.receipt is not None
+    assert written.receipt.digest == "sha256:" + sha256(content)
+    return reports
+
+
+def assert_holds(disk: LoopDisk, raw: bytes) -> None:
+    """Compare everything but the GPT, which is adapted to the disk, and check that with sgdisk."""
+    end = len(raw) - 34 * disk.sector_bytes
+    assert disk.read(MIB, end - MIB) == raw[MIB:end]
+    assert disk.read(0, 440) == raw[:440]
+    assert "No problems found" in disk.run("sgdisk", "--verify")

@@ -6,7 +6,6 @@ import pytest
 
 from agent.errors import ImageError
 from agent.images.writer import StreamingImageWriter
-from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.system.runner import HostRunner
 from tests.integration.disk_images import (
@@ -20,31 +19,10 @@ from tests.integration.disk_images import (
     sha256,
 )
 from tests.integration.image_server import ImageServer
+from tests.integration.image_writing import assert_holds, write_it
 from tests.integration.loop_disk import DISK_BYTES, LoopDisk, loop_disk
 
 pytestmark = pytest.mark.root
-
-
-def write(
-    server: ImageServer, disk: LoopDisk, content: bytes, name: str = "image"
-) -> list[Progress]:
-    url = server.serve(name, content)
-    image = ImageInfo(id=name, urls=[url], os_hash_algo="sha256", os_hash_value=sha256(content))
-    reports: list[Progress] = []
-    written = StreamingImageWriter(HostRunner()).write_image(
-        image, None, disk.device(), reports.append
-    )
-    assert written.receipt is not None
-    assert written.receipt.digest == "sha256:" + sha256(content)
-    return reports
-
-
-def assert_holds(disk: LoopDisk, raw: bytes) -> None:
-    """Compare everything but the GPT, which is adapted to the disk, and check that with sgdisk."""
-    end = len(raw) - 34 * disk.sector_bytes
-    assert disk.read(MIB, end - MIB) == raw[MIB:end]
-    assert disk.read(0, 440) == raw[:440]
-    assert "No problems found" in disk.run("sgdisk", "--verify")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +47,7 @@ def test_a_qcow2_image_is_written_exactly(
     options: tuple[str, ...], server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
     raw = gpt_image(tmp_path)
-    write(server, disk, qcow2(raw, *options))
+    write_it(server, disk, qcow2(raw, *options))
     assert_holds(disk, raw.content)
 
 
@@ -83,24 +61,15 @@ def test_a_qcow2_image_that_ends_with_a_buffer_is_written_exactly(
     run("sgdisk", "--clear", "-n", "1:2048:+32M", str(file))
     content = qcow2(RawImage(file=file, content=file.read_bytes()))
     assert len(content) < MIB
-    write(server, disk, content.ljust(size_bytes, b"\0"))
+    write_it(server, disk, content.ljust(size_bytes, b"\0"))
     assert_holds(disk, file.read_bytes())
-
-
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
-def test_a_compressed_raw_image_is_written_exactly(
-    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
-) -> None:
-    raw = gpt_image(tmp_path)
-    write(server, disk, packed(raw.content, kind))
-    assert_holds(disk, raw.content)
 
 
 def test_a_raw_image_is_written_exactly_and_reports_progress(
     server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
     raw = gpt_image(tmp_path)
-    reports = write(server, disk, raw.content)
+    reports = write_it(server, disk, raw.content)
     assert_holds(disk, raw.content)
     assert list(dict.fromkeys(report.phase for report in reports)) == [
         "connect",
@@ -118,7 +87,7 @@ def test_an_image_as_large_as_the_disk_is_written_exactly(
     server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
     raw = gpt_image(tmp_path, size_bytes=DISK_BYTES)
-    write(server, disk, raw.content)
+    write_it(server, disk, raw.content)
     assert disk.read(0, DISK_BYTES) == raw.content
 
 
@@ -142,7 +111,7 @@ def test_a_disk_with_large_sectors_takes_an_image_made_for_it(
         made.run("sgdisk", "--clear", "-n", "1:0:+20M")
         content = made.read(0, 64 * MIB)
     with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
-        write(server, disk, content[: 40 * MIB])
+        write_it(server, disk, content[: 40 * MIB])
         assert_holds(disk, content[: 40 * MIB])
         assert disk.read(30 * MIB, MIB) == bytes(MIB)
 
@@ -168,7 +137,7 @@ def test_an_image_for_other_sectors_is_refused_by_name_before_the_first_write(
         with pytest.raises(
             ImageError, match=r"made for sectors of 512 bytes.*disk has 4096.*nothing was written"
         ):
-            write(server, disk, content)
+            write_it(server, disk, content)
         assert disk.read(0, DISK_BYTES) == before
 
 
@@ -180,7 +149,7 @@ def test_a_filesystem_without_partitions_is_refused_before_the_first_write(
     file.write_bytes(bytes(2 * MIB) + b"x" * MIB)
     before = disk.read(0, DISK_BYTES)
     with pytest.raises(ImageError, match=r"no partition table.*nothing was written"):
-        write(server, disk, published(RawImage(file=file, content=file.read_bytes()), kind))
+        write_it(server, disk, published(RawImage(file=file, content=file.read_bytes()), kind))
     assert disk.read(0, DISK_BYTES) == before
 
 
@@ -192,7 +161,7 @@ def test_partitions_that_do_not_fit_are_refused_before_the_first_write(
     with loop_disk(tmp_path, 40 * MIB) as disk:
         before = disk.read(0, disk.size_bytes)
         with pytest.raises(ImageError, match=r"does not fit on the disk|needs \d+ bytes"):
-            write(server, disk, content)
+            write_it(server, disk, content)
         assert disk.read(0, disk.size_bytes) == before
 
 
@@ -207,7 +176,7 @@ def test_nothing_that_was_on_a_disk_with_large_sectors_shows_through(
         raw.file.write_bytes(head + raw.content[MIB : 47 * MIB + 4096])
     image = RawImage(file=raw.file, content=raw.file.read_bytes())
     with loop_disk(tmp_path, DISK_BYTES, sector_bytes=4096) as disk:
-        write(server, disk, published(image, kind))
+        write_it(server, disk, published(image, kind))
         assert_holds(disk, image.content)
 
 
@@ -223,7 +192,7 @@ def test_a_fixed_vhd_image_is_refused_by_its_footer_before_the_first_write(
 ) -> None:
     before = disk.read(0, DISK_BYTES)
     with pytest.raises(ImageError, match="VHD image of fixed size; convert it: qemu-img"):
-        write(server, disk, fixed_vhd(tmp_path))
+        write_it(server, disk, fixed_vhd(tmp_path))
     assert disk.read(0, DISK_BYTES) == before
 
 
@@ -264,80 +233,5 @@ def test_images_of_other_machines_are_refused_and_the_disk_is_not_touched(
     run("qemu-img", "convert", "-O", kind, *options, str(raw.file), str(other))
     before = disk.read(0, MIB)
     with pytest.raises(ImageError, match=f"is {name}; convert it: qemu-img convert -O qcow2"):
-        write(server, disk, other.read_bytes())
+        write_it(server, disk, other.read_bytes())
     assert disk.read(0, MIB) == before
-
-
-@pytest.mark.parametrize("options", [(), ("-c",), ("-o", "cluster_size=4096")], ids=" ".join)
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
-def test_a_qcow2_image_inside_a_compressed_file_is_written_exactly(
-    kind: str, options: tuple[str, ...], server: ImageServer, disk: LoopDisk, tmp_path: Path
-) -> None:
-    raw = gpt_image(tmp_path)
-    content = packed(qcow2(raw, *options), kind)
-    reports = write(server, disk, content)
-    assert_holds(disk, raw.content)
-    assert any("is packed in" in (report.message or "") for report in reports)
-
-
-def test_the_receipt_of_a_packed_qcow2_image_tells_both_formats_and_the_packed_size(
-    server: ImageServer, disk: LoopDisk, tmp_path: Path
-) -> None:
-    raw = gpt_image(tmp_path)
-    content = packed(qcow2(raw), "gzip")
-    url = server.serve("i", content)
-    image = ImageInfo(id="i", urls=[url], checksum=sha256(content), disk_format="qcow2")
-    written = StreamingImageWriter(HostRunner()).write_image(
-        image, None, disk.device(), lambda _report: None
-    )
-    assert written.receipt is not None
-    assert written.receipt.format == "qcow2 in gzip"
-    assert written.receipt.image_bytes == len(content)
-    assert written.receipt.content_bytes == len(raw.content)
-
-
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2"])
-def test_what_is_behind_a_packed_qcow2_image_belongs_to_the_checksum(
-    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
-) -> None:
-    content = packed(qcow2(gpt_image(tmp_path)), kind)
-    url = server.serve("i", content)
-    wrong = ImageInfo(id="i", urls=[url], checksum=sha256(content[:-1]))
-    with pytest.raises(ImageError, match="expected was"):
-        StreamingImageWriter(HostRunner()).write_image(
-            wrong, None, disk.device(), lambda _report: None
-        )
-    with pytest.raises(ImageError, match="something else follows"):
-        write(server, disk, content + b"more")
-    with pytest.raises(ImageError, match="cut off"):
-        write(server, disk, content[:-9])
-    assert disk.read(0, MIB) == bytes(MIB)
-
-
-def test_a_file_that_is_packed_twice_is_refused_by_name(
-    server: ImageServer, disk: LoopDisk, tmp_path: Path
-) -> None:
-    twice = packed(packed(gpt_image(tmp_path).content, "xz"), "gzip")
-    with pytest.raises(ImageError, match="a xz file inside gzip; publish it packed once"):
-        write(server, disk, twice)
-
-
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
-def test_a_compressed_image_that_is_cut_off_is_refused(
-    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
-) -> None:
-    content = packed(gpt_image(tmp_path).content, kind)
-    with pytest.raises(ImageError, match="cut off"):
-        write(server, disk, content[:-20])
-    assert disk.read(0, MIB) == bytes(MIB)
-
-
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
-def test_a_compressed_image_that_unpacks_to_more_than_the_disk_is_refused(
-    kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
-) -> None:
-    raw = gpt_image(tmp_path)
-    content = raw.content + bytes(DISK_BYTES)
-    with pytest.raises(ImageError, match=f"larger than {disk.path}"):
-        write(server, disk, packed(content, kind))
-    assert disk.read(0, MIB) == bytes(MIB)
