@@ -163,7 +163,8 @@ def _is_busy(bmc: MachineBmc, controller: RunningController) -> None:
     ("happens", "why"),
     [
         (_dies, "the agent does not answer"),
-        (_restarts, "the agent does not answer"),
+        # Its new agent has asked already, or not yet: both moments are possible.
+        (_restarts, "the agent does not answer|the agent has restarted and lost its token"),
         (_loses_power, "the machine is off"),
         (_grows_old, "last heartbeat is 40. s old, more than fast_track_timeout_s"),
         (_changes_firmware_mode, "booted in bios mode, and uefi is wanted now"),
