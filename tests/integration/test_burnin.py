@@ -1,5 +1,6 @@
 """Burn-in with the real programs: short runs, real reports, a fault that is found, a stop."""
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +14,11 @@ from agent.errors import BurninFailed, Stopped
 from agent.hardware.capabilities import HardwareManager, Support
 from agent.hardware.devices import BlockDevice
 from agent.hardware.registry import Hardware
-from agent.system.runner import HostRunner
+from agent.system.runner import HostRunner, Output
 from hardware_managers.burnin import steps
 from hardware_managers.generic.metadata_eraser import MetadataWiper
 from tests.integration.disk_images import MIB
+from tests.integration.disk_images import run as shell
 from tests.integration.loop_disk import LoopDisk, loop_disk
 from tests.lab.disks.block_nodes import Fault, Operation, faulty_node
 from tests.lab.disks.served_disk import FUSE, served_disk
@@ -124,15 +126,49 @@ def test_a_virtual_medium_is_left_alone(tmp_path: Path, disk: LoopDisk) -> None:
     assert disk.read(0, disk.size_bytes) == before
 
 
-def test_two_machines_test_both_directions(tmp_path: Path) -> None:
+class Elsewhere(HostRunner):
+    """Runs programs in a network namespace, as on another machine."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+
+    def follow(self, *argv: str, **how: Any) -> Output:
+        return super().follow("ip", "netns", "exec", self._namespace, *argv, **how)
+
+
+@pytest.fixture
+def pair() -> Iterator[dict[str, tuple[str, str]]]:
+    """Two machines with a cable between them: by their role, the namespace and the address."""
+    names = [f"ingot-burn-{os.getpid()}-{end}" for end in "wr"]
+    addresses = ["192.0.2.1", "192.0.2.2"]
+    for name in names:
+        shell("ip", "netns", "add", name)
+    try:
+        ends = ("eth0", "netns", names[0], "type", "veth", "peer", "name", "eth0", "netns")
+        shell("ip", "link", "add", *ends, names[1])
+        for name, address in zip(names, addresses, strict=True):
+            shell("ip", "-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+            shell("ip", "-n", name, "link", "set", "eth0", "up")
+        yield dict(zip(("writer", "reader"), zip(names, addresses, strict=True), strict=True))
+    finally:
+        for name in names:
+            shell("ip", "netns", "delete", name)
+
+
+def test_two_machines_test_both_directions(
+    tmp_path: Path, pair: dict[str, tuple[str, str]]
+) -> None:
     results: dict[str, Any] = {}
 
-    def machine(role: str) -> None:
-        pair = {"role": role, "partner": "127.0.0.1"}
-        told = {"fio_network_config": pair, "fio_network_runtime": 1}
-        results[role] = run(steps.burnin_network, tmp_path / role, told)
+    def machine(role: str, other: str) -> None:
+        (tmp_path / role).mkdir()
+        config = {"role": role, "partner": pair[other][1]}
+        told = {f"{KEY}fio_network_config": config, f"{KEY}fio_network_runtime": 1}
+        tools = Tools(Elsewhere(pair[role][0]), tmp_path / role)
+        results[role] = steps.burnin_network(tools.context(chain(), {"driver_info": told}))
 
-    threads = [threading.Thread(target=machine, args=(role,)) for role in ("writer", "reader")]
+    roles = (("writer", "reader"), ("reader", "writer"))
+    threads = [threading.Thread(target=machine, args=both) for both in roles]
     for thread in threads:
         thread.start()
     for thread in threads:
