@@ -305,7 +305,9 @@ def test_inspection_is_posted_first_and_its_answer_is_used_for_the_lookup(
         "configuration",
         "logs",
         "error",
+        "warnings",
     }
+    assert posted["error"] is None
     assert posted["boot_interface"] == MAC
     assert posted["root_disk"]["serial"] == "FAKE1"
     assert posted["configuration"]["managers"] == [{"name": "fake_manager", "version": "1.0"}]
