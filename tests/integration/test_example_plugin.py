@@ -168,17 +168,21 @@ def test_a_plugin_without_its_tool_stops_the_agent_with_its_name(agent: PluggedA
     assert agent.controller.seen == []
 
 
+def broken_plugin(folder: Path, group: str) -> Path:
+    """Install a manager that needs a library that is not there; return the folder for Python's path."""
+    plugins = folder / "broken"
+    metadata = plugins / "broken-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[{group}]\nbroken = broken_hardware:probe\n")
+    (plugins / "broken_hardware.py").write_text("import a_library_that_is_not_there\n")
+    return plugins
+
+
 def test_a_plugin_that_cannot_be_imported_stops_the_agent_with_its_name(
     agent: PluggedAgent, tmp_path: Path
 ) -> None:
-    agent.plugins = tmp_path / "broken"
-    metadata = agent.plugins / "broken-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[ingot.hardware_managers]\nbroken = broken_hardware:probe\n"
-    )
-    (agent.plugins / "broken_hardware.py").write_text("import a_library_that_is_not_there\n")
+    agent.plugins = broken_plugin(tmp_path, "ingot.hardware_managers")
     agent.start()
     assert agent.wait() == 1
     complaint = agent.log.read_text()
@@ -190,14 +194,7 @@ def test_a_plugin_that_cannot_be_imported_stops_the_agent_with_its_name(
 def test_a_late_plugin_that_cannot_be_imported_ends_the_agent_with_its_name(
     agent: PluggedAgent, tmp_path: Path
 ) -> None:
-    agent.plugins = tmp_path / "broken"
-    metadata = agent.plugins / "broken-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[ingot.hardware_managers.late]\nbroken = broken_hardware:probe\n"
-    )
-    (agent.plugins / "broken_hardware.py").write_text("import a_library_that_is_not_there\n")
+    agent.plugins = broken_plugin(tmp_path, "ingot.hardware_managers.late")
     agent.start()
     agent.controller.heartbeat()
     assert agent.wait() == 1
