@@ -17,6 +17,8 @@ ANNOUNCE = """
 import socket, sys, time
 from zeroconf import ServiceInfo, Zeroconf
 zeroconf = Zeroconf()
+print("ready", flush=True)
+sys.stdin.readline()
 zeroconf.register_service(ServiceInfo(
     "_openstack._tcp.local.", "ingot-test._openstack._tcp.local.", port=6385, server="ingot-test-host.local.",
     addresses=[socket.inet_aton("192.0.2.7")], properties={"protocol": "http", "path": "/x", "ipa_ntp_server": "192.0.2.9"}))
@@ -25,22 +27,39 @@ time.sleep(60)
 """
 
 
+class Announcer:
+    """The real library in a process of its own, which announces the service when it is told to."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def announce(self) -> None:
+        """Return when the service is announced; whoever asks from then on is answered."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(b"announce\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == b"announced\n"
+
+
 @pytest.fixture
-def _announced() -> Iterator[None]:
+def announcer() -> Iterator[Announcer]:
     if not PEER.exists():
         pytest.skip(f"make peers installs {PEER}")
-    with subprocess.Popen([PEER, "-c", ANNOUNCE], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [PEER, "-c", ANNOUNCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout
         try:
-            assert process.stdout.readline() == b"announced\n"
-            yield
+            assert process.stdout.readline() == b"ready\n"
+            yield Announcer(process)
         finally:
             process.kill()
 
 
 @pytest.fixture
-def babbled() -> Iterator[list[bytes]]:
-    """Somebody answers every question at once with what is no answer; the questions."""
+def babbled(announcer: Announcer) -> Iterator[list[bytes]]:
+    """Somebody answers every question at once with what is no answer, and the service comes after that; the questions."""
     heard: list[bytes] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,6 +76,8 @@ def babbled() -> Iterator[list[bytes]]:
                 if message[1][1] != 5353:  # a question of ours, not what the library says to all
                     heard.append(message[0])
                     channel.sendto(b"nonsense", message[1])
+                    if len(heard) == 1:
+                        announcer.announce()
 
         thread = threading.Thread(target=babble)
         thread.start()
@@ -68,14 +89,13 @@ def babbled() -> Iterator[list[bytes]]:
             assert not thread.is_alive()
 
 
-@pytest.mark.usefixtures("_announced")
 def test_nonsense_that_comes_first_hides_nobody(babbled: list[bytes]) -> None:
-    assert find_service("ingot-test", 3, ask_network).url == "http://192.0.2.7:6385/x"
+    assert find_service("ingot-test", 5, ask_network).url == "http://192.0.2.7:6385/x"
     assert babbled
 
 
-@pytest.mark.usefixtures("_announced")
-def test_a_service_of_the_real_library_is_found() -> None:
+def test_a_service_of_the_real_library_is_found(announcer: Announcer) -> None:
+    announcer.announce()
     service = find_service("ingot-test", 3, ask_network)
     assert service.url == "http://192.0.2.7:6385/x"
     assert service.settings == {"ntp_server": "192.0.2.9"}
