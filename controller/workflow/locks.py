@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from controller.errors import NodeLocked
+from controller.errors import NodeLocked, NotFound
 from controller.states import State
 from controller.store.claims import is_claimed
 from controller.store.events import record_event
@@ -137,19 +137,20 @@ def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
             services.calls.discard(claim_id)
 
 
-def ask_node(services: Services, session: Session, asked: Asked) -> None:
-    """Give another node something to do, if it is idle; who asks looks again.
+def ask_node(services: Services, session: Session, parent: Node, asked: Asked) -> None:
+    """Give a child node something to do, if it is idle and still a child; who asks looks again and finds what is so.
 
     Args:
         services: The controller's parts.
         session: A session of ``Store.edit``.
-        asked: What the other node is to do.
-
-    Raises:
-        NotFound: It has been deleted.
+        parent: Who asks.
+        asked: What the child is to do.
     """
-    node = get_node(session, asked.uuid, for_update=True)
-    if not is_idle(node):
+    try:
+        node = get_node(session, asked.uuid, for_update=True)
+    except NotFound:
+        return
+    if node.parent_node != parent.uuid or not is_idle(node):
         return
     record_event(session, node, "request", asked.text, at=services.clock())
     node.driver_internal_info = merge(node.driver_internal_info, asked.internal)

@@ -26,7 +26,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Work for another node, which begins when that node is idle."""
+    """Work for a child node, which begins when that node is idle."""
 
     uuid: str
     stage: str

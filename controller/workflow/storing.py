@@ -100,7 +100,7 @@ def _store_outcome(
     record_notes(session, node, outcome.notes, services.clock())
     keep_certificates(services, session, node, outcome.certificates)
     for asked in outcome.asked:
-        ask_node(services, session, asked)
+        ask_node(services, session, node, asked)
     if outcome.columns.get("power_state") is not None:
         note_answer(services, session, node)  # before a workflow would rest because of the fault
     if outcome.way is None:

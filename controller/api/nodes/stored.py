@@ -14,6 +14,7 @@ from controller.bmc.hardware_types import INTERFACE_KINDS, HardwareType
 from controller.errors import Conflict, Invalid, NotFound
 from controller.store.identity import is_legal_name
 from controller.store.nodes import get_node
+from controller.store.parents import is_at_or_above
 from controller.store.secrets import unmasked
 from controller.store.tables import Node
 
@@ -125,6 +126,11 @@ def _parent(session: Session, node: Node, ident: str | None) -> str | None:
         raise Invalid(f"parent_node: {error}") from error
     if parent.uuid == node.uuid:
         raise Invalid(f"parent_node: node {ident} cannot be its own parent")
+    if is_at_or_above(session, node.uuid, parent.uuid):
+        raise Invalid(
+            f"parent_node: node {ident} is a child of node {node.uuid} itself, directly or through others; "
+            "give that child another parent first"
+        )
     return parent.uuid
 
 

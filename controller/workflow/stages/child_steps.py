@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from controller.errors import StepFailed
+from controller.errors import NotFound, StepFailed
+from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.children import ASKED, CHILDREN, ENDED, children_of, obstacle
 from controller.workflow.outcome import Asked, Note, Outcome, leave, stay
@@ -55,11 +56,24 @@ def _look(context: Context, step: PlannedStep) -> Outcome:
     while left:
         child = found.get(left[0])
         if child is None:
-            raise StepFailed(f"{step.title}: child node {left[0]} has been deleted or moved")
+            raise StepFailed(
+                f"{step.title}: {_gone(context, left[0])}; the step has not ended there"
+            )
         if child.driver_internal_info.get(ENDED) != order_id:
             return _wait_for(context, step, child, {"id": order_id, "left": left})
         left = left[1:]
     return leave(data={CHILDREN: None})
+
+
+def _gone(context: Context, uuid: str) -> str:
+    """Say what became of a child that is none any more."""
+    try:
+        with context.services.store.read() as session:
+            node = get_node(session, uuid)
+    except NotFound:
+        return f"child node {uuid} was deleted meanwhile"
+    name, parent = node.name or uuid, node.parent_node or "none"
+    return f"child node {name} was given another parent_node meanwhile ({parent})"
 
 
 def _refuse_obstacles(context: Context, step: PlannedStep, children: Sequence[Node]) -> None:
