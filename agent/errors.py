@@ -157,5 +157,9 @@ class RescueError(AgentError):
     """The ramdisk could not be opened to the person who rescues the machine."""
 
 
-class InjectionError(AgentError):
-    """A file could not be put into the written system."""
+class FileSystemError(AgentError):
+    """A file system of the written disk could not be mounted, or a file in it not be reached, read or changed."""
+
+
+class KexecNotPossible(AgentError):
+    """The deployed system cannot be started without the machine's firmware; nothing was changed, an ordinary reboot starts it."""

@@ -1,1 +1,1 @@
-"""Puts files into the system that was written: ``order`` (what is wanted), ``inside`` (paths), ``partitions``, ``step``."""
+"""Puts files into the system that was written: ``order`` (what is wanted), ``step``; mounts and paths are ``agent.disks``'."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from agent.disks.mounted_files import FileSystems, Place, in_own_namespace
 from agent.errors import InvalidRequest
 from agent.hardware.capabilities import StepContext
 from agent.hardware.image_rules import ImageRules
@@ -14,7 +15,6 @@ from agent.hardware.tools import Fetch
 from agent.images.download import Downloader
 from agent.protocol.commands import Progress
 from hardware_managers.inject_files.order import InjectedFile, read_order
-from hardware_managers.inject_files.partitions import FileSystems, Place, in_own_namespace
 
 _MOST_BYTES = 256 << 20
 """Of one file that is fetched: it is kept in memory until it is written."""
@@ -31,7 +31,7 @@ def inject_files(context: StepContext) -> dict[str, list[Done]]:
 
     Raises:
         InvalidRequest: An item is malformed.
-        InjectionError: A file's place is not there, or it cannot be written.
+        FileSystemError: A file's place is not there, or it cannot be written.
         ImageDownloadError: A file cannot be fetched.
     """
     files = read_order(context.node, context.ports, context.args)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from agent.errors import InjectionError
+from agent.disks.mounted_files import in_own_namespace
+from agent.errors import FileSystemError
 from agent.hardware.reading import RootDiskChoice
 from agent.hardware.wishes import Wishes
 from agent.system.runner import HostRunner
-from hardware_managers.inject_files.partitions import in_own_namespace
 from hardware_managers.inject_files.step import inject_files
 from tests.integration.disk_images import MIB, run
 from tests.integration.image_server import image_server
@@ -139,14 +139,14 @@ def test_a_file_is_fetched_by_the_words_of_its_node(disk: LoopDisk, tmp_path: Pa
 def test_a_place_that_is_not_there_is_an_error_that_says_what_is(
     disk: LoopDisk, tmp_path: Path, file: Any, reason: str
 ) -> None:
-    with pytest.raises(InjectionError, match=reason):
+    with pytest.raises(FileSystemError, match=reason):
         inject(disk, tmp_path, {**file, "content": ""})
     assert str(disk.path) not in Path("/proc/mounts").read_text()
 
 
 def test_a_full_file_system_is_an_error(disk: LoopDisk, tmp_path: Path) -> None:
     file = {"path": "/data/big", "content": base64_of(bytes(30 * MIB))}
-    with pytest.raises(InjectionError, match="/data/big: cannot be written: No space left"):
+    with pytest.raises(FileSystemError, match="/data/big: cannot be written: No space left"):
         inject(disk, tmp_path, file)
     assert str(disk.path) not in Path("/proc/mounts").read_text()
 

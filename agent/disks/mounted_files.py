@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from agent.disks.file_tree import Tree
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.disks.partition_table import Partition, PartitionTable
-from agent.errors import CommandFailed, ImageError, InjectionError
+from agent.errors import CommandFailed, FileSystemError, ImageError
 from agent.system.runner import Runner
-from hardware_managers.inject_files.inside import Tree
 
 _Result = TypeVar("_Result")
 _NEW_NAMESPACE = 0x00020000
@@ -47,7 +47,7 @@ def in_own_namespace(work: Callable[[], _Result]) -> _Result:
     """Run ``work`` in a thread whose mounts are its own.
 
     Raises:
-        InjectionError: The kernel gives no mount namespace.
+        FileSystemError: The kernel gives no mount namespace.
     """
 
     def isolated() -> _Result:
@@ -57,7 +57,9 @@ def in_own_namespace(work: Callable[[], _Result]) -> _Result:
         )
         if failed:
             reason = os.strerror(ctypes.get_errno())
-            raise InjectionError(f"no mount namespace of its own: {reason}; the agent must be root")
+            raise FileSystemError(
+                f"no mount namespace of its own: {reason}; the agent must be root"
+            )
         return work()
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="own mounts") as pool:
@@ -68,13 +70,13 @@ def partitions_of(disk: Path) -> tuple[Partition, ...]:
     """Return the partitions that the disk's table has now.
 
     Raises:
-        InjectionError: It has no table that can be read.
+        FileSystemError: It has no table that can be read.
     """
     with OpenDisk(disk, writable=False) as handle:
         try:
             table = PartitionTable(bytearray(handle.read(0, MIB)), handle.sector_bytes)
         except ImageError as error:
-            raise InjectionError(f"{disk}: {error}") from error
+            raise FileSystemError(f"{disk}: {error}") from error
     return table.partitions()
 
 
@@ -87,11 +89,15 @@ class FileSystems:
         self._runner = runner
         self._partitions = partitions_of(disk)
 
+    def places(self) -> tuple[tuple[Place, Partition], ...]:
+        """Return where every partition is."""
+        return tuple((self._placed(part), part) for part in self._partitions)
+
     def place(self, wanted: int | str | None, first_folder: str | None) -> Place:
         """Return where a file goes: the partition of a number, a device by its path, or the first one with such a folder.
 
         Raises:
-            InjectionError: There is none; the message says what is there.
+            FileSystemError: There is none; the message says what is there.
         """
         if isinstance(wanted, str):
             return Place(device=self._device(wanted))
@@ -99,31 +105,38 @@ class FileSystems:
             found = [part for part in self._partitions if part.number == wanted]
             if not found:
                 numbers = ", ".join(str(part.number) for part in self._partitions) or "none"
-                raise InjectionError(f"{self._disk}: no partition {wanted}; it has: {numbers}")
+                raise FileSystemError(f"{self._disk}: no partition {wanted}; it has: {numbers}")
             return self._placed(found[0])
         if first_folder is None:
-            raise InjectionError(
+            raise FileSystemError(
                 f"{self._disk}: a path without a folder says nothing of its partition; name the partition"
             )
         return self._with_folder(first_folder)
 
     @contextmanager
-    def mounted(self, place: Place, *, read_only: bool = False) -> Iterator[Tree]:
+    def mounted(self, place: Place, *, read_only: bool = False, more: str = "") -> Iterator[Tree]:
         """Mount a file system; it is flushed and unmounted at the end.
 
+        Args:
+            place: Where it is; the same one not twice at a time.
+            read_only: Let nothing be written by way of this mount.
+            more: Further options for mount(8), as its kind needs them.
+
         Raises:
-            InjectionError: It cannot be mounted.
+            FileSystemError: It cannot be mounted.
         """
         options = f"{'ro' if read_only else 'rw'},{_SAFE}"
+        if more:
+            options += f",{more}"
         if place.number:
             options += f",loop,offset={place.start_byte},sizelimit={place.size_bytes}"
-        target = self._folder / "mounted"
+        target = self._folder / f"mounted-{place.number}"
         target.mkdir(exist_ok=True)
         argv = ("mount", "-o", options, str(place.device), str(target))
         try:
             self._runner.run(*argv, timeout_s=_TIMEOUT_S)
         except CommandFailed as error:
-            raise InjectionError(f"{place}: cannot be mounted: {error}") from error
+            raise FileSystemError(f"{place}: cannot be mounted: {error}") from error
         try:
             yield Tree(target)
         finally:
@@ -141,9 +154,9 @@ class FileSystems:
                     if tree.has_folder(name):
                         return place
                     reasons.append(f"{part.number}: no folder /{name}")
-            except InjectionError:
+            except FileSystemError:
                 reasons.append(f"{part.number}: no file system that can be mounted")
-        raise InjectionError(
+        raise FileSystemError(
             f"{self._disk}: no partition has a folder /{name} ({'; '.join(reasons) or 'there are no partitions'});"
             " name the partition; what is inside LVM is not looked into"
         )
@@ -159,5 +172,5 @@ class FileSystems:
     def _device(self, written: str) -> Path:
         path = Path(written)
         if not path.is_absolute() or not path.is_block_device():
-            raise InjectionError(f"partition {written!r} is no block device of this machine")
+            raise FileSystemError(f"partition {written!r} is no block device of this machine")
         return path.resolve()

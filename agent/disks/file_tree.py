@@ -1,4 +1,4 @@
-"""Files below a folder that no path and no symbolic link leads out of.
+"""Files below a folder that no path and no symbolic link leads out of: read, written, deleted.
 
 The tree belongs to an image that somebody else made. Every component is opened by itself, relative to the one before; links are
 followed as they would be on the machine that boots the tree: ``/`` is the tree's root, and nothing is above it. (``openat2`` with
@@ -6,6 +6,7 @@ followed as they would be on the machine that boots the tree: ``/`` is the tree'
 """
 
 import hashlib
+import itertools
 import os
 import stat
 from collections import deque
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.errors import InjectionError, InvalidRequest
+from agent.errors import FileSystemError, InvalidRequest
 
 _MOST_LINKS = 40
 """As the kernel follows (path_resolution(7))."""
@@ -37,11 +38,65 @@ class Tree:
         except (OSError, InvalidRequest):
             return False
 
+    def names(self, folder: str, most: int) -> tuple[str, ...]:
+        """Return the names in a folder in their order, not more than ``most``; none if it is not there."""
+        try:
+            with self._parent(f"/{folder}/any", follow=True) as (parent, _name):
+                listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
+        except (OSError, InvalidRequest):
+            return ()
+        try:
+            with os.scandir(listing) as entries:
+                return tuple(sorted(entry.name for entry in itertools.islice(entries, most)))
+        except OSError:
+            return ()
+        finally:
+            os.close(listing)
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[BinaryIO]:
+        """Open a plain file for reading, wherever links inside the tree lead.
+
+        Raises:
+            FileSystemError: It is not there, is no plain file, or cannot be read.
+        """
+        try:
+            with self._parent(path, follow=True) as (folder, name):
+                # O_NONBLOCK: a pipe or a device in its place must not hold us up before it is looked at
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                self._require_plain(folder, name, path)
+                file = os.open(name, flags, dir_fd=folder)
+        except InvalidRequest as error:
+            raise FileSystemError(str(error)) from error
+        except OSError as error:
+            raise FileSystemError(f"{path}: cannot be read: {error.strerror}") from error
+        with os.fdopen(file, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise FileSystemError(f"{path}: is no plain file")
+            yield stream
+
+    def read(self, path: str, most_bytes: int) -> bytes | None:
+        """Return what a small file holds; ``None`` = it is not there, or is no plain file.
+
+        Raises:
+            FileSystemError: It is larger than ``most_bytes``, or its disk fails.
+        """
+        try:
+            with self.opened(path) as file:
+                content = file.read(most_bytes + 1)
+        except FileSystemError:
+            return None
+        except OSError as error:
+            raise FileSystemError(f"{path}: cannot be read: {error.strerror}") from error
+        if len(content) > most_bytes:
+            raise FileSystemError(f"{path}: has more than {most_bytes} bytes")
+        return content
+
     def delete(self, path: str) -> bool:
         """Remove a file or a link; say whether it was there.
 
         Raises:
-            InjectionError: It is a folder, or cannot be removed.
+            FileSystemError: It is a folder, or cannot be removed.
         """
         try:
             with self._parent(path, follow=False) as (folder, name):
@@ -49,7 +104,7 @@ class Tree:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise InjectionError(f"{path}: cannot be deleted: {error.strerror}") from error
+            raise FileSystemError(f"{path}: cannot be deleted: {error.strerror}") from error
         return True
 
     def write(
@@ -73,7 +128,7 @@ class Tree:
             group: Number of a group; likewise.
 
         Raises:
-            InjectionError: It cannot be written, or holds something else afterwards.
+            FileSystemError: It cannot be written, or holds something else afterwards.
         """
         try:
             with self._parent(path, follow=True, dirmode=dirmode or _NEW_FOLDER) as (folder, name):
@@ -94,10 +149,10 @@ class Tree:
                 finally:
                     os.close(file)
         except OSError as error:
-            raise InjectionError(f"{path}: cannot be written: {error.strerror}") from error
+            raise FileSystemError(f"{path}: cannot be written: {error.strerror}") from error
         is_as_wanted = mode in {None, stat.S_IMODE(state.st_mode)} and owner in {None, state.st_uid}
         if found != wanted or not is_as_wanted or group not in {None, state.st_gid}:
-            raise InjectionError(
+            raise FileSystemError(
                 f"{path}: holds {found[0]} bytes (sha256 {found[1]}, mode {state.st_mode:o}, owner {state.st_uid}:"
                 f"{state.st_gid}) after {wanted[0]} bytes (sha256 {wanted[1]}) were written; does its file system keep"
                 " owners and modes, and is the disk in order?"
@@ -111,7 +166,7 @@ class Tree:
         except FileNotFoundError:
             return
         if not stat.S_ISREG(kind):
-            raise InjectionError(
+            raise FileSystemError(
                 f"{path}: there is something that is no plain file; delete it first"
             )
 

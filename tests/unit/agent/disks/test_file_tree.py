@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.errors import InjectionError, InvalidRequest
-from hardware_managers.inject_files.inside import Tree
+from agent.disks.file_tree import Tree
+from agent.errors import FileSystemError, InvalidRequest
 
 
 @pytest.fixture
@@ -87,11 +87,11 @@ def test_links_in_a_circle_and_paths_that_climb_end(root: Path) -> None:
 def test_what_is_no_plain_file_is_left_alone(root: Path) -> None:
     os.mkfifo(root / "etc/pipe")
     for name in ("etc/pipe", "etc"):
-        with pytest.raises(InjectionError, match="no plain file; delete it first"):
+        with pytest.raises(FileSystemError, match="no plain file; delete it first"):
             write(root, name)
     (root / "etc/file").write_text("x")
     with pytest.raises(
-        InjectionError, match=r"/etc/file/below: cannot be written: Not a directory"
+        FileSystemError, match=r"/etc/file/below: cannot be written: Not a directory"
     ):
         write(root, "/etc/file/below")
 
@@ -103,7 +103,7 @@ def test_deleting_takes_the_link_and_not_what_it_leads_to(root: Path) -> None:
     assert not tree.delete("/etc/passwd")
     assert not tree.delete("/nowhere/passwd")
     assert (root.parent / "outside/passwd").exists()
-    with pytest.raises(InjectionError, match=r"/etc: cannot be deleted"):
+    with pytest.raises(FileSystemError, match=r"/etc: cannot be deleted"):
         tree.delete("/etc")
 
 
@@ -130,7 +130,39 @@ def test_whatever_the_path_nothing_outside_is_touched(root: Path, names: list[st
         if not (root / name).is_symlink():
             (root / name).symlink_to(aim)
     before = sorted(path for path in root.parent.rglob("*") if root not in path.parents)
-    with contextlib.suppress(InjectionError, InvalidRequest):
+    with contextlib.suppress(FileSystemError, InvalidRequest):
         write(root, "/".join(["", *names, "new"]))
     assert sorted(p for p in root.parent.rglob("*") if root not in p.parents) == before
     assert (root.parent / "outside/passwd").read_text() == "ramdisk"
+
+
+def test_reading_follows_links_inside_and_never_out(root: Path) -> None:
+    outside = root.parent / "outside/passwd"
+    (root / "etc/passwd").write_text("image")
+    (root / "etc/link").symlink_to("/etc/passwd")
+    (root / "etc/out").symlink_to(outside)
+    (root / "etc/climbs").symlink_to("../../outside/passwd")
+    tree = Tree(root)
+    assert tree.read("/etc/link", 100) == b"image"
+    assert [tree.read(f"etc/{name}", 100) for name in ("out", "climbs", "none")] == [None] * 3
+    with pytest.raises(FileSystemError, match="etc/passwd: has more than 4 bytes"):
+        tree.read("etc/passwd", 4)
+
+
+def test_what_would_block_or_act_is_not_opened(root: Path) -> None:
+    os.mkfifo(root / "etc/pipe")
+    (root / "etc/to-pipe").symlink_to("pipe")
+    tree = Tree(root)
+    assert [tree.read(f"etc/{name}", 9) for name in ("pipe", "to-pipe", ".")] == [None] * 3
+    with pytest.raises(FileSystemError, match="no plain file"), tree.opened("etc/pipe"):
+        pass
+
+
+def test_names_of_a_folder_are_bounded(root: Path) -> None:
+    for name in ("b.conf", "a.conf", "c.conf"):
+        (root / "etc" / name).touch()
+    (root / "out").symlink_to("../outside")
+    tree = Tree(root)
+    assert tree.names("etc", 10) == ("a.conf", "b.conf", "c.conf")
+    assert len(tree.names("etc", 2)) == 2
+    assert [tree.names(name, 10) for name in ("none", "out", "etc/a.conf")] == [(), (), ()]
