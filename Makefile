@@ -90,8 +90,8 @@ test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-o
 test-cloud-init: setup ramdisk os-image ## An image with Debian's cloud-init reads the config drive (builds the image)
 	$(PYTEST) -m cloud_init tests/e2e
 
-test-interop: setup peers ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
-	$(PYTEST) -m interop tests/e2e
+test-interop: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
+	$(PYTEST) -m interop tests/integration tests/e2e
 
 # Guided by coverage; inputs worth keeping stay in build/fuzz for the next run.
 SECONDS ?= 60

@@ -7,11 +7,13 @@ from tests.e2e.image_workbench import Workbench, make_workbench
 from tests.lab.enrol import BUILD, OS_IMAGE
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _needs() -> None:
-    """These tests need root and what ``make ramdisk os-image`` builds."""
+@pytest.fixture(autouse=True)
+def _needs(request: pytest.FixtureRequest) -> None:
+    """These tests need root; those with machines need what ``make ramdisk os-image`` builds."""
     if os.geteuid() != 0:
         pytest.skip("needs root: network namespaces")
+    if request.node.get_closest_marker("vm") is None:
+        return
     missing = [f for f in (OS_IMAGE, BUILD / "ramdisk/ingot.initramfs") if not f.exists()]
     if missing:
         pytest.skip(f"make ramdisk os-image builds {', '.join(map(str, missing))}")

@@ -19,8 +19,11 @@ NODE = {"uuid": NODE_UUID, "properties": {}, "driver_internal_info": {}}
 class Agent:
     """One agent process after another, on the same state."""
 
-    def __init__(self, folder: Path, controller: FakeController) -> None:
+    def __init__(
+        self, folder: Path, controller: FakeController, machine: str = "fake_machine"
+    ) -> None:
         self.folder = folder
+        self._machine = machine
         self.controller = controller
         self.log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -29,7 +32,7 @@ class Agent:
         cmdline = self.folder / "cmdline"
         fixed = f"quiet ipa-api-url={self.controller.url} ipa-listen-port=0 BOOTIF=01-{MAC}"
         cmdline.write_text(f"{fixed} ipa-lookup-interval=0.1 {arguments}\n")
-        program = [sys.executable, "-m", "tests.integration.fake_machine"]
+        program = [sys.executable, "-m", f"tests.integration.{self._machine}"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*program, str(self.folder), str(cmdline), str(network_ready_file or "")],

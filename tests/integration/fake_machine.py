@@ -236,7 +236,8 @@ class DiaryClock:
         self._diary.write_text(str(seconds - time.time()))
 
 
-def main() -> None:
+def run_agent(machine: Callable[[Path], Hardware]) -> None:
+    """Run the agent of the command line's folder on ``machine``."""
     folder = Path(sys.argv[1])
     ssh_port = folder / "ssh-port"
     flags: dict[str, object] = {
@@ -249,10 +250,15 @@ def main() -> None:
     }
     settings = Settings.from_sources(Path(sys.argv[2]).read_text(), None, flags)
     set_up_logging(debug=settings.debug, log_file=settings.log_file)
-    hardware = Hardware([FakeMachine(folder).manager()])
-    agent = Agent(settings, hardware, HostRunner(), PowerDiary(folder), DiaryClock(folder), "0.1.0")
+    agent = Agent(
+        settings, machine(folder), HostRunner(), PowerDiary(folder), DiaryClock(folder), "0.1.0"
+    )
     signal.signal(signal.SIGTERM, lambda *_: agent.stop())
     agent.run()
+
+
+def main() -> None:
+    run_agent(lambda folder: Hardware([FakeMachine(folder).manager()]))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """``rescue.finalize_rescue`` with the agent's real process; the ramdisk's login service is played by the test."""
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,39 +10,10 @@ import requests
 from agent.protocol.password_hash import hash_password
 from tests.integration.agent_process import Agent, Conductor
 from tests.integration.fake_controller import TOKEN, FakeController, fake_controller
+from tests.integration.login_service import LoginService
 from tests.integration.waiting import wait_until
 
 HASH = hash_password("hunter2", salt="saltstring")
-
-
-class LoginService:
-    """Waits for the hash as the ramdisk does, then greets as an SSH server does."""
-
-    def __init__(
-        self, folder: Path, answer: str = "open", greeting: bytes = b"SSH-2.0-x\r\n"
-    ) -> None:
-        self._folder, self._answer, self._greeting = folder, answer, greeting
-        self.seen = ""
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        (folder / "ssh-port").write_text(str(self._socket.getsockname()[1]))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        file = self._folder / "rescue/password"
-        while not file.exists():
-            time.sleep(0.02)
-        self.seen = file.read_text()
-        (self._folder / "state/rescue-login").write_text(self._answer)
-        while True:
-            try:
-                connection, _peer = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(self._greeting)
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @pytest.fixture

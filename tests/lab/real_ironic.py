@@ -5,6 +5,7 @@ single process without other OpenStack services needs.
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import requests
@@ -31,13 +32,14 @@ state_path = {root}/state
 tempdir = {root}/tmp
 enabled_hardware_types = ipmi,fake-hardware
 enabled_power_interfaces = ipmitool,fake
-enabled_management_interfaces = ipmitool,fake
+enabled_management_interfaces = ipmitool,fake,noop
 enabled_boot_interfaces = ipxe,fake
 enabled_deploy_interfaces = direct
 enabled_inspect_interfaces = agent,no-inspect
 enabled_network_interfaces = noop
 default_network_interface = noop
-enabled_raid_interfaces = no-raid
+enabled_raid_interfaces = no-raid,agent
+enabled_rescue_interfaces = no-rescue,agent
 enabled_vendor_interfaces = no-vendor
 [database]
 connection = sqlite:///{root}/ironic.sqlite
@@ -58,6 +60,8 @@ erase_devices_metadata_priority = 10
 [conductor]
 deploy_kernel = file://{kernel}
 deploy_ramdisk = file://{ramdisk}
+rescue_kernel = file://{kernel}
+rescue_ramdisk = file://{ramdisk}
 disable_zstandard_decompression = True
 file_url_allowed_paths = {files}
 [ipmi]
@@ -69,6 +73,9 @@ endpoint_override = http://{gateway}:{api_port}
 [agent]
 certificates_path = {root}/certificates
 deploy_logs_local_path = {logs}/deploy-logs
+[inspector]
+extra_kernel_params = ipa-inspection-collectors={collectors}
+hooks = $default_hooks,pci-devices,root-device,boot-mode,memory,cpus,cpu-capabilities,local-link-connection,parse-lldp
 [oslo_concurrency]
 lock_path = {root}/locks
 """
@@ -93,8 +100,12 @@ user=root
 class RealIronic:
     """Ironic with everything around it; stopped with the lab."""
 
-    def __init__(self, lab: Lab, *, kernel: Path, ramdisk: Path) -> None:
+    def __init__(
+        self, lab: Lab, *, kernel: Path, ramdisk: Path, collectors: Sequence[str] = ("default",)
+    ) -> None:
         """Write its settings and start it; returns when its API lists the IPMI driver.
+
+        ``collectors`` are those of its inspections.
 
         Raises:
             LabError: It did not start; its log is in the lab's logs.
@@ -103,6 +114,7 @@ class RealIronic:
         root = lab.scratch / "ironic"
         for folder in ("tftp/master", "http", "tmp", "certificates", "locks", "state"):
             (root / folder).mkdir(parents=True)
+        self.http_root = root / "http"
         self.url = f"http://{network.gateway}:{_API_PORT}"
         values = {
             "root": root,
@@ -113,6 +125,7 @@ class RealIronic:
             "kernel": kernel,
             "ramdisk": ramdisk,
             "files": f"{kernel.parent},{ramdisk.parent}",
+            "collectors": ",".join(collectors),
             "bridge": network.bridge,
             "first": network.address(50),
             "last": network.address(99),
