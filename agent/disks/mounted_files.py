@@ -5,8 +5,6 @@ and no other program of the ramdisk is in the way. A partition is mounted by its
 that what the kernel still believes of an older partition table does not matter.
 """
 
-import ctypes
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,13 +16,10 @@ from agent.disks.file_tree import Tree
 from agent.disks.open_disk import MIB, OpenDisk
 from agent.disks.partition_table import Partition, PartitionTable
 from agent.errors import CommandFailed, FileSystemError, ImageError
+from agent.system import kernel_calls as kernel
 from agent.system.runner import Runner
 
 _Result = TypeVar("_Result")
-_NEW_NAMESPACE = 0x00020000
-"""CLONE_NEWNS of <linux/sched.h>."""
-_PRIVATE = 0x4000 | 0x40000
-"""MS_REC | MS_PRIVATE of <linux/mount.h>."""
 _TIMEOUT_S = 120.0
 _SAFE = "nodev,nosuid,noexec"
 
@@ -51,15 +46,13 @@ def in_own_namespace(work: Callable[[], _Result]) -> _Result:
     """
 
     def isolated() -> _Result:
-        library = ctypes.CDLL(None, use_errno=True)
-        failed = library.unshare(_NEW_NAMESPACE) or library.mount(
-            b"none", b"/", None, _PRIVATE, None
-        )
-        if failed:
-            reason = os.strerror(ctypes.get_errno())
+        try:
+            kernel.unshare(kernel.NEW_MOUNT_NAMESPACE)
+            kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+        except OSError as error:
             raise FileSystemError(
-                f"no mount namespace of its own: {reason}; the agent must be root"
-            )
+                f"no mount namespace of its own: {error.strerror}; the agent must be root"
+            ) from error
         return work()
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="own mounts") as pool:

@@ -71,6 +71,8 @@ class Pump:
         self, group: ProcessGroup, kept: tuple[Kept, Kept], on_line: OnLine | None, stdin: bytes
     ) -> None:
         """``kept`` take standard output and standard error; ``on_line`` hears of the lines of both, as they come."""
+        self.moved_bytes = 0
+        """What the program has printed so far, on both streams."""
         self._selector = selectors.DefaultSelector()
         self._group = group
         self._unsent = memoryview(stdin)
@@ -95,6 +97,7 @@ class Pump:
                 self._write(key.fd)
             else:
                 piece = os.read(key.fd, _PIECE_BYTES)
+                self.moved_bytes += len(piece)
                 for take in key.data:
                     take(piece)
                 if not piece:

@@ -57,6 +57,7 @@ class Runner(Protocol):
         environment: Mapping[str, str] | None = None,
         ok: Sequence[int] = (0,),
         most_bytes: int = _MOST_FOLLOWED_BYTES,
+        end_after_bytes: int | None = None,
     ) -> Output:
         """Run a long program and hear of every line that it prints, when it prints it.
 
@@ -69,9 +70,10 @@ class Runner(Protocol):
             environment: Variables beside those of the agent and the C locale.
             ok: Exit codes that are expected.
             most_bytes: So much is returned of the end of each output.
+            end_after_bytes: A program that prints more than this is ended; ``None`` = it may print as long as it runs.
 
         Raises:
-            CommandFailed: As :meth:`run`.
+            CommandFailed: As :meth:`run`; or it printed more than ``end_after_bytes``.
             Stopped: ``stop`` was set; nothing that it has started runs any more.
         """
 
@@ -90,6 +92,7 @@ class _Order:
     folder: Path | None = None
     environment: Mapping[str, str] | None = None
     is_whole: bool = False
+    end_after_bytes: int | None = None
 
     @property
     def line(self) -> str:
@@ -123,6 +126,7 @@ class HostRunner:
         environment: Mapping[str, str] | None = None,
         ok: Sequence[int] = (0,),
         most_bytes: int = _MOST_FOLLOWED_BYTES,
+        end_after_bytes: int | None = None,
     ) -> Output:
         """See :meth:`Runner.follow`."""
         order = _Order(
@@ -134,6 +138,7 @@ class HostRunner:
             stop=stop,
             folder=folder,
             environment=environment,
+            end_after_bytes=end_after_bytes,
         )
         return _carry_out(order)
 
@@ -201,4 +206,8 @@ def _wait(order: _Order, group: ProcessGroup, pump: Pump, kept: tuple[Kept, Kept
         if order.is_whole and kept[0].is_over():
             raise CommandFailed(
                 f"{order.line}: printed more than {order.most_bytes} bytes; killed, as half of it would mislead"
+            )
+        if order.end_after_bytes is not None and pump.moved_bytes > order.end_after_bytes:
+            raise CommandFailed(
+                f"{order.line}: printed more than {order.end_after_bytes} bytes; killed"
             )

@@ -48,6 +48,7 @@ class ShortRunner(ABC):
         environment: Mapping[str, str] | None = None,
         ok: Sequence[int] = (0,),
         most_bytes: int = 1 << 20,
+        end_after_bytes: int | None = None,
     ) -> Output:
         if stop is not None:
             stop.check(argv[0])
