@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent.commands.bootloader import Bootloader
 from agent.commands.command import Command, catalogue
 from agent.commands.identity import Identity
+from agent.commands.kexec import Kexec
 from agent.commands.machine_info import MachineInfo
 from agent.commands.rescue import Rescue
 from agent.commands.standby import Standby
@@ -46,6 +47,7 @@ def build_commands(deps: CommandDependencies) -> Mapping[str, Command]:
             *Standby(deps.hardware, deps.power, deps.written, deps.identity).commands(),
             *StepCommands(deps.hardware, deps.written, deps.identity, deps.runner).commands(),
             *bootloader.commands(),
+            *Kexec(deps.written, deps.runner, deps.power).commands(),
             *deps.system_logs.commands(),
             *machine.commands(),
             *deps.rescue.commands(),

@@ -53,6 +53,14 @@ class Tree:
         finally:
             os.close(listing)
 
+    def size_bytes(self, path: str) -> int | None:
+        """Return the size of a plain file; ``None`` = there is none."""
+        try:
+            with self.opened(path) as file:
+                return os.fstat(file.fileno()).st_size
+        except FileSystemError:
+            return None
+
     @contextmanager
     def opened(self, path: str) -> Iterator[BinaryIO]:
         """Open a plain file for reading, wherever links inside the tree lead.

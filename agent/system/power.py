@@ -1,4 +1,4 @@
-"""Turning the machine off and restarting it; passed in as an object, so that an agent on somebody's host cannot do it."""
+"""Turning the machine off, restarting it, or starting another kernel on it; passed in as an object, so that an agent on somebody's host cannot do it."""
 
 import logging
 import os
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from agent.errors import CommandFailed
+from agent.errors import CommandFailed, KexecNotPossible
+from agent.system import kexec
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,12 @@ class PowerActions(Protocol):
 
     def reboot(self) -> None:
         """Restart the machine; return only if that was not done."""
+
+    def load_kernel(self, kernel: int, initrd: int | None, command_line: str, /) -> None:
+        """Load a kernel for :meth:`start_kernel`; see :func:`agent.system.kexec.load_kernel`."""
+
+    def start_kernel(self) -> None:
+        """Start the loaded kernel in place of this one; return only if that was not done."""
 
 
 class MachinePower:
@@ -50,6 +57,22 @@ class MachinePower:
             CommandFailed: The machine is still running after every way was tried.
         """
         self._end("reboot", (("reboot", "-f"), ("reboot",)), sysrq="b")
+
+    def load_kernel(self, kernel: int, initrd: int | None, command_line: str, /) -> None:
+        """See :meth:`PowerActions.load_kernel`.
+
+        Raises:
+            KexecNotPossible: The running kernel refuses.
+        """
+        kexec.load_kernel(kernel, initrd, command_line)
+
+    def start_kernel(self) -> None:
+        """See :meth:`PowerActions.start_kernel`.
+
+        Raises:
+            KexecNotPossible: Nothing was started.
+        """
+        kexec.start_kernel()
 
     def _end(self, what: str, ways: Sequence[Sequence[str]], *, sysrq: str) -> None:
         failures = []
@@ -80,3 +103,19 @@ class NoPower:
     def reboot(self) -> None:
         """See :meth:`PowerActions.reboot`."""
         log.warning("told to reboot; not done because of --no-reboot")
+
+    def load_kernel(self, _kernel: int, _initrd: int | None, _command_line: str, /) -> None:
+        """See :meth:`PowerActions.load_kernel`.
+
+        Raises:
+            KexecNotPossible: Always.
+        """
+        raise KexecNotPossible("this agent may not start another kernel (--no-reboot)")
+
+    def start_kernel(self) -> None:
+        """See :meth:`PowerActions.start_kernel`.
+
+        Raises:
+            KexecNotPossible: Always.
+        """
+        raise KexecNotPossible("this agent may not start another kernel (--no-reboot)")

@@ -221,6 +221,12 @@ class PowerDiary:
     def reboot(self) -> None:
         (self._folder / "power").write_text("reboot")
 
+    def load_kernel(self, _kernel: int, _initrd: int | None, command_line: str, /) -> None:
+        (self._folder / "loaded").write_text(command_line)
+
+    def start_kernel(self) -> None:
+        (self._folder / "power").write_text("kexec")
+
 
 class DiaryClock:
     """A clock that is as wrong as the file ``clock-offset`` says, and writes down what it is set to."""
