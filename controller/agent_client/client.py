@@ -2,7 +2,7 @@
 
 Agents use self-signed certificates which they send with the heartbeat; that certificate is the only one
 trusted for its agent. The agent token travels in the query string, so URLs never appear in messages.
-Whatever an agent answers is cleaned here, before anybody reads it.
+Whatever an agent answers is cleaned here, and the secrets of its node are masked, before anybody reads it.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ import msgspec
 
 from agent.protocol.commands import CommandList, CommandResult
 from agent.protocol.foreign_text import Bounds, UnfitDocument, clean_line, read_document
+from agent.protocol.known_secrets import KnownSecrets
 from controller.errors import AgentRefused, AgentUnreachable
 from controller.peers.http import Answer, BadAddress, Limits, PeerMisbehaved, PeerSilent, to_agent
 
@@ -34,7 +35,15 @@ class AgentBusy(AgentUnreachable):
 class AgentClient:
     """One agent."""
 
-    def __init__(self, url: str, token: str, *, verify_ca: str | None, timeout_s: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        verify_ca: str | None,
+        timeout_s: float,
+        secrets: KnownSecrets | None = None,
+    ) -> None:
         """Prepare calls; nothing is opened yet.
 
         Args:
@@ -42,10 +51,12 @@ class AgentClient:
             token: The agent token of this boot.
             verify_ca: PEM of the agent's certificate; ``None`` = trust the system's authorities.
             timeout_s: Longest time for one call, from connecting to the last byte of the answer.
+            secrets: What the agent may quote and nobody shall read; the token alone if nothing is given.
         """
         self.url = url.rstrip("/")
         self._token = token
         self._timeout_s = timeout_s
+        self._secrets = secrets or KnownSecrets(everywhere=frozenset({token}))
         self._http = to_agent(verify_ca)
 
     def commands(self) -> list[CommandResult]:
@@ -56,7 +67,8 @@ class AgentClient:
             AgentRefused: The agent does not accept the token, or answers nonsense.
         """
         body = self._call("GET", {}, most_bytes=_MOST_BYTES)
-        return self._decode(body, CommandList, Bounds()).commands
+        commands = self._decode(body, CommandList, Bounds()).commands
+        return [self._without_secrets(command) for command in commands]
 
     def execute(self, name: str, params: Mapping[str, Any], *, wait: bool = False) -> CommandResult:
         """Order a command (``<namespace>.<command>``); ``wait`` = until it has ended.
@@ -71,7 +83,8 @@ class AgentClient:
         bounds = Bounds(most_chars=most_bytes) if name == _LOGS else Bounds()
         query = {"wait": "true" if wait else "false"}
         answer = self._call("POST", query, body, most_bytes=most_bytes)
-        return self._decode(answer, CommandResult, bounds)
+        command = self._decode(answer, CommandResult, bounds)
+        return command if name == _LOGS else self._without_secrets(command)
 
     def stop(self, command_id: str) -> None:
         """Ask the agent to end a running command in the middle; it ends later, as ``FAILED``.
@@ -102,24 +115,24 @@ class AgentClient:
             answer = self._http.call(method, url, limits, headers=headers, body=body)
         except PeerSilent as error:
             message = (
-                f"the agent at {self.url} did not answer: it {error}; look at the machine's console and the "
+                f"the agent at {self.url} did not answer: it {self._secrets.text(str(error))}; look at the machine's console and the "
                 "network between"
             )
             raise AgentUnreachable(message, delay_s=_RETRY_S) from None  # its cause shows the token
         except (PeerMisbehaved, BadAddress) as error:
             raise AgentRefused(
-                f"the agent at {self.url} is not to be trusted or out of order: it {error}; look at what runs "
+                f"the agent at {self.url} is not to be trusted or out of order: it {self._secrets.text(str(error))}; look at what runs "
                 "on the machine"
             ) from None
         if answer.status == taken:
             return answer.body
         if method == "DELETE":
-            text = f"the agent at {self.url} answers {answer.status}: {_fault(answer)}"
+            text = f"the agent at {self.url} answers {answer.status}: {self._fault(answer)}"
             raise AgentRefused(text)
         raise self._refusal(answer)
 
     def _refusal(self, answer: Answer) -> AgentRefused | AgentBusy:
-        text = _fault(answer)
+        text = self._fault(answer)
         if answer.status == HTTPStatus.CONFLICT or "agent is busy" in text.lower():
             return AgentBusy(f"the agent at {self.url} is busy: {text}", delay_s=_RETRY_S)
         return AgentRefused(f"the agent at {self.url} answers {answer.status}: {text}")
@@ -128,13 +141,24 @@ class AgentClient:
         try:
             return msgspec.convert(read_document(body, bounds), shape)
         except (UnfitDocument, msgspec.ValidationError) as error:
-            text = f"the agent at {self.url} answers nonsense: {clean_line(error)}"
+            text = f"the agent at {self.url} answers nonsense: {clean_line(self._secrets.text(str(error)))}"
             raise AgentRefused(text) from error
 
+    def _fault(self, answer: Answer) -> str:
+        try:
+            text = read_document(answer.body)["faultstring"]
+        except (UnfitDocument, LookupError, TypeError):
+            text = answer.body.decode(errors="replace") or answer.reason
+        return clean_line(self._secrets.text(str(text)), _MOST_FAULT_CHARS)
 
-def _fault(answer: Answer) -> str:
-    try:
-        text = read_document(answer.body)["faultstring"]
-    except (UnfitDocument, LookupError, TypeError):
-        text = answer.body or answer.reason
-    return clean_line(text, _MOST_FAULT_CHARS)
+    def _without_secrets(self, command: CommandResult) -> CommandResult:
+        progress = command.progress
+        if progress is not None:
+            texts = {"phase": progress.phase, "message": progress.message}
+            progress = msgspec.structs.replace(progress, **self._secrets.texts(texts))
+        return msgspec.structs.replace(
+            command,
+            command_error=self._secrets.texts(command.command_error),
+            command_result=self._secrets.document(command.command_result),
+            progress=progress,
+        )

@@ -13,6 +13,7 @@ from controller.store.events import record_event
 from controller.store.tables import Node
 from controller.workflow.certificates import of_interrupted
 from controller.workflow.graph import STAGES, workflow_of
+from controller.workflow.node_secrets import quotable_of
 from controller.workflow.power_sync import MOST_LETTERS
 from controller.workflow.services import Services
 from controller.workflow.stage import Error
@@ -60,9 +61,10 @@ def fail(
     if is_deleted and next_stage is not None:
         change_state(session, node, Event.DELETE, now)
         next_stage = "delete.power_off"
+    quotable = quotable_of(node)
     enter_stage(services, node, None)
     if next_stage is not None:
-        enter_stage(services, node, next_stage)
+        enter_stage(services, node, next_stage, data=quotable)
 
 
 def _interrupted(

@@ -20,6 +20,7 @@ from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.agent_view import iso_time
 from controller.workflow.machine import HEARD_AT
+from controller.workflow.node_secrets import secrets_of
 from controller.workflow.ramdisk import MAY_LOOK_UP, refuse
 from controller.workflow.senders import callback_problem, lease_problem
 from controller.workflow.services import Services
@@ -127,17 +128,18 @@ def _take(services: Services, node_uuid: str, beat: Heartbeat) -> None:
         if node.provision_state not in _MAY_HEARTBEAT:
             return
         info = dict(node.driver_internal_info)
+        version = secrets_of(node).text(beat.agent_version or "")
         if (
             not _is_token(node, beat)
             or info.get("agent_url", beat.callback_url) != beat.callback_url
         ):
             raise Invalid(_WRONG_TOKEN)
         if "agent_url" not in info:
-            text = f"first heartbeat of agent {beat.agent_version} at {beat.callback_url}"
+            text = f"first heartbeat of agent {version} at {beat.callback_url}"
             record_event(session, node, "agent", text, at=now)
             log.info("%s: %s", node.name or node.uuid, text)
         info["agent_url"] = beat.callback_url
-        info["agent_version"] = beat.agent_version
+        info["agent_version"] = version
         info["agent_last_heartbeat"] = iso_time(now)
         info[HEARD_AT] = services.steady()
         if beat.agent_verify_ca:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import UnfitDocument, clean_document
 from agent.protocol.hardware_address import mac_of_bootif
+from agent.protocol.known_secrets import KnownSecrets
 from agent.protocol.lookup import LookupResponse
 from controller.boot.history import note_ambiguity
 from controller.boot.machines import BMC_ADDRESSES, BOOT_ASKER, leases_of, recognize_machine
@@ -38,6 +39,7 @@ from controller.workflow.inspection_hooks import (
 )
 from controller.workflow.kept_logs import keep_logs
 from controller.workflow.machine import capabilities
+from controller.workflow.node_secrets import secrets_of
 from controller.workflow.ramdisk import NOT_FOUND, Caller, answer_lookup, refuse, words_of
 from controller.workflow.senders import asker_problem, lease_problem
 from controller.workflow.services import Services
@@ -87,6 +89,7 @@ def continue_inspection(
     document = _cleaned(document)
     inventory = document["inventory"]
     node = _find(services, inventory, node_uuid, sender)
+    document = _without_secrets(document, secrets_of(node))
     found = _read(document, services.settings)
     caller = Caller(sender=sender, names_node=True, gets_token=give_token)
     with services.store.edit() as session:
@@ -97,7 +100,7 @@ def continue_inspection(
         answer = answer_lookup(services, session, row, caller)
     services.wake()
     if isinstance(found, ControllerError):
-        _store_logs(services, answer.node.uuid, document.get("logs"))
+        _store_logs(services, node, document.get("logs"))
     return answer
 
 
@@ -112,6 +115,13 @@ def _cleaned(document: Mapping[str, Any]) -> dict[str, Any]:
         return {**clean_document(told), "logs": document.get("logs")}
     except UnfitDocument as error:
         raise Invalid(f"The inspection's result cannot be stored: {error}") from error
+
+
+def _without_secrets(document: Mapping[str, Any], secrets: KnownSecrets) -> dict[str, Any]:
+    """Return the document as the node's secrets allow it to be stored; the logs are masked when they are kept."""
+    told = {key: value for key, value in document.items() if key != "logs"}
+    for_people = {key: secrets.texts(told[key]) for key in ("error", "warnings") if key in told}
+    return {**secrets.document(told), **for_people, "logs": document.get("logs")}
 
 
 def _read(document: Mapping[str, Any], settings: Settings) -> Findings | StepFailed:
@@ -309,14 +319,21 @@ def _tell_both(session: Session, address: str, node: Node, owner: Node, now: flo
         count_event(session, one, event, now=now, is_foreign=False)
 
 
-def _store_logs(services: Services, uuid: str, logs: object) -> None:
+def _store_logs(services: Services, node: Node, logs: object) -> None:
     """Keep the logs of a ramdisk that could not inspect its machine."""
     try:
-        path = keep_logs(services.settings, uuid, "inspect failed", logs, services.clock())
+        path = keep_logs(
+            services.settings,
+            node.uuid,
+            "inspect failed",
+            logs,
+            services.clock(),
+            secrets=secrets_of(node),
+        )
     except (ControllerError, OSError) as error:
         text, severity = f"the ramdisk's logs could not be kept: {error}", "WARNING"
     else:
         text, severity = f"the ramdisk's logs are in {path}", "INFO"
     with services.store.edit() as session:
-        node = get_node(session, uuid)
-        record_event(session, node, "agent", text, severity=severity, at=services.clock())
+        row = get_node(session, node.uuid)
+        record_event(session, row, "agent", text, severity=severity, at=services.clock())

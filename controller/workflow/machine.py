@@ -10,6 +10,7 @@ from controller.boot.machines import BOOT_ASKER
 from controller.errors import AgentRefused, Invalid
 from controller.settings import Settings
 from controller.store.tables import Node
+from controller.workflow.node_secrets import secrets_of
 from controller.workflow.services import Services
 
 HEARD_AT = "agent_heard_at"
@@ -116,4 +117,6 @@ def agent_of(services: Services, node: Node, *, timeout_s: float | None = None) 
     if timeout_s is None:
         timeout_s = services.settings.agent_request_timeout_s
     verify_ca = info.get("agent_verify_ca")
-    return services.agents.client(url, token, verify_ca=verify_ca, timeout_s=timeout_s)
+    return services.agents.client(
+        url, token, verify_ca=verify_ca, timeout_s=timeout_s, secrets=secrets_of(node)
+    )

@@ -9,6 +9,7 @@ from controller.errors import ControllerError
 from controller.states import State
 from controller.workflow.kept_logs import keep_logs
 from controller.workflow.machine import forget_agent
+from controller.workflow.node_secrets import secrets_of
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Error, Stage, To, Workflow
 from controller.workflow.stages import power
@@ -48,7 +49,14 @@ def forget_aborted(context: Context) -> Outcome:
 def _store(context: Context, result: object) -> Path:
     logs = result.get("system_logs") if isinstance(result, Mapping) else None
     node = context.node
-    return keep_logs(context.settings, node.uuid, node.provision_state, logs, context.wall_now)
+    return keep_logs(
+        context.settings,
+        node.uuid,
+        node.provision_state,
+        logs,
+        context.wall_now,
+        secrets=secrets_of(node),
+    )
 
 
 STAGES: Mapping[str, Stage] = {
