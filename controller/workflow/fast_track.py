@@ -33,11 +33,8 @@ def may_be_kept(node: Node, settings: Settings) -> bool:
 
 
 def fingerprint(node: Node, ports: Sequence[Port], settings: Settings) -> str:
-    """Return what the node's machine and its ramdisk are to the controller, as a digest; no secret goes into it."""
-    known = {key: value for key, value in node.driver_info.items() if key != KEY}
+    """Return what the node's machine and its ramdisk are to the controller, as two digests; no secret goes into them."""
     parts = [
-        node.driver,
-        masked(known),
         sorted(port.address for port in ports),
         settings.deploy_kernel,
         settings.deploy_ramdisk,
@@ -45,12 +42,38 @@ def fingerprint(node: Node, ports: Sequence[Port], settings: Settings) -> str:
         settings.allow_md5_images,
         settings.allow_unverified_images,
     ]
+    return f"{_of_bmc(node)}.{_digest(parts)}"
+
+
+def _of_bmc(node: Node) -> str:
+    known = {key: value for key, value in node.driver_info.items() if key != KEY}
+    return _digest([node.driver, masked(known)])
+
+
+def _digest(parts: Sequence[Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def is_kept(node: Node) -> bool:
     """Say whether the ramdisk was left running on the node's idle machine."""
     return bool(node.driver_internal_info.get(KEPT))
+
+
+def has_its_bmc(node: Node) -> bool:
+    """Say whether the node's BMC is still that of the machine that was left running; another one must not be switched."""
+    return str(node.driver_internal_info.get(KEPT)).partition(".")[0] == _of_bmc(node)
+
+
+def end_of_stay(node: Node, ports: Sequence[Port], settings: Settings) -> str | None:
+    """Return why an idle machine has no reason any more to stay in the ramdisk, and is to be switched off; ``None`` = it has.
+
+    A silent agent is no such reason: the next workflow boots the machine anyway.
+    """
+    if not is_kept(node) or not has_its_bmc(node):
+        return None
+    if node.retired:
+        return "the node has been retired"
+    return _change(node, ports, settings)
 
 
 def obstacle(
@@ -69,8 +92,16 @@ def obstacle(
         now: The steady clock.
         before: Steps of this workflow that have run already.
     """
-    mode = boot_mode_of(node, settings)
     changing = next((step for step in before if step.runs_as not in _CHANGES_NOTHING), None)
+    found = _change(node, ports, settings)
+    if found is None and changing is not None:
+        found = f"{changing.title} has run since, whose changes may need a boot"
+    return found or _silence(node, settings, now)
+
+
+def _change(node: Node, ports: Sequence[Port], settings: Settings) -> str | None:
+    """Return what is no longer as it was when the agent was kept."""
+    mode = boot_mode_of(node, settings)
     is_other = node.driver_internal_info[KEPT] != fingerprint(node, ports, settings)
     checks = (
         (not is_fast_track(node.driver_info, settings), "fast track has been switched off"),
@@ -79,13 +110,8 @@ def obstacle(
             f"the ramdisk was booted in {node.boot_mode} mode, and {mode} is wanted now",
         ),
         (is_other, "driver_info, ports or the ramdisk's settings have been changed since its boot"),
-        (
-            changing is not None,
-            f"{changing and changing.title} has run since, whose changes may need a boot",
-        ),
     )
-    found = next((text for applies, text in checks if applies), None)
-    return found or _silence(node, settings, now)
+    return next((text for applies, text in checks if applies), None)
 
 
 def _silence(node: Node, settings: Settings, now: float) -> str | None:

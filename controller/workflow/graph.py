@@ -11,6 +11,7 @@ from controller.workflow.stages import (
     delete,
     deploy,
     failed,
+    fast_track,
     inspect,
     power,
     rescue,
@@ -30,6 +31,7 @@ _PARTS = (
     power,
     delete,
     failed,
+    fast_track,
 )
 
 STAGES: Mapping[str, Stage] = {

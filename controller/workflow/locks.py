@@ -137,20 +137,21 @@ def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
             services.calls.discard(claim_id)
 
 
-def ask_node(services: Services, session: Session, parent: Node, asked: Asked) -> None:
-    """Give a child node something to do, if it is idle and still a child; who asks looks again and finds what is so.
+def ask_node(services: Services, session: Session, asker: Node, asked: Asked) -> None:
+    """Give a child node, or the node itself, something to do, if it is idle and still a child; who asks looks again.
 
     Args:
         services: The controller's parts.
         session: A session of ``Store.edit``.
-        parent: Who asks.
-        asked: What the child is to do.
+        asker: Who asks.
+        asked: What the other one is to do.
     """
     try:
         node = get_node(session, asked.uuid, for_update=True)
     except NotFound:
         return
-    if node.parent_node != parent.uuid or not is_idle(node):
+    is_ours = asker.uuid in {node.uuid, node.parent_node}
+    if not is_ours or not is_idle(node):
         return
     record_event(session, node, "request", asked.text, at=services.clock())
     node.driver_internal_info = merge(node.driver_internal_info, asked.internal)

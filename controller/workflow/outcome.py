@@ -26,7 +26,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Work for a child node, which begins when that node is idle."""
+    """Work for a child node, or for an idle node itself; it begins if that node is idle."""
 
     uuid: str
     stage: str

@@ -1,22 +1,78 @@
-"""Forgetting a node: only where no machine is left in an unknown condition."""
+"""Forgetting a node: only where no machine is left in an unknown condition.
+
+Ironic leaves the machine of a deleted node as it is, also one that fast track keeps in the ramdisk. Here that one is switched off first:
+afterwards nobody would know of it. In maintenance, which is how nodes with a dead BMC are deleted, it is tried.
+"""
+
+import logging
 
 from sqlalchemy.orm import Session
 
-from controller.errors import Conflict, Forbidden
+from controller.errors import Conflict, ControllerError, Forbidden, NodeLocked
 from controller.states import State
 from controller.store.claims import remove_work
+from controller.store.nodes import get_node
 from controller.store.tables import Node
+from controller.workflow.fast_track import is_kept
+from controller.workflow.locks import free_node
+from controller.workflow.services import Services
+from controller.workflow.stay import end_stay
+
+log = logging.getLogger(__name__)
 
 _DELETABLE = (State.ENROLL, State.MANAGEABLE, State.AVAILABLE, State.ADOPT_FAILED)
 
 
-def delete_node(session: Session, node: Node) -> None:
-    """Delete the free node with its ports and its history.
+def delete_node(services: Services, ident: str) -> None:
+    """Delete the node with its ports and its history.
 
     Raises:
+        NotFound: There is no such node.
+        NodeLocked: Something goes on with the node.
         Forbidden: The node is protected.
-        Conflict: The node has an instance, or its state does not allow it.
+        Conflict: The node has an instance, its state does not allow it, or its machine runs the ramdisk and cannot be switched off.
     """
+    with free_node(services, ident) as (session, node):
+        _refuse(node)
+        if not is_kept(node):
+            _delete(session, node)
+            return
+    is_off = _end_stay(services, node)
+    with free_node(services, node.uuid) as (session, row):
+        _refuse(row)
+        if is_off and is_kept(row):  # a workflow has come and gone between
+            raise NodeLocked(f"Node {row.uuid} has been booted meanwhile; ask again")
+        _delete(session, row)
+
+
+def _end_stay(services: Services, node: Node) -> bool:
+    """Switch the machine off; false = that failed, and the node is in maintenance and deleted nevertheless."""
+    try:
+        end_stay(services, node.uuid)
+    except NodeLocked:
+        raise
+    except ControllerError as error:
+        text = (
+            f"Node {node.uuid} was not deleted: fast track keeps its machine in the ramdisk, and it could not be switched off: "
+            f"{error}"
+        )
+        with services.store.read() as session:
+            is_in_maintenance = get_node(session, node.uuid).maintenance
+        if not is_in_maintenance:
+            raise Conflict(
+                f"{text}; set the node into maintenance mode to delete it and leave its machine as it is"
+            ) from error
+        log.warning("%s; it is deleted nevertheless, because it is in maintenance", text)
+        return False
+    return True
+
+
+def _delete(session: Session, node: Node) -> None:
+    remove_work(session, node.id)
+    session.delete(node)
+
+
+def _refuse(node: Node) -> None:
     if node.instance_uuid is not None and not node.maintenance:
         raise Conflict(f"Node {node.uuid} is associated with instance {node.instance_uuid}.")
     if node.protected:
@@ -27,5 +83,3 @@ def delete_node(session: Session, node: Node) -> None:
             f'"{node.provision_state}". Valid provision states to perform deletion are: '
             f"{', '.join(_DELETABLE)}; or set the node into maintenance mode"
         )
-    remove_work(session, node.id)
-    session.delete(node)

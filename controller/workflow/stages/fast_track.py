@@ -9,9 +9,10 @@ from agent.protocol.commands import CommandStatus
 from controller.bmc.interface import PowerState
 from controller.errors import AgentRefused, AgentUnreachable
 from controller.workflow.fast_track import fingerprint, is_kept, obstacle
-from controller.workflow.machine import KEPT, agent_of, bmc_of
+from controller.workflow.machine import KEPT, agent_of, bmc_of, forget_agent
 from controller.workflow.outcome import Note, Outcome, leave
-from controller.workflow.stage import Context, Stage, To, leaves_by
+from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
+from controller.workflow.stages import power
 from controller.workflow.steps.course import course_of
 
 _ANSWERS_WITHIN_S = 10.0
@@ -72,3 +73,21 @@ def _why_unfit(context: Context) -> str | None:
         return f"the agent does not answer: {error}"
     running = [one for one in commands if one.command_status == CommandStatus.RUNNING]
     return f"the agent is still at {running[-1].command_name}" if running else None
+
+
+def _forget(_context: Context) -> Outcome:
+    """Forget the ramdisk that was left running: the machine is off, or was reset."""
+    return leave(columns={"agent_secret": None}, internal={**forget_agent(), "boot_target": None})
+
+
+STAGES: Mapping[str, Stage] = {
+    power.END_OF_STAY: Stage(
+        run=power.power_off_or_reset,
+        ways={"done": To(stage="stay.forget")},
+        timeout_s=lambda settings: settings.power_change_timeout_s,
+    ),
+    "stay.forget": Stage(run=_forget, ways={"done": To(stage=None)}),
+}
+WORKFLOWS: Mapping[str, Workflow] = {
+    "stay": Workflow(title="switching off after fast track", fails_with=None)
+}

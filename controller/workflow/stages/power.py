@@ -12,9 +12,9 @@ from typing import Any
 
 from controller.bmc.interface import Bmc, PowerState
 from controller.settings import Settings
-from controller.workflow.fast_track import is_kept
-from controller.workflow.machine import bmc_of, forget_agent
-from controller.workflow.outcome import Note, Outcome, leave, stay
+from controller.workflow.fast_track import end_of_stay, is_kept
+from controller.workflow.machine import KEPT, bmc_of, forget_agent
+from controller.workflow.outcome import Asked, Note, Outcome, leave, stay
 from controller.workflow.stage import (
     Context,
     Stage,
@@ -26,6 +26,8 @@ from controller.workflow.stage import (
 )
 
 _FIRST_LOOK_S = 0.1
+END_OF_STAY = "stay.power_off"
+"""Stage that ends a ramdisk left running by fast track."""
 _ORDER_AGAIN_S = 15.0
 """A BMC that has done nothing for so long is told again."""
 
@@ -167,10 +169,20 @@ def _soft_cycle_off(context: Context) -> Outcome:
 
 
 def _look(context: Context) -> Outcome:
-    """Read an idle machine's power; one that is off has no agent any more."""
+    """Read an idle machine's power; one that is off has no agent any more, and one that need not be on is switched off."""
     outcome = read_power(context)
-    is_off = outcome.columns["power_state"] == PowerState.OFF
-    return _gone(context, outcome) if is_off and is_kept(context.node) else outcome
+    if outcome.columns["power_state"] == PowerState.OFF:
+        return _gone(context, outcome) if is_kept(context.node) else outcome
+    if why := end_of_stay(context.node, context.ports, context.settings):
+        return replace(outcome, asked=(_switch_off_ramdisk(context, why),))
+    return outcome
+
+
+def _switch_off_ramdisk(context: Context, why: str) -> Asked:
+    """Return the order to switch off a machine that fast track left running; it is given once, whatever comes of it."""
+    text = f"fast track: {why}; the machine is switched off"
+    uuid, once = context.node.uuid, {KEPT: None}
+    return Asked(uuid=uuid, stage=END_OF_STAY, data={}, internal=once, text=text)
 
 
 def without_agent(outcome: Outcome) -> Outcome:

@@ -1,0 +1,54 @@
+"""The end of a machine's stay in the ramdisk (fast track) within a request: it is switched off, and seen to be."""
+
+import time
+
+from controller.bmc.interface import Bmc, PowerState
+from controller.errors import BmcError, Conflict
+from controller.settings import Settings
+from controller.store.nodes import get_node
+from controller.workflow.fast_track import has_its_bmc
+from controller.workflow.locks import held_node
+from controller.workflow.machine import bmc_of, forget_agent
+from controller.workflow.services import Services
+from controller.workflow.transition import merge
+
+_LONGEST_S = 30.0
+"""A request waits so long at most for a machine to go off."""
+
+
+def end_stay(services: Services, ident: str) -> None:
+    """Switch an idle node's machine off, and forget its agent; one that must not be switched off is reset.
+
+    Raises:
+        NodeLocked: Something goes on with the node.
+        Conflict: The node has got another BMC since, which may be another machine's.
+        BmcError: The BMC does not answer or refuses, or the machine stays on.
+    """
+    settings = services.settings
+    with held_node(services, ident, "management.call") as node:
+        if not has_its_bmc(node):
+            raise Conflict("driver_info was changed since, and its BMC may be another machine's")
+        bmc = bmc_of(services, node)
+        if node.disable_power_off:
+            bmc.reset(timeout_s=settings.bmc_timeout_s)
+        else:
+            _switch_off(bmc, settings)
+        with services.store.edit() as session:
+            row = get_node(session, node.uuid, for_update=True)
+            if not row.disable_power_off:
+                row.power_state = PowerState.OFF
+            row.agent_secret = None
+            gone = {**forget_agent(), "boot_target": None}
+            row.driver_internal_info = merge(row.driver_internal_info, gone)
+
+
+def _switch_off(bmc: Bmc, settings: Settings) -> None:
+    if bmc.power_state(timeout_s=settings.bmc_timeout_s) == PowerState.OFF:
+        return
+    bmc.power_off(timeout_s=settings.bmc_timeout_s)
+    limit_s = min(_LONGEST_S, settings.power_change_timeout_s)
+    give_up_at = time.monotonic() + limit_s
+    while bmc.power_state(timeout_s=settings.bmc_timeout_s) != PowerState.OFF:
+        if time.monotonic() > give_up_at:
+            raise BmcError(f"its BMC accepted 'power off', but it is still on after {limit_s:g} s")
+        time.sleep(settings.power_poll_interval_s)
