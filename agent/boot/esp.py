@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent.disks.open_disk import MIB, OpenDisk
-from agent.disks.partition_table import Partition, PartitionTable
-from agent.errors import BootloaderError, CommandFailed, ImageError
+from agent.boot.raw_disk import table_of
+from agent.disks.partition_table import Partition
+from agent.errors import BootloaderError, CommandFailed
 from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ def find_esp(disk: Path, runner: Runner) -> tuple[Partition, bool]:
     Raises:
         BootloaderError: There is no readable partition table or no ESP.
     """
-    table = _table_of(disk)
+    table = table_of(disk)
     parts = table.partitions()
     found = [part for part in parts if part.is_esp]
     found = found or [part for part in parts if _label(disk, part, runner) in _LABELS]
@@ -40,21 +40,13 @@ def other_partitions(disks: Iterable[Path], runner: Runner) -> frozenset[str] | 
     Raises:
         BootloaderError: One of ``disks`` has no readable partition table.
     """
-    own = {part.id_text.lower() for disk in disks for part in _table_of(disk).partitions()}
+    own = {part.id_text.lower() for disk in disks for part in table_of(disk).partitions()}
     try:
         out = runner.run("lsblk", "--noheadings", "--output", "PARTUUID", timeout_s=_TIMEOUT_S)
     except CommandFailed as error:
         log.warning("other disks' partitions not known", extra={"why": str(error)})
         return None
     return frozenset({line.strip().lower() for line in out.stdout.splitlines()} - own - {""})
-
-
-def _table_of(disk: Path) -> PartitionTable:
-    with OpenDisk(disk, writable=False) as handle:
-        try:
-            return PartitionTable(bytearray(handle.read(0, MIB)), handle.sector_bytes)
-        except ImageError as error:
-            raise BootloaderError(f"{disk}: {error}") from error
 
 
 def _label(disk: Path, part: Partition, runner: Runner) -> str:

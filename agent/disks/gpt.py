@@ -14,6 +14,10 @@ from agent.errors import ImageError
 
 ESP_TYPE = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 LINUX_TYPE = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
+BIOS_BOOT_TYPE = uuid.UUID("21686148-6449-6e6f-744e-656564454649")
+"""GRUB manual, "BIOS installation"."""
+PREP_TYPE = uuid.UUID("9e1a2d38-c612-4316-aa26-8b49521e5a8b")
+"""Where OpenFirmware looks for a boot loader; Power Architecture Platform Reference."""
 _SIGNATURE = b"EFI PART"
 _HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
 _ENTRY = struct.Struct("<16s16sQQQ72s")

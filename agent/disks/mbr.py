@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 
 PROTECTIVE_TYPE = 0xEE
+PREP_TYPE = 0x41
 _ENTRY = struct.Struct("<B3sB3sII")
 _ENTRIES_AT = 446
 _COUNT = 4

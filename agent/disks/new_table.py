@@ -17,13 +17,13 @@ _ENTRY_BYTES = 128
 _ENTRIES_LBA = 2
 _GPT_TYPES = {
     PartitionRole.ESP: gpt.ESP_TYPE,
-    PartitionRole.BIOS_BOOT: uuid.UUID("21686148-6449-6e6f-744e-656564454649"),
-    PartitionRole.PREP: uuid.UUID("9e1a2d38-c612-4316-aa26-8b49521e5a8b"),
+    PartitionRole.BIOS_BOOT: gpt.BIOS_BOOT_TYPE,
+    PartitionRole.PREP: gpt.PREP_TYPE,
     PartitionRole.SWAP: uuid.UUID("0657fd6d-a4ab-43c4-84e5-0933c84b4f4f"),
 }
 _MBR_TYPES = {
     PartitionRole.ESP: 0xEF,
-    PartitionRole.PREP: 0x41,
+    PartitionRole.PREP: mbr.PREP_TYPE,
     PartitionRole.SWAP: 0x82,
     PartitionRole.CONFIG_DRIVE: 0x0C,
 }

@@ -6,19 +6,19 @@ BIOS: the ramdisk's own GRUB goes to each disk and leads into the array. docs/de
 """
 
 import logging
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.boot.entries import BootPlace, EfiEntries
 from agent.boot.esp import find_esp
+from agent.boot.raw_disk import overwrite, read_raw, table_of
 from agent.disks import gpt
 from agent.disks.kernel_view import partition_path
-from agent.disks.open_disk import MIB, OpenDisk
-from agent.disks.partition_table import Partition, PartitionTable
+from agent.disks.open_disk import MIB
+from agent.disks.partition_table import Partition
 from agent.disks.stack import read_stack
-from agent.errors import AgentError, BootloaderError, Declined, ImageError, InvalidRequest
+from agent.errors import BootloaderError, Declined, InvalidRequest
 from agent.hardware.devices import BlockDevice
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
@@ -72,7 +72,7 @@ class RaidBootloader:
         return present.read_arrays(self._runner, self._sys_root)
 
     def _install_grub(self, array: PresentArray, holders: Sequence[Path]) -> tuple[str, ...]:
-        inner = _read_table(Path(str(array.device)))
+        inner = table_of(Path(str(array.device)))
         kind = "msdos" if inner.gpt is None else "gpt"
         names = [f"{kind}{part.number}" for part in inner.partitions()]
         config = bios_grub.configuration(array.uuid, names)
@@ -80,9 +80,9 @@ class RaidBootloader:
         starts = [_bios_boot_byte(holder) for holder in holders]
         for holder, start_byte in zip(holders, starts, strict=True):
             sector = start_byte // bios_grub.SECTOR_BYTES
-            _overwrite(holder, start_byte, bios_grub.core(images[1], sector))
-            _overwrite(holder, start_byte + bios_grub.CONFIG_AT_BYTES, config)
-            _overwrite(holder, 0, bios_grub.boot_code(images[0], sector))  # last: now it boots
+            overwrite(holder, start_byte, bios_grub.core(images[1], sector))
+            overwrite(holder, start_byte + bios_grub.CONFIG_AT_BYTES, config)
+            overwrite(holder, 0, bios_grub.boot_code(images[0], sector))  # last: now it boots
             log.info("boot code written", extra={"disk": str(holder), "array": array.uuid})
         return tuple(map(str, holders))
 
@@ -108,7 +108,7 @@ class RaidBootloader:
         self._make_esp_array(array, inner, places)
         labels = efi.make_entries(loader, places)
         # Two file systems with one UUID: the deployed system must not take the one that no firmware reads.
-        _overwrite(array, inner.start_byte, bytes(MIB))
+        overwrite(array, inner.start_byte, bytes(MIB))
         return labels
 
     def _make_esp_array(self, array: Path, inner: Partition, places: Sequence[BootPlace]) -> None:
@@ -132,7 +132,7 @@ class RaidBootloader:
         )
         try:
             for at, piece in _pieces(array, inner):
-                _overwrite(device, at, piece)
+                overwrite(device, at, piece)
         finally:
             self._stop(device)
         for at, piece in _pieces(array, inner):
@@ -144,16 +144,8 @@ class RaidBootloader:
         self._runner.run("mdadm", "--stop", str(device), timeout_s=TIMEOUT_S)
 
 
-def _read_table(disk: Path) -> PartitionTable:
-    with OpenDisk(disk, writable=False) as handle:
-        try:
-            return PartitionTable(bytearray(handle.read(0, MIB)), handle.sector_bytes)
-        except ImageError as error:
-            raise BootloaderError(f"{disk}: {error}") from error
-
-
 def _own_esp(disk: Path) -> Partition:
-    esp = next((part for part in _read_table(disk).partitions() if part.is_esp), None)
+    esp = next((part for part in table_of(disk).partitions() if part.is_esp), None)
     if esp is None:
         raise BootloaderError(
             f"{disk}: has no EFI system partition; its arrays were made for BIOS: make them anew in UEFI mode"
@@ -163,7 +155,7 @@ def _own_esp(disk: Path) -> Partition:
 
 def _bios_boot_byte(disk: Path) -> int:
     """Return where the BIOS boot partition of a disk begins."""
-    table = _read_table(disk)
+    table = table_of(disk)
     parts: tuple[gpt.GptPartition, ...] = () if table.gpt is None else table.gpt.partitions()
     found = [p for p in parts if str(p.type_id).upper() == PartKind.BIOS_BOOT.value]
     if not found:
@@ -178,7 +170,7 @@ def _bios_boot_byte(disk: Path) -> int:
 
 
 def _compare(place: BootPlace, at: int, piece: bytes) -> None:
-    if _read(place.disk, place.part.start_byte + at, len(piece)) != piece:
+    if read_raw(place.disk, place.part.start_byte + at, len(piece)) != piece:
         raise BootloaderError(
             f"{place.disk}, partition {place.part.number}: has not what the image's EFI system partition has at byte"
             f" {at}; see dmesg"
@@ -189,33 +181,4 @@ def _pieces(array: Path, part: Partition) -> Iterator[tuple[int, bytes]]:
     """Yield the content of a partition with the offset of each piece."""
     for at in range(0, part.size_bytes, _PIECE_BYTES):
         size = min(_PIECE_BYTES, part.size_bytes - at)
-        yield at, _read(array, part.start_byte + at, size)
-
-
-def _read(device: Path, start_byte: int, size_bytes: int) -> bytes:
-    """Return what the device itself holds, past the page cache."""
-    with OpenDisk(device, writable=False) as handle:
-        return handle.read(start_byte, size_bytes)
-
-
-def _overwrite(device: Path, start_byte: int, content: bytes) -> None:
-    """Write a piece of a disk whose partitions are in use, and read it back.
-
-    Raises:
-        BootloaderError: It does not hold it.
-    """
-    try:
-        handle = os.open(device, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            view = memoryview(content)
-            while view:
-                written = os.pwrite(handle, view, start_byte + len(content) - len(view))
-                view = view[written:]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        is_there = _read(device, start_byte, len(content)) == content
-    except (OSError, AgentError) as error:
-        raise BootloaderError(f"{device}: byte {start_byte}: {error}; see dmesg") from error
-    if not is_there:
-        raise BootloaderError(f"{device}: byte {start_byte}: does not hold what was written there")
+        yield at, read_raw(array, part.start_byte + at, size)
