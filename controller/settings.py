@@ -93,6 +93,8 @@ class Settings:
     """Deploy images of which no checksum and no registry's digest is known, and have the ramdisk write them."""
     allow_md5_images: bool = False
     """Accept images that have only an MD5 sum, which protects against accidents only, and tell agents so."""
+    enable_bios_bootloader_install: bool = False
+    """Deploy partition images in BIOS mode too, and have agents install the image's own GRUB: programs of the image then run as root in the ramdisk (CVE-2026-43003; ours are contained, ``docs/how-to/deploy-a-partition-image.md``)."""
 
     automated_clean: bool = True
     """Clean nodes on the way to ``available``; a node's own ``automated_clean`` wins."""

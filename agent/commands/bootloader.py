@@ -41,10 +41,9 @@ class Bootloader:
         ]
 
     def install_bootloader(self, params: Params) -> Job:
-        """Make boot entries on UEFI; a whole-disk image on BIOS brings its own boot sector: nothing to do, unless it is on an array.
+        """Make boot entries on UEFI, or install GRUB; a whole-disk image on BIOS brings its own boot sector, unless it is on an array.
 
-        A partition image on BIOS would need the image's own ``grub-install``, run as root beside the agent's secrets: a way to attack
-        the ramdisk (CVE-2026-43003), which Ironic's agent has switched off by default. Here it does not exist.
+        A partition image on BIOS gets the image's own GRUB where the controller allows it (CVE-2026-43003); the hardware manager knows.
         """
         wanted = parse_params(params, _InstallBootloader, "install_bootloader")
         ignore = wanted.ignore_bootloader_failure
@@ -63,41 +62,38 @@ class Bootloader:
 
     def _install(self, wanted: _InstallBootloader, progress: ProgressSink) -> None:
         is_uefi = wanted.target_boot_mode == "uefi"
-        if not is_uefi and not self._is_on_array():
-            self._require_boot_sector()
+        if not is_uefi and self._has_boot_sector():
             return
         progress(Progress(phase="boot entries" if is_uefi else "boot code"))
-        disk = self._written_disk(wanted.root_uuid).disk
+        written = self._written_disk(wanted)
         mode = "uefi" if is_uefi else "bios"
-        labels = self._hardware.bootloader().install_bootloader(disk, boot_mode=mode)
+        made = self._hardware.bootloader().install_bootloader(
+            written.disk, boot_mode=mode, written=written
+        )
         log.info(
-            "boot loader installed", extra={"disk": str(disk.path), "entries": ", ".join(labels)}
+            "boot loader installed",
+            extra={"disk": str(written.disk.path), "made": ", ".join(made)},
         )
 
-    def _is_on_array(self) -> bool:
-        """Tell whether the image is on an array, whose disks have boot sectors of their own."""
+    def _has_boot_sector(self) -> bool:
+        """Tell whether the image has all that BIOS needs: it is one of a whole disk, and on no array."""
         written = self._written.last()
-        return written is not None and bool(written.disk.below)
+        return written is None or not (written.disk.below or written.partitions)
 
-    def _require_boot_sector(self) -> None:
-        written = self._written.last()
-        if written is not None and written.partitions:
-            raise BootloaderError(
-                f"install_bootloader: {written.disk.path} has a partition image and no boot loader for BIOS, and none"
-                " is installed here: running grub-install of an image as root would put the ramdisk into the image's"
-                " hands (CVE-2026-43003); deploy a whole-disk image, or boot the machine in UEFI mode"
-            )
-
-    def _written_disk(self, root_uuid: str | None) -> WrittenImage:
+    def _written_disk(self, wanted: _InstallBootloader) -> WrittenImage:
         written = self._written.last()
         if written is None:
             raise BootloaderError(
                 "install_bootloader: no image was written in this boot, so it is not known which disk is meant; "
                 "deploy again"
             )
-        if root_uuid is not None and root_uuid != written.root_uuid:
-            raise BootloaderError(
-                f"install_bootloader: told of root UUID {root_uuid}, but the image on {written.disk.path} has "
-                f"{written.root_uuid}; deploy again"
-            )
+        for name, told, known in (
+            ("root", wanted.root_uuid, written.root_uuid),
+            ("PReP boot partition", wanted.prep_boot_part_uuid, written.prep_boot_partition_uuid),
+        ):
+            if told is not None and told != known:
+                raise BootloaderError(
+                    f"install_bootloader: told of {name} UUID {told}, but the image on {written.disk.path} has "
+                    f"{known}; deploy again"
+                )
         return written

@@ -133,9 +133,13 @@ class WillingBootloader:
     def __init__(self, offers: Offers[BootloaderInstaller]) -> None:
         self._offers = offers
 
-    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
+    def install_bootloader(
+        self, disk: BlockDevice, *, boot_mode: str, written: WrittenImage | None = None
+    ) -> tuple[str, ...]:
         """See :class:`BootloaderInstaller`."""
-        return self._offers.ask(lambda one: one.install_bootloader(disk, boot_mode=boot_mode))
+        return self._offers.ask(
+            lambda one: one.install_bootloader(disk, boot_mode=boot_mode, written=written)
+        )
 
 
 class WillingReleaser:

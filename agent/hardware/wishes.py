@@ -19,7 +19,8 @@ class CollectWishes:
 class Wishes:
     """Each has the default of its setting.
 
-    ``skip_bmc`` = the machine's own BMC is not asked for its addresses; ``containers`` as the controller's lookup has ``agent_containers``.
+    ``skip_bmc`` = the machine's own BMC is not asked for its addresses; ``containers`` as the controller's lookup has ``agent_containers``;
+    ``bios_bootloader`` = the controller allows to run the ``grub-install`` of an image (CVE-2026-43003).
     """
 
     images: ImageRules = field(default_factory=ImageRules)
@@ -27,3 +28,4 @@ class Wishes:
     collecting: CollectWishes = field(default_factory=CollectWishes)
     containers: Mapping[str, Any] = field(default_factory=dict)
     inject_files_priority: int = 0
+    bios_bootloader: bool = False

@@ -75,5 +75,13 @@ class DiskReleaser(Protocol):
 class BootloaderInstaller(Protocol):
     """Makes the firmware boot the deployed system."""
 
-    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
-        """Return the labels of the boot entries that were made; empty for BIOS."""
+    def install_bootloader(
+        self, disk: BlockDevice, *, boot_mode: str, written: WrittenImage | None = None
+    ) -> tuple[str, ...]:
+        """Return what was made: labels of boot entries, disks that got boot code, programs that were run; empty if nothing had to be.
+
+        Args:
+            disk: Where the system is.
+            boot_mode: ``uefi`` or ``bios``.
+            written: The image that was written there; ``None`` = not known, a whole-disk image is meant.
+        """

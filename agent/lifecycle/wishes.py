@@ -45,10 +45,6 @@ def wishes_of(settings: Settings, ordered: LookupConfig | None = None) -> Wishes
         check_format=not order.disable_deep_image_inspection,
         tls_min_version=tls_terms(settings, order).min_version,
     )
-    if order.enable_bios_bootloader_install:
-        log.warning(
-            "the controller allows grub-install for partition images on BIOS; this agent has none (CVE-2026-43003)"
-        )
     collecting = CollectWishes(
         lldp_timeout_s=settings.lldp_timeout_s, benchmarks=_words(settings.inspection_benchmarks)
     )
@@ -58,6 +54,7 @@ def wishes_of(settings: Settings, ordered: LookupConfig | None = None) -> Wishes
         collecting=collecting,
         containers=order.agent_containers,
         inject_files_priority=min(settings.inject_files_priority, _HIGHEST_PRIORITY),
+        bios_bootloader=order.enable_bios_bootloader_install,
     )
 
 

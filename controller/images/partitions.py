@@ -21,17 +21,25 @@ def is_partition_image(instance_info: Mapping[str, Any]) -> bool:
     return bool(instance_info.get("kernel") or instance_info.get("ramdisk"))
 
 
-def check_bootable(instance_info: Mapping[str, Any], boot_mode: str) -> None:
+def check_bootable(
+    instance_info: Mapping[str, Any], boot_mode: str, *, may_install_grub: bool
+) -> None:
     """Check that the firmware can boot what is deployed.
 
+    Args:
+        instance_info: The node's.
+        boot_mode: ``uefi`` or ``bios``.
+        may_install_grub: Whether the operator lets agents run the image's own ``grub-install``.
+
     Raises:
-        Invalid: A partition image in BIOS mode.
+        Invalid: A partition image in BIOS mode, and they do not.
     """
-    if is_partition_image(instance_info) and boot_mode != "uefi":
+    if is_partition_image(instance_info) and boot_mode != "uefi" and not may_install_grub:
         raise Invalid(
-            "a partition image cannot boot in BIOS mode: it has no boot loader, and none is installed from it"
-            " because that would run its programs in the ramdisk (CVE-2026-43003); use a whole-disk image, or"
-            " the capability boot_mode:uefi with an image that has its loader in /boot/efi/EFI"
+            "a partition image cannot boot in BIOS mode here: it has no boot loader, and to install its own one would run its"
+            " programs as root in the ramdisk (CVE-2026-43003); use a whole-disk image, or the capability boot_mode:uefi with an"
+            " image that has its loader in /boot/efi/EFI, or set enable_bios_bootloader_install in the controller's settings if"
+            " you trust your images"
         )
 
 

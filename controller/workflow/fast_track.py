@@ -41,6 +41,7 @@ def fingerprint(node: Node, ports: Sequence[Port], settings: Settings) -> str:
         settings.kernel_append_params,
         settings.allow_md5_images,
         settings.allow_unverified_images,
+        settings.enable_bios_bootloader_install,
     ]
     return f"{_of_bmc(node)}.{_digest(parts)}"
 

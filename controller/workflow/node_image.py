@@ -18,7 +18,11 @@ def check_image(node: Node, settings: Settings) -> ImageInfo:
     Raises:
         Invalid: Names the key of ``instance_info`` or ``driver_info`` that is missing or wrong.
     """
-    check_bootable(node.instance_info, str(boot_mode_of(node, settings)))
+    check_bootable(
+        node.instance_info,
+        str(boot_mode_of(node, settings)),
+        may_install_grub=settings.enable_bios_bootloader_install,
+    )
     try:
         check_words(node.instance_info)
         return check_order(

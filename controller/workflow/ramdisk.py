@@ -228,6 +228,7 @@ def _lookup_response(node: Node, token: str | None, settings: Settings) -> Looku
             agent_token=token,
             agent_token_required=True,
             agent_md5_checksum_enable=settings.allow_md5_images,
+            enable_bios_bootloader_install=settings.enable_bios_bootloader_install,
             permitted_image_formats=["raw", "gpt", "qcow2", "iso"],
             tls_min_version="1.2",
             metrics={

@@ -1,19 +1,15 @@
-"""Makes UEFI firmware boot the deployed system: one boot entry for the loader on its EFI system partition.
-
-BIOS machines need nothing: they boot the disk's first sector.
-"""
+"""Makes UEFI firmware boot the deployed system: one boot entry for the loader on its EFI system partition."""
 
 from pathlib import Path
 
 from agent.boot.entries import BootPlace, EfiEntries
 from agent.boot.esp import find_esp
-from agent.errors import InvalidRequest
 from agent.hardware.devices import BlockDevice
 from agent.system.runner import Runner
 
 
 class EfiBootloader:
-    """Implements :class:`agent.hardware.writing.BootloaderInstaller`."""
+    """Makes the boot entries of one disk."""
 
     def __init__(
         self,
@@ -26,17 +22,12 @@ class EfiBootloader:
         self._runner = runner
         self._entries = EfiEntries(runner, efivars=efivars, machine=machine)
 
-    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
-        """Return the labels of the boot entries that were made; empty for BIOS.
+    def install(self, disk: BlockDevice) -> tuple[str, ...]:
+        """Return the labels of the boot entries that were made.
 
         Raises:
             BootloaderError: There is no ESP, no loader, or the firmware takes no entries.
-            InvalidRequest: ``boot_mode`` is neither ``bios`` nor ``uefi``.
         """
-        if boot_mode == "bios":
-            return ()
-        if boot_mode != "uefi":
-            raise InvalidRequest(f"boot mode {boot_mode!r} is neither bios nor uefi")
         part, is_gpt = find_esp(disk.path, self._runner)
         loader = self._entries.find_loader(disk.path, part)
         place = BootPlace(disk=disk.path, part=part, is_gpt=is_gpt)

@@ -11,10 +11,12 @@ from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.generic import reading
 from hardware_managers.generic.bmc import IpmitoolBmcLocator
+from hardware_managers.generic.bootloader import DiskBootloader
 from hardware_managers.generic.collectors.offered import offered_collectors
 from hardware_managers.generic.efi_bootloader import EfiBootloader
 from hardware_managers.generic.erase_steps import ERASE_STEPS
 from hardware_managers.generic.firmware_memory import FIRMWARE_MEMORY_STEPS
+from hardware_managers.generic.grub_bootloader import GrubBootloader
 from hardware_managers.generic.metadata_eraser import MetadataWiper
 from hardware_managers.generic.overwrite import Overwriter
 from hardware_managers.generic.psid import PsidReverter
@@ -32,6 +34,7 @@ def probe(runner: Runner) -> HardwareManager:
         return replace(
             manager,
             image_writer=StreamingImageWriter(runner, settings),
+            bootloader=_bootloader(runner, wishes),
             collectors=offered_collectors(sys_root, wishes.collecting),
         )
 
@@ -43,10 +46,15 @@ def probe(runner: Runner) -> HardwareManager:
         image_writer=StreamingImageWriter(runner),
         metadata_eraser=MetadataWiper(runner),
         disk_releaser=StackReleaser(runner),
-        bootloader=EfiBootloader(runner),
+        bootloader=_bootloader(runner, Wishes()),
         erasers=(Overwriter(), PsidReverter()),
         steps=(*STEPS, *ERASE_STEPS, *FIRMWARE_MEMORY_STEPS, *RAID_STEPS),
         collectors=offered_collectors(sys_root, Wishes().collecting),
         configure=configure,
     )
     return manager
+
+
+def _bootloader(runner: Runner, wishes: Wishes) -> DiskBootloader:
+    grub = GrubBootloader(runner, is_allowed=wishes.bios_bootloader)
+    return DiskBootloader(EfiBootloader(runner), grub)

@@ -20,6 +20,7 @@ from agent.disks.partition_table import Partition
 from agent.disks.stack import read_stack
 from agent.errors import BootloaderError, Declined, InvalidRequest
 from agent.hardware.devices import BlockDevice
+from agent.hardware.writing import WrittenImage
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.software_raid import bios_grub, present
@@ -46,7 +47,13 @@ class RaidBootloader:
         self._sys_root = sys_root or SysRoot()
         self._loaders = loaders
 
-    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
+    def install_bootloader(
+        self,
+        disk: BlockDevice,
+        *,
+        boot_mode: str,
+        written: WrittenImage | None = None,  # noqa: ARG002  # the array tells
+    ) -> tuple[str, ...]:
         """Return what was made: the labels of boot entries, or the disks that got boot code.
 
         Raises:

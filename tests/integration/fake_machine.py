@@ -102,7 +102,9 @@ class FakeMachine:
         disk.path.write_bytes(b"")
         return MetadataEvidence(disk=disk, method="truncate", detail="emptied")
 
-    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
+    def install_bootloader(
+        self, disk: BlockDevice, *, boot_mode: str, written: WrittenImage | None = None
+    ) -> tuple[str, ...]:
         (self._folder / "boot-entry").write_text(f"{disk.path} {boot_mode}")
         return ("Fake",)
 

@@ -10,7 +10,9 @@ import pytest
 
 from agent.errors import BootloaderError
 from agent.system.runner import HostRunner, Output
+from hardware_managers.generic.bootloader import DiskBootloader
 from hardware_managers.generic.efi_bootloader import EfiBootloader
+from hardware_managers.generic.grub_bootloader import GrubBootloader
 from tests.integration.disk_images import MIB, run
 from tests.integration.loop_disk import LoopDisk, loop_disk
 
@@ -76,7 +78,8 @@ class StoreRunner(HostRunner):
 
 def install(disk: LoopDisk, efivars: Path, mode: str = "uefi") -> tuple[str, ...]:
     runner = StoreRunner(efivars)
-    bootloader = EfiBootloader(runner, efivars=efivars, machine="x86_64")
+    efi = EfiBootloader(runner, efivars=efivars, machine="x86_64")
+    bootloader = DiskBootloader(efi, GrubBootloader(runner, is_allowed=False))
     return bootloader.install_bootloader(disk.device(), boot_mode=mode)
 
 

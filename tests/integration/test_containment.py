@@ -6,7 +6,6 @@ The foreign root is this machine's own, laid over with a place for what is writt
 import os
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from agent.system.containment.run import run_contained
 from agent.system.runner import HostRunner, Output
 from tests.integration.disk_images import MIB
 from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.integration.processes import processes_with
 
 pytestmark = pytest.mark.root
 _PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -73,15 +73,6 @@ def refused(what, *wanted):
     assert isinstance(result, int) and result < 0, f"it was done: {result}"
     assert not wanted or ctypes.get_errno() in wanted, os.strerror(ctypes.get_errno())
 """
-
-
-def processes_named(word: str) -> list[str]:
-    found = []
-    for line in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if word.encode() in line.read_bytes():
-                found.append(line.parent.name)
-    return found
 
 
 def test_a_program_sees_its_own_devices_and_no_others(tmp_path: Path) -> None:
@@ -166,7 +157,7 @@ print("contained")
 def test_what_stays_in_the_background_ends_with_the_program(tmp_path: Path, how: str) -> None:
     mark = f"7{os.getpid()}"
     contained(tmp_path, "/bin/sh", "-c", how.format(mark) + " & echo started")
-    assert not processes_named(mark)
+    assert not processes_with(mark)
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
 
 
@@ -187,7 +178,7 @@ def test_a_program_that_does_not_end_well_is_ended_whole(
     mark = f"8{os.getpid()}"
     with pytest.raises(CommandFailed, match=f"^/bin/sh -c .*{reason}"):
         contained(tmp_path, "/bin/sh", "-c", script.format(mark=mark), timeout_s=1)
-    assert not processes_named(mark)
+    assert not processes_with(mark)
 
 
 @pytest.mark.parametrize("name", ["dev", "proc", "sys", "tmp", "run"])

@@ -159,6 +159,22 @@ def test_a_partition_image_that_could_not_boot_is_refused_at_once(
     assert "write_image" not in str(bmc.machine.orders)
 
 
+def test_where_it_is_allowed_the_agent_installs_the_boot_loader_of_a_partition_image(
+    tmp_path: Path,
+) -> None:
+    partitioned = IMAGE | {"image_type": "partition", "root_gb": 10}
+    with running_controller(tmp_path, enable_bios_bootloader_install=True) as controller:
+        bmc = controller.enrol("m1", instance_info=partitioned)
+        controller.ask("m1", "active")
+        controller.wait_for("m1", "active")
+        whole = controller.enrol("m2", instance_info=IMAGE)
+        controller.ask("m2", "active")
+        controller.wait_for("m2", "active")
+    (params,) = bmc.machine.ordered("install_bootloader")
+    assert (params["target_boot_mode"], params["root_uuid"]) == ("bios", "0x00000000")
+    assert whole.machine.ordered("install_bootloader") == []
+
+
 def test_an_agent_with_tls_is_trusted_by_the_certificate_it_announced(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)
     with running_controller(tmp_path, agent_require_tls=True) as controller:

@@ -49,11 +49,12 @@ def refused(controller: RunningController, ident: str, heartbeat: Heartbeat) -> 
     return str(caught.value)
 
 
-def test_agents_are_told_whether_md5_sums_are_accepted(waiting: RunningController) -> None:
-    settings = replace(waiting.settings, allow_md5_images=True)
+def test_agents_are_told_what_the_operator_allows(waiting: RunningController) -> None:
+    settings = replace(waiting.settings, allow_md5_images=True, enable_bios_bootloader_install=True)
     services = replace(waiting.services, settings=settings)
     found = ramdisk.lookup(services, [MAC], None, AGENT, give_token=True)
     assert found.config.agent_md5_checksum_enable is True
+    assert found.config.enable_bios_bootloader_install is True
 
 
 def test_the_token_is_given_once_a_boot(waiting: RunningController) -> None:
@@ -61,6 +62,7 @@ def test_the_token_is_given_once_a_boot(waiting: RunningController) -> None:
     assert len(first.config.agent_token) >= 32
     assert first.config.heartbeat_timeout == 300
     assert first.config.agent_md5_checksum_enable is False
+    assert first.config.enable_bios_bootloader_install is False
     assert first.node.uuid == waiting.node("m1").uuid
     assert look_up(waiting, MAC, sender=STRANGER).config.agent_token == "******"
     assert look_up(waiting, MAC, give_token=False).config.agent_token is None

@@ -94,6 +94,7 @@ class OneDisk:
     def __init__(self) -> None:
         self.configdrives: list[str | None] = []
         self.booted: list[str] = []
+        self.made_bootable: list[WrittenImage | None] = []
         self.receipt: Receipt | None = None
 
     def list_disks(self) -> tuple[BlockDevice, ...]:
@@ -115,8 +116,11 @@ class OneDisk:
         self.configdrives.append(configdrive)
         return WrittenImage(disk=disk, root_uuid="0x0000002a", receipt=self.receipt)
 
-    def install_bootloader(self, disk: BlockDevice, *, boot_mode: str) -> tuple[str, ...]:
+    def install_bootloader(
+        self, disk: BlockDevice, *, boot_mode: str, written: WrittenImage | None = None
+    ) -> tuple[str, ...]:
         self.booted.append(f"{disk.path} {boot_mode}")
+        self.made_bootable.append(written)
         return ("Debian",)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.bmc.interface import BootDevice, BootMode
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
+from controller.images.partitions import is_partition_image
 from controller.images.source import check_servers
 from controller.states import Event
 from controller.workflow import receipts
@@ -49,12 +50,14 @@ def begin(context: Context) -> Outcome:
 def partition_uuids(context: Context) -> Outcome:
     """Ask the agent for what the boot loader needs to know; leaves by ``boot_sector`` if the image has all that BIOS needs.
 
-    An image on an array of md lies where no firmware looks, so then the agent is asked under BIOS too.
+    An image on an array of md lies where no firmware looks, and a partition image has no boot sector, so then the agent is asked
+    under BIOS too.
     """
     result = ask(context, "standby.get_partition_uuids", {})
     uuids = result if isinstance(result, Mapping) else {}
     is_uefi = boot_mode_of(context.node, context.settings) == BootMode.UEFI
-    needs_loader = is_uefi or has_software_raid(context.node.raid_config)
+    has_no_sector = is_partition_image(context.node.instance_info)
+    needs_loader = is_uefi or has_no_sector or has_software_raid(context.node.raid_config)
     return leave(
         "boot_loader" if needs_loader else "boot_sector",
         data={"uuids": dict(uuids)},

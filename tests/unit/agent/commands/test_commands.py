@@ -311,13 +311,23 @@ def test_a_partition_image_is_known_by_the_uuids_that_ironic_expects(desk: Desk)
     }
 
 
-def test_a_partition_image_on_bios_has_no_boot_loader_and_says_why(desk: Desk) -> None:
+def test_on_bios_the_hardware_manager_is_told_of_a_partition_image(desk: Desk) -> None:
     desk.written.remember(PARTITIONED)
     bios = {"root_uuid": PARTITIONED.root_uuid, "target_boot_mode": "bios"}
     result = desk.do("image.install_bootloader", bios)
-    assert "CVE-2026-43003" in result.command_error.details
-    ignored = desk.do("image.install_bootloader", bios | {"ignore_bootloader_failure": True})
-    assert ignored.command_status is CommandStatus.SUCCEEDED
+    assert result.command_status is CommandStatus.SUCCEEDED
+    assert desk.machine.booted == ["/dev/vda bios"]
+    assert desk.machine.made_bootable == [PARTITIONED]
+
+
+def test_a_prep_partition_of_another_image_is_an_error(desk: Desk) -> None:
+    desk.written.remember(replace(PARTITIONED, prep_boot_partition_uuid="12345678-01"))
+    order = {"root_uuid": PARTITIONED.root_uuid, "prep_boot_part_uuid": "12345678-02"}
+    result = desk.do("image.install_bootloader", order)
+    assert "told of PReP boot partition UUID 12345678-02" in result.command_error.details
+    order["prep_boot_part_uuid"] = "12345678-01"
+    result = desk.do("image.install_bootloader", order)
+    assert result.command_status is CommandStatus.SUCCEEDED
 
 
 UEFI = {"root_uuid": "0x0000002a", "efi_system_part_uuid": None, "target_boot_mode": "uefi"}

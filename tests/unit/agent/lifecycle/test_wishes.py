@@ -64,11 +64,12 @@ def test_the_lookups_answer_may_keep_the_agent_from_asking_the_bmc() -> None:
     assert not ordered().skip_bmc
 
 
-def test_grub_install_on_the_controllers_order_is_told_not_to_exist(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    ordered(enable_bios_bootloader_install=True)
-    assert "this agent has none" in caplog.text
+def test_only_the_lookups_answer_allows_to_run_grub_install_of_an_image() -> None:
+    assert ordered(enable_bios_bootloader_install=True).bios_bootloader
+    assert not ordered().bios_bootloader
+    assert not wishes_of(
+        Settings.from_sources("enable-bios-bootloader-install=1", None, {})
+    ).bios_bootloader
 
 
 def terms(cmdline: str = "", **config: Any) -> TlsTerms:
