@@ -174,6 +174,10 @@ class Settings:
     """Leave machines in the ramdisk after an inspection or a cleaning, and let the next workflow take the agent that runs there, without a boot; a node's ``driver_info.fast_track`` wins."""
     fast_track_timeout_s: float = 300.0
     """How old the last heartbeat of such an agent may be; with an older one the machine is booted."""
+    kexec: bool = False
+    """Have the ramdisk start the deployed system itself at the end of a deployment, without a boot through the firmware; a node's ``driver_info.kexec`` wins."""
+    kexec_timeout_s: float = 60.0
+    """How long the agent may take to load the deployed system's kernel, and again to start it, before the machine is started through its firmware."""
     deploy_step_timeout_s: float = 14400.0
     """How long a deploy step may go without progress; one that reports none has this time in all."""
     clean_step_timeout_s: float = 14400.0

@@ -10,6 +10,9 @@ MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 0x20, 0x1000, 0x2000, 0x4000,
 _MNT_DETACH = 0x2
 _OPENAT2 = 437
 _RESOLVE_IN_ROOT = 0x10
+_KEXEC_FILE_LOAD = {"x86_64": 320, "ppc64le": 382, "aarch64": 294, "riscv64": 294}
+_KEXEC_FILE_NO_INITRAMFS = 0x4
+_REBOOT_KEXEC = 0x45584543
 _PIVOT_ROOT = {"x86_64": 155, "ppc64le": 203, "aarch64": 41, "riscv64": 41}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -46,6 +49,21 @@ def pivot_root(new_root: str, put_old: str) -> None:
     """Make ``new_root``, a mount, the root of this mount namespace; the old one is mounted at ``put_old``."""
     call = ctypes.c_long(_PIVOT_ROOT[os.uname().machine])
     _check(_libc.syscall(call, new_root.encode(), put_old.encode()), new_root)
+
+
+def kexec_file_load(kernel: int, initrd: int | None, command_line: str) -> None:
+    """Load a kernel from open files, which :func:`start_loaded_kernel` starts; ``initrd`` = ``None``: it has none."""
+    text = command_line.encode() + b"\0"
+    flags = _KEXEC_FILE_NO_INITRAMFS if initrd is None else 0
+    files = ctypes.c_int(kernel), ctypes.c_int(-1 if initrd is None else initrd)
+    call = ctypes.c_long(_KEXEC_FILE_LOAD[os.uname().machine])
+    done = _libc.syscall(call, *files, ctypes.c_ulong(len(text)), text, ctypes.c_ulong(flags))
+    _check(done, "kexec_file_load")
+
+
+def start_loaded_kernel() -> None:
+    """Start the kernel that was loaded, in place of this one; return only by an error (reboot(2))."""
+    _check(_libc.reboot(_REBOOT_KEXEC), "reboot")
 
 
 def prctl(option: int, *arguments: int) -> None:

@@ -1,21 +1,14 @@
-"""Starts another kernel in place of the running one: kexec_file_load(2) and reboot(2) themselves.
+"""Starts another kernel in place of the running one.
 
 The program ``kexec`` does the same, but reads the foreign kernel as root before. Here only the kernel reads it, from files that are open.
 """
 
-import ctypes
 import errno
-import os
-from collections.abc import Mapping
 
 from agent.errors import KexecNotPossible
+from agent.system import kernel_calls
 from agent.system.sysfs import SysRoot
 
-_CALLS: Mapping[str, int] = {"x86_64": 320, "aarch64": 294, "riscv64": 294}
-"""Number of kexec_file_load by ``uname -m`` (the kernel's tables of system calls)."""
-_NO_INITRAMFS = 4
-_RESTART = 0x45584543
-"""LINUX_REBOOT_CMD_KEXEC of <linux/reboot.h>."""
 _LOADED = "sys/kernel/kexec_loaded"
 _REASONS = {
     errno.EPERM: "the ramdisk's kernel does not allow it (locked down, or switched off)",
@@ -38,8 +31,12 @@ def load_kernel(kernel: int, initrd: int | None, command_line: str) -> None:
     Raises:
         KexecNotPossible: The running kernel refuses, or says that nothing is loaded.
     """
-    text = command_line.encode() + b"\0"
-    _call(kernel, -1 if initrd is None else initrd, text, _NO_INITRAMFS if initrd is None else 0)
+    try:
+        kernel_calls.kexec_file_load(kernel, initrd, command_line)
+    except KeyError as error:
+        raise KexecNotPossible(f"not known how to load a kernel on {error}") from error
+    except OSError as error:
+        raise KexecNotPossible(f"the kernel cannot be loaded: {_reason(error)}") from error
     if SysRoot().number(_LOADED) != 1:
         raise KexecNotPossible("the ramdisk's kernel took the new one and has none now")
 
@@ -50,27 +47,12 @@ def start_kernel() -> None:
     Raises:
         KexecNotPossible: It was not started; if it was, nobody returns.
     """
-    library = ctypes.CDLL(None, use_errno=True)
-    library.reboot(_RESTART)
-    raise KexecNotPossible(f"the loaded kernel was not started: {_reason(ctypes.get_errno())}")
+    try:
+        kernel_calls.start_loaded_kernel()
+    except OSError as error:
+        raise KexecNotPossible(f"the loaded kernel was not started: {_reason(error)}") from error
+    raise KexecNotPossible("the loaded kernel was not started, and nothing says why")
 
 
-def _call(kernel: int, initrd: int, text: bytes, flags: int) -> None:
-    number = _CALLS.get(os.uname().machine)
-    if number is None:
-        raise KexecNotPossible(f"not known how to start a kernel on {os.uname().machine}")
-    library = ctypes.CDLL(None, use_errno=True)
-    arguments = (
-        ctypes.c_long(number),
-        ctypes.c_int(kernel),
-        ctypes.c_int(initrd),
-        ctypes.c_ulong(len(text)),
-        ctypes.c_char_p(text),
-        ctypes.c_ulong(flags),
-    )
-    if library.syscall(*arguments) != 0:
-        raise KexecNotPossible(f"kexec_file_load: {_reason(ctypes.get_errno())}")
-
-
-def _reason(number: int) -> str:
-    return _REASONS.get(number) or os.strerror(number)
+def _reason(error: OSError) -> str:
+    return _REASONS.get(error.errno or 0) or str(error.strerror)

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from controller.boot.answer import KnownNode, Ramdisk, expand_params
-from controller.boot.fast_track import is_fast_track
 from controller.boot.files import BootFile, find_boot_file
 from controller.boot.recognition import Candidate, Evidence, Match, recognize
 from controller.boot.script_text import ipxe_url
+from controller.boot.switches import is_fast_track
 from controller.errors import Invalid
 from controller.settings import Settings
 from controller.states import RESCUED, State

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.protocol.masking import masked
-from controller.boot.fast_track import KEY, is_fast_track
+from controller.boot.switches import FAST_TRACK, KEXEC, is_fast_track
 from controller.settings import Settings
 from controller.store.tables import Node, Port
 from controller.workflow.machine import HEARD_AT, KEPT, boot_mode_of
@@ -47,7 +47,8 @@ def fingerprint(node: Node, ports: Sequence[Port], settings: Settings) -> str:
 
 
 def _of_bmc(node: Node) -> str:
-    known = {key: value for key, value in node.driver_info.items() if key != KEY}
+    switches = (FAST_TRACK, KEXEC)
+    known = {key: value for key, value in node.driver_info.items() if key not in switches}
     return _digest([node.driver, masked(known)])
 
 

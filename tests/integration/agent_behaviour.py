@@ -1,5 +1,6 @@
 """What the agent double (:mod:`tests.integration.agent_double`) offers and does; values only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,10 @@ class Behaviour:
     tls: tuple[str, str] | None = None
     """Paths of certificate and key."""
     switches_itself_off: bool = True
+    unknown: set[str] = field(default_factory=set)
+    """Commands that the agent does not know."""
+    on_kexec: Callable[[Any], None] | None = None
+    """What happens with the agent when it starts the deployed system; ``None`` = that runs, and the agent is gone."""
     lost_answers: int = 0
     """So many boots, from now on, lose the answer to their first lookup."""
     robbed_boots: int = 0

@@ -67,6 +67,15 @@ class Machine:
         if agent:
             agent.stop()
 
+    def start_kernel(self) -> None:
+        """Run the deployed system in place of the ramdisk, without a boot."""
+        with self._lock:
+            agent, self._agent = self._agent, None
+            self.boots.append("kexec")
+            self.on_change("kexec")
+        if agent:
+            agent.stop()
+
     def crash(self) -> None:
         """Reset the machine: another boot of the ramdisk, with nothing remembered."""
         with self._lock:
@@ -102,9 +111,7 @@ class Agent:
 
     def stop(self) -> None:
         self._stopped.set()
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
+        self.fall_silent()
         self.has_stopped = True
 
     def heartbeat(self, **changes: Any) -> requests.Response:
@@ -249,14 +256,36 @@ class Agent:
             if any(c["command_status"] == "RUNNING" for c in self.commands):
                 text = "Agent is busy: executing command"
                 return _reply(request, 409, {"faultcode": "Client", "faultstring": text})
+            if body["name"].partition(".")[2] in self.machine.behaviour.unknown:
+                text = f"Invalid command: Unknown command: {body['name']}"
+                return _reply(request, 400, {"faultcode": "Client", "faultstring": text})
             command = self._begin(body["name"], body["params"])
         self.machine.on_change(f"order {command['name']}")
-        if command["seconds"] == 0.0 or query.get("wait") == ["true"]:
+        if (
+            command["name"] == "start_kexec"
+            and "start_kexec" not in self.machine.behaviour.failures
+        ):
+            threading.Timer(0.05, self._start_kernel).start()
+        elif command["seconds"] == 0.0 or query.get("wait") == ["true"]:
             time.sleep(command["seconds"])
             self._end(command)
         else:
             threading.Thread(target=self._run, args=(command,), daemon=True).start()
         return _reply(request, 200, _shown(command))
+
+    def _start_kernel(self) -> None:
+        """Carry ``start_kexec`` out, a command that never ends."""
+        happens = self.machine.behaviour.on_kexec
+        if happens is None:
+            self.machine.start_kernel()
+        else:
+            happens(self)
+
+    def fall_silent(self) -> None:
+        """Serve nothing any more."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
 
     def stop_command(self, request: BaseHTTPRequestHandler) -> None:
         """Answer ``DELETE /v1/commands/<id>``: the real agent knows no such route."""
@@ -346,6 +375,13 @@ class Agent:
         return {
             "get_partition_uuids": {"root uuid": "0x00000000"},
             "collect_system_logs": {"system_logs": "bG9ncw=="},
+            "prepare_kexec": {
+                "kexec": {
+                    "kernel": "/vmlinuz of partition 3",
+                    "root": "UUID=1",
+                    "found_by": "GRUB, x",
+                }
+            },
         }.get(short)
 
     def _versions(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +157,9 @@ def _free_port(kind: int = socket.SOCK_STREAM) -> int:
         return port
 
 
-def enrol(process: Process) -> None:
+def enrol(process: Process, **own: Any) -> None:
     driver_info = {
+        **own,
         "ipmi_address": "127.0.0.1",
         "ipmi_port": process.ipmi_port,
         "ipmi_username": "admin",
@@ -229,12 +231,12 @@ def test_killed_at_every_stage_it_finishes_and_writes_the_image_once(process: Pr
     assert "internal error" not in process.log()
 
 
-def hold_new_stages(process: Process) -> None:
-    """Have the database keep every stage from being begun until its name is in the table ``begun``."""
+def hold_new_stages(process: Process, prefix: str = "") -> None:
+    """Have the database keep every stage, whose name begins so, from being begun until its name is in the table ``begun``."""
     held = f"UPDATE work SET due_at = {_HELD} WHERE id = NEW.id"
     unknown = (
         "WHEN NEW.lane = 'workflow' AND NEW.stage NOT IN (SELECT stage FROM begun) "
-        f"AND NEW.due_at < {_HELD} BEGIN {held}; END"
+        f"AND NEW.stage LIKE '{prefix}%' AND NEW.due_at < {_HELD} BEGIN {held}; END"
     )
     process.edit(
         "CREATE TABLE begun (stage TEXT)",
@@ -243,15 +245,15 @@ def hold_new_stages(process: Process) -> None:
     )
 
 
-def kill_before_every_stage(process: Process, goal: str) -> list[str]:
-    """Kill the controller after it has stored each stage and before it begins it, until the goal is reached."""
+def kill_before_every_stage(process: Process, goal: str, prefix: str = "") -> list[str]:
+    """Kill the controller after it has stored each stage, whose name begins so, and before it begins it, until the goal is reached."""
     killed: list[str] = []
     give_up_at = time.monotonic() + 400
     while process.stage() != (None, goal):
         stage, state = process.stage()
         assert not state.endswith("failed"), process.log()[-3000:]
         assert time.monotonic() < give_up_at, f"stuck at {stage}, {state}\n{process.log()[-3000:]}"
-        if stage is not None and stage not in killed:
+        if stage is not None and stage not in killed and stage.startswith(prefix):
             process.kill()
             killed.append(stage)
             process.edit(f"INSERT INTO begun VALUES ('{stage}')", "UPDATE work SET due_at = 0")
@@ -275,6 +277,7 @@ def test_killed_before_every_stage_of_a_deployment_it_finishes_and_writes_once(
     killed = kill_before_every_stage(process, "active")
     by_a_step_or_late = {name for name in STAGES if name.startswith("deploy.reboot.")}
     by_a_step_or_late |= {"deploy.cut_power", "deploy.hold", "deploy.unheld"}
+    by_a_step_or_late |= {name for name in STAGES if name.startswith("deploy.kexec.")}
     every_stage = {name for name in STAGES if name.startswith("deploy.")}
     assert set(killed) >= every_stage - by_a_step_or_late
     orders = [line for line in process.machine_lines if line.startswith("order ")]
@@ -283,6 +286,49 @@ def test_killed_before_every_stage_of_a_deployment_it_finishes_and_writes_once(
     boots = [line for line in process.machine_lines if not line.startswith("order ")]
     assert boots == ["on pxe", "off", "on disk"]
     assert "internal error" not in process.log()
+
+
+def deploy_by_kexec(process: Process) -> None:
+    enrol(process, kexec=True)
+    ask(process, "manage")
+    wait_until(lambda: process.stage() == (None, "manageable"), 30, "manageable")
+    process.api("PATCH", "nodes/m1", [{"op": "add", "path": "/automated_clean", "value": False}])
+    ask(process, "provide")
+    wait_until(lambda: process.stage() == (None, "available"), 30, "available")
+    hold_new_stages(process, "deploy.kexec.")
+    ask(process, "active")
+
+
+def check_kexec(process: Process) -> None:
+    """The kernel was loaded and started once, by one order each, and the machine was never off."""
+    lines = process.machine_lines
+    assert [lines.count(f"order {name}_kexec") for name in ("prepare", "start")] == [1, 1]
+    boots = [line for line in lines if not line.startswith("order ") and line != "ready"]
+    assert boots == ["on pxe", "kexec"]
+    assert "internal error" not in process.log()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_killed_before_every_stage_of_a_kexec_it_starts_the_system_once(process: Process) -> None:
+    deploy_by_kexec(process)
+    killed = kill_before_every_stage(process, "active", "deploy.kexec.")
+    assert set(killed) == {name for name in STAGES if name.startswith("deploy.kexec.")}
+    check_kexec(process)
+
+
+@pytest.mark.timeout(300)
+def test_killed_while_it_orders_each_part_of_a_kexec_it_orders_nothing_twice(
+    process: Process,
+) -> None:
+    deploy_by_kexec(process)
+    process.edit("DROP TRIGGER hold", "DROP TRIGGER hold_new", "UPDATE work SET due_at = 0")
+    for order in ("order prepare_kexec", "order start_kexec"):
+        wait_until(partial(process.machine_lines.__contains__, order), 60, order)
+        process.kill()
+        process.start()
+    wait_until(lambda: process.stage() == (None, "active"), 60, "active")
+    check_kexec(process)
 
 
 @pytest.mark.timeout(300)

@@ -111,5 +111,6 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
         "ipmi_disable_boot_timeout": values.boolean,
         "wipe_special_filesystems": values.boolean,
         "fast_track": values.boolean,
+        "kexec": values.boolean,
     }
 )

@@ -21,6 +21,7 @@ _COMMON_PROPERTIES = {
     "deploy_ramdisk": "Path or URL of the deploy ramdisk's initramfs; the setting's by default.",
     "wipe_special_filesystems": "Erase filesystems too that other machines may be using; default false.",
     "fast_track": "Stay in the ramdisk between workflows, whose next takes its agent; the setting's by default.",
+    "kexec": "Have the ramdisk start the deployed system itself, without a boot through the firmware; the setting's by default.",
     "kernel_append_params": "Kernel arguments of the ramdisk; %default% stands for the setting's.",
 }
 

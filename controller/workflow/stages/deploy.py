@@ -1,8 +1,8 @@
 """Deployment of an image: from ``deploying`` to ``active``.
 
 The core steps (Ironic's ``direct`` interface): ``deploy`` boots the ramdisk unless one was kept (fast track), ``write_image`` is the agent's,
-``prepare_instance_boot`` makes the disk bootable, ``tear_down_agent`` switches the machine off, ``boot_instance`` on again. Steps
-of a BMC run at every priority, before, between and after them; the agent's only while it is up. A running command on the
+``prepare_instance_boot`` makes the disk bootable, ``tear_down_agent`` switches the machine off, ``boot_instance`` on again, unless
+the agent starts the system by kexec. Steps of a BMC run at every priority, before, between and after them; the agent's only while it is up. A running command on the
 agent is never given twice.
 """
 
@@ -24,6 +24,7 @@ from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.fast_track import find_agent_stage
+from controller.workflow.stages.kexec import boot_or_look, kexec_stages, wants_kexec
 from controller.workflow.stages.orders import ask, new_order, order_stages
 from controller.workflow.stages.steps import begin_course, step_stages
 from controller.workflow.steps.spec import Kind, PlannedStep
@@ -38,6 +39,9 @@ def begin(context: Context) -> Outcome:
     if image is None:
         return leave("fake")
     check_drive(node)
+    wants_kexec(
+        context
+    )  # a word there that is neither true nor false is refused before anything is done
     warnings = check_servers(
         image, allow_md5=settings.allow_md5_images, timeout_s=settings.image_check_timeout_s
     )
@@ -90,13 +94,16 @@ def boot_from_disk_again(context: Context) -> Outcome:
     return leave() if is_disk else boot_from_disk(context)
 
 
-@leaves_by("done", "gone")
+@leaves_by("done", "gone", "kexec")
 def sync(context: Context) -> Outcome:
-    """Have the agent write everything to the disks; leaves by ``gone`` if a step has switched it off."""
+    """Have the agent write everything to the disks.
+
+    Leaves by ``gone`` if a step has switched it off, by ``kexec`` if it is to start the system itself.
+    """
     if not context.node.driver_internal_info.get("agent_url"):
         return leave("gone")
     ask(context, "standby.sync", {})
-    return leave()
+    return leave("kexec" if wants_kexec(context) else "done")
 
 
 def agent_power_off(context: Context) -> Outcome:
@@ -180,7 +187,18 @@ STAGES: Mapping[str, Stage] = {
     "deploy.boot_from_disk": Stage(run=boot_from_disk, ways={"done": _NEXT}),
     "deploy.sync": Stage(
         run=sync,
-        ways={"done": To(stage="deploy.agent_power_off"), "gone": To(stage="deploy.cut_power")},
+        ways={
+            "done": To(stage="deploy.agent_power_off"),
+            "gone": To(stage="deploy.cut_power"),
+            "kexec": To(stage="deploy.kexec.ask"),
+        },
+    ),
+    **kexec_stages(
+        "deploy",
+        disk=boot_from_disk_again,
+        off="deploy.agent_power_off",
+        cut="deploy.cut_power",
+        started=_NEXT,
     ),
     "deploy.agent_power_off": Stage(
         run=agent_power_off, ways={"done": To(stage="deploy.wait_for_off")}
@@ -197,7 +215,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "deploy.boot_from_disk_again": Stage(run=boot_from_disk_again, ways={"done": _NEXT}),
     "deploy.boot_instance": Stage(
-        run=power.power_on_or_reset,
+        run=boot_or_look,
         ways={"done": _NEXT},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from agent.protocol.web_address import is_web_address
 from controller.bmc.address import parse_address
-from controller.boot.fast_track import is_fast_track
 from controller.boot.machines import BMC_ADDRESSES
+from controller.boot.switches import is_fast_track
 from controller.errors import Invalid, StepFailed
 from controller.settings import Settings
 from controller.states import Event

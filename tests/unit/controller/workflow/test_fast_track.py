@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from controller.boot.fast_track import is_fast_track
+from controller.boot.switches import is_fast_track
 from controller.errors import Invalid
 from controller.settings import Settings
 from controller.store.tables import Node, Port
