@@ -1,0 +1,194 @@
+"""Our controller orders every kind of step from the real ironic-python-agent, a process whose disks are loop devices; no machine is booted."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from agent.protocol.password_hash import hash_password
+from tests.integration.disk_images import MIB, gpt_image, sha256
+from tests.integration.image_server import ImageServer
+from tests.integration.ipa_machine import PEER, IpaMachine
+from tests.integration.loop_disk import LoopDisk, loop_disk
+from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.interop,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        not (PEER / "bin/python").exists(),
+        reason="make build/stamps/peer-ipa installs the real agent",
+    ),
+]
+WAIT_S = 15.0
+ONE_SECOND = {"fake_id": "m1", "agent_burnin_cpu_timeout": 1, "agent_burnin_vm_timeout": 1}
+MIRROR = {
+    "logical_disks": [
+        {"size_gb": 20, "raid_level": "1", "controller": "software", "volume_name": "root"}
+    ]
+}
+VERSION = {"X-OpenStack-Ironic-API-Version": "1.95"}
+PASSWORD = "a password"
+COLLECTORS = "default,logs,pci-devices,numa-topology"
+
+
+@pytest.fixture
+def disks(tmp_path: Path) -> Iterator[tuple[LoopDisk, LoopDisk]]:
+    with loop_disk(tmp_path, 96 * MIB) as first, loop_disk(tmp_path, 24 * MIB) as second:
+        yield first, second
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[RunningController]:
+    files = {}
+    for name in ("deploy_kernel", "deploy_ramdisk"):
+        file = tmp_path / name
+        file.write_bytes(hashlib.sha256(name.encode()).digest())
+        files[name] = str(file)
+    settings: dict[str, Any] = {"agent_require_tls": True, "inspection_collectors": COLLECTORS}
+    with running_controller(tmp_path, **settings, **files) as running:
+        yield running
+
+
+def enrol(
+    controller: RunningController,
+    tmp_path: Path,
+    disks: tuple[LoopDisk, LoopDisk],
+    state: str,
+    **columns: Any,
+) -> IpaMachine:
+    properties = {"cpu_arch": "x86_64", "root_device": {"serial": "LOOP0"}}
+    bmc = controller.enrol("m1", state, interfaces={}, properties=properties, **columns)
+    machine = IpaMachine(controller.url, "52:54:00:00:00:01", tmp_path / "machine", disks, "pcbios")
+    bmc.machine = machine
+    return machine
+
+
+def rest(controller: RunningController, machine: IpaMachine, state: str) -> Any:
+    """Wait until the node rests in ``state`` without an error; return it."""
+
+    def has_ended() -> bool:
+        machine.must_run()
+        node = controller.node("m1")
+        return node.stage is None and (node.provision_state == state or node.last_error is not None)
+
+    wait_until(has_ended, WAIT_S, f"m1 becoming {state}")
+    node = controller.wait_for("m1", state)
+    assert node.last_error is None
+    return node
+
+
+def deploy_steps(*names: str) -> list[dict[str, Any]]:
+    return [{"interface": "deploy", "step": name} for name in names]
+
+
+def test_every_clean_step_is_taken_in_one_boot(
+    controller: RunningController, tmp_path: Path, disks: tuple[LoopDisk, LoopDisk]
+) -> None:
+    machine = enrol(controller, tmp_path, disks, "manageable", driver_info=ONE_SECOND)
+    steps = deploy_steps(
+        "erase_devices_metadata",
+        "erase_devices_express",
+        "burnin_cpu",
+        "erase_devices",
+    )
+    controller.ask("m1", "clean", clean_steps=steps)
+    rest(controller, machine, "manageable")
+    assert machine.boots == ["pxe", "off"]
+    for disk in disks:
+        disk.run("sync")
+        assert not any(disk.read(0, disk.size_bytes))
+
+
+def test_logical_disks_are_made_told_and_removed(
+    controller: RunningController, tmp_path: Path, disks: tuple[LoopDisk, LoopDisk]
+) -> None:
+    machine = enrol(controller, tmp_path, disks, "manageable", target_raid_config=MIRROR)
+    names = ("delete_configuration", "create_configuration")
+    steps = [{"interface": "raid", "step": name} for name in names]
+    controller.ask("m1", "clean", clean_steps=steps)
+    made = rest(controller, machine, "manageable")
+    (told,) = made.raid_config["logical_disks"]
+    assert (told["raid_level"], told["volume_name"]) == ("1", "root")
+    controller.ask("m1", "clean", clean_steps=steps[:1])
+    gone = rest(controller, machine, "manageable")
+    assert not gone.raid_config.get("logical_disks")
+
+
+@pytest.mark.long
+def test_an_image_is_written_after_logical_disks_were_made(
+    controller: RunningController,
+    server: ImageServer,
+    tmp_path: Path,
+    disks: tuple[LoopDisk, LoopDisk],
+) -> None:
+    image = gpt_image(tmp_path)
+    digest = sha256(image.content)
+    info = {
+        "image_source": server.serve("whole.raw", image.content),
+        "image_disk_format": "raw",
+        "image_os_hash_algo": "sha256",
+        "image_os_hash_value": digest,
+    }
+    machine = enrol(controller, tmp_path, disks, "available", instance_info=info)
+    step = {
+        "interface": "raid",
+        "step": "apply_configuration",
+        "priority": 85,
+        "args": {"raid_config": MIRROR},
+    }
+    controller.ask("m1", "active", deploy_steps=[step])
+    node = rest(controller, machine, "active")
+    assert machine.boots[0] == "pxe"
+    assert machine.boots[-1] == "disk"
+    (told,) = node.raid_config["logical_disks"]
+    assert told["volume_name"] == "root"
+    disks[0].run("sync")
+    first = 1 * MIB
+    assert disks[0].read(first, 8 * MIB) == image.content[first : first + 8 * MIB]
+
+
+@pytest.mark.long
+def test_an_active_node_is_serviced_with_several_steps(
+    controller: RunningController, tmp_path: Path, disks: tuple[LoopDisk, LoopDisk]
+) -> None:
+    machine = enrol(
+        controller, tmp_path, disks, "active", instance_info=IMAGE, driver_info=ONE_SECOND
+    )
+    controller.ask("m1", "service", service_steps=deploy_steps("burnin_cpu", "burnin_memory"))
+    rest(controller, machine, "active")
+    assert machine.boots[0] == "pxe"
+    assert machine.is_on
+
+
+def test_a_rescue_hands_the_password_over_and_ends(
+    controller: RunningController, tmp_path: Path, disks: tuple[LoopDisk, LoopDisk]
+) -> None:
+    machine = enrol(controller, tmp_path, disks, "active", instance_info=IMAGE)
+    controller.ask("m1", "rescue", rescue_password=PASSWORD)
+    rest(controller, machine, "rescue")
+    kept = (machine.folder / "etc/ipa-rescue-config/ipa-rescue-password").read_text()
+    assert kept == hash_password(PASSWORD, "sha512", kept.split("$")[2])
+    controller.ask("m1", "unrescue")
+    rest(controller, machine, "active")
+    assert machine.boots[-1] == "disk"
+
+
+def test_an_inspection_with_collectors_fills_the_node(
+    controller: RunningController, tmp_path: Path, disks: tuple[LoopDisk, LoopDisk]
+) -> None:
+    machine = enrol(controller, tmp_path, disks, "manageable")
+    controller.ask("m1", "inspect")
+    node = rest(controller, machine, "manageable")
+    assert node.properties["cpu_arch"] == "x86_64"
+    assert node.properties["cpus"] > 0
+    found = requests.get(
+        f"{controller.url}/v1/nodes/m1/inventory", timeout=30, headers=VERSION
+    ).json()
+    assert {disk["serial"] for disk in found["inventory"]["disks"]} == {"LOOP0", "LOOP1"}
+    assert {"pci_devices", "numa_topology"} <= set(found["plugin_data"])
