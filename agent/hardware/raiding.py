@@ -9,7 +9,7 @@ from agent.hardware.erasing import MetadataEraser
 from agent.hardware.tools import StepTools
 
 RaidConfig = Mapping[str, Any]
-"""``{"logical_disks": [...], "last_updated": ...}``, as Ironic keeps it in ``raid_config``."""
+"""``{"logical_disks": [...], "last_updated": ...}``, as Ironic keeps it in ``raid_config``; of a step also ``unanswered``: who could not be asked, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

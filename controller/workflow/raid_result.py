@@ -5,15 +5,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.protocol.device_hints import parse_hints
-from agent.protocol.foreign_text import Bounds, UnfitDocument, clean_document
+from agent.protocol.foreign_text import Bounds, UnfitDocument, clean_document, clean_line
 from agent.protocol.masking import masked
 from agent.protocol.refusal import Refusal
 from controller.errors import StepFailed
+from controller.workflow.outcome import Note
 from controller.workflow.stage import Context
 
 _MOST_DISKS = 256
 _BOUNDS = Bounds(most_depth=8, most_parts=50 * _MOST_DISKS, most_chars=1000, most_key_chars=64)
 """The node's row has it, and every order to the agent and every list of nodes with details too."""
+_MOST_UNANSWERED = 8
 _STEPS = ("create_configuration", "delete_configuration", "apply_configuration")
 
 
@@ -79,6 +81,20 @@ def _kept(label: str, told: Any, now: float) -> dict[str, Any]:
         ) from error
     updated = datetime.fromtimestamp(now, UTC).replace(tzinfo=None).isoformat()
     return {**masked(kept), "last_updated": updated}
+
+
+def notes_of(result: Any) -> tuple[Note, ...]:
+    """Return a warning for each RAID program that an agent of ours says could not be asked: what its controllers have is not known."""
+    told = result.get("unanswered") if isinstance(result, Mapping) else None
+    named = list(told.items())[:_MOST_UNANSWERED] if isinstance(told, Mapping) else []
+    return tuple(
+        Note(
+            kind="step",
+            message=f"RAID: {clean_line(name, 100)} did not answer, so its logical disks are not known: {clean_line(why, 500)}",
+            severity="WARNING",
+        )
+        for name, why in named
+    )
 
 
 def has_software_raid(config: Any) -> bool:

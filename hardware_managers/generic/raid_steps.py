@@ -1,6 +1,7 @@
 """The steps of the interface ``raid``: logical disks go to the configurators that know their ``controller``.
 
-Everything is planned before anything is deleted or made. What stands afterwards, read back, is the result.
+Everything is planned before anything is deleted or made. What stands afterwards, read back, is the result; a configurator that does not
+answer costs its own logical disks only, and ``unanswered`` names it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,13 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.disks.root_device import skipped_disks
-from agent.errors import InvalidRequest
+from agent.errors import InvalidRequest, RaidError
 from agent.hardware.capabilities import Phase, Step, StepContext
-from agent.hardware.raiding import RaidConfigurator, RaidPlan, RaidRequest
+from agent.hardware.raiding import RaidConfig, RaidConfigurator, RaidPlan, RaidRequest
 from agent.protocol.commands import Progress
 from agent.protocol.raid_config import check_raid_config
 from agent.protocol.refusal import Refusal
 from agent.protocol.steps import ArgInfo
+from hardware_managers.generic.raid_answers import Answers, ask_each
 
 _Work = tuple[RaidConfigurator, RaidRequest]
 
@@ -35,12 +37,37 @@ def delete_configuration(context: StepContext) -> dict[str, Any]:
     """Remove every logical disk, but none on a disk of ``properties.skip_block_devices``.
 
     Raises:
-        RaidError: Something stands still.
+        RaidError: Something stands still, or the node has logical disks of a controller that does not answer.
     """
     _tell(context, "delete")
     every = context.hardware.raid_configurators()
-    requests = [(one, _request(context, (), after_delete=False)) for one in every]
-    return _config(one.delete(request, context.tools) for one, request in requests)
+    answers = ask_each(every, lambda one: tuple(one.controllers()))
+    request = _request(context, (), after_delete=False)
+    left = [one.delete(request, context.tools) for one in every if one.name in answers.given]
+    _refuse_recorded(context.node, answers)
+    return _config(left, answers.silent)
+
+
+def _refuse_recorded(node: Mapping[str, Any], answers: Answers[tuple[str, ...]]) -> None:
+    """Refuse to call a deletion done if logical disks of the node may stand on a controller that does not answer.
+
+    Raises:
+        RaidError: ``raid_config`` or ``target_raid_config`` tells of some.
+    """
+    known = {name for names in answers.given.values() for name in names}
+    configs = [node.get(key) for key in ("raid_config", "target_raid_config")]
+    disks = [
+        disk
+        for one in configs
+        if isinstance(one, Mapping)
+        for disk in one.get("logical_disks") or ()
+    ]
+    named = {disk.get("controller") for disk in disks if isinstance(disk, Mapping)}
+    gone = sorted(str(name) for name in named - known - {None})
+    if answers.silent and gone:
+        raise RaidError(
+            f"logical disks of {', '.join(gone)} may stand still: {answers.silence()}; those of the others were deleted"
+        )
 
 
 def apply_configuration(context: StepContext) -> dict[str, Any]:
@@ -68,8 +95,9 @@ def _create(
         for line in plan.lines:
             _tell(context, f"{one.name}: {line}")
     made = {one.name: one.create(plan, context.tools) for one, _, plan in plans}
-    others = (one for one in context.hardware.raid_configurators() if one.name not in made)
-    return _config([*made.values(), *(one.read() for one in others)])
+    others = [one for one in context.hardware.raid_configurators() if one.name not in made]
+    stands = ask_each(others, lambda one: one.read())
+    return _config([*made.values(), *stands.given.values()], stands.silent)
 
 
 def _logical_disks(config: Any, where: str) -> tuple[Mapping[str, Any], ...]:
@@ -98,7 +126,11 @@ def _divided(
         InvalidRequest: One names no controller of this machine.
     """
     every = context.hardware.raid_configurators()
-    by_controller = {name: one for one in reversed(every) for name in one.controllers()}
+    answers = ask_each(every, lambda one: tuple(one.controllers()))
+    by_controller = {
+        name: one for one in reversed(every) for name in answers.given.get(one.name, ())
+    }
+    also = f"; {answers.silence()}" if answers.silent else ""
     shares: dict[str, list[Mapping[str, Any]]] = {}
     for number, disk in enumerate(wanted):
         controller = disk.get("controller")
@@ -107,7 +139,7 @@ def _divided(
             told = "missing" if controller is None else f"{controller!r:.100} is not there"
             raise InvalidRequest(
                 f"logical_disks[{number}].controller: {told}; this machine has: {there}"
-                " (RAID controllers count if the ramdisk has their vendor's program)"
+                f" (RAID controllers count if the ramdisk has their vendor's program){also}"
             )
         shares.setdefault(by_controller[controller].name, []).append(disk)
     return tuple(
@@ -140,9 +172,10 @@ def _boot_mode(context: StepContext) -> str:
     return context.hardware.machine_reader().boot_environment().mode
 
 
-def _config(configs: Any) -> dict[str, Any]:
+def _config(configs: Sequence[RaidConfig], silent: Mapping[str, str]) -> dict[str, Any]:
     disks = [disk for config in configs for disk in config["logical_disks"]]
-    return {"logical_disks": disks, "last_updated": datetime.now(UTC).isoformat()}
+    told = {"logical_disks": disks, "last_updated": datetime.now(UTC).isoformat()}
+    return {**told, "unanswered": dict(silent)} if silent else told
 
 
 def _tell(context: StepContext, message: str) -> None:

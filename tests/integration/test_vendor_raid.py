@@ -15,6 +15,9 @@ from agent.hardware.erasing import MetadataEvidence
 from agent.hardware.raiding import RaidRequest
 from agent.hardware.tools import ProgressSink
 from agent.system.runner import HostRunner
+from agent.system.sysfs import SysRoot
+from hardware_managers.generic.raid_answers import ask_each
+from hardware_managers.software_raid.configurator import SoftwareRaid
 from hardware_managers.vendor_raid.configurator import VendorRaid
 from hardware_managers.vendor_raid.drives import RaidController
 from hardware_managers.vendor_raid.manager import probe
@@ -201,6 +204,16 @@ def test_a_program_that_does_not_answer_is_an_error_in_time(
     bench.program.change(fault=fault)
     with pytest.raises(RaidError, match=words):
         bench.raid.controllers()
+
+
+def test_a_program_that_hangs_leaves_software_raid_alone(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "storcli", timeout_s=1.0)
+    bench.program.change(fault="hang")
+    answers = ask_each(
+        [bench.raid, SoftwareRaid(HostRunner(), SysRoot())], lambda one: one.controllers()
+    )
+    assert answers.given == {"software": ("software",)}
+    assert "no end after 1 s" in answers.silent["storcli"]
 
 
 def test_plain_disks_and_names_of_storcli(tmp_path: Path) -> None:

@@ -105,6 +105,8 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
         text = certificates.summary(verdicts)
         notes = (*notes, Note(kind="step", message=text, data={"verdicts": verdicts}))
     raid = raid_result.columns_of(context, kind, command.command_result)
+    if raid:
+        notes = (*notes, *raid_result.notes_of(command.command_result[f"{kind}_result"]))
     return leave(
         way,
         columns={"progress": None, **raid},

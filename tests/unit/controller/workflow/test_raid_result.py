@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from controller.errors import StepFailed
-from controller.workflow.raid_result import columns_of, has_software_raid
+from controller.workflow.raid_result import columns_of, has_software_raid, notes_of
 from controller.workflow.stage import Context
 
 CONTEXT = cast(
@@ -75,3 +75,18 @@ def test_what_an_agent_says_of_its_disks_is_kept_bounded_and_without_secrets() -
     many = {"logical_disks": [{"physical_disks": ["sda"] * 20_000}]}
     with pytest.raises(StepFailed, match="cannot be kept: it has more than 12800 parts"):
         columns_of(CONTEXT, "clean", result(many))
+
+
+def test_a_program_that_did_not_answer_is_told_in_the_history() -> None:
+    told = {"logical_disks": [DISK], "unanswered": {"storcli": "no end after 120 s\nof it"}}
+    (note,) = notes_of(told)
+    assert (note.severity, note.message) == (
+        "WARNING",
+        "RAID: storcli did not answer, so its logical disks are not known: no end after 120 s of it",
+    )
+    assert "unanswered" not in columns_of(CONTEXT, "clean", result(told))["raid_config"]
+
+
+@pytest.mark.parametrize("told", [None, [], {"unanswered": "storcli"}, {"logical_disks": []}])
+def test_a_report_that_names_nobody_makes_no_entry(told: Any) -> None:
+    assert notes_of(told) == ()
