@@ -8,6 +8,8 @@ from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import MetadataEraser
 from agent.hardware.tools import StepTools
 
+SOFTWARE = "software"
+"""Ironic's name of the controller that every machine has: the kernel's md."""
 RaidConfig = Mapping[str, Any]
 """``{"logical_disks": [...], "last_updated": ...}``, as Ironic keeps it in ``raid_config``; of a step also ``unanswered``: who could not be asked, and why."""
 

@@ -17,6 +17,7 @@ from agent.protocol.raid_config import check_raid_config
 from agent.protocol.refusal import Refusal
 from agent.protocol.steps import ArgInfo
 from hardware_managers.generic.raid_answers import Answers, ask_each
+from hardware_managers.generic.raid_shares import shared_out
 
 _Work = tuple[RaidConfigurator, RaidRequest]
 
@@ -123,25 +124,11 @@ def _divided(
     """Return who makes which logical disks.
 
     Raises:
-        InvalidRequest: One names no controller of this machine.
+        InvalidRequest: One names no controller of this machine, or none where it must.
     """
     every = context.hardware.raid_configurators()
     answers = ask_each(every, lambda one: tuple(one.controllers()))
-    by_controller = {
-        name: one for one in reversed(every) for name in answers.given.get(one.name, ())
-    }
-    also = f"; {answers.silence()}" if answers.silent else ""
-    shares: dict[str, list[Mapping[str, Any]]] = {}
-    for number, disk in enumerate(wanted):
-        controller = disk.get("controller")
-        if controller not in by_controller:
-            there = ", ".join(sorted(by_controller)) or "none"
-            told = "missing" if controller is None else f"{controller!r:.100} is not there"
-            raise InvalidRequest(
-                f"logical_disks[{number}].controller: {told}; this machine has: {there}"
-                f" (RAID controllers count if the ramdisk has their vendor's program){also}"
-            )
-        shares.setdefault(by_controller[controller].name, []).append(disk)
+    shares = shared_out(wanted, answers)
     return tuple(
         (one, _request(context, shares[one.name], after_delete=after_delete))
         for one in every

@@ -162,3 +162,40 @@ def test_a_report_without_trouble_names_nobody(tmp_path: Path) -> None:
     target = {"logical_disks": [wanted(controller="software")]}
     made = take(create_configuration, tmp_path, Paper("md", "software"), target_raid_config=target)
     assert set(made) == {"logical_disks", "last_updated"}
+
+
+def test_a_logical_disk_without_a_controller_goes_to_the_only_one(tmp_path: Path) -> None:
+    storcli, software = Paper("storcli", "storcli/c0"), Paper("md", "software")
+    target = {"logical_disks": [wanted(), wanted(controller="software")]}
+    take(create_configuration, tmp_path, storcli, software, target_raid_config=target)
+    assert storcli.disks == [wanted(controller="storcli/c0")]
+    assert software.disks == [wanted(controller="software")]
+
+
+@pytest.mark.parametrize(
+    ("controllers", "why", "there"),
+    [
+        (
+            ("storcli/c0", "storcli/c1"),
+            "the machine has several RAID controllers; name one",
+            "software, storcli/c0, storcli/c1",
+        ),
+        ((), "no RAID controller was found; name one, or 'software' for software RAID", "software"),
+    ],
+)
+def test_a_logical_disk_without_a_controller_is_refused_where_there_is_a_choice(
+    tmp_path: Path, controllers: tuple[str, ...], why: str, there: str
+) -> None:
+    storcli, software = Paper("storcli", *controllers), Paper("md", "software")
+    args = {"raid_config": {"logical_disks": [wanted()]}}
+    with pytest.raises(InvalidRequest) as refused:
+        take(apply_configuration, tmp_path, storcli, software, args=args)
+    words = f"logical_disks[0].controller: missing, and {why}; this machine has: {there} ("
+    assert words in str(refused.value)
+
+
+def test_nothing_is_chosen_while_somebody_does_not_answer(tmp_path: Path) -> None:
+    configurators = Paper("storcli", "storcli/c0"), Paper("ssacli", trouble=fail)
+    target = {"logical_disks": [wanted()]}
+    with pytest.raises(InvalidRequest, match=r"it is not known whether .*; ssacli did not answer"):
+        take(create_configuration, tmp_path, *configurators, target_raid_config=target)
