@@ -189,7 +189,7 @@ class Tree:
             follow: Follow a link that the path ends with.
             dirmode: Make missing folders; ``None`` = they are an error.
         """
-        parts = deque(path.split("/"))
+        parts = _parts_of(path)
         folders = [os.open(self._root, _FOLDER)]
         links = 0
         try:
@@ -218,6 +218,12 @@ class Tree:
         finally:
             for folder in folders:
                 os.close(folder)
+
+
+def _parts_of(path: str) -> deque[str]:
+    if "\0" in path:
+        raise InvalidRequest(f"{path!r} has a NUL")
+    return deque(path.split("/"))
 
 
 def _link_of(name: str, folder: int) -> str | None:

@@ -7,6 +7,7 @@ The image's own ``grub-install`` is not run: it would put the ramdisk into the i
 import struct
 from collections.abc import Sequence
 
+from agent.boot.grub_configs import CONFIG_PLACES
 from agent.errors import BootloaderError
 
 BOOT_CODE_BYTES = 440
@@ -18,12 +19,6 @@ CONFIG_BYTES = 8 << 10
 _KERNEL_SECTOR_AT = 0x5C
 _DRIVE_CHECK_AT = 0x66
 _BLOCK_LIST_AT = 0x1F4
-_CONFIG_PLACES = (
-    "/boot/grub/grub.cfg",
-    "/boot/grub2/grub.cfg",
-    "/grub/grub.cfg",
-    "/grub2/grub.cfg",
-)
 
 
 def boot_code(boot_image: bytes, core_sector: int) -> bytes:
@@ -66,7 +61,7 @@ def configuration(array_uuid: str, partitions: Sequence[str]) -> bytes:
     array = "mduuid/" + array_uuid.replace(":", "")
     lines = []
     for part in partitions:
-        for place in _CONFIG_PLACES:
+        for place in CONFIG_PLACES:
             folder = place.rpartition("/")[0]
             lines += [
                 f"if [ -f ({array},{part}){place} ]; then",

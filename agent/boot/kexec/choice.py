@@ -6,6 +6,7 @@ belongs to GRUB. Where two answers are possible there is none: an ordinary boot 
 
 from collections.abc import Sequence
 
+from agent.boot.grub_configs import CONFIG_PLACES
 from agent.boot.kexec.grub_menu import what_grub_boots
 from agent.boot.kexec.loader_entries import by_specification, matching, read_entries
 from agent.boot.kexec.volumes import (
@@ -16,13 +17,8 @@ from agent.boot.kexec.volumes import (
     Volume,
 )
 
-GRUB_CONFIGS = (
-    "/boot/grub/grub.cfg",
-    "/boot/grub2/grub.cfg",
-    "/grub/grub.cfg",
-    "/grub2/grub.cfg",
-    "/@/boot/grub/grub.cfg",
-)
+_GRUB_CONFIGS = (*CONFIG_PLACES, "/@/boot/grub/grub.cfg")
+"""The last one as Ubuntu has it on Btrfs."""
 _ENTRIES = "/loader/entries"
 _MOST_VENDORS = 50
 _ARCHITECTURES = {
@@ -79,7 +75,7 @@ def _configs(volumes: Sequence[Volume]) -> list[FilePlace]:
     return [
         FilePlace(volume=volume, path=path)
         for volume in volumes
-        for path in GRUB_CONFIGS
+        for path in _GRUB_CONFIGS
         if volume.files is not None and volume.files.size_bytes(path)
     ]
 

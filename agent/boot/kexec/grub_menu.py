@@ -114,6 +114,8 @@ class _Menu:
         content = self._state.read(self._path_of(config))
         if content is None:
             raise NoBootConfig(f"{config}: is not there")
+        folder = self._path_of(config).rpartition("/")[0]
+        self._state.set("config_directory", folder)
         self._entries.clear()
         self._run(parse_script(content.decode("utf-8", "replace")))
         default = self._state.variables.get("default", "")

@@ -59,7 +59,6 @@ class GrubState:
             "root": device,
             "prefix": f"({device}){folder}",
             "cmdpath": f"({device}){folder}",
-            "config_directory": f"({device}){folder}",
             "grub_platform": "efi" if is_uefi else "pc",
             "?": "0",
         }

@@ -154,8 +154,10 @@ def test_what_would_block_or_act_is_not_opened(root: Path) -> None:
     (root / "etc/to-pipe").symlink_to("pipe")
     tree = Tree(root)
     assert [tree.read(f"etc/{name}", 9) for name in ("pipe", "to-pipe", ".")] == [None] * 3
-    with pytest.raises(FileSystemError, match="no plain file"), tree.opened("etc/pipe"):
-        pass
+    for path, reason in (("etc/pipe", "no plain file"), ("etc/a\0b", "has a NUL")):
+        with pytest.raises(FileSystemError, match=reason), tree.opened(path):
+            pass
+    assert not tree.has_folder("etc\0")
 
 
 def test_names_of_a_folder_are_bounded(root: Path) -> None:

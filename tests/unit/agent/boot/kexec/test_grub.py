@@ -114,10 +114,14 @@ def test_a_script_without_a_menu_starts_by_its_boot_command() -> None:
 
 def test_a_configuration_may_lead_to_another_one_of_another_partition() -> None:
     stub = f"search.fs_uuid {ROOT_UUID} root hd0,gpt2\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n"
-    root = root_volume({"boot/grub/grub.cfg": "linux /v root=/dev/vda3\nboot"})
+    config = "source ${config_directory}/custom.cfg\nlinux /v root=$own\nboot"
+    root = root_volume(
+        {"boot/grub/grub.cfg": config, "boot/grub/custom.cfg": "set own=/dev/vda3\n"}
+    )
     esp = volume(2, {"EFI/debian/grub.cfg": stub}, kind="vfat", is_esp=True)
     boot = what_grub_boots([esp, root], place(esp, "/EFI/debian/grub.cfg"), is_uefi=True)
     assert str(boot.kernel) == "/v of partition 3"
+    assert boot.command_line == "BOOT_IMAGE=/v root=/dev/vda3"
 
 
 @pytest.mark.parametrize(
