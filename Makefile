@@ -70,16 +70,23 @@ check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tes
 PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 
 .PHONY: test prepared test-integration test-vm test-cloud-init test-interop test-long
-# The images are mostly downloaded and packed: they are built beside the checks. Tests have the machine for themselves.
+# The images are mostly downloaded and packed: they are built beside the checks. Integration tests wait for most of their time,
+# a machine test keeps one processor busy: they run beside each other, the machines' output comes in one piece at their end.
+MACHINES_LOG := build/test-results/machines.log
 test: ## Everything but the peers: checks, real parts, virtual machines
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line prepared
-	@$(MAKE) --no-print-directory test-integration
-	@$(MAKE) --no-print-directory test-vm
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-integration test-vm-into-log
+
+.PHONY: test-vm-into-log
+test-vm-into-log:
+	@mkdir -p $(dir $(MACHINES_LOG))
+	@echo "machine tests run beside the others; their output: $(MACHINES_LOG)"
+	@$(MAKE) --no-print-directory test-vm >$(MACHINES_LOG) 2>&1; status=$$?; cat $(MACHINES_LOG); exit $$status
 
 prepared: ramdisk check os-image peers $(STAMPS)/peer-ipa $(STAMPS)/peer-plugins
 
 test-integration: setup peers $(STAMPS)/peer-ipa $(STAMPS)/peer-plugins ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
-	$(PYTEST) --numprocesses=2 --dist=loadfile -m "not long" tests/integration
+	$(PYTEST) --numprocesses=3 --dist=loadfile -m "not long" tests/integration
 
 test-long: setup ramdisk os-image ## What takes too long for make test: a hundred kills, more machines (over an hour)
 	$(BIN)/pytest --timeout=7200 --durations=15 -m "long and not interop" tests/integration tests/e2e
