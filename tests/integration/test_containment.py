@@ -5,6 +5,8 @@ The foreign root is this machine's own, laid over with a place for what is writt
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from agent.system.runner import HostRunner, Output
 from tests.integration.disk_images import MIB
 from tests.integration.loop_disk import LoopDisk, loop_disk
 from tests.integration.processes import processes_with
+from tests.integration.waiting import wait_until
 
 pytestmark = pytest.mark.root
 _PATH = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -179,6 +182,31 @@ def test_a_program_that_does_not_end_well_is_ended_whole(
     with pytest.raises(CommandFailed, match=f"^/bin/sh -c .*{reason}"):
         contained(tmp_path, "/bin/sh", "-c", script.format(mark=mark), timeout_s=1)
     assert not processes_with(mark)
+
+
+ABRUPT = """
+import sys
+from pathlib import Path
+from tests.integration.test_containment import contained
+contained(Path(sys.argv[1]), "/bin/sh", "-c", "setsid sleep $0 & sleep $0", sys.argv[2])
+"""
+
+
+def test_nothing_outlives_an_agent_that_is_killed(tmp_path: Path) -> None:
+    mark = f"6{os.getpid()}"
+    agent = subprocess.Popen([sys.executable, "-c", ABRUPT, str(tmp_path), mark])
+    try:
+        wait_until(lambda: sleepers(mark) >= 2, 60, "the program")
+    finally:
+        agent.kill()
+        agent.wait()
+    wait_until(lambda: not processes_with(mark), 60, "the end of everything")
+
+
+def sleepers(mark: str) -> int:
+    wanted = f"sleep\0{mark}\0".encode()
+    files = (Path(f"/proc/{number}/cmdline") for number in processes_with(mark))
+    return sum(file.exists() and file.read_bytes() == wanted for file in files)
 
 
 @pytest.mark.parametrize("name", ["dev", "proc", "sys", "tmp", "run"])

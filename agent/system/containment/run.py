@@ -34,6 +34,7 @@ def run_contained(
     """
     line = shlex.join(order.argv)
     argv = (
+        *("setpriv", "--pdeathsig", "KILL", "--"),  # not to outlive an agent that is killed
         *("unshare", *_NAMESPACES, "--propagation", "private"),
         *(sys.executable, "-I", "-m", _INSIDE, order.encode()),
     )
