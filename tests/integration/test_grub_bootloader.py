@@ -13,7 +13,12 @@ from hardware_managers.generic.bootloader import DiskBootloader
 from hardware_managers.generic.efi_bootloader import EfiBootloader
 from hardware_managers.generic.grub_bootloader import GrubBootloader
 from tests.integration.disk_images import MIB, run
-from tests.integration.grub_images import Deployed, debian_with_grub, deployed, looks_like_grub
+from tests.integration.grub_images import (
+    Deployed,
+    debian_with_grub_and_kernel,
+    deployed,
+    looks_like_grub,
+)
 from tests.integration.loop_disk import loop_disk
 from tests.integration.processes import processes_with
 from tests.integration.root_images import ROOT_UUID
@@ -24,7 +29,7 @@ GRUB_INSTALL = "/usr/sbin/grub-install"
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return debian_with_grub(tmp_path_factory.mktemp("grub"))
+    return debian_with_grub_and_kernel(tmp_path_factory.mktemp("grub"))
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +187,20 @@ def test_a_hostile_image_reaches_its_own_disk_and_nothing_else(
         leaves_nothing_behind(system)
     assert other_disk.read_bytes()[:4] == b"\1\2\3\4"
     assert not processes_with(mark)
+
+
+SPOILER = b"""#!/bin/sh
+echo menuentry linux >/boot/grub/grub.cfg
+for disk in /dev/loop*; do dd if=/dev/zero of=$disk bs=512 seek=1 count=1 conv=notrunc; done
+"""
+
+
+@pytest.mark.long
+def test_a_disk_whose_table_the_image_has_spoilt_does_not_boot(tree: Path, tmp_path: Path) -> None:
+    with deployed(tmp_path, tree, programs={"/usr/sbin/grub-mkconfig": SPOILER}) as system:
+        with pytest.raises(BootloaderError, match=r"GPT|partition table"):
+            install(system)
+        assert boot_code(system) == bytes(440)
 
 
 def test_an_image_whose_folders_are_links_is_not_run(small_tree: Path, tmp_path: Path) -> None:
