@@ -122,6 +122,17 @@ def same_system_uuid(one: str | None, other: str | None) -> bool:
     return first in {second, _reversed_fields(second)}
 
 
+def real_system_uuid(text: str | None) -> str | None:
+    """Return a UUID of firmware in lower case; ``None`` = it is none, or one that boards without a UUID have."""
+    return None if _uuid_digits(text) is None else (text or "").strip().lower()
+
+
+def real_serial(text: str | None) -> str | None:
+    """Return a serial number of firmware; ``None`` = there is none, or a placeholder."""
+    serial = (text or "").strip()
+    return None if serial.lower() in _NO_SERIALS else serial
+
+
 def _decisive(
     evidence: Evidence, *, prefer_awaited: bool
 ) -> tuple[Callable[[Candidate], bool], ...]:

@@ -1,4 +1,4 @@
-"""What of a node was burned in, when, and on which disks; and what is missing before it may be offered. Pure.
+"""What of a node was burned in, when, and on which machine; and what is missing before it may be offered. Pure.
 
 It is kept in ``driver_internal_info["burnin"]``: for each kind a beginning and, if it passed, an end. A burn-in that begins takes away the
 verdict of the one before, so that one that failed or was stopped leaves none.
@@ -13,12 +13,12 @@ from controller.errors import Invalid
 from controller.setting_words import BURNIN_KINDS, words_of
 from controller.settings import Settings
 from controller.store.tables import Node
+from controller.workflow.burned_machine import differences, inspected_machine, told_machine
 
 KEY = "burnin"
 PROPERTY = "burnin_required"
 """The key of a node's ``properties`` that wins over the setting of the same name; ``none`` = nothing is required."""
 _PREFIX = "burnin_"
-_MOST_DISKS = 256
 _DAY_S = 86400.0
 _MOST_FIGURES = 4000
 """Characters; larger figures are in the history of the step only."""
@@ -47,13 +47,10 @@ def passed(node: Node, phase: str, result: Any, now: float) -> dict[str, Any]:
         return {}
     told = result.get(f"{phase}_result")
     figures = clean_document(dict(told)) if isinstance(told, Mapping) else {}
-    machine = figures.pop("machine", None)
-    disks = machine.get("disks") if isinstance(machine, Mapping) else None
-    is_list = isinstance(disks, list) and len(disks) <= _MOST_DISKS
     found = {
         **_kept(node).get(kind, {}),
         "passed_at": _date(now),
-        "disks": sorted({str(one) for one in disks or ()}) if is_list else None,
+        **told_machine(figures.pop("machine", None)).document(),
         "figures": figures if len(str(figures)) <= _MOST_FIGURES else None,
     }
     return {KEY: {**_kept(node), kind: found}}
@@ -80,13 +77,13 @@ def required_of(settings: Settings, node: Node) -> tuple[str, ...]:
 
 
 def missing(node: Node, kinds: Sequence[str], valid_days: int, now: float) -> tuple[str, ...]:
-    """Return what is missing, a phrase each: kinds without a passed burn-in, too old ones, and other disks than now.
+    """Return what is missing, a phrase each: kinds without a passed burn-in, too old ones, and another machine than now.
 
-    The disks are compared among the kinds, and with the last inspection if that is younger than the burn-in.
+    The machines are compared among the kinds, and with the last inspection if that is younger than the burn-in.
     """
     kept = _kept(node)
     problems = []
-    newest: tuple[str, float, list[str]] | None = None
+    newest: tuple[str, float] | None = None
     for kind in kinds:
         found = kept.get(kind)
         at = _seconds(found.get("passed_at")) if isinstance(found, Mapping) else None
@@ -97,56 +94,31 @@ def missing(node: Node, kinds: Sequence[str], valid_days: int, now: float) -> tu
         if valid_days and now - at > valid_days * _DAY_S:
             days = (now - at) / _DAY_S
             problems.append(f"burnin_{kind} passed {days:.0f} days ago ({valid_days} are allowed)")
-        disks = found.get("disks")
-        if not isinstance(disks, list):
-            problems.append(f"burnin_{kind} does not say on which disks it passed")
+        if not told_machine(found).is_known:
+            problems.append(f"burnin_{kind} does not say on which machine it passed")
         elif newest is None or at > newest[1]:
-            newest = (kind, at, disks)
+            newest = (kind, at)
     if newest is not None:
-        problems += _other_disks(node, kinds, newest)
+        problems += _other_machines(node, kinds, *newest)
     return tuple(problems)
 
 
-def _other_disks(
-    node: Node, kinds: Sequence[str], newest: tuple[str, float, list[str]]
-) -> list[str]:
-    """Return which burn-ins were on other disks than the newest, and whether the machine has others now."""
-    last, at, disks = newest
-    problems = []
-    for kind in kinds:
-        found = _kept(node).get(kind)
-        others = found.get("disks") if isinstance(found, Mapping) else None
-        if isinstance(others, list) and set(others) != set(disks):
-            problems.append(
-                f"burnin_{kind} passed with other disks than burnin_{last}: {_shown(others, disks)}"
-            )
+def _other_machines(node: Node, kinds: Sequence[str], last: str, at: float) -> list[str]:
+    """Return which burn-ins were on another machine than the newest, and whether the node has another one now, by their parts."""
+    kept = _kept(node)
+    machine = told_machine(kept[last])
+    problems = [
+        f"burnin_{kind} passed with {part} than burnin_{last}"
+        for kind in kinds
+        for part in differences(told_machine(kept.get(kind)), machine)
+    ]
     inspected_at = node.inspection_finished_at
-    if inspected_at is not None and inspected_at > at and (now := _inspected(node)) is not None:
-        changed = set(now) ^ set(disks)
-        if changed:
-            problems.append(
-                f"the inspection after burnin_{last} found other disks: {_shown(now, disks)}"
-            )
+    if inspected_at is not None and inspected_at > at:
+        now = inspected_machine((node.inventory or {}).get("inventory"))
+        problems += [
+            f"the inspection after burnin_{last} found {part}" for part in differences(now, machine)
+        ]
     return problems
-
-
-def _shown(some: Sequence[str], others: Sequence[str]) -> str:
-    more, less = sorted(set(some) - set(others)), sorted(set(others) - set(some))
-    parts = (
-        f"with {', '.join(more)}" if more else "",
-        f"without {', '.join(less)}" if less else "",
-    )
-    return " and ".join(part for part in parts if part)[:300]
-
-
-def _inspected(node: Node) -> list[str] | None:
-    """Return the disks of the last inspection, named as burn-ins name them."""
-    found = (node.inventory or {}).get("inventory")
-    disks = found.get("disks") if isinstance(found, Mapping) else None
-    if not isinstance(disks, list):
-        return None
-    names = (disk.get("serial") or disk.get("wwn") for disk in disks if isinstance(disk, Mapping))
-    return [str(name) for name in names if name]
 
 
 def _kind_of(interface: Any, step: Any) -> str | None:

@@ -1,5 +1,6 @@
 """The burn-in steps: run the program, follow it, read its report, fail on any error it counted."""
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from hardware_managers.burnin import orders, programs
 from hardware_managers.burnin.gpu import burnin_gpu
 from hardware_managers.burnin.self_tests import run_self_tests
 
+log = logging.getLogger(__name__)
 _SETTLE_S = 120.0
 """What a program may need beyond the time that it was told: to allocate, to write its report."""
 _LONGEST_DISK_RUN_S = 30 * 86400.0
@@ -231,10 +233,21 @@ def _keep(text: str, output: PurePosixPath | None) -> None:
 def _on_machine(
     run: Callable[[StepContext], Mapping[str, Any]], context: StepContext
 ) -> Mapping[str, Any]:
-    """Run a step; say with which disks the machine passed, so that a later exchange is seen."""
+    """Run a step; say which machine passed (disks, system), so that a later exchange is seen."""
     result = run(context)
     names = {disk.serial or disk.wwn for disk in context.hardware.disks()}
-    return {**result, "machine": {"disks": sorted(name for name in names if name)}}
+    machine = {"disks": sorted(name for name in names if name), "system": _system(context)}
+    return {**result, "machine": machine}
+
+
+def _system(context: StepContext) -> Mapping[str, str | None]:
+    """Return what SMBIOS calls the machine; nothing if no manager can tell: hours of burn-in are not lost for that."""
+    try:
+        identity = context.hardware.machine_reader().identity()
+    except AgentError as error:
+        log.warning("the system's UUID and serial number cannot be read", extra={"why": str(error)})
+        return {}
+    return {"uuid": identity.system_uuid, "serial": identity.serial_number}
 
 
 def _step(
