@@ -145,6 +145,8 @@ def _obstacles_of(boot: LinuxBoot, findings: Findings) -> Iterator[str]:
         yield "the root file system is on software RAID"
     yield from _obstacles_of_root(boot.command_line, findings)
     needed = _COPIES * (findings.kernel_bytes + findings.initrd_bytes) + _SPARE_BYTES
+    if len(boot.initrds) > 1:  # they are put into one file before
+        needed += findings.initrd_bytes
     available = machine.available_bytes
     if available is not None and needed > available:
         yield (

@@ -95,6 +95,13 @@ def test_what_is_not_known_of_the_machine_does_not_speak_against_it() -> None:
         ({"is_on_array": True}, "software RAID"),
         ({"volumes": (ROOT, Volume(number=4, kind="linux_raid_member"))}, "software RAID"),
         ({"volumes": (ROOT, Volume(number=4, kind="crypto_LUKS"))}, "encrypted partition"),
+        (
+            {
+                "machine": replace(MACHINE, available_bytes=180 * MIB),
+                "boot": replace(boot("root=LABEL=root"), initrds=(PLACE, PLACE)),
+            },
+            "180 MiB of memory left.*takes 200",
+        ),
         ({"kernel_architecture": None}, "in a form that is not known here"),
         ({"kernel_architecture": "i686"}, "the kernel is for i686"),
     ],
