@@ -276,6 +276,22 @@ def test_the_tail_of_a_deployment(agent: Agent, controller: FakeController) -> N
     assert (agent.folder / "power").read_text() == "off"
 
 
+def test_a_kexec_that_is_not_possible_says_why_and_leaves_the_agent_at_work(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start()
+    conductor = Conductor(agent, controller.heartbeat().body)
+    for name, count in (("prepare_kexec", 2), ("start_kexec", 3)):
+        assert conductor.order(f"standby.{name}").json()["command_name"] == name
+        controller.heartbeat(count=count)  # it tells at once that a command has ended
+    prepared, started = conductor.commands()
+    assert {one["command_status"] for one in (prepared, started)} == {"FAILED"}
+    assert {one["command_error"]["type"] for one in (prepared, started)} == {"KexecNotPossible"}
+    assert prepared["command_error"]["details"] == "no image was written in this boot"
+    assert "no kernel was loaded" in started["command_error"]["details"]
+    assert not (agent.folder / "power").exists()
+
+
 def test_logs_and_inventory_are_handed_out_without_the_token(
     agent: Agent, controller: FakeController
 ) -> None:
