@@ -26,7 +26,7 @@ def probe(runner: Runner) -> HardwareManager:
         version=VERSION,
         support=Support.MAINLINE if has_cards else Support.GENERIC,
         firmware_updaters=(NvmeFirmware(runner), nics, FwupdFirmware(runner)),
-        steps=(_UPDATE, *(_nic_steps(nics) if has_cards else ())),
+        steps=(*_UPDATES, *(_nic_steps(nics) if has_cards else ())),
     )
 
 
@@ -44,13 +44,17 @@ def _step(
     )
 
 
-_UPDATE = _step(
-    "update",
-    "firmware",
-    update,
-    "settings",
-    "List of {component, url, checksum, version, model}: which file goes onto which component",
+_UPDATES = tuple(
+    _step(
+        name,
+        interface,
+        update,
+        "settings",
+        "List of {component, url, checksum, version, model}: which file goes onto which component",
+    )
+    for interface, name in (("firmware", "update"), ("deploy", "update_firmware"))
 )
+"""One step under two names: of a ramdisk, Ironic takes steps of the interfaces ``deploy`` and ``raid`` alone."""
 
 
 def _nic_steps(nics: NicFirmware) -> tuple[Step, ...]:

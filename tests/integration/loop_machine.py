@@ -16,11 +16,13 @@ from agent.hardware.devices import BlockDevice
 from agent.hardware.raiding import RaidConfig, RaidPlan, RaidRequest
 from agent.hardware.registry import Hardware
 from agent.hardware.tools import StepTools
+from agent.hardware.updating import FirmwareComponent, FirmwareEvidence
 from agent.hardware.wishes import CollectWishes
 from agent.images.writer import StreamingImageWriter
 from agent.system.runner import HostRunner
 from agent.system.sysfs import SysRoot
 from hardware_managers.burnin import manager as burnin
+from hardware_managers.firmware import manager as firmware
 from hardware_managers.generic.collectors.offered import offered_collectors
 from hardware_managers.generic.erase_steps import ERASE_STEPS
 from hardware_managers.generic.metadata_eraser import MetadataWiper
@@ -77,6 +79,28 @@ class LogicalDisksOnPaper:
         return found
 
 
+class FirmwareOnPaper:
+    """Updates a component that is a file with its version."""
+
+    name = "paper"
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def components(self) -> Sequence[FirmwareComponent]:
+        version = self._file.read_text() if self._file.exists() else "1"
+        return (FirmwareComponent(id="paper:0", kind="paper", model="Paper", version=version),)
+
+    def update(
+        self, component: FirmwareComponent, file: Path, tools: StepTools
+    ) -> FirmwareEvidence:
+        self._file.write_bytes(file.read_bytes())
+        (now,) = self.components()
+        return FirmwareEvidence(
+            component=component, before=component.version, after=now.version, reboot_needed=True
+        )
+
+
 class LoopMachine(FakeMachine):
     """A fake machine with real disks and what really works on them."""
 
@@ -120,8 +144,14 @@ class LoopMachine(FakeMachine):
         )
 
 
+def _hardware(folder: Path) -> Hardware:
+    updaters = (FirmwareOnPaper(folder / "firmware"),)
+    steps = replace(firmware.probe(HostRunner()), firmware_updaters=updaters)
+    return Hardware([LoopMachine(folder).manager(), burnin.probe(HostRunner()), steps])
+
+
 def main() -> None:
-    run_agent(lambda folder: Hardware([LoopMachine(folder).manager(), burnin.probe(HostRunner())]))
+    run_agent(_hardware)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,11 @@ COLLECTORS = "default,logs,pci-devices,numa-topology"
 def disks(tmp_path: Path) -> Iterator[tuple[LoopDisk, LoopDisk]]:
     with loop_disk(tmp_path, 96 * MIB) as first, loop_disk(tmp_path, 24 * MIB) as second:
         yield first, second
+        for disk in (first, second):
+            if any(Path("/sys/block", disk.path.name).glob(f"{disk.path.name}p*")):
+                disk.run(
+                    "partx", "--delete"
+                )  # parted tells the kernel, and nobody else would take them away
 
 
 @pytest.fixture

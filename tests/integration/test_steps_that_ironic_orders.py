@@ -123,6 +123,20 @@ def test_every_clean_step_is_taken_in_one_boot(
         assert not any(disk.read(0, disk.size_bytes))
 
 
+def test_firmware_is_updated_by_the_step_that_ironic_can_reach(
+    rig: Rig, node: str, disks: tuple[LoopDisk, LoopDisk]
+) -> None:
+    url = rig.lab.http.publish("firmware.bin", b"2")
+    settings = [{"component": "paper", "url": url, "checksum": sha256(b"2"), "version": "2"}]
+    update = {"interface": "deploy", "step": "update_firmware", "args": {"settings": settings}}
+    rig.api.provision("m1", "clean", clean_steps=[update])
+    boot(rig, "clean wait", disks)
+    cleaned = rig.api.wait_for_state("m1", "manageable", timeout_s=WAIT_S)
+    assert cleaned["last_error"] is None
+    assert taken(rig, "clean") == ["update_firmware"]
+    assert (rig.agent.folder / "firmware").read_text() == "2"
+
+
 def test_logical_disks_are_made_told_and_removed(
     rig: Rig, node: str, disks: tuple[LoopDisk, LoopDisk]
 ) -> None:
