@@ -19,13 +19,16 @@ _MOST_LINE_BYTES = 256
 _FOLDERS_OF_A_SYSTEM = ("dev", "proc", "sys", "run", "tmp")
 
 
-def disk_findings(disk: Path, table: PartitionTable, *, is_prep: bool) -> DiskFindings:
+def disk_findings(
+    disk: Path, table: PartitionTable, *, is_prep: bool, reserved_node: Path | None = None
+) -> DiskFindings:
     """Return what a disk offers for GRUB's core.
 
     Args:
         disk: Its device node.
         table: The partition table that it has now.
         is_prep: Whether a PReP partition is looked for instead of a BIOS boot one.
+        reserved_node: That partition's device node; ``None`` = as the kernel names it.
     """
     parts = table.partitions()
     if table.gpt is not None:
@@ -40,7 +43,9 @@ def disk_findings(disk: Path, table: PartitionTable, *, is_prep: bool) -> DiskFi
         sector_bytes=table.sector_bytes,
         is_gpt=table.gpt is not None,
         reserved=reserved,
-        reserved_name=partition_path(disk, reserved.number).name if reserved else "",
+        reserved_name=(reserved_node or partition_path(disk, reserved.number)).name
+        if reserved
+        else "",
         gap_end_byte=_first_byte(parts),
     )
 

@@ -156,12 +156,21 @@ def _room(disk: DiskFindings, *, is_prep: bool) -> tuple[int, int]:
     return SECTOR_BYTES, disk.gap_end_byte
 
 
-def _check_root(disk: DiskFindings, root: RootFindings) -> None:
-    if root.kind not in _KINDS:
+def check_kind(where: str, kind: str) -> None:
+    """Check that GRUB can be installed from a root file system of this kind, as blkid names it.
+
+    Raises:
+        BootloaderError: It cannot.
+    """
+    if kind not in _KINDS:
         raise BootloaderError(
-            f"{disk.name}: the root file system is {root.kind or 'of an unknown kind'}; GRUB is installed from {', '.join(_KINDS)}:"
+            f"{where}: the root file system is {kind or 'of an unknown kind'}; GRUB is installed from {', '.join(_KINDS)}:"
             " use an image with one of these, a whole-disk image, or UEFI"
         )
+
+
+def _check_root(disk: DiskFindings, root: RootFindings) -> None:
+    check_kind(disk.name, root.kind)
     if root.odd_folders:
         raise BootloaderError(
             f"{disk.name}: the image has something else in the place of its folders {', '.join(root.odd_folders)}, which"

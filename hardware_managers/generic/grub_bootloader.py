@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.boot.grub_findings import disk_findings, root_findings
-from agent.boot.grub_plan import BiosFindings, GrubPlan, plan_bios_bootloader
+from agent.boot.grub_plan import BiosFindings, GrubPlan, check_kind, plan_bios_bootloader
 from agent.boot.grub_proof import BOOT_CODE_BYTES, MOST_CORE_BYTES, check_configuration, check_core
 from agent.boot.raw_disk import overwrite, read_raw, table_of
 from agent.disks.file_tree import Tree
 from agent.disks.kernel_view import partition_nodes
 from agent.disks.mounted_files import FileSystems, Place, in_own_namespace
+from agent.disks.open_disk import MIB
 from agent.disks.partition_table import PartitionTable
 from agent.errors import AgentError, BootloaderError
 from agent.hardware.devices import BlockDevice
@@ -50,11 +51,12 @@ _NOT_ALLOWED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Root:
-    """The device that the root file system is on, and what blkid says of it."""
+    """The device that the root file system is on, what blkid says of it, and the PReP partition that was made beside it, if one was."""
 
     device: Path
     kind: str
     uuid: str
+    prep: Path | None = None
 
 
 class GrubBootloader:
@@ -93,7 +95,8 @@ class GrubBootloader:
         return (" ".join(plan.install), " ".join(plan.make_configuration))
 
     def _root(self, written: WrittenImage) -> _Root:
-        device = next((Path(at) for role, at in written.partitions if role == PartitionRole.ROOT), None)  # fmt: skip
+        nodes = {role: Path(at) for role, at in written.partitions}
+        device = nodes.get(PartitionRole.ROOT)
         if device is None or not device.is_block_device():
             raise BootloaderError(
                 f"{written.disk.path}: the kernel shows no partition {device or 'for the root'}; see dmesg, and deploy again"
@@ -110,7 +113,9 @@ class GrubBootloader:
                 f"{device}: holds the file system {uuid or 'of no UUID'} and the image that was written {written.root_uuid};"
                 " deploy again"
             )
-        return _Root(device=device, kind=tags.get("TYPE", ""), uuid=uuid)
+        kind = tags.get("TYPE", "")
+        check_kind(str(device), kind)  # before it is mounted
+        return _Root(device=device, kind=kind, uuid=uuid, prep=nodes.get(PartitionRole.PREP))
 
 
 class _Installation:
@@ -129,21 +134,30 @@ class _Installation:
             target = self._folder / "mounted-0"
             findings = BiosFindings(
                 machine=self._machine,
-                disk=disk_findings(self._disk, table, is_prep=self._machine.startswith("ppc64")),
+                disk=disk_findings(
+                    self._disk,
+                    table,
+                    is_prep=self._machine.startswith("ppc64"),
+                    reserved_node=self._root.prep,
+                ),
                 root=root_findings(self._root.kind, target),
             )
             plan = plan_bios_bootloader(findings)
-            self._wipe_boot_code()
+            self._wipe_boot_code(plan)
             try:
                 self._carry_out(plan, target, tree)
                 self._require_same(table)
             except BaseException:
-                self._wipe_boot_code()
+                self._wipe_boot_code(plan)
                 raise
         return plan
 
-    def _wipe_boot_code(self) -> None:
-        overwrite(self._disk, 0, bytes(BOOT_CODE_BYTES))
+    def _wipe_boot_code(self, plan: GrubPlan) -> None:
+        """Take away what the firmware starts."""
+        if plan.is_prep:
+            overwrite(self._disk, plan.start_byte, bytes(MIB))
+        else:
+            overwrite(self._disk, 0, bytes(BOOT_CODE_BYTES))
 
     def _carry_out(self, plan: GrubPlan, target: Path, tree: Tree) -> None:
         flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_NOSUID | kernel.MS_NODEV
@@ -185,7 +199,8 @@ class _Installation:
             ) from error
 
     def _nodes(self) -> tuple[Node, ...]:
-        devices = {self._disk, self._root.device, *partition_nodes(self._disk)}
+        made = filter(None, (self._root.device, self._root.prep))
+        devices = {self._disk, *made, *partition_nodes(self._disk)}
         return tuple(_node(device) for device in sorted(devices))
 
     def _links(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tests.lab.enrol import BUILD
 _PACKAGES = "grub2-common,grub-pc-bin,dash,coreutils,sed,grep,mawk,libc-bin,gettext-base"
 _DISK_MIB = 128
 _TABLES = {"gpt": ",1M,21686148-6449-6E6F-744E-656564454649\n,", "dos": ",,L,*"}
+PREP_TABLE = ",8M,9E1A2D38-C612-4316-AA26-8B49521E5A8B\n,"
 
 
 def debian_with_grub(folder: Path) -> Path:
@@ -58,10 +59,14 @@ class Deployed:
     disk: LoopDisk
     root: Path
     start_mib: int
+    prep: Path | None = None
 
     def written(self) -> WrittenImage:
+        made = {"root": self.root, "PReP Boot partition": self.prep}
         return WrittenImage(
-            disk=self.disk.device(), root_uuid=ROOT_UUID, partitions=(("root", str(self.root)),)
+            disk=self.disk.device(),
+            root_uuid=ROOT_UUID,
+            partitions=tuple((role, str(at)) for role, at in made.items() if at is not None),
         )
 
     def content(self, path: str) -> bytes:
@@ -101,16 +106,16 @@ def deployed(
             check=True,
             capture_output=True,
         )
-        start_mib = 2 if label == "gpt" else 1
+        is_prep = table == PREP_TABLE
+        start_mib = 9 if is_prep else 2 if label == "gpt" else 1
         size_mib = _DISK_MIB - 1 - start_mib
         options = ("-q", "-t", "ext4", "-U", ROOT_UUID, "-d", str(tree), "-E")
         run("mke2fs", *options, f"offset={start_mib * MIB}", str(disk.path), f"{size_mib * 1024}k")
         _exchange(folder, disk, start_mib, programs or {})
-        root = _partition(disk, start_mib, size_mib)
-        try:
-            yield Deployed(disk=disk, root=root, start_mib=start_mib)
-        finally:
-            run("losetup", "--detach", str(root))
+        with ExitStack() as clean_up:
+            root = clean_up.enter_context(_partition(disk, start_mib, size_mib))
+            prep = clean_up.enter_context(_partition(disk, 1, 8)) if is_prep else None
+            yield Deployed(disk=disk, root=root, start_mib=start_mib, prep=prep)
 
 
 def _exchange(folder: Path, disk: LoopDisk, start_mib: int, programs: Mapping[str, bytes]) -> None:
@@ -122,12 +127,18 @@ def _exchange(folder: Path, disk: LoopDisk, start_mib: int, programs: Mapping[st
         run("debugfs", "-w", "-f", str(orders), f"{disk.path}?offset={start_mib * MIB}")
 
 
-def _partition(disk: LoopDisk, start_mib: int, size_mib: int) -> Path:
-    """Return a device over a partition; loop devices have none here. Scripts of GRUB take those below 10 for what they are."""
+@contextmanager
+def _partition(disk: LoopDisk, start_mib: int, size_mib: int) -> Iterator[Path]:
+    """Give a device over a partition; loop devices have none here. Scripts of GRUB take those below 10 for what they are."""
     place = ("--offset", str(start_mib * MIB), "--sizelimit", str(size_mib * MIB))
     for number in range(200, 255):
         device = Path(f"/dev/loop{number}")
         done = subprocess.run(["losetup", *place, device, disk.path], check=False)
         if done.returncode == 0:
-            return device
-    raise AssertionError("no free loop device")
+            break
+    else:
+        raise AssertionError("no free loop device")
+    try:
+        yield device
+    finally:
+        run("losetup", "--detach", str(device))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.boot import grub_findings
 from agent.errors import BootloaderError
 from agent.system.runner import HostRunner
 from hardware_managers.generic.bootloader import DiskBootloader
@@ -14,6 +15,7 @@ from hardware_managers.generic.efi_bootloader import EfiBootloader
 from hardware_managers.generic.grub_bootloader import GrubBootloader
 from tests.integration.disk_images import MIB, run
 from tests.integration.grub_images import (
+    PREP_TABLE,
     Deployed,
     debian_with_grub_and_kernel,
     deployed,
@@ -187,6 +189,36 @@ def test_a_hostile_image_reaches_its_own_disk_and_nothing_else(
         leaves_nothing_behind(system)
     assert other_disk.read_bytes()[:4] == b"\1\2\3\4"
     assert not processes_with(mark)
+
+
+INSTALL_PREP = b"""#!/bin/sh
+[ "$1 $2 $3" = "--target=powerpc-ieee1275 --recheck --no-nvram" ] || exit 9
+mkdir -p /boot/grub/powerpc-ieee1275
+{ printf '\\177ELF'; cat /usr/sbin/grub-probe; } >/boot/grub/powerpc-ieee1275/core.elf
+cat /boot/grub/powerpc-ieee1275/core.elf >"$4"
+"""
+CONFIGURE = b"#!/bin/sh\necho menuentry >$2\n%s\n"
+
+
+@pytest.mark.parametrize(("fails", "is_kept"), [(b"exit 0", True), (b"exit 1", False)])
+def test_openfirmware_finds_grub_in_its_partition_or_nothing(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bytes, is_kept: bool
+) -> None:
+    """Scripts stand in for the GRUB of a PowerPC, and this processor for that one: only the way there is tested."""
+    monkeypatch.setitem(grub_findings._ELF_MACHINES, (2, 62), "ppc64le")
+    (tree / "usr/lib/grub/powerpc-ieee1275").mkdir(exist_ok=True)
+    programs = {GRUB_INSTALL: INSTALL_PREP, "/usr/sbin/grub-mkconfig": CONFIGURE % fails}
+    with deployed(tmp_path, tree, table=PREP_TABLE, programs=programs) as system:
+        before = boot_code(system)
+        if is_kept:
+            assert install(system, machine="ppc64le")[0].endswith(f"--no-nvram {system.prep}")
+        else:
+            with pytest.raises(BootloaderError, match=r"grub-mkconfig.*exit status 1"):
+                install(system, machine="ppc64le")
+        os.sync()
+        assert system.disk.read(MIB, 4) == (b"\x7fELF" if is_kept else bytes(4))
+        assert boot_code(system) == before
+        leaves_nothing_behind(system)
 
 
 SPOILER = b"""#!/bin/sh
