@@ -3,7 +3,7 @@
 The rule is Ironic's. Its conductor holds the lock of a node while it works at it (deploying, cleaning, deleting, a power
 action, switching a machine off after a failure or an abort), so others get 409 then; it lets go while it waits for the
 ramdisk, so a node that waits can be aborted or deleted. While a workflow rests (``Stage.rests``) power and boot device can be changed
-too; it goes on afterwards. A request waits ``verb_patience_s`` for what ends soon.
+too; it goes on afterwards. Power orders are taken also while its agent is at a step that may be cut off: it then fails, or goes on. A request waits ``verb_patience_s`` for what ends soon.
 """
 
 import time
@@ -24,6 +24,7 @@ from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Asked
 from controller.workflow.services import Services
 from controller.workflow.transition import enter_beside, enter_stage, merge
+from controller.workflow.unbreakable import can_be_cut_off, unbreakable_step
 
 WAITING = frozenset(
     {
@@ -57,6 +58,11 @@ def lends_bmc(node: Node) -> bool:
     """Say whether somebody else may use the node's BMC: it is idle, or its workflow rests and goes on afterwards."""
     is_resting = node.stage in STAGES and STAGES[str(node.stage)].rests
     return is_idle(node) or (is_resting and not is_claimed(node))
+
+
+def lends_power(node: Node) -> bool:
+    """Say whether a person may switch the node's machine: also while its agent is at a step that may be cut off."""
+    return lends_bmc(node) or (can_be_cut_off(node) and not is_claimed(node))
 
 
 def is_idle(node: Node) -> bool:
@@ -170,8 +176,9 @@ def _ends_soon(node: Node) -> bool:
 
 
 def _locked(services: Services, node: Node) -> NodeLocked:
+    step = unbreakable_step(node)
     holder = node.claim_owner or node.conductor or services.hostname
     return NodeLocked(
         f"Node {node.uuid} is locked by host {holder}, please retry after the current operation is completed "
-        f"(it is {node.provision_state!r}, at {node.stage})"
+        f"(it is {node.provision_state!r}, at {node.stage}{f'; the step {step} must not be interrupted' if step else ''})"
     )

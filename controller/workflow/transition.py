@@ -21,6 +21,7 @@ from controller.workflow.aside import is_beside, lay_aside, take_up
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Note
 from controller.workflow.services import Services
+from controller.workflow.unbreakable import can_be_cut_off
 
 log = logging.getLogger(__name__)
 
@@ -117,10 +118,11 @@ def enter_stage(
 def enter_beside(
     services: Services, node: Node, stage: str, *, timeout_s: float | None = None
 ) -> None:
-    """Put the node into a stage of a request; a workflow that rests is laid aside and goes on afterwards."""
+    """Put the node into a stage of a request; a workflow that may lie aside goes on afterwards."""
     work = node.work
-    is_resting = work is not None and work.stage in STAGES and STAGES[work.stage].rests
-    data = lay_aside(work, services.steady()) if work is not None and is_resting else {}
+    is_resting = node.stage in STAGES and STAGES[str(node.stage)].rests
+    may_lie_aside = is_resting or can_be_cut_off(node)
+    data = lay_aside(work, services.steady()) if work is not None and may_lie_aside else {}
     enter_stage(services, node, stage, timeout_s=timeout_s, data=data)
 
 

@@ -22,6 +22,8 @@ _COLUMNS: Mapping[str, str] = {
     State.SERVICE_WAIT: "service_step",
     State.SERVICING: "service_step",
 }
+_WAITS = frozenset({State.DEPLOY_WAIT, State.SERVICE_WAIT})
+_WATCH = ".step.watch"
 _VERBS: Mapping[Event, str] = {Event.ABORT: "abort", Event.DELETE: "deleted"}
 
 
@@ -34,6 +36,21 @@ def unbreakable_step(node: Node) -> str | None:
 def is_waited_for(node: Node) -> bool:
     """Say whether the end of the workflow waits for the step that runs: for its own end, or until it is stopped."""
     return unbreakable_step(node) is not None or _is_stoppable(node)
+
+
+def can_be_cut_off(node: Node) -> bool:
+    """Say whether an agent is at a step that ends with its machine's power, as an abort would end it, and nobody ends it already.
+
+    Steps of a BMC, of the controller and of child nodes are none: the power is theirs.
+    """
+    data = node.work.data if node.work else {}
+    is_of_agent = str(node.stage).endswith(_WATCH) and bool(data.get("order"))
+    return (
+        node.provision_state in _WAITS
+        and is_of_agent
+        and AFTER_STEP not in data
+        and bool(_step(node).get("abortable"))
+    )
 
 
 def postpone(node: Node, event: Event) -> str | None:

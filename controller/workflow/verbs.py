@@ -13,7 +13,7 @@ from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.certificates import of_interrupted
-from controller.workflow.locks import free_node, lends_bmc
+from controller.workflow.locks import free_node, lends_power
 from controller.workflow.machine import driver_of
 from controller.workflow.questions import (
     boot_device,
@@ -159,7 +159,7 @@ def _certify_cut_off(services: Services, session: Session, node: Node, verb: Ver
 
 def _may_switch(node: Node) -> bool:
     """Say whether a power order can be taken now, or refused for good."""
-    return lends_bmc(node) or node.provision_state in _NO_POWER_STATES
+    return lends_power(node) or node.provision_state in _NO_POWER_STATES
 
 
 def _config_drive(

@@ -117,6 +117,8 @@ def test_nothing_lands_in_the_middle_of_a_workflow(
     for method, path, body in every_change(controller, "m1"):
         if (method in {"POST", "PATCH"} and path.startswith("ports")) or "traits" in path:
             continue  # as in Ironic, which holds no lock while it waits for the ramdisk
+        if path.endswith("states/power") and verb == "active":
+            continue  # taken: see test_power_in_a_step
         reply = call(controller, method, path, body)
         assert reply.status_code in {400, 409}, (method, path, reply.text)
     after = controller.node("m1")

@@ -78,6 +78,11 @@ def send(context: Context, params: Params) -> Outcome:
 def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
     """Look how far the order is, a step's of ``kind``; leaves by one of ``ways``."""
     order = context.data["order"]
+    if not context.node.driver_internal_info.get("agent_url"):
+        raise StepFailed(
+            f"{order['title']} was cut off: the machine was switched off or rebooted by a power order while the agent was at it; "
+            "what it was writing is incomplete"
+        )
     command = _find(context, order)
     if command.command_status == CommandStatus.RUNNING:
         progress = _progress(context, order, command)
