@@ -7,6 +7,7 @@ from agent.commands.bootloader import Bootloader
 from agent.commands.command import Command, catalogue
 from agent.commands.identity import Identity
 from agent.commands.kexec import Kexec
+from agent.commands.lockdown import Lockdown
 from agent.commands.machine_info import MachineInfo
 from agent.commands.rescue import Rescue
 from agent.commands.standby import Standby
@@ -29,6 +30,7 @@ class CommandDependencies:
     written: WrittenImages
     system_logs: SystemLogs
     rescue: Rescue
+    lockdown: Lockdown
     hostname: str
     standalone: bool = False
     ignore_bootloader_failure: bool = False
@@ -51,5 +53,6 @@ def build_commands(deps: CommandDependencies) -> Mapping[str, Command]:
             *deps.system_logs.commands(),
             *machine.commands(),
             *deps.rescue.commands(),
+            *deps.lockdown.commands(),
         ]
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.commands.command import Command
+from agent.commands.lockdown import Lockdown
 from agent.commands.log_summary import SummarySources, write_summary
 from agent.commands.registry import CommandDependencies, build_commands
 from agent.commands.rescue import Rescue
@@ -24,6 +25,7 @@ def build(parts: AgentParts) -> Mapping[str, Command]:
             written=WrittenImages(Path(settings.state_directory) / "written-image.json"),
             system_logs=system_logs(parts),
             rescue=Rescue(parts.login, parts.rescued),
+            lockdown=Lockdown(parts.locked_down),
             hostname=parts.hostname,
             standalone=settings.standalone,
             ignore_bootloader_failure=settings.ignore_bootloader_failure,

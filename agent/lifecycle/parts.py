@@ -18,7 +18,7 @@ class AgentParts:
     """Everything of an agent that its orders and its inspection work with.
 
     ``results`` are the commands of this boot; ``asked`` is called when the controller asks for commands or
-    gives one, ``rescued`` when a person has been let in.
+    gives one, ``rescued`` when a person has been let in, ``locked_down`` when the machine shall be cut off.
     """
 
     settings: Settings
@@ -32,5 +32,6 @@ class AgentParts:
     results: Callable[[], Sequence[CommandResult]]
     asked: Callable[[], None]
     rescued: Callable[[], None]
+    locked_down: Callable[[], None]
     hostname: str
     version: str

@@ -69,11 +69,13 @@ class Agent:
         hardware.configure(wishes_of(settings))
         self._runner = runner
         self._version = version
+        self._power = power
         self._clock = clock
         self._state = Path(settings.state_directory)
         self._hostname = socket.gethostname()
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._locked_down = threading.Event()
         self._random = random.SystemRandom()
         self._is_clock_set = False
         self._machine_words = ""
@@ -103,6 +105,7 @@ class Agent:
             results=self._executor.results,
             asked=self._heartbeater.was_asked,
             rescued=self._wake.set,
+            locked_down=self._lock_down,
             hostname=self._hostname,
             version=version,
         )
@@ -192,17 +195,35 @@ class Agent:
             raise SettingError(
                 "no ipa-api-url on the kernel command line: give the controller's address"
             )
+        self._serve_until_woken(server)
+
+    def _serve_until_woken(self, server: "ApiServer") -> None:
+        """Serve until the agent is told to end, the machine is handed over to a person, or shall be cut off."""
         while not self._wake.wait(_HEALTH_INTERVAL_S):
             server.must_run()
             self._heartbeater.must_run()
         self._heartbeater.stop()
         if self._late.done():
             self._late.result()  # raises what kept the commands from being loaded
-        if self._login.is_open:
+        if self._locked_down.is_set() or self._login.is_open:
             self._stop.wait(_ANSWER_TRAVELS_S)
         server.stop()
-        if self._login.is_open:
+        if self._locked_down.is_set():
+            self._be_cut_off()
+        elif self._login.is_open:
             self._be_idle()
+
+    def _lock_down(self) -> None:
+        self._locked_down.set()
+        self._wake.set()
+
+    def _be_cut_off(self) -> None:
+        """Leave a machine that waits for its reset; nothing gets in or out until then."""
+        self._identity.forget_token()
+        self._board.write(phase="locked down: waiting for a reset")
+        log.info("locked down: nothing is served, and the network cards are switched off")
+        self._power.isolate([nic.name for nic in self._hardware.nics()])
+        self._stop.wait()
 
     def _be_idle(self) -> None:
         """Leave a machine that is being rescued to the person who is on it; a restarted agent does so, too."""

@@ -1,4 +1,4 @@
-"""Turning the machine off, restarting it, or starting another kernel on it; passed in as an object, so that an agent on somebody's host cannot do it."""
+"""Turning the machine off, restarting it, starting another kernel on it, or cutting it off; passed in as an object, so that an agent on somebody's host cannot do it."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from agent.system.runner import Runner
 
 log = logging.getLogger(__name__)
 SYSRQ = Path("/proc/sysrq-trigger")
+_LINK_TIMEOUT_S = 30
 
 
 class PowerActions(Protocol):
@@ -29,6 +30,9 @@ class PowerActions(Protocol):
 
     def start_kernel(self) -> None:
         """Start the loaded kernel in place of this one; return only if that was not done."""
+
+    def isolate(self, nics: Sequence[str], /) -> None:
+        """Switch these network cards off."""
 
 
 class MachinePower:
@@ -73,6 +77,21 @@ class MachinePower:
             KexecNotPossible: Nothing was started.
         """
         kexec.start_kernel()
+
+    def isolate(self, nics: Sequence[str], /) -> None:
+        """See :meth:`PowerActions.isolate`.
+
+        Raises:
+            CommandFailed: A card is still on; the others are off.
+        """
+        failures = []
+        for nic in nics:
+            try:
+                self._runner.run("ip", "link", "set", "dev", nic, "down", timeout_s=_LINK_TIMEOUT_S)
+            except CommandFailed as error:
+                failures.append(str(error))
+        if failures:
+            raise CommandFailed(f"network cards not switched off: {'; '.join(failures)}")
 
     def _end(self, what: str, ways: Sequence[Sequence[str]], *, sysrq: str) -> None:
         failures = []
@@ -119,3 +138,11 @@ class NoPower:
             KexecNotPossible: Always.
         """
         raise KexecNotPossible("this agent may not start another kernel (--no-reboot)")
+
+    def isolate(self, nics: Sequence[str], /) -> None:
+        """See :meth:`PowerActions.isolate`."""
+        names = ", ".join(nics)
+        log.warning(
+            "told to switch network cards off; not done because of --no-reboot",
+            extra={"nics": names},
+        )

@@ -9,6 +9,7 @@ from agent.api.app import ApiDependencies, create_app
 from agent.commands.command import Command, Job, Params
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
+from agent.commands.lockdown import Lockdown
 from agent.commands.registry import CommandDependencies, build_commands
 from agent.commands.rescue import Rescue
 from agent.commands.results import ResultStore
@@ -82,6 +83,7 @@ class AgentFuzz:
                     ),
                     lambda: None,
                 ),
+                lockdown=Lockdown(lambda: None),
                 hostname="fuzz",
             )
         )

@@ -229,6 +229,9 @@ class PowerDiary:
     def start_kernel(self) -> None:
         (self._folder / "power").write_text("kexec")
 
+    def isolate(self, nics: Sequence[str], /) -> None:
+        (self._folder / "isolated").write_text(" ".join(nics))
+
 
 class DiaryClock:
     """A clock that is as wrong as the file ``clock-offset`` says, and writes down what it is set to."""

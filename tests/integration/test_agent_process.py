@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.integration.agent_process import Agent, Conductor
 from tests.integration.fake_controller import NODE_UUID, TOKEN, FakeController, fake_controller
@@ -290,6 +291,20 @@ def test_a_kexec_that_is_not_possible_says_why_and_leaves_the_agent_at_work(
     assert prepared["command_error"]["details"] == "no image was written in this boot"
     assert "no kernel was loaded" in started["command_error"]["details"]
     assert not (agent.folder / "power").exists()
+
+
+def test_an_agent_that_is_locked_down_answers_first_and_then_nobody(
+    agent: Agent, controller: FakeController
+) -> None:
+    agent.start()
+    conductor = Conductor(agent, controller.heartbeat().body)
+    locked = conductor.order("system.lockdown", wait=True).json()
+    assert (locked["command_status"], locked["command_result"]) == ("SUCCEEDED", None)
+    wait_until((agent.folder / "isolated").exists)
+    assert (agent.folder / "isolated").read_text() == "eth0"
+    with pytest.raises(requests.ConnectionError):
+        conductor.commands()
+    assert agent.stop() == 0
 
 
 def test_logs_and_inventory_are_handed_out_without_the_token(

@@ -283,3 +283,16 @@ def test_an_inspection_with_the_collectors_ironic_asks_for_fills_the_node(
     assert {"pci_devices", "usb_devices", "numa_topology", "configuration"} <= set(data)
     assert data["warnings"] == []
     assert {disk["serial"] for disk in found["inventory"]["disks"]} == {"LOOP0", "LOOP1"}
+
+
+@pytest.mark.long  # Ironic looks every 5 s whether the agent is gone
+def test_a_machine_that_is_never_powered_off_is_locked_down_when_it_is_deployed(
+    rig: Rig, node: str, tmp_path: Path, large: tuple[LoopDisk]
+) -> None:
+    content, instance = whole_disk(rig, tmp_path)
+    rig.api.set_instance("m1", **instance, image_checksum=sha256(content))
+    patch = [{"op": "add", "path": "/disable_power_off", "value": True}]
+    rig.api.call("PATCH", "/v1/nodes/m1", patch)
+    deploy(rig, large)
+    assert ended(rig)[-1]["command_name"] == "lockdown"
+    assert (rig.agent.folder / "isolated").read_text() == "eth0"

@@ -12,6 +12,7 @@ from agent.commands.bootloader import Bootloader
 from agent.commands.command import Control
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
+from agent.commands.lockdown import Lockdown
 from agent.commands.registry import CommandDependencies, build_commands
 from agent.commands.rescue import Rescue
 from agent.commands.results import ResultStore
@@ -72,6 +73,7 @@ class Desk:
                 ),
                 lambda: None,
             ),
+            lockdown=Lockdown(lambda: None),
             hostname="ingot",
             standalone=standalone,
         )
