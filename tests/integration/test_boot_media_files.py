@@ -15,10 +15,11 @@ LOADERS = ROOT / "build/cache/ramdisk/loaders"
 SOURCE_DATE_EPOCH = 1767225600
 
 
-def run(*argv: str | Path, ok: int = 0) -> str:
+def run(*argv: str | Path, ok: int = 0, umask: int = 0o022, time_zone: str = "UTC") -> str:
     done = subprocess.run(
         argv,
-        env=os.environ | {"INGOT_LOADERS": str(LOADERS)},
+        env=os.environ | {"INGOT_LOADERS": str(LOADERS), "TZ": time_zone},
+        umask=umask,
         capture_output=True,
         text=True,
         timeout=300,
@@ -79,12 +80,13 @@ def test_a_unified_kernel_has_everything_in_sections_of_its_own(tmp_path: Path) 
         assert end <= start
 
 
-def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("umask", "time_zone"), [(0o022, "UTC"), (0o077, "Asia/Tokyo")])
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path, umask: int, time_zone: str) -> None:
     found = []
-    for place in ("one", "another-folder"):
+    for place, how in (("one", (0o022, "UTC")), ("another-folder", (umask, time_zone))):
         name = stand_in(tmp_path / place)
-        run(IMAGE_BUILD / "make-iso", name, "boot_method=vmedia")
-        run(IMAGE_BUILD / "make-uki", name, "quiet")
+        run(IMAGE_BUILD / "make-iso", name, "boot_method=vmedia", umask=how[0], time_zone=how[1])
+        run(IMAGE_BUILD / "make-uki", name, "quiet", umask=how[0], time_zone=how[1])
         found.append((digest(name.with_suffix(".iso")), digest(name.with_suffix(".efi"))))
         time.sleep(1.1)  # a second of the clock, which is what formats keep
     assert found[0] == found[1]
