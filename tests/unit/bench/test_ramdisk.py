@@ -1,4 +1,4 @@
-from tests.bench.ramdisk import Start, least_memory, sizes, summary
+from tests.bench.ramdisk import Start, least_memory, memories, sizes, summary
 
 
 def starts(ingot: float | None, ipa: float | None) -> list[Start]:
@@ -23,3 +23,7 @@ def test_a_ramdisk_that_did_not_come_has_no_median() -> None:
 def test_the_least_memory_is_the_last_that_worked() -> None:
     assert least_memory((768, 512, 384), lambda mib: mib >= 512) == 512
     assert least_memory((768,), lambda _: False) is None
+
+
+def test_memories_are_tried_from_the_largest() -> None:
+    assert memories("512,768, 640,512") == (768, 640, 512)
