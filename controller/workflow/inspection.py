@@ -2,7 +2,7 @@
 
 Source: Ironic's ``/v1/continue_inspection``. Nobody logs in there and no token is sent, so a result is taken only from a machine
 that is known by what it is (its node's UUID and ports, or the address of its own BMC), only from the address that DHCP gave to it
-or that asked for the ramdisk of this boot, and only while its node waits for it. Nothing is parsed in a transaction.
+or that asked for the ramdisk of this boot (``inspection_senders.py``), and only while its node waits for it. Nothing is parsed in a transaction.
 """
 
 import logging
@@ -18,7 +18,7 @@ from agent.protocol.hardware_address import mac_of_bootif
 from agent.protocol.known_secrets import KnownSecrets
 from agent.protocol.lookup import LookupResponse
 from controller.boot.history import note_ambiguity
-from controller.boot.machines import BMC_ADDRESSES, BOOT_ASKER, leases_of, recognize_machine
+from controller.boot.machines import BMC_ADDRESSES, leases_of, recognize_machine
 from controller.boot.recognition import Evidence
 from controller.errors import ControllerError, Invalid, NotFound, StepFailed
 from controller.setting_words import inspection_hooks, pci_aliases
@@ -37,30 +37,21 @@ from controller.workflow.inspection_hooks import (
     parsed_lldp,
     with_capabilities,
 )
+from controller.workflow.inspection_senders import INSPECTED, REFUSED, SAME, sender_problem
 from controller.workflow.kept_logs import keep_logs
 from controller.workflow.machine import capabilities
 from controller.workflow.node_secrets import secrets_of
 from controller.workflow.ramdisk import NOT_FOUND, Caller, answer_lookup, refuse, words_of
-from controller.workflow.senders import asker_problem, lease_problem
 from controller.workflow.services import Services
 from controller.workflow.stages.inspect import RESULT
 from controller.workflow.transition import make_due
 
 log = logging.getLogger(__name__)
 
-_INSPECTED = (State.INSPECTING, State.INSPECT_WAIT)
 _MOST_INTERFACES = 1024
 _UNCLAIMED = "an inspection result of the machine "
-_REFUSED = "inspection result refused"
 _WAITED_FOR_AT = frozenset({"inspect.power_on", "inspect.wait_for_agent"})
 """A fast machine may answer before the first of these stages has ended; the ramdisk would not ask again after a refusal."""
-
-
-def is_any_waited_for(services: Services) -> bool:
-    """Say whether any node waits for a result; if not, none need be read."""
-    query = select(Node.id).where(Node.provision_state.in_(_INSPECTED)).limit(1)
-    with services.store.read() as session:
-        return session.scalar(query) is not None
 
 
 def continue_inspection(
@@ -166,12 +157,11 @@ def _find(
         _explain(services, f"{_UNCLAIMED}{machine} was refused: {why}", same=_UNCLAIMED + bmc)
         raise NotFound(NOT_FOUND)
     if not _is_waited_for(node):
-        refuse(
-            services, node, f"{_REFUSED} in state {node.provision_state}", "nothing waits for it"
-        )
+        refuse(services, node, f"{REFUSED} in state {node.provision_state}", "nothing waits for it")
         raise NotFound(NOT_FOUND)
-    if problem := _sender_problem(services, node, sender, leases, evidence):
-        refuse(services, node, _REFUSED, problem, same=f"{_REFUSED}: it came from ")
+    card, check = evidence.leased_mac, services.settings.sender_check
+    if problem := sender_problem(node, sender, leases, card, check, cards=evidence.macs):
+        refuse(services, node, REFUSED, problem, same=SAME)
         raise NotFound(NOT_FOUND)
     return node
 
@@ -197,21 +187,6 @@ def _evidence(
     )
 
 
-def _sender_problem(
-    services: Services, node: Node, sender: str, leases: Mapping[str, str], evidence: Evidence
-) -> str | None:
-    check, card = services.settings.sender_check, evidence.leased_mac
-    if leases:
-        return lease_problem(sender, leases, check)
-    if check == "lease" and card is not None:  # a machine without ports, or one that says it is
-        if card in evidence.macs:
-            return None
-        return (
-            f"it came from {sender}, but DHCP gave that to {card}, which is no card of the result"
-        )
-    return asker_problem(sender, node.driver_internal_info.get(BOOT_ASKER), check)
-
-
 def _explain(services: Services, text: str, *, same: str) -> None:
     """Say in the log, and to the nodes that wait for a machine without ports, why nobody got a result.
 
@@ -219,7 +194,7 @@ def _explain(services: Services, text: str, *, same: str) -> None:
     """
     log.warning("%s", text)
     without_ports = select(Node).where(
-        Node.provision_state.in_(_INSPECTED),
+        Node.provision_state.in_(INSPECTED),
         ~select(Port.id).where(Port.node_id == Node.id).exists(),
     )
     with services.store.read() as session:

@@ -56,14 +56,17 @@ def beat(token: str, host: str = HERE) -> Heartbeat:
     return Heartbeat(callback_url=f"http://{host}:9", agent_token=token, agent_version="1")
 
 
-def post(controller: RunningController, body: Any, sender: str = HERE) -> int:
-    """Post an inspection's result from another address of this host."""
+def post(
+    controller: RunningController, body: Any, sender: str = HERE, *, junk: bytes | None = None
+) -> int:
+    """Post an inspection's result from another address of this host; ``junk`` is no JSON, which only who reads it can say."""
     with requests.Session() as session:
         adapter = requests.adapters.HTTPAdapter()
         adapter.init_poolmanager(1, 1, source_address=(sender, 0))
         session.mount("http://", adapter)
         url = f"{controller.url}/v1/continue_inspection"
-        return session.post(url, json=body, timeout=10).status_code
+        content: Any = {"json": body} if junk is None else {"data": junk}
+        return session.post(url, timeout=10, **content).status_code
 
 
 def texts(controller: RunningController) -> list[str]:
@@ -152,6 +155,41 @@ def test_a_stranger_who_knows_a_mac_address_inspects_nothing(
     assert any("asked for the ramdisk of this boot" in text for text in texts(controller))
     assert post(controller, inspection()) == 202
     controller.wait_for("m1", "manageable")
+
+
+def test_what_a_stranger_sends_is_not_even_read(controller: RunningController) -> None:
+    wait_for_agent(controller, "inspect", "inspect wait")
+    junk = b"[" * (15 << 20)
+    assert post(controller, None, THIEF, junk=junk) == 400  # nobody knows yet where the machine is
+    requests.get(f"{controller.url}/boot/ipxe/script", params={"mac": MAC}, timeout=5)
+    assert post(controller, None, THIEF, junk=junk) == 404
+    assert post(controller, None, HERE, junk=b"junk") == 400
+    assert any("asked for the ramdisk of this boot" in text for text in texts(controller))
+    lease(controller.services, MAC, THIEF)
+    assert post(controller, None, HERE, junk=junk) == 404
+    assert post(controller, None, THIEF, junk=b"junk") == 400
+
+
+def test_one_of_several_that_wait_is_enough_and_a_named_one_is_the_only_one(
+    controller: RunningController,
+) -> None:
+    wait_for_agent(controller, "inspect", "inspect wait")
+    lease(controller.services, MAC, HERE)
+    controller.enrol("m2", "inspect wait")
+    lease(controller.services, "52:54:00:00:00:02", THIEF)
+    assert [post(controller, None, one, junk=b"x") for one in (HERE, THIEF)] == [400, 400]
+    assert post(controller, None, "127.0.0.67", junk=b"x") == 404
+    url = f"{controller.url}/v1/continue_inspection"
+    for name, status in (("m1", 400), ("m2", 404)):
+        named = {"node_uuid": controller.node(name).uuid}
+        assert requests.post(url, params=named, data=b"x", timeout=10).status_code == status
+
+
+def test_without_the_check_everything_is_read(tmp_path: Path) -> None:
+    with running_controller(tmp_path, sender_check="off") as controller:
+        controller.enrol("m1", "inspect wait")
+        lease(controller.services, MAC, HERE)
+        assert post(controller, None, THIEF, junk=b"x") == 400
 
 
 def test_with_leases_a_result_comes_from_the_leased_address_whoever_asked_for_the_ramdisk(

@@ -14,7 +14,7 @@ from controller.api.call import Call
 from controller.api.replies import empty_reply, json_reply, links
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_uuid
-from controller.workflow import heartbeats, inspection, ramdisk
+from controller.workflow import heartbeats, inspection, inspection_senders, ramdisk
 
 _RAMDISK_SINCE = 22
 _TOKEN_SINCE = 62
@@ -83,13 +83,13 @@ def continue_inspection(call: Call) -> Response:
     if 1 < call.minor < _INSPECTION_SINCE:
         raise NotFound("Resource could not be found.")
     call.expect("node_uuid")
-    if not inspection.is_any_waited_for(call.services):
-        raise NotFound(ramdisk.NOT_FOUND)
+    node_uuid = call.query.get("node_uuid") or None
+    inspection_senders.require_known_sender(call.services, call.sender, node_uuid)
     document = call.body_object()
     _check_inventory(document.get("inventory"))
     is_new = call.minor >= _INSPECTION_SINCE
     found = inspection.continue_inspection(
-        call.services, call.query.get("node_uuid"), document, call.sender, give_token=is_new
+        call.services, node_uuid, document, call.sender, give_token=is_new
     )
     if not is_new:
         return json_reply({"uuid": found.node.uuid}, HTTPStatus.ACCEPTED)
