@@ -188,12 +188,11 @@ def _start(order: _Order) -> ProcessGroup:
 def _wait(order: _Order, group: ProcessGroup, pump: Pump, kept: tuple[Kept, Kept]) -> None:
     """Move input and output until the program has ended and its output, too."""
     until = time.monotonic() + order.timeout_s
-    moved_at = time.monotonic()
+    quiet_since: float | None = None
     while True:
-        has_ended = group.has_ended()
-        if has_ended and (pump.is_done() or time.monotonic() - moved_at > _QUIET_S):
+        has_ended, now = group.has_ended(), time.monotonic()
+        if has_ended and (pump.is_done() or (quiet_since and now - quiet_since > _QUIET_S)):
             return
-        now = time.monotonic()
         if now >= until:
             raise CommandFailed(f"{order.line}: no end after {order.timeout_s:g} s; killed")
         if order.stop is not None:
@@ -201,8 +200,10 @@ def _wait(order: _Order, group: ProcessGroup, pump: Pump, kept: tuple[Kept, Kept
         wait_s = min(_LOOK_EVERY_S, until - now)
         if pump.is_done():
             time.sleep(min(wait_s, _REAP_S))
-        elif pump.turn(wait_s):
-            moved_at = time.monotonic()
+        elif pump.turn(wait_s) or not has_ended:
+            quiet_since = None  # silence before the end does not count: last words come with it
+        elif quiet_since is None:
+            quiet_since = time.monotonic()
         if order.is_whole and kept[0].is_over():
             raise CommandFailed(
                 f"{order.line}: printed more than {order.most_bytes} bytes; killed, as half of it would mislead"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import CommandFailed, Stopped
+from agent.system.program_output import Pump
 from agent.system.runner import HostRunner
 from agent.system.stop_signal import StopSignal
 from tests.integration.processes import is_running
@@ -96,6 +97,22 @@ def test_a_daemon_that_keeps_the_output_does_not_keep_the_caller(tmp_path: Path)
     assert output.stdout == "started\n"
     assert is_running(daemon)
     os.kill(daemon, 9)
+
+
+def test_the_last_words_after_a_long_silence_are_heard_however_late_the_reader_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turn = Pump.turn
+
+    def late(pump: Pump, wait_s: float) -> bool:
+        """As on a machine that is so busy that the reader does not come back for longer than it is patient."""
+        has_moved = turn(pump, wait_s)
+        time.sleep(1.3)
+        return has_moved
+
+    monkeypatch.setattr(Pump, "turn", late)
+    output = HostRunner().run("sh", "-c", "sleep 1; echo said; echo complained >&2", timeout_s=60)
+    assert (output.stdout, output.stderr) == ("said\n", "complained\n")
 
 
 def test_a_flood_is_an_error_where_all_is_wanted_and_cut_where_it_is_followed() -> None:
