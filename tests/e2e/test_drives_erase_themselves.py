@@ -183,18 +183,25 @@ def overwriting_that_is_killed_says_nothing_and_can_be_done_again(
     fill(machine, key)
     node = {"driver_internal_info": ALLOWED, "driver_info": {}}
     text = base64.b64encode(json.dumps({"step": "erase_devices", "node": node}).encode()).decode()
-    program = (
-        f"PYTHONPATH=/opt/ingot/lib exec python3 -c {shlex.quote(STEP)} >/run/said 2>/run/told"
+    script = "\n".join(
+        [
+            "echo $$ >/run/pid",
+            f"PYTHONPATH=/opt/ingot/lib exec python3 -c {shlex.quote(STEP)} >/run/said 2>/run/told",
+        ]
     )
-    start = f"(echo {text} | base64 -d >/run/order; {program} </run/order) & echo $! >/run/pid"
+    program = shlex.join(["/usr/lib/ingot/group", "eraser", "sh", "-c", script])
     wait = "for i in $(seq 600); do grep -q overwriting /run/told 2>/dev/null && break; sleep 0.1; done"
     machine.run_inside(
-        key, f"{start}; {wait}; kill -9 $(cat /run/pid); sleep 0.2; cat /run/told >&2"
+        key,
+        f"echo {text} | base64 -d >/run/order; ({program} </run/order) & {wait}; kill -9 $(cat /run/pid); wait",
     )
+    assert machine.run_inside(key, "cat /sys/fs/cgroup/eraser/cgroup.procs") == ""
     assert machine.run_inside(key, "cat /run/said") == ""
     assert SATA not in zero_disks(machine, key)
     found = by_disk(erase(machine, key, ALLOWED))
-    assert {path: one["state"] for path, one in found.items()} == dict.fromkeys(DISKS, "erased")
+    assert {path: one["state"] for path, one in found.items()} == dict.fromkeys(DISKS, "erased"), (
+        found
+    )
     assert found[SATA]["read_back"]["zeros"] == found[SATA]["read_back"]["blocks"]
     assert sorted(zero_disks(machine, key)) == sorted(DISKS)
 
