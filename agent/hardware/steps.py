@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.errors import AgentError, InvalidRequest, NotFound, PluginError
 from agent.hardware.capabilities import HardwareManager, Phase, Step
-from agent.protocol.steps import StepInfo, StepRequest
+from agent.protocol.steps import RESERVED_NAMES, StepInfo, StepRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,15 @@ def check_steps(manager: str, steps: Iterable[Step]) -> None:
     """Check the steps of one manager.
 
     Raises:
-        PluginError: Two have the same interface and name.
+        PluginError: Two have the same interface and name, or one has a reserved name.
     """
     seen = set()
     for step in steps:
+        if step.name in RESERVED_NAMES:
+            raise PluginError(
+                f"hardware manager {manager} has the step {step.interface}.{step.name}: {', '.join(RESERVED_NAMES)} are reserved names, "
+                "which controllers carry out themselves whatever the interface; rename it"
+            )
         if (step.interface, step.name) in seen:
             raise PluginError(
                 f"hardware manager {manager} has two steps {step.interface}.{step.name}; remove one"

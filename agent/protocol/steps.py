@@ -4,6 +4,9 @@ from typing import Any
 
 import msgspec
 
+RESERVED_NAMES = ("power_on", "power_off", "reboot", "hold", "wait")
+"""Steps that controllers carry out themselves, whatever their interface (Ironic's ``use_reserved_step_handler``): nobody else's is ever run under these names."""
+
 
 class ArgInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One argument of a step."""

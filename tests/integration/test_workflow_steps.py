@@ -405,3 +405,27 @@ def test_an_abortable_step_that_does_not_stop_in_time_is_cut_off(tmp_path: Path)
             node.last_error
         )
         assert not bmc.machine.is_on
+
+
+def test_a_foreign_agents_step_under_a_reserved_name_is_left_out_and_told(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", "manageable")
+    bmc.machine.behaviour.steps = {"clean": [step("hold", 50), step("wait", 40), step("a", 9)]}
+    controller.ask("m1", "provide")
+    controller.wait_for("m1", "available")
+    assert orders(bmc.machine) == ["get_clean_steps", "a"]
+    (told,) = [one for one in controller.events("m1", "step") if one.severity == "WARNING"]
+    assert (
+        "clean steps deploy.hold, deploy.wait are left out: their names are reserved"
+        in told.message
+    )
+
+
+def test_a_bmc_driver_with_a_step_under_a_reserved_name_is_refused_by_its_name(
+    controller: RunningController,
+) -> None:
+    controller.enrol("m1", "manageable")
+    controller.driver.offered = (Reset().offer("reboot", clean=50),)
+    with pytest.raises(Invalid, match=r"offers the steps bios\.reboot: these names are reserved"):
+        controller.ask("m1", "clean", clean_steps=[wish("a")])

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from agent.protocol.steps import RESERVED_NAMES
 from controller.errors import StepFailed
 from controller.states import Event
 from controller.workflow import burnin
@@ -171,7 +172,15 @@ def _plan_notes(
     names = ", ".join(f"{step.step} ({step.priority})" for step in plan) or "none"
     left_out = sorted({step.id for step in offers if step.id in disallowed and step.priority > 0})
     text = f"; left out by {setting}: {', '.join(left_out)}" if left_out else ""
-    return (Note(kind="step", message=f"{kind} steps planned: {names}{text}"),)
+    planned = Note(kind="step", message=f"{kind} steps planned: {names}{text}")
+    taken = sorted({step.id for step in offers if step.step in RESERVED_NAMES})
+    if not taken:
+        return (planned,)
+    warning = (
+        f"{kind} steps {', '.join(taken)} are left out: their names are reserved for the controller's own steps, whatever the "
+        "interface; rename them in the hardware manager"
+    )
+    return (planned, Note(kind="step", message=warning, severity="WARNING"))
 
 
 def next_step(context: Context, *, kind: Kind) -> Outcome:

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from agent.protocol.foreign_text import clean_line, clean_text
+from agent.protocol.steps import RESERVED_NAMES
 from controller.bmc.interface import BmcStep, OffersSteps
-from controller.errors import StepFailed
+from controller.errors import Invalid, StepFailed
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.agent_view import iso_time
@@ -92,9 +93,20 @@ def remembered_offer(node: Node, settings: Settings, kind: Kind) -> tuple[StepSp
 
 
 def bmc_steps(services: Services, node: Node) -> tuple[BmcStep, ...]:
-    """Return the steps that the node's BMC carries out; asks nobody."""
+    """Return the steps that the node's BMC carries out; asks nobody.
+
+    Raises:
+        Invalid: The driver offers one under a reserved name.
+    """
     driver = driver_of(services, node)
-    return tuple(driver.steps(dict(node.driver_info))) if isinstance(driver, OffersSteps) else ()
+    steps = tuple(driver.steps(dict(node.driver_info))) if isinstance(driver, OffersSteps) else ()
+    taken = sorted({f"{one.interface}.{one.name}" for one in steps if one.name in RESERVED_NAMES})
+    if taken:
+        raise Invalid(
+            f"the BMC driver of node {node.uuid} offers the steps {', '.join(taken)}: these names are reserved for the controller's own "
+            "steps, whatever the interface; rename them in the driver"
+        )
+    return steps
 
 
 def bmc_offer(steps: Sequence[BmcStep], kind: Kind) -> tuple[StepSpec, ...]:

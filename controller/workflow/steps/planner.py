@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.protocol.foreign_text import clean_line
+from agent.protocol.steps import RESERVED_NAMES
 from controller.errors import Invalid
 from controller.workflow.steps.reserved import PAUSES, reserved
 from controller.workflow.steps.spec import Argument, Kind, PlannedStep, StepSpec, Where, planned
@@ -117,9 +118,14 @@ def check_wishes(
 
 
 def merged(offers: Iterable[StepSpec]) -> dict[str, StepSpec]:
-    """Return the steps by id; of one that several offer the controller's, then a BMC's, then that of higher priority."""
+    """Return the steps by id; of one that several offer the controller's, then a BMC's, then that of higher priority.
+
+    Those under reserved names are left out: the controller's own are meant by these, whatever the interface.
+    """
     best: dict[str, StepSpec] = {}
     for step in offers:
+        if step.step in RESERVED_NAMES:
+            continue
         other = best.get(step.id)
         if other is None or (_RANK[other.where], other.priority) < (
             _RANK[step.where],

@@ -1,11 +1,12 @@
 """Steps that every node has, whatever its machine: power, ``hold`` and ``wait``. Pure.
 
 Source: Ironic's reserved step names (``RESERVED_STEP_HANDLER_MAPPING``, ``use_reserved_step_handler``); their interface does
-not matter. Ironic's conductor sleeps in ``wait`` and so allows 30 seconds; here nobody does.
+not matter, so what an agent offers under one of these names is left out of every plan. Ironic's conductor sleeps in ``wait`` and so allows 30 seconds; here nobody does.
 """
 
 from collections.abc import Mapping
 
+from agent.protocol.steps import RESERVED_NAMES
 from controller.workflow.steps.spec import Argument, Kind, StepSpec, Where
 
 _WAIT: Mapping[str, Argument] = {
@@ -13,14 +14,12 @@ _WAIT: Mapping[str, Argument] = {
         description="How long to wait; without it until the agent's next heartbeat.", type="number"
     )
 }
-POWER = ("power_on", "power_off", "reboot")
 PAUSES = ("hold", "wait")
-NAMES = (*POWER, *PAUSES)
 
 
 def reserved(kind: Kind, step: str, interface: str) -> StepSpec | None:
     """Return the reserved step of this name; ``None`` = it is none."""
-    if step not in NAMES:
+    if step not in RESERVED_NAMES:
         return None
     return StepSpec(
         step=step,

@@ -16,6 +16,7 @@ from agent.hardware.tools import ProgressSink, StepTools
 from agent.hardware.wishes import Wishes
 from agent.hardware.writing import WrittenImage
 from agent.protocol.image import ImageInfo
+from agent.protocol.steps import RESERVED_NAMES
 from agent.system.stop_signal import StopSignal
 from tests.unit.fakes import FakeRunner, OneDisk, disk, manager, step
 
@@ -41,6 +42,15 @@ def test_a_manager_with_two_steps_of_one_name_is_an_error() -> None:
     twice = [step("x", {Phase.CLEAN: 1}), step("x", {Phase.DEPLOY: 1})]
     with pytest.raises(PluginError, match=r"a has two steps deploy\.x"):
         rank([manager("a", steps=twice)])
+
+
+@pytest.mark.parametrize("name", RESERVED_NAMES)
+@pytest.mark.parametrize("interface", ["deploy", "power", "vendor"])
+def test_a_manager_with_a_step_under_a_reserved_name_is_an_error(name: str, interface: str) -> None:
+    taken = replace(step(name, {Phase.DEPLOY: 50}), interface=interface)
+    words = rf"a has the step {interface}\.{name}: .* are reserved names, .*; rename it"
+    with pytest.raises(PluginError, match=words):
+        rank([manager("a", steps=[taken])])
 
 
 def test_the_first_manager_that_offers_a_capability_is_asked() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.protocol.steps import RESERVED_NAMES
 from controller.errors import Invalid
 from controller.workflow.steps.planner import (
     AGENT_IS_UP,
@@ -140,6 +141,20 @@ def test_a_deploy_step_that_is_asked_for_twice_is_refused_but_a_reserved_one_is_
         plan_steps(Kind.DEPLOY, [step("a")], twice, RULES)
     waits = [wish("wait", priority=50, args={"seconds": 1})] * 2
     assert names(plan_steps(Kind.DEPLOY, [], waits, RULES)).count("wait") == 2
+
+
+@pytest.mark.parametrize("name", RESERVED_NAMES)
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_reserved_name_means_the_controllers_step_whoever_offers_it(
+    kind: Kind, name: str
+) -> None:
+    offers = [step(name, 50, kind=kind), bmc(name, kind=kind), step("a", 50, kind=kind)]
+    wanted = wish(name, priority=60, args={}) if kind is Kind.DEPLOY else wish(name)
+    (found,) = [one for one in plan_steps(kind, offers, [wanted], RULES) if one.step == name]
+    assert (found.where, found.runs_as) == (Where.CONTROLLER, name)
+    by_itself = plan_steps(kind, offers, [] if kind is Kind.DEPLOY else None, RULES)
+    assert name not in names(by_itself)
+    assert "a" in names(by_itself)
 
 
 def test_without_the_agents_steps_unknown_wishes_are_left_to_the_next_plan() -> None:
