@@ -11,6 +11,9 @@ _POLL_S = 0.5
 _HOLD_ON_S = 60.0
 """A controller that restarts is waited for this long."""
 _LAST_LINES = 8
+_ABORTED = "Aborted by request"
+"""How ``last_error`` begins after an abort; what the agent said about the step may follow."""
+_TIDYING_FAILED = "; tidying up failed: "
 
 
 def follow(
@@ -34,6 +37,19 @@ def follow(
         if time.monotonic() > deadline:
             raise NotReached(_why(api, ident, node, f"is still {state!r} after {timeout_s:g} s"))
         time.sleep(_POLL_S)
+
+
+def require_tidied_up(api: Api, ident: str, node: Document) -> None:
+    """Check that nothing has failed since the node, which rests now, was aborted: its machine is off, or runs its own system.
+
+    Raises:
+        NotReached: Something has, with the reason and the last lines of its history.
+    """
+    error = str(node["last_error"] or "")
+    is_ours = "stage" in node  # others say it in other words
+    is_clean = not error or (error.startswith(_ABORTED) and _TIDYING_FAILED not in error)
+    if is_ours and not is_clean:
+        raise NotReached(_why(api, ident, node, "was aborted, but not all went well after that"))
 
 
 def rests(node: Mapping[str, Any]) -> bool:

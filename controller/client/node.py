@@ -12,7 +12,7 @@ from rich.table import Table
 from controller.client.api import Api, Document
 from controller.client.certificates import certificate
 from controller.client.errors import NotReached
-from controller.client.follow import follow
+from controller.client.follow import follow, require_tidied_up
 from controller.client.instance import UNSET, FirstBoot, config_drive, image_keys
 from controller.client.screen import Screen, times_table
 from controller.client.steps import read_steps
@@ -143,14 +143,23 @@ _verb("manage", "manage", "manageable", "Check that the BMC answers; the node be
 _verb("provide", "provide", "available", "Clean a node and make it available.")
 _verb("undeploy", "deleted", "available", "Take a node back from its instance and clean it.")
 _verb("unrescue", "unrescue", "active", "End a rescue: the node boots its own system again.")
-_verb(
-    "abort",
-    "abort",
-    None,
-    "End what the node is waiting in, also inside a step that can be stopped.",
-)
 _verb("adopt", "adopt", "active", "Take a machine that is in use as it is; nothing is switched.")
 _verb("unhold", "unhold", None, "Go on after a step that holds the node.")
+
+
+@node.command()
+@click.argument("ident", metavar="NODE")
+@_waits
+@click.pass_obj
+def abort(api: Api, ident: str, *, wait: bool, timeout_s: float) -> None:
+    """End what the node is waiting in, also inside a step that can be stopped.
+
+    With --wait it is a failure if the machine could not be switched off, or not be brought back, afterwards.
+    """
+    api.provision(ident, "abort")
+    found = _end(api, ident, None, timeout_s if wait else None)
+    if found is not None:
+        require_tidied_up(api, ident, found)
 
 
 def _steps_verb(name: str, wanted: str, text: str) -> None:
@@ -234,11 +243,11 @@ def times(api: Api, ident: str, *, as_json: bool) -> None:
     Console(highlight=False).print(times_table(title, deployment.rows))
 
 
-def _end(api: Api, ident: str, wanted: str | None, timeout_s: float | None) -> None:
-    """Follow the node, or say how to; ``timeout_s`` = ``None``: do not wait."""
+def _end(api: Api, ident: str, wanted: str | None, timeout_s: float | None) -> Document | None:
+    """Follow the node and return it, or say how to; ``timeout_s`` = ``None``: do not wait."""
     if timeout_s is None:
         click.echo(f"asked for; `ingot node show {ident}` says how far it is")
-        return
+        return None
     with Screen([ident]) as screen:
         found = follow(api, ident, wanted, timeout_s, lambda one: screen.show(ident, one))
         receipt = found.get("image_receipt")
@@ -247,6 +256,7 @@ def _end(api: Api, ident: str, wanted: str | None, timeout_s: float | None) -> N
                 f"{ident}: {receipt['digest']} on {receipt['disk']},"
                 f" read back: {receipt['verified']} ({receipt['compared_bytes']} bytes)"
             )
+    return found
 
 
 def _times_document(deployment: Deployment) -> Document:

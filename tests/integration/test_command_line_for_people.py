@@ -119,6 +119,44 @@ def test_what_is_not_waited_for_can_be_ended(controller: RunningController, ingo
     assert ingot("node", "manage", "nobody") == 1
 
 
+@pytest.mark.parametrize("is_reachable", [False, True])
+def test_an_abort_whose_power_off_fails_is_no_success(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_reachable: bool,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with running_controller(tmp_path, power_change_timeout_s=0.5) as controller:
+        bmc = controller.enrol("m1")
+        bmc.machine.behaviour.calls_back = False
+        run = ["--url", controller.url, "node"]
+        assert main([*run, "deploy", "m1", *IMAGE]) == 0
+        wait_until(lambda: controller.node("m1").stage == "deploy.wait_for_agent", 20, "the wait")
+        bmc.is_reachable, bmc.stays_on = is_reachable, True
+        assert main([*run, "abort", "m1", "--wait"]) == 1
+        told = capsys.readouterr().err
+        assert (
+            "m1 was aborted, but not all went well after that: Aborted by request; tidying up"
+            in told
+        )
+        assert ("the machine stays at" if is_reachable else "no answer within") in told
+
+
+def test_an_abort_of_a_step_that_says_how_far_it_was_is_a_success(
+    controller: RunningController, ingot: Ingot
+) -> None:
+    behaviour = controller.enrol("m1", "manageable").machine.behaviour
+    behaviour.seconds["erase_devices_metadata"] = 60.0
+    behaviour.stoppable.add("erase_devices_metadata")
+    assert ingot("node", "provide", "m1") == 0
+    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
+    assert ingot("node", "abort", "m1", "--wait") == 0
+    said = str(controller.node("m1").last_error)
+    assert said.startswith("Aborted by request: ")
+    assert said.endswith(": stopped after 3 of 20 blocks")
+
+
 def test_time_runs_out(controller: RunningController, ingot: Ingot) -> None:
     controller.enrol("m1").machine.behaviour.calls_back = False
     assert ingot("node", "deploy", "m1", *IMAGE, "--wait", "--timeout", "0.5") == 1
