@@ -125,7 +125,31 @@ def _dies(bmc: MachineBmc, _controller: RunningController) -> None:
 
 
 def _restarts(bmc: MachineBmc, _controller: RunningController) -> None:
+    """Reset the machine; its new agent has not asked yet when the old one is looked for, and never will before the next boot."""
+    behaviour = bmc.machine.behaviour
+    behaviour.boot_s = 3600.0
     bmc.machine.crash()
+
+    def boot_quickly(what: str) -> None:
+        if what.startswith("on "):  # the agent of the reset has been told to stop by then
+            behaviour.boot_s = 0.0
+
+    bmc.machine.on_change = boot_quickly
+
+
+def _has_restarted(bmc: MachineBmc, controller: RunningController) -> None:
+    """Reset the machine; its new agent has asked before the old one is looked for."""
+    _restarts(bmc, controller)
+    change(
+        controller, provision_state="deploying"
+    )  # as it is for a moment when a deployment begins
+    reply = requests.get(
+        f"{controller.url}/v1/lookup?addresses=52:54:00:00:00:01",
+        headers={"X-OpenStack-Ironic-API-Version": "1.62"},
+        timeout=5,
+    )
+    assert reply.json()["config"]["agent_token"] == "******"
+    change(controller, provision_state="available")
 
 
 def _loses_power(bmc: MachineBmc, _controller: RunningController) -> None:
@@ -163,8 +187,8 @@ def _is_busy(bmc: MachineBmc, controller: RunningController) -> None:
     ("happens", "why"),
     [
         (_dies, "the agent does not answer"),
-        # Its new agent has asked already, or not yet: both moments are possible.
-        (_restarts, "the agent does not answer|the agent has restarted and lost its token"),
+        (_restarts, "the agent does not answer"),
+        (_has_restarted, "the agent has restarted and lost its token"),
         (_loses_power, "the machine is off"),
         (_grows_old, "last heartbeat is 40. s old, more than fast_track_timeout_s"),
         (_changes_firmware_mode, "booted in bios mode, and uefi is wanted now"),
