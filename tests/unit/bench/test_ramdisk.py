@@ -1,4 +1,4 @@
-from tests.bench.ramdisk import Start, least_memory, memories, sizes, summary
+from tests.bench.ramdisk import Start, deployments, least_memory, memories, sizes, summary
 
 
 def starts(ingot: float | None, ipa: float | None) -> list[Start]:
@@ -27,3 +27,10 @@ def test_the_least_memory_is_the_last_that_worked() -> None:
 
 def test_memories_are_tried_from_the_largest() -> None:
     assert memories("512,768, 640,512") == (768, 640, 512)
+
+
+def test_deployments_are_judged_by_their_median_and_one_that_failed_by_nothing() -> None:
+    found = deployments([30.0, 40.0, 34.5])
+    assert (found["median_s"], found["reached"]) == (34.5, True)
+    assert deployments([30.0, 41.0, 35.5])["reached"] is False
+    assert deployments([30.0, None])["median_s"] is None
