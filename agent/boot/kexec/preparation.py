@@ -50,6 +50,7 @@ _MOST_INITRD_BYTES = 1 << 30
 _ALIGNED_BYTES = 4
 """What the kernel wants between two archives of an initial ramdisk."""
 _CHUNK_BYTES = 1 << 20
+_CONFIG_DRIVE = "config-2"
 _SIGNATURE_AT = 440
 _BLKID_NOTHING_FOUND, _BLKID_AMBIVALENT = 2, 8
 
@@ -75,7 +76,8 @@ def prepare_kexec(
     with tempfile.TemporaryDirectory(prefix="ingot-kexec-") as folder:
 
         def load() -> KexecPlan:
-            with _volumes(FileSystems(disk, Path(folder), runner), disk, runner) as volumes:
+            systems = FileSystems(disk, Path(folder), runner)
+            with _volumes(systems, disk, runner, with_esp=machine.is_uefi) as volumes:
                 findings = Findings(
                     machine=machine,
                     disk=str(disk),
@@ -166,14 +168,21 @@ def _as_one(files: Sequence[BinaryIO]) -> Iterator[int]:
 
 
 @contextmanager
-def _volumes(systems: FileSystems, disk: Path, runner: Runner) -> Iterator[tuple[Volume, ...]]:
-    """Give every partition of the disk, mounted if its file system is one that a kernel may lie on."""
+def _volumes(
+    systems: FileSystems, disk: Path, runner: Runner, *, with_esp: bool
+) -> Iterator[tuple[Volume, ...]]:
+    """Give every partition of the disk, mounted if its file system is one that a kernel may lie on; each mount costs a while."""
     signature = _signature(disk)
     with ExitStack() as mounts:
         found = []
         for place, part in systems.places()[:_MOST_PARTITIONS]:
             volume = _identified(place, part, signature, runner)
-            found.append(_mounted(systems, place, volume, mounts))
+            if volume.is_esp and not with_esp:
+                found.append(replace(volume, why="only UEFI starts from it"))
+            elif volume.label.lower() == _CONFIG_DRIVE:
+                found.append(replace(volume, why="the config drive"))
+            else:
+                found.append(_mounted(systems, place, volume, mounts))
         yield tuple(found)
 
 
