@@ -188,7 +188,7 @@ class _Installation:
         left_s = max(1.0, self._deadline - time.monotonic())
         log.info("running a program of the image", extra={"argv": " ".join(command)})
         try:
-            run_contained(
+            output = run_contained(
                 order, self._runner, timeout_s=left_s, most_output_bytes=_MOST_OUTPUT_BYTES
             )
             self._runner.run("sync", "--file-system", str(target), timeout_s=_QUICK_S)
@@ -197,6 +197,7 @@ class _Installation:
                 f"{self._disk}: a program of the image failed: {clean_line(str(error))}; mend the image, use a whole-disk"
                 " image, or boot the machine in UEFI mode"
             ) from error
+        log.debug("a program of the image said", extra={"text": clean_line(output.stderr)})
 
     def _nodes(self) -> tuple[Node, ...]:
         made = filter(None, (self._root.device, self._root.prep))
