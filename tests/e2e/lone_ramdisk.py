@@ -54,6 +54,7 @@ class Started:
         *,
         memory_mib: int,
         devices: Sequence[str] = (),
+        ramdisk: Path = RAMDISK / "ingot",
     ) -> None:
         self.ssh_port = free_port()
         self.console = Console(folder / "console.log")
@@ -67,8 +68,8 @@ class Started:
                 *("-device", f"virtio-net-pci,netdev=n,mac={MAC}"),
                 *(word for place in enumerate(disks) for word in disk_words(folder, *place)),
                 *devices,
-                *("-kernel", str(RAMDISK / "ingot.vmlinuz")),
-                *("-initrd", str(RAMDISK / "ingot.initramfs")),
+                *("-kernel", f"{ramdisk}.vmlinuz"),
+                *("-initrd", f"{ramdisk}.initramfs"),
                 *("-append", f"{ARGUMENTS} {arguments}"),
             ],
             stdin=subprocess.PIPE,
@@ -147,9 +148,15 @@ def started(
     memory_mib: int = 1024,
     disks: Sequence[BareDisk] = (BareDisk(),),
     devices: Sequence[str] = (),
+    ramdisk: Path = RAMDISK / "ingot",
 ) -> Iterator[Started]:
-    """Start the ramdisk, with more ``devices`` as words for QEMU, and take the machine away in the end."""
-    machine = Started(folder, arguments, disks, memory_mib=memory_mib, devices=devices)
+    """Start a ramdisk, with more ``devices`` as words for QEMU, and take the machine away in the end.
+
+    ``ramdisk`` is the path of its two files without ``.vmlinuz`` and ``.initramfs``.
+    """
+    machine = Started(
+        folder, arguments, disks, memory_mib=memory_mib, devices=devices, ramdisk=ramdisk
+    )
     try:
         yield machine
     finally:

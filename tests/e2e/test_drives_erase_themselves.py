@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.lone_ramdisk import BOOT_S, RAMDISK, Started, started
+from tests.e2e.steps_inside import ORDER, STEP, inside
 from tests.lab.demo.keys import SshKey, make_key
 
 pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(900)]
@@ -21,38 +22,10 @@ SIZE = 32 << 20
 FIRST, SECOND, SCSI, SATA = "/dev/nvme0n1", "/dev/nvme0n2", "/dev/sda", "/dev/sdb"
 DISKS = (FIRST, SECOND, SCSI, SATA)
 ALLOWED = {"agent_erase_devices_iterations": 1, "disk_erasure_concurrency": 4}
-ORDER = """
-import json, sys
-from dataclasses import replace
-from pathlib import Path
-from agent.errors import AgentError
-from agent.hardware.capabilities import StepContext
-from agent.hardware.erasing import EraseOffer, EraseWish
-from agent.hardware.plugins import load_hardware
-from agent.hardware.tools import StepTools
-from agent.system.runner import HostRunner
-from agent.system.stop_signal import StopSignal
-import msgspec
-order = json.load(sys.stdin)
-hardware = load_hardware(HostRunner())
-tools = StepTools(progress=lambda p: print(p.message, file=sys.stderr, flush=True), runner=HostRunner(), stop=StopSignal(), fetch=lambda *_: None, folder=Path("/tmp"))
-def run(name, node):
-    context = StepContext(node=node, ports=(), args={}, hardware=hardware, tools=tools, remember=lambda _: None)
-    steps = {s.name: s for m in hardware.managers for s in m.steps}
-    try:
-        return {"result": steps[name].run(context)}
-    except AgentError as error:
-        return {"error": str(error), "result": error.result}
-"""
-STEP = (
-    ORDER
-    + """
-print(json.dumps(msgspec.to_builtins(run(order["step"], order["node"]))))
-"""
-)
 LIARS = (
     ORDER
     + """
+from agent.hardware.erasing import EraseOffer, EraseWish
 from hardware_managers.generic.erase_plan import Job
 from hardware_managers.generic.erase_run import EraseRun
 from hardware_managers.nvme import plan as nvme
@@ -97,12 +70,6 @@ def devices(folder: Path) -> tuple[str, ...]:
         words += ["-drive", f"file={file},if=none,id={name},format=raw"]
         words += ["-device", f"{device},drive={name}"]
     return tuple(words)
-
-
-def inside(machine: Started, key: SshKey, program: str, **order: Any) -> Any:
-    text = base64.b64encode(json.dumps(order).encode()).decode()
-    line = f"echo {text} | base64 -d | PYTHONPATH=/opt/ingot/lib python3 -c {shlex.quote(program)}"
-    return json.loads(machine.run_inside(key, f"{line} 2>/dev/null", timeout_s=300))
 
 
 def erase(machine: Started, key: SshKey, internal: dict[str, Any], **owner: Any) -> Any:
