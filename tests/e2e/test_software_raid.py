@@ -17,22 +17,20 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.bootable_root import BANNER, make_image
 from tests.e2e.lone_ramdisk import BOOT_S, RAMDISK, BareDisk, Started, disk_words, started
-from tests.integration.disk_images import MIB, sha256
+from tests.integration.disk_images import sha256
 from tests.integration.image_server import image_server
 from tests.lab.console import Console
 from tests.lab.demo.keys import SshKey, make_key
-from tests.lab.disks.bootable_image import UEFI_BANNER, make_bootable_image
+from tests.lab.disks.bootable_image import UEFI_BANNER
 from tests.lab.hardware import UEFI_CODE, UEFI_VARIABLES
-from tests.lab.program import run
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
 
 DISKS = 4 * (BareDisk(size_bytes=3 << 30),)
 STEP_S = 300
 FIRMWARE_S = 180
-BANNER = "a mirror is here"
-ROOT_BYTES = 16 * MIB
 ARRAYS = [
     {
         "raid_level": "0",
@@ -83,22 +81,6 @@ def step(machine: Started, key: SshKey, name: str, **order: Any) -> Any:
     program = f"PYTHONPATH=/opt/ingot/lib python3 -c {shlex.quote(ORDER)}"
     command = f"echo {text} | base64 -d | {program}"
     return json.loads(machine.run_inside(key, command, timeout_s=STEP_S))
-
-
-def make_image(folder: Path) -> bytes:
-    """Return a whole-disk image: an ESP with iPXE, and an ext4 root with a configuration of GRUB that says a banner."""
-    image = folder / "image.raw"
-    make_bootable_image(image, size_bytes=6 * MIB + ROOT_BYTES, banner=BANNER, seed=3)
-    (folder / "root/boot/grub").mkdir(parents=True)
-    (folder / "root/boot/grub/grub.cfg").write_text(
-        f"serial --unit=0 --speed=115200\nterminal_output serial\necho '{BANNER}'\nsleep 600\n"
-    )
-    root = folder / "root.img"
-    run("mke2fs", "-q", "-t", "ext4", "-d", str(folder / "root"), str(root), "16M")
-    with image.open("r+b") as file:
-        file.seek(5 * MIB)
-        file.write(root.read_bytes())
-    return image.read_bytes()
 
 
 def uefi_words(folder: Path) -> tuple[str, ...]:

@@ -1,0 +1,50 @@
+"""Real Ironic takes a machine with our ramdisk through inspection, every erasure, RAID, and a deployment onto a mirror."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.steps_of_a_life import (
+    COLLECTORS,
+    DISKS,
+    ERASURES,
+    RAID_STEPS,
+    Life,
+    check_mirror,
+)
+from tests.lab.api_client import ApiClient
+from tests.lab.enrol import BUILD, enrol
+from tests.lab.hardware import Firmware
+from tests.lab.lab import Lab
+from tests.lab.real_ironic import PEER, RealIronic
+
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.interop,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(
+        not (PEER / "bin/ironic").exists(), reason="make peers installs the real Ironic"
+    ),
+]
+
+
+def test_real_ironic_inspects_erases_and_deploys_onto_a_mirror(logs: Path) -> None:
+    with Lab(workdir=logs) as lab:
+        ironic = RealIronic(
+            lab,
+            kernel=BUILD / "ramdisk/ingot.vmlinuz",
+            ramdisk=BUILD / "ramdisk/ingot.initramfs",
+            collectors=tuple(COLLECTORS),
+        )
+        machine = lab.machine(name="m1", firmware=Firmware.UEFI, disks=DISKS)
+        with lab.network.inside():
+            life = Life(api=ApiClient(ironic.url), lab=lab, machine=machine)
+            agents = {f"{kind}_interface": "agent" for kind in ("inspect", "raid", "rescue")}
+            enrol(life.api, machine, **agents)
+            life.manage()
+            found = life.inspect()["plugin_data"]
+            assert set(filter(None, COLLECTORS.values())) <= set(found)
+            assert found["warnings"] == []
+            life.ask_for_mirror()
+            check_mirror(life.clean(*ERASURES, "deploy.clean_uefi_nvram", *RAID_STEPS))
+            life.deploy(lab.scratch / "image")
