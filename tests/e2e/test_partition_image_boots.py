@@ -1,12 +1,16 @@
-"""A root filesystem alone is deployed, becomes a system that UEFI firmware starts, and finds its config drive."""
+"""A root filesystem alone is deployed, becomes a system that the firmware starts, and finds its config drive."""
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from agent.disks.mounted_files import in_own_namespace
+from tests.integration.grub_images import debian_with_grub
 from tests.lab.api_client import ApiClient
+from tests.lab.controller import Setting
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
 from tests.lab.enrol import BUILD, config_drive, enrol, make_available, ramdisk_settings
@@ -50,33 +54,82 @@ def root_with_loader(folder: Path) -> Path:
     return root.with_suffix(".img.zst")
 
 
+SETTINGS_OF_GRUB = """GRUB_TIMEOUT=0
+GRUB_TERMINAL=console
+GRUB_CMDLINE_LINUX="rw quiet console=tty0 console=ttyS0,115200 no_timer_check"
+"""
+
+
+def root_with_grub(folder: Path) -> Path:
+    """Return the root filesystem of the small Debian system, compressed, with the packages of GRUB for BIOS and without its configuration."""
+    root = cut_out(BUILD / "os-image/debian.raw", ROOT, folder / "root.img")
+    tree, target = debian_with_grub(folder), folder / "target"
+    (tree / "etc/default/grub").write_text(SETTINGS_OF_GRUB)
+    target.mkdir()
+
+    def fill() -> None:
+        run("mount", "-o", "loop", str(root), str(target))
+        packed = str(folder / "tree.tar")
+        run("tar", "--directory", str(tree), "--create", "--file", packed, "--exclude=./dev", ".")
+        run("tar", "--directory", str(target), "--keep-directory-symlink", "-xf", packed)
+        (target / "boot/grub/grub.cfg").unlink()
+        run("umount", str(target))
+
+    in_own_namespace(fill)
+    run("zstd", "-q", "-1", str(root), timeout_s=300)
+    return root.with_suffix(".img.zst")
+
+
+@pytest.mark.long
+def test_a_root_filesystem_is_deployed_and_boots_under_bios_by_its_own_grub(logs: Path) -> None:
+    with Lab(workdir=logs) as lab:
+        settings: dict[str, Setting] = {
+            **ramdisk_settings(),
+            "enable_bios_bootloader_install": True,
+        }
+        root = root_with_grub(lab.scratch)
+        deploy_and_wait(lab, root, settings, Firmware.BIOS, Bus.VIRTIO)
+
+
 def test_a_root_filesystem_is_deployed_and_boots_under_uefi(logs: Path) -> None:
     with Lab(workdir=logs) as lab:
-        controller = lab.controller(settings=ramdisk_settings())
-        machine = lab.machine(
-            name="m1",
-            firmware=Firmware.UEFI,
-            memory_mib=1024,
-            disks=(Disk(size_bytes=4 << 30, bus=Bus.NVME),),
+        root = root_with_loader(lab.scratch)
+        deploy_and_wait(lab, root, ramdisk_settings(), Firmware.UEFI, Bus.NVME)
+
+
+def deploy_and_wait(
+    lab: Lab,
+    root: Path,
+    settings: Mapping[str, Setting],
+    firmware: Firmware,
+    bus: Bus,
+) -> None:
+    """Deploy a root filesystem on a new machine and wait for the login prompt of its system."""
+    controller = lab.controller(settings=settings)
+    machine = lab.machine(
+        name="m1",
+        firmware=firmware,
+        memory_mib=1024,
+        disks=(Disk(size_bytes=4 << 30, bus=bus),),
+    )
+    key = make_key(lab.scratch)
+    url = lab.http.publish(root.name, root)
+    with lab.network.inside():
+        api = ApiClient(controller.url)
+        enrol(api, machine)
+        make_available(api, "m1", clean=False)
+        api.set_instance(
+            "m1",
+            image_source=url,
+            image_os_hash_algo="sha256",
+            image_os_hash_value=hashlib.sha256(root.read_bytes()).hexdigest(),
+            image_type="partition",
+            root_gb=2,
+            swap_mb=64,
+            grow_root_filesystem=True,
         )
-        root, key = root_with_loader(lab.scratch), make_key(lab.scratch)
-        url = lab.http.publish(root.name, root)
-        with lab.network.inside():
-            api = ApiClient(controller.url)
-            enrol(api, machine)
-            make_available(api, "m1", clean=False)
-            api.set_instance(
-                "m1",
-                image_source=url,
-                image_os_hash_algo="sha256",
-                image_os_hash_value=hashlib.sha256(root.read_bytes()).hexdigest(),
-                image_type="partition",
-                root_gb=2,
-                swap_mb=64,
-                grow_root_filesystem=True,
-            )
-            mark = machine.console.mark()
-            api.provision("m1", "active", configdrive=config_drive("part-1", key))
-            node = api.wait_for_state("m1", "active", timeout_s=1200)
-            assert node["last_error"] is None
-            wait_for_system(machine, hostname="part-1", key=key, since=mark, timeout_s=300)
+        mark = machine.console.mark()
+        api.provision("m1", "active", configdrive=config_drive("part-1", key))
+        node = api.wait_for_state("m1", "active", timeout_s=1200)
+        assert node["last_error"] is None
+        wait_for_system(machine, hostname="part-1", key=key, since=mark, timeout_s=300)
