@@ -1,25 +1,94 @@
-"""The ramdisk is built twice from nothing and is the same, byte for byte. Takes minutes: ``pytest -m long``."""
+"""The ramdisk is built twice from nothing and is the same, byte for byte. Takes minutes: ``pytest -m long``.
+
+The second time it is built from a copy of the sources somewhere else, whose files nobody but root may read, by a machine with
+another name and time zone. The clock goes on meanwhile; what only changes from day to day is looked for in the tree.
+"""
 
 import hashlib
 import os
+import shutil
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.integration.ramdisk_files import differences, unpack
+
 ROOT = Path(__file__).parents[2]
+PARTS = ("early", "appended", "tree")
+OTHER_NAME = "another-machine.example.org"
 pytestmark = [pytest.mark.long, pytest.mark.root, pytest.mark.timeout(7200)]
+
+
+def build(sources: Path, output: Path, *before: str, **environment: str) -> dict[str, str]:
+    """Build everything that ``sources`` can make and return the digest of each file; ``before`` starts the program."""
+    program = sources / "image-build/build-ramdisk"
+    words = ("--fresh", "--name", "same", "--iso", "--uki", "--output", output)
+    subprocess.run(
+        (*before, program, *words), check=True, timeout=3000, env={**os.environ, **environment}
+    )
+    files = sorted(file for file in output.iterdir() if file.is_file())
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def copy_elsewhere(folder: Path) -> Path:
+    """Return a copy of the sources as a clone under a strict umask makes it, with the same environment of Python."""
+    copy = folder / "other-sources"
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=not_sources)
+    subprocess.run(("chmod", "-R", "go=", copy), check=True)
+    (copy / "build").mkdir()
+    (copy / "build/venv").symlink_to((ROOT / "build/venv").resolve())
+    return copy
+
+
+def not_sources(folder: str, names: list[str]) -> list[str]:
+    """Return what is no source among the ``names`` of a folder: what was built or cached, at the top alone."""
+    if Path(folder) != ROOT:
+        return []
+    return [name for name in names if name in {"build", ".git"} or name.endswith("_cache")]
+
+
+def days_of_now(tree: Path) -> list[str]:
+    """Return the files of settings and state that name today or yesterday, as people, password files and logs write it."""
+    now = int(time.time())
+    words = [
+        word
+        for day in (now - 86400, now)
+        for word in (
+            f":{day // 86400}:",
+            time.strftime("%Y-%m-%d", time.gmtime(day)),
+            time.strftime("%b %e", time.gmtime(day)) + " ",
+        )
+    ]
+    patterns = [word for text in words for word in ("-e", text)]
+    told = subprocess.run(
+        ("grep", "-rlF", *patterns, "etc", "var", "root"),
+        cwd=tree,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return told.stdout.splitlines()
 
 
 def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root: chroot and mounts")
-    found = []
-    for turn in ("one", "two"):
-        output = tmp_path / turn
-        words = ("--fresh", "--name", "same", "--iso", "--uki", "--output", output)
-        subprocess.run((ROOT / "image-build/build-ramdisk", *words), check=True, timeout=3000)
-        files = sorted(file for file in output.iterdir() if file.is_file())
-        found.append({f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files})
-    assert found[0] == found[1]
-    assert set(found[0]) == {"same.efi", "same.initramfs", "same.iso", "same.vmlinuz"}
+    renamed = f'hostname {OTHER_NAME}; umask 077; exec "$@"'
+    before = ("unshare", "--uts", "sh", "-c", renamed, "sh")
+    elsewhere = {"TZ": "Asia/Tokyo", "SOURCE_DATE_EPOCH": "86400", "PYTHONHASHSEED": "7"}
+    with ThreadPoolExecutor() as pool:  # much of a build keeps one processor busy
+        one = pool.submit(build, ROOT, tmp_path / "one")
+        copy = copy_elsewhere(tmp_path)
+        two = pool.submit(build, copy, tmp_path / "two", *before, **elsewhere)
+    first, second = one.result(), two.result()
+    assert set(first) == {"same.efi", "same.initramfs", "same.iso", "same.vmlinuz"}
+    laid_out = [
+        unpack(tmp_path / name / "same.initramfs", tmp_path / name) for name in ("one", "two")
+    ]
+    where = [line for part in PARTS for line in differences(laid_out[0] / part, laid_out[1] / part)]
+    assert where == []
+    assert second == first
+    assert days_of_now(laid_out[0] / "tree") == []
