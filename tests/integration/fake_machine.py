@@ -201,7 +201,7 @@ class FakeMachine:
                     stoppable=True,
                 ),
                 Step(
-                    name="wait",
+                    name="linger",
                     interface="deploy",
                     priorities=on_request,
                     run=self._wait_step,

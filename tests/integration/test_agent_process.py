@@ -150,7 +150,7 @@ def test_the_controller_hears_of_the_end_of_a_command_at_once(
 ) -> None:
     agent.start()
     conductor = Conductor(agent, controller.heartbeat().body)
-    assert conductor.step("deploy", "wait", {"why": "test"})["command_status"] == "RUNNING"
+    assert conductor.step("deploy", "linger", {"why": "test"})["command_status"] == "RUNNING"
     (running,) = conductor.commands()
     assert running["progress"]["phase"] == "waiting"
     busy = conductor.order("standby.get_partition_uuids")
@@ -201,7 +201,7 @@ def test_what_must_not_be_stopped_answers_why_and_goes_on(
     (agent.folder / "finish-step").touch()
     controller.heartbeat(count=2)
     assert conductor.commands()[0]["command_result"]["clean_result"] == "whole"
-    waiting = conductor.step("clean", "wait", {"why": "test"})
+    waiting = conductor.step("clean", "linger", {"why": "test"})
     assert waiting["command_status"] == "RUNNING"
     assert conductor.stop("no-such-command").status_code == 404
     conductor.session.params = {}
