@@ -81,14 +81,18 @@ def root_with_grub(folder: Path) -> Path:
 
 
 @pytest.mark.long
-def test_a_root_filesystem_is_deployed_and_boots_under_bios_by_its_own_grub(logs: Path) -> None:
+@pytest.mark.parametrize("label", ["msdos", "gpt"])
+def test_a_root_filesystem_is_deployed_and_boots_under_bios_by_its_own_grub(
+    logs: Path, label: str
+) -> None:
     with Lab(workdir=logs) as lab:
         settings: dict[str, Setting] = {
             **ramdisk_settings(),
             "enable_bios_bootloader_install": True,
         }
         root = root_with_grub(lab.scratch)
-        deploy_and_wait(lab, root, settings, Firmware.BIOS, Bus.VIRTIO)
+        wishes = {"capabilities": {"disk_label": label}}
+        deploy_and_wait(lab, root, settings, Firmware.BIOS, Bus.VIRTIO, **wishes)
 
 
 def test_a_root_filesystem_is_deployed_and_boots_under_uefi(logs: Path) -> None:
@@ -103,6 +107,7 @@ def deploy_and_wait(
     settings: Mapping[str, Setting],
     firmware: Firmware,
     bus: Bus,
+    **wishes: object,
 ) -> None:
     """Deploy a root filesystem on a new machine and wait for the login prompt of its system."""
     controller = lab.controller(settings=settings)
@@ -127,6 +132,7 @@ def deploy_and_wait(
             root_gb=2,
             swap_mb=64,
             grow_root_filesystem=True,
+            **wishes,
         )
         mark = machine.console.mark()
         api.provision("m1", "active", configdrive=config_drive("part-1", key))
