@@ -165,22 +165,22 @@ def test_what_stays_in_the_background_ends_with_the_program(tmp_path: Path, how:
 
 
 @pytest.mark.parametrize(
-    ("script", "reason"),
+    ("script", "timeout_s", "reason"),
     [
-        ("yes", "printed more than 1048576 bytes"),
-        ("yes '' >&2", "printed more than 1048576 bytes"),
-        ("trap '' TERM INT; setsid sleep {mark} & sleep {mark}", "no end after 1 s"),
-        ("sleep {mark} & exit 3", "exit status 3: no output"),
-        ("kill -9 $$", "exit status 137"),
-        ("kill -TERM 1; sleep {mark}", "exit status 143"),
+        ("yes", 60, "printed more than 1048576 bytes"),
+        ("yes '' >&2", 60, "printed more than 1048576 bytes"),
+        ("trap '' TERM INT; setsid sleep {mark} & sleep {mark}", 1, "no end after 1 s"),
+        ("sleep {mark} & exit 3", 60, "exit status 3: no output"),
+        ("kill -9 $$", 60, "exit status 137"),
+        ("kill -TERM 1; sleep {mark}", 60, "exit status 143"),
     ],
 )
 def test_a_program_that_does_not_end_well_is_ended_whole(
-    tmp_path: Path, script: str, reason: str
+    tmp_path: Path, script: str, timeout_s: float, reason: str
 ) -> None:
     mark = f"8{os.getpid()}"
     with pytest.raises(CommandFailed, match=f"^/bin/sh -c .*{reason}"):
-        contained(tmp_path, "/bin/sh", "-c", script.format(mark=mark), timeout_s=1)
+        contained(tmp_path, "/bin/sh", "-c", script.format(mark=mark), timeout_s=timeout_s)
     assert not processes_with(mark)
 
 

@@ -182,6 +182,7 @@ def change_power(controller: RunningController, name: str, target: str) -> None:
     reply = call(controller, "PUT", f"nodes/{name}/states/power", {"target": target})
     assert reply.status_code == 202, reply.text
     wait_until(lambda: controller.node(name).target_power_state is None, 20, target)
+    wait_until(lambda: not is_claimed(controller.node(name)), 20, "nobody at it")
 
 
 @pytest.mark.parametrize(
@@ -228,6 +229,7 @@ def test_a_power_order_that_fails_leaves_the_hold_as_it_was(controller: RunningC
     node = controller.node("m1")
     assert (node.provision_state, node.stage) == ("clean hold", "clean.hold")
     assert not node.maintenance
+    wait_until(lambda: not is_claimed(controller.node("m1")), 20, "nobody at it")
     controller.ask("m1", "unhold")
     controller.wait_for("m1", "manageable")
 
