@@ -1,12 +1,15 @@
-"""What a machine goes through, ordered by Ironic's API from whoever serves it: inspection, erasures, RAID, a deployment onto a mirror.
+"""What a machine goes through, ordered by Ironic's API from whoever serves it: every kind of step, in two parts of some minutes each.
 
-The machine has two NVMe drives, which erase themselves and become a mirror, and a small SATA disk, which is overwritten.
+The first is of a machine with two NVMe drives, which erase themselves and become a mirror, and a small SATA disk, which is overwritten;
+the second is of one with a single drive.
 """
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.bootable_root import BANNER, make_image
+from tests.e2e.rescue_login import address_of, by_password
 from tests.integration.disk_images import sha256
 from tests.lab.api_client import ApiClient, Document
 from tests.lab.disks.bootable_image import UEFI_BANNER
@@ -15,8 +18,8 @@ from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
 DISKS = (
-    Disk(size_bytes=3 << 30, bus=Bus.NVME, serial="FIRST"),
-    Disk(size_bytes=3 << 30, bus=Bus.NVME, serial="SECOND"),
+    Disk(size_bytes=5 << 30, bus=Bus.NVME, serial="FIRST"),
+    Disk(size_bytes=5 << 30, bus=Bus.NVME, serial="SECOND"),
     Disk(size_bytes=64 << 20, bus=Bus.SATA, serial="SMALL"),
 )
 MIRROR = {
@@ -49,8 +52,22 @@ ERASURES = (
     "deploy.erase_pstore",
 )
 RAID_STEPS = ("raid.delete_configuration", "raid.create_configuration")
+PASSWORD = "a password, with $pecial 'letters'"  # a test's
 BOOT_S = 600
 FIRMWARE_S = 180
+
+
+LOOK = """
+set -e
+sudo mkdir /mnt/part
+for part in /dev/nvme0n1p*; do
+    sudo mount -o ro "$part" /mnt/part 2>/dev/null || continue
+    ! cat /mnt/part/boot/injected 2>/dev/null || echo "on $part"
+    ! cat /mnt/part/openstack/latest/meta_data.json 2>/dev/null || echo "on $part"
+    sudo umount /mnt/part
+done
+"""
+"""Says what stands on the disks, in a machine that is rescued."""
 
 
 def steps(*names: str) -> list[Document]:
@@ -112,9 +129,45 @@ class Life:
         drive = {"meta_data": {"hostname": "by-steps", "uuid": "1"}}
         self.api.provision("m1", "active", configdrive=drive)
         self.rest("active")
+        self.see_it_boot(mark)
+
+    def see_it_boot(self, mark: int) -> None:
         is_uefi = self.machine.hardware.firmware is Firmware.UEFI
         wanted = UEFI_BANNER if is_uefi else BANNER
         self.machine.console.wait_for(wanted, timeout_s=FIRMWARE_S, since=mark)
+
+    def inject(self) -> None:
+        """Put a file onto the root file system by a service step."""
+        content = base64.b64encode(b"injected\n").decode()
+        args = {"files": [{"path": "/boot/injected", "content": content, "partition": 2}]}
+        (step,) = steps("deploy.inject_files")
+        self.api.provision("m1", "service", service_steps=[{**step, "args": args}])
+        self.rest("active")
+
+    def rescue_and_look(self, script: str) -> str:
+        """Rescue the machine; return what ``script`` says in it by SSH."""
+        mark = self.machine.console.mark()
+        self.api.provision("m1", "rescue", rescue_password=PASSWORD)
+        self.rest("rescue")
+        address = address_of(self.machine, mark)
+        status, said = by_password(self.lab.scratch, address, PASSWORD, script)
+        assert status == 0, said
+        return said
+
+    def unrescue(self) -> None:
+        mark = self.machine.console.mark()
+        self.api.provision("m1", "unrescue")
+        self.rest("active")
+        self.see_it_boot(mark)
+
+    def be_serviced_and_rescued(self) -> None:
+        """Go through the second part, up to the machine's own system."""
+        self.deploy(self.lab.scratch / "image")
+        self.inject()
+        said = self.rescue_and_look(LOOK)
+        assert "injected" in said, said
+        assert '"by-steps"' in said, said
+        self.unrescue()
 
     def rest(self, state: str) -> Document:
         """Wait until the node rests in ``state`` without an error."""

@@ -1,5 +1,7 @@
-"""Real Ironic takes a machine with our ramdisk through inspection, every erasure, RAID, and a deployment onto a mirror."""
+"""Real Ironic takes a machine with our ramdisk through every kind of step: inspection, erasures, a mirror, deployment, service, rescue."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from tests.e2e.steps_of_a_life import (
 )
 from tests.lab.api_client import ApiClient
 from tests.lab.enrol import BUILD, enrol
-from tests.lab.hardware import Firmware
+from tests.lab.hardware import Disk, Firmware
 from tests.lab.lab import Lab
 from tests.lab.real_ironic import PEER, RealIronic
 
@@ -28,7 +30,9 @@ pytestmark = [
 ]
 
 
-def test_real_ironic_inspects_erases_and_deploys_onto_a_mirror(logs: Path) -> None:
+@contextmanager
+def enrolled(logs: Path, firmware: Firmware, disks: Sequence[Disk]) -> Iterator[Life]:
+    """Give a manageable machine of real Ironic."""
     with Lab(workdir=logs) as lab:
         ironic = RealIronic(
             lab,
@@ -36,15 +40,25 @@ def test_real_ironic_inspects_erases_and_deploys_onto_a_mirror(logs: Path) -> No
             ramdisk=BUILD / "ramdisk/ingot.initramfs",
             collectors=tuple(COLLECTORS),
         )
-        machine = lab.machine(name="m1", firmware=Firmware.UEFI, disks=DISKS)
+        machine = lab.machine(name="m1", firmware=firmware, disks=disks)
         with lab.network.inside():
             life = Life(api=ApiClient(ironic.url), lab=lab, machine=machine)
             agents = {f"{kind}_interface": "agent" for kind in ("inspect", "raid", "rescue")}
             enrol(life.api, machine, **agents)
             life.manage()
-            found = life.inspect()["plugin_data"]
-            assert set(filter(None, COLLECTORS.values())) <= set(found)
-            assert found["warnings"] == []
-            life.ask_for_mirror()
-            check_mirror(life.clean(*ERASURES, "deploy.clean_uefi_nvram", *RAID_STEPS))
-            life.deploy(lab.scratch / "image")
+            yield life
+
+
+def test_real_ironic_inspects_erases_and_deploys_onto_a_mirror(logs: Path) -> None:
+    with enrolled(logs, Firmware.UEFI, DISKS) as life:
+        found = life.inspect()["plugin_data"]
+        assert set(filter(None, COLLECTORS.values())) <= set(found)
+        assert found["warnings"] == []
+        life.ask_for_mirror()
+        check_mirror(life.clean(*ERASURES, "deploy.clean_uefi_nvram", *RAID_STEPS))
+        life.deploy(life.lab.scratch / "image")
+
+
+def test_real_ironic_services_and_rescues_a_deployed_machine(logs: Path) -> None:
+    with enrolled(logs, Firmware.BIOS, DISKS[:1]) as life:
+        life.be_serviced_and_rescued()

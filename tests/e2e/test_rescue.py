@@ -3,21 +3,18 @@
 A file that was injected when it was deployed is seen from there, too.
 """
 
-import os
-import re
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.rescue_login import address_of, by_password
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
 from tests.lab.enrol import config_drive, enrol, make_available, publish_os_image, ramdisk_settings
 from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
-from tests.lab.machine import Machine
 
 pytestmark = [pytest.mark.vm, pytest.mark.long]
 
@@ -39,42 +36,6 @@ for part in /dev/nvme0n1p*; do
     sudo umount /mnt/disk
 done
 """
-
-
-def address_of(machine: Machine, since: int) -> str:
-    """Return the address that the ramdisk has told on its console."""
-    line = machine.console.wait_for(
-        r"ingot: network up after \S+ s \(\S+ [\d.]+/", timeout_s=900, since=since
-    )
-    found = re.search(r"\(\S+ ([\d.]+)/", line.text)
-    assert found
-    return found[1]
-
-
-def by_password(folder: Path, address: str, password: str, script: str) -> tuple[int, str]:
-    """Run a script by SSH as the user ``rescue``; return its exit status and output."""
-    asker = folder / "asker"
-    asker.write_text('#!/bin/sh\necho "$SSH_PASSWORD"\n')
-    asker.chmod(0o700)
-    environment = {**os.environ, "SSH_ASKPASS": str(asker), "SSH_ASKPASS_REQUIRE": "force"}
-    options = [
-        "StrictHostKeyChecking=no",
-        "UserKnownHostsFile=/dev/null",
-        "LogLevel=ERROR",
-        "NumberOfPasswordPrompts=1",
-        "PubkeyAuthentication=no",
-    ]
-    argv = ["ssh", *(f"-o{option}" for option in options), f"rescue@{address}", "sh -s"]
-    done = subprocess.run(
-        argv,
-        input=script,
-        capture_output=True,
-        text=True,
-        env={**environment, "SSH_PASSWORD": password},
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def refuses_ssh(address: str) -> bool:
