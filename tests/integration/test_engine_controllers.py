@@ -98,7 +98,7 @@ def test_a_controller_that_stops_gives_back_what_it_is_at_so_that_others_need_no
     tmp_path: Path, url: str
 ) -> None:
     release = threading.Event()
-    with group(tmp_path, url, "ab", claim_lease_s=600.0) as members:
+    with group(tmp_path, url, "ab", claim_lease_s=20.0) as members:
         a, b = members["a"], members["b"]
         bmc = b.enrol("m1", "manageable", conductor="b")
         bmc.power_state = lambda **_named: release.wait(60) and PowerState.ON  # type: ignore[method-assign,assignment]

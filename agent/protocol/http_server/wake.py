@@ -2,6 +2,7 @@
 
 import os
 import selectors
+import threading
 
 
 class Wake:
@@ -10,12 +11,15 @@ class Wake:
     def __init__(self, selector: selectors.BaseSelector) -> None:
         """Register with ``selector``, without data."""
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._lock = threading.RLock()
+        """Between look and write nobody closes the descriptor: its number may be another file's a moment later."""
         selector.register(self._descriptor, selectors.EVENT_READ, None)
 
     def __call__(self) -> None:
-        """Wake it."""
-        if self._descriptor >= 0:
-            os.eventfd_write(self._descriptor, 1)
+        """Wake it, if it is not closed yet."""
+        with self._lock:
+            if self._descriptor >= 0:
+                os.eventfd_write(self._descriptor, 1)
 
     def clear(self) -> None:
         """Wait again."""
@@ -26,6 +30,7 @@ class Wake:
 
     def close(self) -> None:
         """Give the descriptor back."""
-        descriptor, self._descriptor = self._descriptor, -1
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
