@@ -1,4 +1,4 @@
-"""A machine with 768 MB of memory gets a 4 GiB image: the ramdisk fits, and the agent keeps nothing of the image.
+"""A machine with 512 MB of memory gets a 4 GiB image: the ramdisk fits, and the agent keeps nothing of the image.
 
 The image would not fit into the memory several times over. ``LAB_IMAGE_DATA_MIB=1331`` asks for as much data in it as the
 benchmarks have; most of the time goes into sending it through an emulated network card.
@@ -22,7 +22,7 @@ from tests.lab.program import run
 
 pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(3600)]
 log = logging.getLogger(__name__)
-MEMORY_MIB = int(os.environ.get("LAB_MEMORY_MIB", "768"))
+MEMORY_MIB = int(os.environ.get("LAB_MEMORY_MIB", "512"))
 IMAGE_BYTES = 4 << 30
 DATA_MIB = int(os.environ.get("LAB_IMAGE_DATA_MIB", "160"))
 BANNER = "a guest is here."
@@ -50,7 +50,7 @@ def publish(lab: Lab, raw: Path) -> Image:
     return Image(url=lab.http.publish(qcow2.name, qcow2), sha256=digest)
 
 
-def test_a_4_gib_image_is_deployed_with_768_mb_of_memory(logs: Path) -> None:
+def test_a_4_gib_image_is_deployed_with_512_mb_of_memory(logs: Path) -> None:
     with Lab(workdir=logs) as lab:
         raw = make_large_image(lab.scratch)
         image = publish(lab, raw)
