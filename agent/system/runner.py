@@ -191,7 +191,7 @@ def _wait(order: _Order, group: ProcessGroup, pump: Pump, kept: tuple[Kept, Kept
     quiet_since: float | None = None
     while True:
         has_ended, now = group.has_ended(), time.monotonic()
-        if has_ended and (pump.is_done() or (quiet_since and now - quiet_since > _QUIET_S)):
+        if has_ended and (pump.is_done() or _has_been_quiet(quiet_since, now)):
             return
         if now >= until:
             raise CommandFailed(f"{order.line}: no end after {order.timeout_s:g} s; killed")
@@ -212,3 +212,8 @@ def _wait(order: _Order, group: ProcessGroup, pump: Pump, kept: tuple[Kept, Kept
             raise CommandFailed(
                 f"{order.line}: printed more than {order.end_after_bytes} bytes; killed"
             )
+
+
+def _has_been_quiet(since: float | None, now: float) -> bool:
+    """Say whether nothing came for long enough; ``since`` = the first turn after the end that brought nothing."""
+    return since is not None and now - since > _QUIET_S
