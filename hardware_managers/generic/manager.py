@@ -47,7 +47,7 @@ def probe(runner: Runner) -> HardwareManager:
         metadata_eraser=MetadataWiper(runner),
         disk_releaser=StackReleaser(runner),
         bootloader=_bootloader(runner, Wishes()),
-        erasers=(Overwriter(), PsidReverter()),
+        erasers=(Overwriter(), PsidReverter(sys_root)),
         steps=(*STEPS, *ERASE_STEPS, *FIRMWARE_MEMORY_STEPS, *RAID_STEPS),
         collectors=offered_collectors(sys_root, Wishes().collecting),
         configure=configure,

@@ -1,10 +1,8 @@
 """Erases NVMe namespaces with nvme-cli. The drive's log, not the tool's exit status, says whether it was done."""
 
-import re
 import shlex
-from collections.abc import Iterator
-from pathlib import Path
 
+from agent.disks.namespaces import is_namespace, other_namespaces
 from agent.errors import AgentError, CommandFailed, EraseError, Stopped
 from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import Content, EraseEvidence, ErasePlan, EraseWish, unanswered
@@ -27,7 +25,6 @@ _FORMAT_S = 6 * 3600.0
 """Formats of large flash drives take minutes; one that erases by writing may take hours."""
 _SANITIZE_S = 72 * 3600.0
 _POLL_S = 5.0
-_NAMESPACE = re.compile(r"nvme\d+n\d+")
 
 
 class NvmeEraser:
@@ -39,7 +36,7 @@ class NvmeEraser:
 
     def plans(self, disk: BlockDevice, wish: EraseWish) -> tuple[ErasePlan, ...]:
         """See :class:`agent.hardware.erasing.DiskEraser`."""
-        if not _NAMESPACE.fullmatch(disk.path.name):
+        if not is_namespace(disk.path):
             return ()
         try:
             controller = self._controller(disk)
@@ -50,7 +47,7 @@ class NvmeEraser:
             disk,
             controller,
             wish,
-            siblings=tuple(self._siblings(disk)),
+            siblings=tuple(other_namespaces(self._sys, disk.path)),
             remote=self._remote(controller),
             log=log_text,
         )
@@ -136,18 +133,6 @@ class NvmeEraser:
 
     def _sanitize_text(self, disk: BlockDevice) -> str:
         return self._runner.run("nvme", "sanitize-log", str(disk.path), timeout_s=_ASK_S).stdout
-
-    def _siblings(self, disk: BlockDevice) -> Iterator[Path]:
-        """Yield the other namespaces of the drive: those whose controller or subsystem has the same name."""
-        mine = self._subsystem(disk.path.name)
-        for folder in sorted(self._sys.at("sys/block").glob("nvme*")):
-            name = folder.name
-            is_other = _NAMESPACE.fullmatch(name) and name != disk.path.name
-            if is_other and mine is not None and self._subsystem(name) == mine:
-                yield Path("/dev") / name
-
-    def _subsystem(self, name: str) -> str | None:
-        return self._sys.text("sys/block", name, "device/subsysnqn")
 
     def _remote(self, controller: NvmeController) -> str | None:
         """Return the transport of a drive that is not in this machine; ``None`` = it is."""
