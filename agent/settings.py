@@ -11,11 +11,10 @@ from typing import Any, Self
 
 from agent.errors import SettingError
 from agent.protocol.hardware_address import mac_of_bootif
+from agent.protocol.loose_values import truth_word
 from agent.protocol.web_address import is_web_address
 from agent.system.kernel_cmdline import parse_kernel_cmdline
 
-_TRUE = {"1", "true", "yes", "on", ""}
-_FALSE = {"0", "false", "no", "off"}
 MDNS = "mdns"
 """Stands for an address that is asked of the local network."""
 
@@ -250,12 +249,11 @@ def _parse(known: "Field[Any]", written: str, where: str) -> object:
 
 
 def _parse_bool(written: str) -> bool:
-    lower = written.strip().lower()
-    if lower in _TRUE:
-        return True
-    if lower in _FALSE:
-        return False
-    raise ValueError(f"{written!r} is neither true nor false")
+    """Return what a kernel argument says; one without a value switches on."""
+    said = truth_word(written) if written.strip() else True
+    if said is None:
+        raise ValueError(f"{written!r} is neither true nor false")
+    return said
 
 
 def _parse_int(written: str) -> int:

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from agent.protocol.loose_values import truth_word
 from controller.errors import SettingsError
 from controller.setting_words import (
     burnin_kinds,
@@ -17,8 +18,6 @@ from controller.settings import Settings, setting_types
 ENVIRONMENT_PREFIX = "INGOT_"
 CLIENT_VARIABLES = frozenset({"INGOT_API_URL", "INGOT_USERNAME", "INGOT_PASSWORD", "INGOT_CA_FILE"})
 """Of the command line ``ingot``; they may be set in the shell that starts a controller."""
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
 _MOST_S = 10 * 365 * 86400.0
 """Ten years: deadlines beyond it end in years that no date format holds."""
 _LEAST_LEASE_S = 1.0
@@ -96,9 +95,10 @@ def _typed(key: str, value: Any) -> Any:
 def _parsed(key: str, text: str) -> Any:
     wanted = setting_types()[key]
     if wanted is bool:
-        if text.lower() in _TRUE | _FALSE:
-            return text.lower() in _TRUE
-        raise SettingsError(f"setting {key} must be true or false, not {text!r}")
+        said = truth_word(text)
+        if said is None:
+            raise SettingsError(f"setting {key} must be true or false, not {text!r}")
+        return said
     try:
         return wanted(text)
     except ValueError:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.protocol.loose_values import truth_word
 from agent.protocol.refusal import Refusal
 
 HINT_NAMES = (
@@ -32,8 +33,6 @@ NUMBER_OPERATORS = ("=", "==", "!=", ">=", "<=", ">", "<")
 TEXT_OPERATORS = ("s==", "s!=", "s>=", "s<=", "s>", "s<")
 _SKIPPED = "properties.skip_block_devices"
 _VOLUME_NAME = "volume_name"
-_TRUE = ("1", "t", "true", "on", "y", "yes")
-_FALSE = ("0", "f", "false", "off", "n", "no")
 _OPERATOR = re.compile(
     r"(?P<op>==|=|!=|>=|<=|>|<(?!in>|or>|all-in>|range-in>)|s==|s!=|s>=|s<=|s>|s<"
     r"|<in>|<or>|<all-in>|<range-in>)\s*(?P<rest>.*)",
@@ -156,9 +155,10 @@ def _require_type(name: str, value: Any) -> None:
 
 
 def _boolean(name: str, text: str) -> Hint:
-    if text not in _TRUE + _FALSE:
+    said = truth_word(text)
+    if said is None:
         raise Refusal(f"hint {name!r}: {text!r} is neither true nor false")
-    return Hint(name=name, text=text, op="s==", values=("true" if text in _TRUE else "false",))
+    return Hint(name=name, text=text, op="s==", values=("true" if said else "false",))
 
 
 def _split(name: str, op: str, rest: str) -> tuple[str, ...]:

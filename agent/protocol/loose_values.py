@@ -1,14 +1,27 @@
-"""Truth values and whole numbers, which clients of Ironic write as such or as text. Pure."""
+"""Truth values and whole numbers, which clients of Ironic write as such or as text. Pure.
+
+Every list of words for yes and no that people write is this one; what programs print (``ipmitool``, ``mstflint``) is read where
+those are called.
+"""
 
 import re
 from typing import Any
 
 from agent.protocol.refusal import Refusal
 
-_TRUE = ("1", "t", "true", "on", "y", "yes")
-_FALSE = ("0", "f", "false", "off", "n", "no", "none", "")
-"""As ``oslo_utils.strutils.bool_from_string`` reads them, and what stands for nothing."""
+TRUE_WORDS = ("1", "t", "true", "on", "y", "yes")
+FALSE_WORDS = ("0", "f", "false", "off", "n", "no")
+"""The words of ``oslo_utils.strutils.bool_from_string``, by which Ironic reads truth values."""
+_NOTHING = ("none", "")
 _WHOLE_NUMBER = re.compile("[0-9]{1,12}")
+
+
+def truth_word(value: Any) -> bool | None:
+    """Return what a boolean, a number or a word says; ``None`` = neither yes nor no, or nothing at all."""
+    word = str(value).strip().lower()
+    if word in TRUE_WORDS:
+        return True
+    return False if word in FALSE_WORDS else None
 
 
 def truth(value: Any, field: str) -> bool:
@@ -17,10 +30,10 @@ def truth(value: Any, field: str) -> bool:
     Raises:
         Refusal: It is neither true nor false.
     """
-    text = str(value).strip().lower()
-    if text not in (*_TRUE, *_FALSE):
+    said = truth_word(value)
+    if said is None and str(value).strip().lower() not in _NOTHING:
         raise Refusal(f"{value!r} is neither true nor false", field=field)
-    return text in _TRUE
+    return bool(said)
 
 
 def whole_number(value: Any, field: str) -> int:

@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.protocol.loose_values import FALSE_WORDS, TRUE_WORDS, truth_word
 from controller.errors import Invalid, NotAcceptable
 from controller.workflow.services import Services
-
-_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
-_FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +58,8 @@ class Call:
 
 def parse_boolean(value: object, name: str) -> bool:
     """Return the truth value of a boolean or of one of the words that Ironic takes for one."""
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    valid = ", ".join(sorted(_TRUE | _FALSE))
+    said = truth_word(value)
+    if said is not None:
+        return said
+    valid = ", ".join(sorted((*TRUE_WORDS, *FALSE_WORDS)))
     raise Invalid(f"Invalid {name}: unrecognized value {value!r}, acceptable values are: {valid}")

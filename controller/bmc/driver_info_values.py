@@ -2,10 +2,8 @@
 
 from typing import Any
 
+from agent.protocol.loose_values import truth_word
 from controller.errors import Invalid
-
-_TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
-_FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
 
 def text(info: dict[str, Any], key: str, *, max_bytes: int = 255) -> str:
@@ -58,9 +56,7 @@ def boolean(info: dict[str, Any], key: str, *, default: bool) -> bool:
     value = info.get(key)
     if value is None or value == "":
         return default
-    word = str(value).lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise Invalid(f"driver_info/{key} is {value!r}; give true or false")
+    said = truth_word(value)
+    if said is None:
+        raise Invalid(f"driver_info/{key} is {value!r}; give true or false")
+    return said

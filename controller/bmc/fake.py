@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.bmc.driver_info_values import boolean
 from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcError, BmcUnreachable, Invalid
 
@@ -42,6 +43,7 @@ class FakeDriver:
         """Raise ``Invalid`` naming the malformed ``driver_info`` key and an example."""
         _number(driver_info, "fake_delay_s", highest=3600.0)
         _number(driver_info, "fake_failure_rate", highest=1.0)
+        boolean(driver_info, "fake_stays_off", default=False)
 
     def connect(self, driver_info: dict[str, Any]) -> "FakeBmc":
         """Return the machine of this ``fake_id``.
@@ -66,7 +68,7 @@ class FakeBmc:
         self._machine = machine
         self._delay_s = _number(driver_info, "fake_delay_s", highest=3600.0)
         self._failure_rate = _number(driver_info, "fake_failure_rate", highest=1.0)
-        self._stays_off = str(driver_info.get("fake_stays_off", "")).lower() in ("true", "1", "yes")
+        self._stays_off = boolean(driver_info, "fake_stays_off", default=False)
         self._random = chance
 
     def power_state(self, *, timeout_s: float) -> PowerState:

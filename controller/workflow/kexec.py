@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
+from agent.protocol.loose_values import truth_word
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.machine import boot_mode_of, capabilities
 from controller.workflow.raid_result import has_software_raid
 from controller.workflow.steps.course import Course
 from controller.workflow.steps.spec import PlannedStep
-
-_TRUE = frozenset({"true", "1", "yes", "on"})
 
 
 def kexec_obstacle(node: Node, settings: Settings, course: Course) -> str | None:
@@ -26,7 +25,7 @@ def kexec_obstacle(node: Node, settings: Settings, course: Course) -> str | None
     checks = (
         (
             any(
-                capabilities(source.get("capabilities")).get("secure_boot", "").lower() in _TRUE
+                truth_word(capabilities(source.get("capabilities")).get("secure_boot"))
                 for source in (node.instance_info, node.properties)
             ),
             "Secure Boot is wanted, which only a boot through the firmware gives",

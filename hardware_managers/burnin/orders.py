@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from agent.errors import InvalidRequest
+from agent.protocol.loose_values import truth_word
 
 _Value = TypeVar("_Value")
 _PREFIX = "agent_burnin_"
 _MEMORY_SIZE = re.compile(r"[1-9][0-9]{0,15}(%|[bkmgtBKMGT])?")
 _HOST = re.compile(r"[0-9A-Za-z:.][0-9A-Za-z:.\-]{0,252}")
 _MOST_SECONDS = 30 * 86400
-_YES, _NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
 _GPU_BURN = PurePosixPath("/opt/gpu-burn")
 _KERNEL_FOLDERS = frozenset({"dev", "proc", "sys"})
 
@@ -196,10 +196,10 @@ def _whole(least: int, most: int) -> Callable[[Any], int]:
 
 
 def _truth(value: Any) -> bool:
-    word = str(value).lower()
-    if word not in _YES | _NO:
+    said = False if value == "" else truth_word(value)
+    if said is None:
         raise ValueError("give true or false")
-    return word in _YES
+    return said
 
 
 def _memory_size(value: Any) -> str:

@@ -53,7 +53,9 @@ def erase_wish(node: Mapping[str, Any]) -> EraseWish:
             psid=_psids(owner.get(PSID)),
         )
     except Refusal as error:
-        raise InvalidRequest(f"driver_internal_info or driver_info: {error}") from error
+        raise InvalidRequest(
+            f"driver_internal_info or driver_info: {error.field}: {error}"
+        ) from error
 
 
 def _at_once(info: Mapping[str, Any]) -> int:

@@ -6,6 +6,8 @@ from typing import Any
 
 from agent.disks import gpt, mbr
 from agent.errors import ImageError, InvalidRequest
+from agent.protocol.loose_values import truth
+from agent.protocol.refusal import Refusal
 
 WIPE_SHARED = "wipe_special_filesystems"
 """Key of the node's ``driver_info``, as Ironic documents it: whether shared filesystems are erased like any other."""
@@ -13,9 +15,6 @@ _SHARED_TYPES = {
     uuid.UUID("37affc90-ef7d-4e96-91c3-2d7ae055b174"): "IBM Storage Scale (GPFS)",
     uuid.UUID("aa31e02a-400f-11db-9590-000c2911d1b8"): "VMware VMFS",
 }
-_YES = frozenset({"1", "t", "true", "on", "y", "yes"})
-_NO = frozenset({"", "0", "f", "false", "off", "n", "no"})
-"""The words that Ironic takes for booleans."""
 _VMFS_MBR_TYPE = 0xFB
 _MAGICS = (
     (0x10000, bytes.fromhex("01161970"), "GFS2"),
@@ -30,12 +29,10 @@ def is_wiping_shared(node: Mapping[str, Any]) -> bool:
         InvalidRequest: The value is neither a yes nor a no.
     """
     value = (node.get("driver_info") or {}).get(WIPE_SHARED)
-    word = str(value).lower()
-    if value is None or word in _NO:
-        return False
-    if word in _YES:
-        return True
-    raise InvalidRequest(f"driver_info.{WIPE_SHARED} is {value!r}; give true or false")
+    try:
+        return truth(value, WIPE_SHARED)
+    except Refusal as error:
+        raise InvalidRequest(f"driver_info.{WIPE_SHARED}: {error}") from error
 
 
 def shared_filesystem(

@@ -43,8 +43,9 @@ def test_an_ordinary_deployment_may_end_so() -> None:
 
 
 @pytest.mark.parametrize("source", ["instance_info", "properties"])
-def test_secure_boot_needs_the_firmware(source: str) -> None:
-    wanted = {source: {"capabilities": "boot_mode:uefi,secure_boot:True"}}
+@pytest.mark.parametrize("word", ["True", "y", "t", "on"])
+def test_secure_boot_needs_the_firmware(source: str, word: str) -> None:
+    wanted = {source: {"capabilities": f"boot_mode:uefi,secure_boot:{word}"}}
     assert "Secure Boot is wanted" in str(why(**wanted))
     assert why(**{source: {"capabilities": {"secure_boot": "false"}}}) is None
 

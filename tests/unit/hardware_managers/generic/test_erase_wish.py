@@ -65,7 +65,11 @@ def test_both_names_of_going_on_after_a_failure_count(key: str) -> None:
     ("internal", "owner", "named"),
     [
         ({"agent_erase_devices_iterations": "many"}, {}, "agent_erase_devices_iterations|whole"),
-        ({"agent_enable_ata_secure_erase": "maybe"}, {}, "neither true nor false"),
+        (
+            {"agent_enable_ata_secure_erase": "maybe"},
+            {},
+            "agent_enable_ata_secure_erase: 'maybe' is neither true nor false",
+        ),
         ({}, {"agent_erase_level": "shred"}, "must be one of clear, purge, destroy-keys"),
         ({}, {"wipe_special_filesystems": "perhaps"}, "wipe_special_filesystems"),
     ],
