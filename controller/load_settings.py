@@ -4,10 +4,12 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from agent.protocol.containers import RUNNERS
 from agent.protocol.loose_values import truth_word
 from controller.errors import SettingsError
 from controller.setting_words import (
     burnin_kinds,
+    container_images,
     inspection_hooks,
     pci_aliases,
     proxy_networks,
@@ -30,6 +32,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "rescue_password_hash_algorithm": ("sha256", "sha512"),
     "erase_level": ("clear", "purge", "destroy-keys"),
     "inspection_add_ports": ("pxe", "active", "all", "disabled"),
+    "agent_container_runner": RUNNERS,
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
 }
 _MAY_BE_ZERO = frozenset(
@@ -124,6 +127,11 @@ def _check(settings: Settings) -> None:
     proxy_networks(settings.trusted_proxies)
     inspection_hooks(settings.inspection_hooks)
     burnin_kinds(settings.burnin_required)
+    container_images(settings.agent_allowed_containers)
+    if not settings.agent_container_steps_file.startswith("/"):
+        raise SettingsError(
+            f"setting agent_container_steps_file is {settings.agent_container_steps_file!r}; give an absolute path"
+        )
     pci_aliases(settings.inspection_pci_aliases)
     step_priorities(settings.clean_step_priority_override)
     for name in ("disallow_clean_steps", "disallow_deploy_steps", "disallow_service_steps"):

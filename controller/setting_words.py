@@ -4,6 +4,8 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
+from agent.protocol.containers import image_name
+from agent.protocol.refusal import Refusal
 from controller.errors import SettingsError
 
 _HOOKS = frozenset({"parse-lldp", "local-link-connection", "pci-devices", "boot-mode"})
@@ -65,6 +67,18 @@ def burnin_kinds(text: str) -> tuple[str, ...]:
             f"setting burnin_required: there is no {', '.join(unknown)}; possible: {', '.join(BURNIN_KINDS)}"
         )
     return kinds
+
+
+def container_images(text: str) -> tuple[str, ...]:
+    """Read the setting ``agent_allowed_containers``.
+
+    Raises:
+        SettingsError: A word of it is no name of an image.
+    """
+    try:
+        return tuple(image_name(word) for word in words_of(text))
+    except Refusal as error:
+        raise SettingsError(f"setting agent_allowed_containers: a word {error}") from error
 
 
 def inspection_hooks(text: str) -> frozenset[str]:

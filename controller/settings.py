@@ -120,6 +120,19 @@ class Settings:
     longest_wait_step_s: float = 3600.0
     """Longest ``seconds`` of the step ``wait``; ``hold`` waits for a person."""
 
+    agent_allowed_containers: str = ""
+    """Images, with commas between, that the step ``generic_container_step`` may run with the options that it is given (``docs/how-to/container-steps.md``); Ironic's ``[agent_containers] allowed_containers``."""
+    agent_allow_arbitrary_containers: bool = False
+    """Let that step run any other image too, with the options of ``agent_container_pull_options`` and ``agent_container_run_options`` only."""
+    agent_container_steps_file: str = "/etc/ironic-python-agent.d/mysteps.yaml"
+    """File in the ramdisk with container steps of its builder, an absolute path."""
+    agent_container_runner: str = "podman"
+    """What runs containers in the ramdisk: ``podman`` or ``docker``."""
+    agent_container_pull_options: str = ""
+    """Options of ``podman pull`` or ``docker pull``, with commas between, where a step gives none; every ramdisk is told of them, so no login."""
+    agent_container_run_options: str = "--rm,--network=host"
+    """Options of ``podman run`` or ``docker run``, likewise."""
+
     burnin_required: str = ""
     """What a node must have passed before ``provide`` takes it, with commas between: ``cpu``, ``memory``, ``disk``, ``network``, ``gpu``; empty: nothing. A node's ``properties.burnin_required`` wins (``none`` = nothing)."""
     burnin_valid_days: int = 0

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy.orm import Session
 
+from agent.protocol.containers import ContainerRules
 from agent.protocol.lookup import MASKED_TOKEN, LookupConfig, LookupNode, LookupResponse
 from agent.protocol.masking import masked
 from controller.boot.history import note_ambiguity
@@ -239,13 +241,18 @@ def _lookup_response(node: Node, token: str | None, settings: Settings) -> Looku
                 "global_prefix": None,
             },
             metrics_statsd={"statsd_host": "localhost", "statsd_port": 8125},
-            agent_containers={
-                "allow_arbitrary_containers": False,
-                "allowed_containers": [],
-                "container_steps_file": "/etc/ironic-python-agent.d/mysteps.yaml",
-                "runner": "podman",
-                "pull_options": [],
-                "run_options": ["--rm", "--network=host"],
-            },
+            agent_containers=msgspec.to_builtins(container_rules(settings)),
         ),
+    )
+
+
+def container_rules(settings: Settings) -> ContainerRules:
+    """Return what the agent is told of containers."""
+    return ContainerRules(
+        allow_arbitrary_containers=settings.agent_allow_arbitrary_containers,
+        allowed_containers=settings.listed("agent_allowed_containers"),
+        container_steps_file=settings.agent_container_steps_file,
+        runner=settings.agent_container_runner,
+        pull_options=settings.listed("agent_container_pull_options"),
+        run_options=settings.listed("agent_container_run_options"),
     )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from agent.hardware.capabilities import HardwareManager, Support
 from agent.hardware.wishes import Wishes
+from agent.protocol.containers import ContainerRules
 from agent.system.runner import Runner
-from hardware_managers.container.rules import ContainerRules, read_rules
+from hardware_managers.container.rules import read_rules
 from hardware_managers.container.step_file import FileStep, parse_step_file
 from hardware_managers.container.steps import NAMES, file_steps, named_steps
 

@@ -1,31 +1,13 @@
-"""Which containers may run and with which options. Pure.
+"""Which containers may run and with which options, by the rules that the controller told. Pure."""
 
-Source: Ironic's ``agent_containers`` (section ``agent_containers`` of its configuration, handed out with the lookup).
-"""
-
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from agent.errors import InvalidRequest, SettingError
-
-DEFAULT_STEP_FILE = "/etc/ironic-python-agent.d/mysteps.yaml"
-_RUNNERS = ("podman", "docker")
-_SCHEMES = ("docker://", "oci://")
-_REFERENCE = re.compile(r"[0-9a-z][0-9A-Za-z._:/@+-]{0,511}")
-
-
-class ContainerRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What the controller allows; the defaults are Ironic's. ``runner`` is ``podman`` or ``docker``."""
-
-    allow_arbitrary_containers: bool = False
-    allowed_containers: tuple[str, ...] = ()
-    container_steps_file: str = DEFAULT_STEP_FILE
-    runner: str = "podman"
-    pull_options: tuple[str, ...] = ()
-    run_options: tuple[str, ...] = ("--rm", "--network=host")
+from agent.protocol.containers import RUNNERS, ContainerRules, image_name
+from agent.protocol.refusal import Refusal
 
 
 def read_rules(told: Any) -> ContainerRules:
@@ -39,9 +21,9 @@ def read_rules(told: Any) -> ContainerRules:
         rules = msgspec.convert(given, ContainerRules)
     except msgspec.ValidationError as error:
         raise SettingError(f"agent_containers of the controller: {error}") from error
-    if rules.runner not in _RUNNERS:
+    if rules.runner not in RUNNERS:
         raise SettingError(
-            f"agent_containers.runner of the controller is {rules.runner!r}; possible: {', '.join(_RUNNERS)}"
+            f"agent_containers.runner of the controller is {rules.runner!r}; possible: {', '.join(RUNNERS)}"
         )
     return rules
 
@@ -52,14 +34,10 @@ def bare_reference(url: Any, what: str) -> str:
     Raises:
         InvalidRequest: It is no name of an image; ``what`` begins the message.
     """
-    text = url if isinstance(url, str) else ""
-    for scheme in _SCHEMES:
-        text = text.removeprefix(scheme)
-    if not _REFERENCE.fullmatch(text):
-        raise InvalidRequest(
-            f"{what}: container_url is {url!r}; give the name of an image: registry.example.org/tool:1.0"
-        )
-    return text
+    try:
+        return image_name(url)
+    except Refusal as error:
+        raise InvalidRequest(f"{what}: container_url {error}") from error
 
 
 def allowed_options(
@@ -81,7 +59,7 @@ def allowed_options(
         return tuple(default)
     raise InvalidRequest(
         f"container {reference} is not allowed here; allowed: {', '.join(sorted(named)) or 'none'} "
-        "(controller's setting agent_containers.allowed_containers)"
+        "(controller's setting agent_allowed_containers, Ironic's agent_containers.allowed_containers)"
     )
 
 

@@ -9,8 +9,9 @@ from agent.errors import AgentError, CommandFailed, InvalidRequest
 from agent.hardware.capabilities import Phase, Step, StepContext
 from agent.hardware.tools import StepTools
 from agent.protocol.commands import Progress
+from agent.protocol.containers import ContainerRules
 from agent.protocol.steps import ArgInfo
-from hardware_managers.container.rules import ContainerRules, allowed_options, bare_reference
+from hardware_managers.container.rules import allowed_options, bare_reference
 from hardware_managers.container.step_file import FileStep
 
 NAMES = ("generic_container_step", "container_clean_step")

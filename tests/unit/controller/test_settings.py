@@ -50,6 +50,13 @@ def test_values_get_their_types() -> None:
         ("callback_timeout_s = 1e300", {}, "it must be at most"),
         ("dhcp = 'yes'", {}, "possible: off, range, proxy"),
         ("claim_lease_s = 0.5", {}, "take each other for dead: set it to at least 1.0"),
+        ("agent_container_runner = 'sh'", {}, "agent_container_runner .* possible: podman, docker"),
+        ("agent_container_steps_file = 'steps.yaml'", {}, "'steps.yaml'; give an absolute path"),
+        (
+            "agent_allowed_containers = 'a/b:1, --privileged'",
+            {},
+            "agent_allowed_containers: a word is '--privileged'; give the name of an image",
+        ),
         ("verb_patience_s = 0", {}, "above 0"),
         ("workers =", {}, "no valid TOML"),
     ],

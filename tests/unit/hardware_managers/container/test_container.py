@@ -9,10 +9,10 @@ import pytest
 from agent.errors import CommandFailed, InvalidRequest, PluginError, SettingError
 from agent.hardware.capabilities import Phase
 from agent.hardware.registry import Hardware
+from agent.protocol.containers import ContainerRules
 from agent.system.runner import Output
 from hardware_managers.container.manager import with_rules
 from hardware_managers.container.rules import (
-    ContainerRules,
     allowed_options,
     bare_reference,
     read_rules,
