@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from agent.disks.mounted_files import in_own_namespace
 from agent.errors import CommandFailed
 from agent.system import kernel_calls as kernel
 from agent.system.containment.order import Node, Order
+from agent.system.containment.process_limit import MOST_PROCESSES, ROOT
 from agent.system.containment.run import run_contained
 from agent.system.runner import HostRunner, Output
 from tests.integration.disk_images import MIB
@@ -182,6 +185,32 @@ def test_a_program_that_does_not_end_well_is_ended_whole(
     with pytest.raises(CommandFailed, match=f"^/bin/sh -c .*{reason}"):
         contained(tmp_path, "/bin/sh", "-c", script.format(mark=mark), timeout_s=timeout_s)
     assert not processes_with(mark)
+    assert not control_groups(os.getpid())
+
+
+BOMB = """
+import os, time
+children = 0
+try:
+    while children < 5000:
+        if os.fork() == 0:
+            time.sleep(1000)
+        children += 1
+except BlockingIOError:
+    print("no more than", children)
+"""
+
+
+def test_a_fork_bomb_is_held(tmp_path: Path) -> None:
+    said = contained(tmp_path, "/usr/bin/python3", "-c", BOMB).stdout
+    assert said == f"no more than {MOST_PROCESSES - 2}\n"  # process 1 and the bomb itself count
+    assert not control_groups(os.getpid())
+
+
+def control_groups(agent: int) -> set[Path]:
+    """Return the groups that a process made: version 2 has them in the root, version 1 in a folder of the controller."""
+    name = f"contained-{agent}-*"
+    return {*ROOT.glob(name), *(ROOT / "pids").glob(name)}
 
 
 ABRUPT = """
@@ -201,6 +230,14 @@ def test_nothing_outlives_an_agent_that_is_killed(tmp_path: Path) -> None:
         agent.kill()
         agent.wait()
     wait_until(lambda: not processes_with(mark), 60, "the end of everything")
+    for group in control_groups(agent.pid):
+        wait_until(partial(is_removed, group), 60, "the end of the last process in it")
+
+
+def is_removed(group: Path) -> bool:
+    with suppress(OSError):  # the kernel is not done with its processes
+        group.rmdir()
+    return not group.exists()
 
 
 def sleepers(mark: str) -> int:

@@ -17,13 +17,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One program. ``root`` is a mount that becomes its root; ``links`` are made below ``/dev``: name to target."""
+    """One program. ``root`` is a mount that becomes its root; ``links`` are made below ``/dev``: name to target.
+
+    ``group`` is the folder of the control group that it joins; empty = none.
+    """
 
     root: str
     argv: tuple[str, ...]
     nodes: tuple[Node, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
 
     def encode(self) -> str:
         """Return it as text."""
