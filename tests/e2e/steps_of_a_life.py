@@ -114,13 +114,8 @@ class Life:
         """Write the small image with a config drive, and see the machine's firmware start it."""
         folder.mkdir()
         content = make_image(folder)
-        self.api.set_instance(
-            "m1",
-            image_source=self.lab.http.publish("image.raw", content),
-            image_os_hash_algo="sha256",
-            image_os_hash_value=sha256(content),
-            image_disk_format="raw",
-        )
+        url = self.lab.http.publish("image.raw", content)
+        self.api.set_image("m1", url, sha256(content), image_disk_format="raw")
         patch = [{"op": "add", "path": "/automated_clean", "value": False}]
         self.api.call("PATCH", "/v1/nodes/m1", patch)
         self.api.provision("m1", "provide")

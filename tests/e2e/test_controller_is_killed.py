@@ -10,7 +10,7 @@ from tests.lab.api_client import ApiClient
 from tests.lab.controller import Controller
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
-from tests.lab.enrol import config_drive, enrol, make_available, publish_os_image, ramdisk_settings
+from tests.lab.enrol import config_drive, make_deployable, publish_os_image, ramdisk_settings
 from tests.lab.hardware import Disk, Firmware
 from tests.lab.lab import Lab
 
@@ -114,14 +114,7 @@ def test_a_deployment_survives_a_kill_of_the_controller_at_every_stage(logs: Pat
         image, key = publish_os_image(lab), make_key(lab.scratch)
         with lab.network.inside():
             api = ApiClient(controller.url)
-            enrol(api, machine)
-            make_available(api, "m1", clean=False)
-            api.set_instance(
-                "m1",
-                image_source=image.url,
-                image_os_hash_algo="sha256",
-                image_os_hash_value=image.sha256,
-            )
+            make_deployable(api, machine, image)
             killer = Killer(controller)
             killer.hold_new_stages()
             api.provision("m1", "active", configdrive=config_drive("unkillable", key))

@@ -44,13 +44,7 @@ class Site:
 
     def ask_for(self, url: str, sha256: str, **instance: object) -> None:
         """Ask for a deployment of an image."""
-        self.api.set_instance(
-            "m1",
-            image_source=url,
-            image_os_hash_algo="sha256",
-            image_os_hash_value=sha256,
-            **instance,
-        )
+        self.api.set_image("m1", url, sha256, **instance)
         self.api.provision("m1", "active", configdrive=config_drive("after-failures", self.key))
 
     def failure(self) -> str:

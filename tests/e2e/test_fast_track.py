@@ -9,7 +9,7 @@ import pytest
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
-from tests.lab.enrol import config_drive, enrol, make_available, publish_os_image, ramdisk_settings
+from tests.lab.enrol import config_drive, make_deployable, publish_os_image, ramdisk_settings
 from tests.lab.hardware import Disk
 from tests.lab.lab import Lab
 
@@ -23,15 +23,8 @@ def test_a_cleaned_machine_is_deployed_without_another_boot_of_the_ramdisk(logs:
         image, key = publish_os_image(lab), make_key(lab.scratch)
         with lab.network.inside():
             api = ApiClient(controller.url)
-            enrol(api, machine)
-            make_available(api, "m1", clean=True)
+            make_deployable(api, machine, image, clean=True)
             assert machine.is_on
-            api.set_instance(
-                "m1",
-                image_source=image.url,
-                image_os_hash_algo="sha256",
-                image_os_hash_value=image.sha256,
-            )
             mark, began = machine.console.mark(), time.monotonic()
             api.provision("m1", "active", configdrive=config_drive("fast", key))
             api.wait_for_state("m1", "active", timeout_s=900)

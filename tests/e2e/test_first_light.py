@@ -10,7 +10,7 @@ import pytest
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
-from tests.lab.enrol import config_drive, enrol, make_available, publish_os_image, ramdisk_settings
+from tests.lab.enrol import config_drive, make_deployable, publish_os_image, ramdisk_settings
 from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
 
@@ -29,15 +29,8 @@ def test_a_machine_is_cleaned_and_deployed_and_shows_its_own_login_prompt(logs: 
         image, key = publish_os_image(lab), make_key(lab.scratch)
         with lab.network.inside():
             api = ApiClient(controller.url)
-            enrol(api, machine)
-            make_available(api, "m1", clean=True)
+            make_deployable(api, machine, image, clean=True)
             assert not machine.is_on
-            api.set_instance(
-                "m1",
-                image_source=image.url,
-                image_os_hash_algo="sha256",
-                image_os_hash_value=image.sha256,
-            )
             mark = machine.console.mark()
             seen: list[int] = []
             api.provision("m1", "active", configdrive=config_drive("first-light", key))
@@ -70,14 +63,7 @@ def test_three_machines_are_deployed_at_once(logs: Path) -> None:
         with lab.network.inside():
             api = ApiClient(controller.url)
             for machine in machines:
-                enrol(api, machine)
-                make_available(api, machine.name, clean=False)
-                api.set_instance(
-                    machine.name,
-                    image_source=image.url,
-                    image_os_hash_algo="sha256",
-                    image_os_hash_value=image.sha256,
-                )
+                make_deployable(api, machine, image)
                 api.provision(
                     machine.name,
                     "active",

@@ -11,7 +11,7 @@ import pytest
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import Proof, wait_for_system
-from tests.lab.enrol import config_drive, enrol, make_available, publish_os_image, ramdisk_settings
+from tests.lab.enrol import config_drive, make_deployable, publish_os_image, ramdisk_settings
 from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
 from tests.lab.machine import EventKind, Machine
@@ -29,14 +29,7 @@ def deploy(
     image, key = publish_os_image(lab), make_key(lab.scratch)
     with lab.network.inside():
         api = ApiClient(controller.url)
-        enrol(api, machine)
-        make_available(api, "m1", clean=bool(settings))
-        api.set_instance(
-            "m1",
-            image_source=image.url,
-            image_os_hash_algo="sha256",
-            image_os_hash_value=image.sha256,
-        )
+        make_deployable(api, machine, image, clean=bool(settings))
         mark, began = machine.console.mark(), time.monotonic()
         api.provision("m1", "active", configdrive=config_drive("started", key))
         proof = wait_for_system(machine, hostname="started", key=key, since=mark, timeout_s=900)

@@ -1,9 +1,9 @@
 """A root filesystem alone is deployed, becomes a system that the firmware starts, and finds its config drive."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.lab.api_client import ApiClient
 from tests.lab.controller import Setting
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
-from tests.lab.enrol import BUILD, config_drive, enrol, make_available, ramdisk_settings
+from tests.lab.enrol import BUILD, config_drive, make_deployable, publish_image, ramdisk_settings
 from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
 from tests.lab.program import run
@@ -107,7 +107,7 @@ def deploy_and_wait(
     settings: Mapping[str, Setting],
     firmware: Firmware,
     bus: Bus,
-    **wishes: object,
+    **wishes: Any,
 ) -> None:
     """Deploy a root filesystem on a new machine and wait for the login prompt of its system."""
     controller = lab.controller(settings=settings)
@@ -117,17 +117,13 @@ def deploy_and_wait(
         memory_mib=1024,
         disks=(Disk(size_bytes=4 << 30, bus=bus),),
     )
-    key = make_key(lab.scratch)
-    url = lab.http.publish(root.name, root)
+    image, key = publish_image(lab, root), make_key(lab.scratch)
     with lab.network.inside():
         api = ApiClient(controller.url)
-        enrol(api, machine)
-        make_available(api, "m1", clean=False)
-        api.set_instance(
-            "m1",
-            image_source=url,
-            image_os_hash_algo="sha256",
-            image_os_hash_value=hashlib.sha256(root.read_bytes()).hexdigest(),
+        make_deployable(
+            api,
+            machine,
+            image,
             image_type="partition",
             root_gb=2,
             swap_mb=64,

@@ -12,7 +12,7 @@ from tests.e2e.rescue_login import address_of, by_password
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
-from tests.lab.enrol import config_drive, enrol, make_available, publish_os_image, ramdisk_settings
+from tests.lab.enrol import config_drive, make_deployable, publish_os_image, ramdisk_settings
 from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
 
@@ -59,14 +59,7 @@ def test_a_deployed_machine_is_rescued_by_ssh_and_goes_back_to_its_system(logs: 
         image, key = publish_os_image(lab), make_key(lab.scratch)
         with lab.network.inside():
             api = ApiClient(controller.url)
-            enrol(api, machine)
-            make_available(api, "m1", clean=False)
-            api.set_instance(
-                "m1",
-                image_source=image.url,
-                image_os_hash_algo="sha256",
-                image_os_hash_value=image.sha256,
-            )
+            make_deployable(api, machine, image)
             api.provision(
                 "m1",
                 "active",

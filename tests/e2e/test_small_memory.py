@@ -15,7 +15,7 @@ import pytest
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.road import Image
 from tests.lab.disks.bootable_image import MIB, make_bootable_image
-from tests.lab.enrol import enrol, make_available, ramdisk_settings
+from tests.lab.enrol import make_deployable, publish_image, ramdisk_settings
 from tests.lab.hardware import Disk
 from tests.lab.lab import Lab
 from tests.lab.program import run
@@ -46,8 +46,7 @@ def make_large_image(folder: Path) -> Path:
 def publish(lab: Lab, raw: Path) -> Image:
     qcow2 = raw.with_suffix(".qcow2")
     run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(raw), str(qcow2), timeout_s=600)
-    digest = run("sha256sum", str(qcow2), timeout_s=300).split()[0]
-    return Image(url=lab.http.publish(qcow2.name, qcow2), sha256=digest)
+    return publish_image(lab, qcow2)
 
 
 def test_a_4_gib_image_is_deployed_with_512_mb_of_memory(logs: Path) -> None:
@@ -59,14 +58,7 @@ def test_a_4_gib_image_is_deployed_with_512_mb_of_memory(logs: Path) -> None:
         machine = lab.machine(name="m1", memory_mib=MEMORY_MIB, disks=(disk,))
         with lab.network.inside():
             api = ApiClient(controller.url)
-            enrol(api, machine)
-            make_available(api, "m1", clean=False)
-            api.set_instance(
-                "m1",
-                image_source=image.url,
-                image_os_hash_algo="sha256",
-                image_os_hash_value=image.sha256,
-            )
+            make_deployable(api, machine, image)
             began = time.monotonic()
             api.provision("m1", "active")
             node = api.wait_for_state("m1", "active", timeout_s=DEPLOY_S)

@@ -60,6 +60,16 @@ class ApiClient:
         ]
         self.call("PATCH", f"/v1/nodes/{ident}", patch)
 
+    def set_image(self, ident: str, url: str, sha256: str, **more: object) -> None:
+        """Have the node get an image when it is deployed; ``more`` goes into its ``instance_info``, too."""
+        self.set_instance(
+            ident,
+            image_source=url,
+            image_os_hash_algo="sha256",
+            image_os_hash_value=sha256,
+            **more,
+        )
+
     def provision(self, ident: str, target: str, **more: object) -> None:
         """Ask for a provision verb; returns at once."""
         self.call("PUT", f"/v1/nodes/{ident}/states/provision", {"target": target, **more}, ok=202)

@@ -1,5 +1,6 @@
 """A lab machine as a node of the controller: the same few requests for every end-to-end test."""
 
+import hashlib
 from pathlib import Path
 
 from tests.lab.api_client import ApiClient, Document
@@ -30,6 +31,13 @@ def publish_os_image(lab: Lab) -> Image:
         url=lab.http.publish(OS_IMAGE.name, OS_IMAGE),
         sha256=read_checksum(OS_IMAGE.with_suffix(".qcow2.sha256")),
     )
+
+
+def publish_image(lab: Lab, file: Path) -> Image:
+    """Serve an image of the test's own."""
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return Image(url=lab.http.publish(file.name, file), sha256=digest)
 
 
 def enrol(api: ApiClient, machine: Machine, **more: object) -> Document:
@@ -66,6 +74,18 @@ def make_available(api: ApiClient, ident: str, *, clean: bool, timeout_s: float 
     api.wait_for_state(ident, "manageable", timeout_s=60)
     api.provision(ident, "provide")
     return api.wait_for_state(ident, "available", timeout_s=timeout_s)
+
+
+def make_deployable(
+    api: ApiClient, machine: Machine, image: Image, *, clean: bool = False, **instance_info: object
+) -> None:
+    """Create a node for ``machine``, take it to ``available``, with cleaning or without, and name the image that it shall get.
+
+    ``instance_info``: what is said of the image besides.
+    """
+    enrol(api, machine)
+    make_available(api, machine.name, clean=clean)
+    api.set_image(machine.name, image.url, image.sha256, **instance_info)
 
 
 def config_drive(hostname: str, key: SshKey) -> Document:

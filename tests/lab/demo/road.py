@@ -61,12 +61,7 @@ class Road:
         before_cleaning = self._machine.console.mark()
         self._go("provide", "available", _CLEAN_TIMEOUT_S, "power off, states")
         before_deploying = self._machine.console.mark()
-        self._api.set_instance(
-            name,
-            image_source=image.url,
-            image_os_hash_algo="sha256",
-            image_os_hash_value=image.sha256,
-        )
+        self._api.set_image(name, image.url, image.sha256)
         hostname = deployed_name(self._machine)
         drive = {
             "meta_data": {
