@@ -87,8 +87,10 @@ class Bootloader:
                 "install_bootloader: no image was written in this boot, so it is not known which disk is meant; "
                 "deploy again"
             )
+        # For an image of a whole disk on an array, Ironic tells instance_info.image_rootfs_uuid, meant for the image's GRUB.
+        is_whole_on_array = bool(written.disk.below) and not written.partitions
         for name, told, known in (
-            ("root", wanted.root_uuid, written.root_uuid),
+            ("root", None if is_whole_on_array else wanted.root_uuid, written.root_uuid),
             ("PReP boot partition", wanted.prep_boot_part_uuid, written.prep_boot_partition_uuid),
         ):
             if told is not None and told != known:

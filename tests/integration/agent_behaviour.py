@@ -32,6 +32,25 @@ GENERIC_STEPS = {
         },
     ],
 }
+RECEIPT = {
+    "image": "http://web/user.qcow2",
+    "digest": "sha256:" + "7" * 64,
+    "format": "qcow2",
+    "disk": "/dev/sda",
+    "serial": "S3RIAL",
+    "wwn": "0x5000c500",
+    "image_bytes": 400_000_000,
+    "content_bytes": 2_000_000_000,
+    "written_bytes": 900_000_000,
+    "zeroed_bytes": 1_100_000_000,
+    "seconds": 20.0,
+    "rate_bytes_per_s": 1e8,
+    "verified": "sample",
+    "compared_bytes": 2_621_440,
+    "phases": [{"phase": "write", "seconds": 19.0, "bytes_done": 400_000_000}],
+    "warnings": ["the disk is complete, but this system does not see it so: sda1 is missing"],
+}
+"""What an agent of ours says of an image that it has written."""
 
 
 @dataclass(kw_only=True)

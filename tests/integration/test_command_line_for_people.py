@@ -13,9 +13,9 @@ import pytest
 
 from agent.protocol.password_hash import hash_password
 from controller.client.cli import main
+from tests.integration.agent_behaviour import RECEIPT
 from tests.integration.running_controller import SHA256, RunningController, running_controller
 from tests.integration.terminal import on_terminal
-from tests.integration.test_workflow_receipt import RECEIPT
 from tests.integration.waiting import wait_until
 
 IMAGE = ("--image", "http://127.0.0.1:9/images/user.qcow2", "--checksum", f"sha256:{SHA256}")

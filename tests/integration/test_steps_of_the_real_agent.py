@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from agent.protocol.password_hash import hash_password
-from tests.integration.disk_images import MIB, gpt_image, sha256
+from tests.integration.disk_images import MIB, RawImage, gpt_image, sha256
 from tests.integration.image_server import ImageServer
 from tests.integration.ipa_machine import PEER, IpaMachine
 from tests.integration.loop_disk import LoopDisk, loop_disk
@@ -88,6 +88,22 @@ def rest(controller: RunningController, machine: IpaMachine, state: str) -> Any:
     return node
 
 
+def instance_of(server: ImageServer, image: RawImage) -> dict[str, Any]:
+    """Serve the image; return the ``instance_info`` that has it written."""
+    return {
+        "image_source": server.serve("whole.raw", image.content),
+        "image_disk_format": "raw",
+        "image_os_hash_algo": "sha256",
+        "image_os_hash_value": sha256(image.content),
+    }
+
+
+def is_written(image: RawImage, disk: LoopDisk) -> bool:
+    """Compare the first partition."""
+    disk.run("sync")
+    return disk.read(MIB, 8 * MIB) == image.content[MIB : 9 * MIB]
+
+
 def deploy_steps(*names: str) -> list[dict[str, Any]]:
     return [{"interface": "deploy", "step": name} for name in names]
 
@@ -126,20 +142,14 @@ def test_logical_disks_are_made_told_and_removed(
 
 
 @pytest.mark.long
-def test_an_image_is_written_after_logical_disks_were_made(
+def test_an_image_on_an_array_that_the_real_agent_leaves_unbootable_ends_in_an_error(
     controller: RunningController,
     server: ImageServer,
     tmp_path: Path,
     disks: tuple[LoopDisk, LoopDisk],
 ) -> None:
     image = gpt_image(tmp_path)
-    digest = sha256(image.content)
-    info = {
-        "image_source": server.serve("whole.raw", image.content),
-        "image_disk_format": "raw",
-        "image_os_hash_algo": "sha256",
-        "image_os_hash_value": digest,
-    }
+    info = instance_of(server, image)
     machine = enrol(controller, tmp_path, disks, "available", instance_info=info)
     step = {
         "interface": "raid",
@@ -148,14 +158,12 @@ def test_an_image_is_written_after_logical_disks_were_made(
         "args": {"raid_config": MIRROR},
     }
     controller.ask("m1", "active", deploy_steps=[step])
-    node = rest(controller, machine, "active")
-    assert machine.boots[0] == "pxe"
-    assert machine.boots[-1] == "disk"
+    node = controller.wait_for("m1", "deploy failed", timeout_s=2 * WAIT_S)
+    machine.must_run()
+    assert "instance_info.image_rootfs_uuid" in str(node.last_error)
     (told,) = node.raid_config["logical_disks"]
     assert told["volume_name"] == "root"
-    disks[0].run("sync")
-    first = 1 * MIB
-    assert disks[0].read(first, 8 * MIB) == image.content[first : first + 8 * MIB]
+    assert is_written(image, disks[0])
 
 
 @pytest.mark.long

@@ -14,6 +14,7 @@ from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.images.partitions import is_partition_image
 from controller.images.source import check_servers
 from controller.states import Event
+from controller.store.tables import Node
 from controller.workflow import receipts
 from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
 from controller.workflow.node_image import image_for_agent
@@ -70,7 +71,12 @@ def partition_uuids(context: Context) -> Outcome:
 
 
 def announce_boot_loader(context: Context) -> Outcome:
-    """Prepare the order to make the firmware boot the disk."""
+    """Prepare the order to make the firmware boot the disk.
+
+    Raises:
+        StepFailed: The agent would succeed without having made an array bootable.
+    """
+    _check_array_boots(context)
     return leave(
         data={"order": new_order(context, "image.install_bootloader", "install_bootloader")}
     )
@@ -132,10 +138,35 @@ def _arguments(context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
     return {"image_info": info, "configdrive": node.config_drive}
 
 
+def _check_array_boots(context: Context) -> None:
+    """Refuse what Ironic's agent, known by the receipt that it does not send, leaves undone under BIOS without a word.
+
+    It makes the members bootable by the image's own GRUB, which it looks for on the root file system. Ours needs neither.
+
+    Raises:
+        StepFailed: Nobody has told which file system that is.
+    """
+    node = context.node
+    is_bios = boot_mode_of(node, context.settings) == BootMode.BIOS
+    is_on_array = has_software_raid(node.raid_config) and not is_partition_image(node.instance_info)
+    is_known = bool(node.driver_internal_info.get(receipts.KEY) or _root_on_array(node))
+    if is_bios and is_on_array and not is_known:
+        raise StepFailed(
+            f"{context.label}: this agent (Ironic's) makes arrays bootable under BIOS only by the GRUB of the image; set"
+            " instance_info.image_rootfs_uuid to the UUID of its root file system, deploy under UEFI, or with Ingot's ramdisk"
+        )
+
+
+def _root_on_array(node: Node) -> str | None:
+    """Return the root file system's UUID of an image on an array, as the operator tells it to Ironic, too; ``None`` = not told."""
+    told = node.instance_info.get("image_rootfs_uuid")
+    return str(told) if told and has_software_raid(node.raid_config) else None
+
+
 def _boot_loader_params(context: Context) -> Mapping[str, Any]:
     uuids = context.data["uuids"]
     return {
-        "root_uuid": uuids.get("root uuid"),
+        "root_uuid": _root_on_array(context.node) or uuids.get("root uuid"),
         "efi_system_part_uuid": uuids.get("efi system partition uuid"),
         "prep_boot_part_uuid": uuids.get("PReP Boot partition uuid"),
         "target_boot_mode": str(boot_mode_of(context.node, context.settings)),

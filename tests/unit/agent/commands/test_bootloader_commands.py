@@ -1,5 +1,6 @@
 """``install_bootloader`` makes boot entries for what was written, and for nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,14 @@ def test_without_the_image_that_is_meant_no_boot_entry_is_made(desk: Desk, root_
     result = desk.do("image.install_bootloader", UEFI | {"root_uuid": root_uuid})
     assert result.command_error.type == "BootloaderError"
     assert desk.machine.booted == []
+
+
+def test_on_an_array_ironic_tells_the_root_file_system_and_not_the_disk(desk: Desk) -> None:
+    array = replace(WRITTEN.disk, path=Path("/dev/md0"), below=(Path("/dev/vda"), Path("/dev/vdb")))
+    desk.written.remember(replace(WRITTEN, disk=array))
+    told = UEFI | {"root_uuid": "6d2f6c0e-43b5-4c7f-9d1b-0b9f0f6a3c11"}
+    assert desk.do("image.install_bootloader", told).command_result is None
+    assert desk.machine.booted == ["/dev/md0 uefi"]
 
 
 @pytest.mark.parametrize(("setting", "param"), [(True, None), (False, True)])
