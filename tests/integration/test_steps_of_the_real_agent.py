@@ -166,6 +166,34 @@ def test_an_image_on_an_array_that_the_real_agent_leaves_unbootable_ends_in_an_e
     assert is_written(image, disks[0])
 
 
+def test_one_boot_cleans_and_deploys_and_a_system_that_no_kexec_starts_boots_by_the_firmware(
+    controller: RunningController,
+    server: ImageServer,
+    tmp_path: Path,
+    disks: tuple[LoopDisk, LoopDisk],
+) -> None:
+    image = gpt_image(tmp_path)
+    machine = enrol(
+        controller,
+        tmp_path,
+        disks,
+        "manageable",
+        instance_info=instance_of(server, image),
+        driver_info={"fake_id": "m1", "fast_track": True, "kexec": True},
+    )
+    controller.ask("m1", "provide")
+    rest(controller, machine, "available")
+    assert machine.boots == ["pxe"]
+    controller.ask("m1", "active")
+    rest(controller, machine, "active")
+    assert machine.boots == ["pxe", "off", "disk"]
+    assert is_written(image, disks[0])
+    told = [one.message for one in controller.events("m1") if one.message.startswith("kexec: ")]
+    assert len(told) == 1, told
+    assert "prepare_kexec" in told[0]
+    assert "the machine is started through its firmware" in told[0]
+
+
 @pytest.mark.long
 def test_an_active_node_is_serviced_with_several_steps(
     controller: RunningController, tmp_path: Path, disks: tuple[LoopDisk, LoopDisk]
