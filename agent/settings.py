@@ -145,6 +145,8 @@ class Settings:
     """Put the files of every config drive into a FAT filesystem, as is done anyway where its own cannot be mounted."""
     inject_files_priority: int = _setting(0, "ipa-inject-files-priority", least=0)
     """Priority of the step ``inject_files`` in deployments and services, at most 99; 0: only on request."""
+    disable_bootc_deploy: bool = _setting(default=False, argument="ingot-disable-bootc-deploy")
+    """Install no bootable containers: programs of the image would run as root in this ramdisk, whoever chose it."""
     boot_interface: str = _setting("", "BOOTIF")
     """The interface this ramdisk was booted from, as the network loader wrote it."""
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,10 +11,12 @@ from agent.commands.command import Command, Control, Job, Kind, Params, parse_pa
 from agent.commands.identity import Identity
 from agent.commands.written_images import WrittenImages
 from agent.errors import InvalidRequest
+from agent.hardware.bootc import deploy_container, parse_order
 from agent.hardware.image_rules import ImageRules
 from agent.hardware.registry import Hardware
 from agent.hardware.root_disk import take_root_disk, told_in_errors
 from agent.images.sources.address import refused_order
+from agent.protocol.bootc import STEP
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.image_rules import check_image
@@ -26,6 +28,14 @@ _ANSWER_TRAVELS_S = 0.5
 
 class _PrepareImage(msgspec.Struct, frozen=True, kw_only=True):
     image_info: ImageInfo
+    configdrive: str | None = None
+    node: dict[str, Any] | None = None
+
+
+class _ExecuteBootcInstall(msgspec.Struct, frozen=True, kw_only=True):
+    image_source: str
+    instance_info: dict[str, Any] | None = None
+    pull_secret: str | None = None
     configdrive: str | None = None
     node: dict[str, Any] | None = None
 
@@ -49,6 +59,7 @@ class Standby:
         """Return the commands of this namespace."""
         table: tuple[tuple[str, Kind, Callable[[Params], Job]], ...] = (
             ("prepare_image", Kind.ASYNC, self.prepare_image),
+            (STEP, Kind.ASYNC, self.execute_bootc_install),
             ("get_partition_uuids", Kind.SYNC, self.get_partition_uuids),
             ("run_image", Kind.LAST, lambda _: self._end(self._power.reboot)),
             ("power_off", Kind.LAST, lambda _: self._end(self._power.power_off)),
@@ -67,12 +78,7 @@ class Standby:
         _check_image(image, self._hardware.wishes.images)
         inline = image.configdrive if isinstance(image.configdrive, str) else None
 
-        node = wanted.node if wanted.node is not None else self._identity.node
-        if node is None:
-            raise InvalidRequest(
-                "prepare_image: no node is known, so nobody said which disk is meant; send the node along, or get"
-                " the deploy steps with it before (a node without root device hints means the smallest disk)"
-            )
+        node = self._node("prepare_image", wanted.node)
 
         def write(control: Control) -> dict[str, Any]:
             self._identity.learn_node(node)
@@ -92,6 +98,41 @@ class Standby:
             return written.command_result(image.id)
 
         return write
+
+    def execute_bootc_install(self, params: Params) -> Job:
+        """Install the bootable container ``image_source`` on the root disk of the node, as it was last told; a ``node`` may come along.
+
+        Raises:
+            InvalidRequest: A parameter cannot be used, or no node is known.
+        """
+        wanted = parse_params(params, _ExecuteBootcInstall, STEP)
+        node = self._node(STEP, wanted.node)
+        info = wanted.instance_info
+        if info is None:
+            info = node.get("instance_info")
+        order = parse_order(wanted.image_source, info, wanted.pull_secret, wanted.configdrive)
+
+        def install(control: Control) -> dict[str, Any]:
+            self._identity.learn_node(node)
+            self._written.forget()
+            control.stop.allow()
+            return deploy_container(order, node, self._hardware, control.progress, control.stop)
+
+        return install
+
+    def _node(self, command: str, given: dict[str, Any] | None) -> Mapping[str, Any]:
+        """Return the node that is meant.
+
+        Raises:
+            InvalidRequest: None is known.
+        """
+        node = given if given is not None else self._identity.node
+        if node is None:
+            raise InvalidRequest(
+                f"{command}: no node is known, so nobody said which disk is meant; send the node along, or get"
+                " the deploy steps with it before (a node without root device hints means the smallest disk)"
+            )
+        return node
 
     def get_partition_uuids(self, _params: Params) -> Job:
         """Say by what the written image is known; ``{}`` if none was written in this boot."""

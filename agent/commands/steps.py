@@ -18,6 +18,7 @@ from agent.hardware.registry import Hardware
 from agent.hardware.steps import Subject, describe_steps, find_step
 from agent.hardware.tools import StepTools
 from agent.images.download import Downloader
+from agent.protocol.masking import masked
 from agent.protocol.steps import StepRequest
 from agent.system.runner import Runner
 
@@ -87,6 +88,7 @@ class StepCommands:
             self._identity.learn_node(wanted.node)
             self._check_version(version, phase)
             subject = Subject(wanted.node, wanted.ports)
+            shown = masked(wanted.step)  # results are kept in a file, for the life of the ramdisk
             step = find_step(self._hardware.managers, phase, request, subject)
             log.info("step started", extra={"step": f"{request.interface}.{request.step}"})
             if phase is Phase.CLEAN:
@@ -96,9 +98,9 @@ class StepCommands:
             except AgentError as error:
                 self._written.forget()  # what a failed deployment has written is nothing to boot
                 if error.result is not None:
-                    error.result = {f"{phase}_result": error.result, f"{phase}_step": wanted.step}
+                    error.result = {f"{phase}_result": error.result, f"{phase}_step": shown}
                 raise
-            return {f"{phase}_result": result, f"{phase}_step": wanted.step}
+            return {f"{phase}_result": result, f"{phase}_step": shown}
 
         return execute
 

@@ -106,6 +106,11 @@ class OpenDisk:
     ) -> None:
         self.close()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is held; not after ``left_to_programs`` if somebody else kept it."""
+        return self._fd >= 0
+
     def close(self) -> None:
         """Let go of the disk; udev looks at it again then.
 

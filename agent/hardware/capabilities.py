@@ -28,7 +28,13 @@ from agent.hardware.reading import (
 from agent.hardware.tools import ProgressSink, StepTools
 from agent.hardware.updating import FirmwareUpdater
 from agent.hardware.wishes import Wishes
-from agent.hardware.writing import BootloaderInstaller, DiskReleaser, ImageWriter, WrittenImage
+from agent.hardware.writing import (
+    BootloaderInstaller,
+    ContainerInstaller,
+    DiskReleaser,
+    ImageWriter,
+    WrittenImage,
+)
 from agent.protocol.steps import ArgInfo
 
 
@@ -56,6 +62,9 @@ class HardwareView(MachineView, Protocol):
 
     def image_writer(self) -> ImageWriter:
         """Return the best image writer."""
+
+    def container_installer(self) -> ContainerInstaller:
+        """Return the best installer of bootable containers."""
 
     def metadata_eraser(self) -> MetadataEraser:
         """Return the best metadata eraser."""
@@ -142,6 +151,7 @@ class HardwareManager:
     bmc_locator: BmcLocator | None = None
     root_disk_chooser: RootDiskChooser | None = None
     image_writer: ImageWriter | None = None
+    container_installer: ContainerInstaller | None = None
     metadata_eraser: MetadataEraser | None = None
     disk_releaser: DiskReleaser | None = None
     bootloader: BootloaderInstaller | None = None

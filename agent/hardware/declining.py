@@ -20,7 +20,15 @@ from agent.hardware.devices import (
 from agent.hardware.erasing import MetadataEraser, MetadataEvidence
 from agent.hardware.reading import MachineReader, RootDiskChoice, RootDiskChooser
 from agent.hardware.tools import ProgressSink
-from agent.hardware.writing import BootloaderInstaller, DiskReleaser, ImageWriter, WrittenImage
+from agent.hardware.writing import (
+    BootloaderInstaller,
+    ContainerInstaller,
+    DiskReleaser,
+    ImageWriter,
+    InstalledContainer,
+    WrittenImage,
+)
+from agent.protocol.bootc import BootcOrder
 from agent.protocol.image import ImageInfo
 from agent.system.stop_signal import StopSignal
 
@@ -110,6 +118,24 @@ class WillingWriter:
                 image, configdrive, disk, progress, stop=stop, before_writing=before_writing
             )
         )
+
+
+class WillingContainerInstaller:
+    """A :class:`ContainerInstaller` of several."""
+
+    def __init__(self, offers: Offers[ContainerInstaller]) -> None:
+        self._offers = offers
+
+    def install_container(
+        self,
+        order: BootcOrder,
+        disk: BlockDevice,
+        progress: ProgressSink,
+        *,
+        stop: StopSignal | None = None,
+    ) -> InstalledContainer:
+        """See :class:`ContainerInstaller`."""
+        return self._offers.ask(lambda one: one.install_container(order, disk, progress, stop=stop))
 
 
 class WillingMetadataEraser:

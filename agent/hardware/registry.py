@@ -24,7 +24,7 @@ from agent.hardware.reading import DiskFilter, MachineReader, RootDiskChoice
 from agent.hardware.steps import check_steps
 from agent.hardware.updating import FirmwareUpdater
 from agent.hardware.wishes import Wishes
-from agent.hardware.writing import BootloaderInstaller, ImageWriter
+from agent.hardware.writing import BootloaderInstaller, ContainerInstaller, ImageWriter
 
 log = logging.getLogger(__name__)
 _Capability = TypeVar("_Capability")
@@ -115,6 +115,12 @@ class Hardware:
     def image_writer(self) -> ImageWriter:
         """Return the best image writer."""
         return declining.WillingWriter(self._wanted(lambda m: m.image_writer, "writes images"))
+
+    def container_installer(self) -> ContainerInstaller:
+        """Return the best installer of bootable containers."""
+        does = "installs bootable containers, which takes podman (build-ramdisk --with podman)"
+        offers = self._wanted(lambda m: m.container_installer, does)
+        return declining.WillingContainerInstaller(offers)
 
     def metadata_eraser(self) -> MetadataEraser:
         """Return the best metadata eraser."""

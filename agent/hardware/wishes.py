@@ -20,7 +20,8 @@ class Wishes:
     """Each has the default of its setting.
 
     ``skip_bmc`` = the machine's own BMC is not asked for its addresses; ``containers`` as the controller's lookup has ``agent_containers``;
-    ``bios_bootloader`` = the controller allows to run the ``grub-install`` of an image (CVE-2026-43003).
+    ``bios_bootloader`` = the controller allows to run the ``grub-install`` of an image (CVE-2026-43003); ``disable_bootc`` = no bootable
+    container is installed here; ``ignore_bootloader_failure`` = a deployment is good although the firmware could not be told to boot it.
     """
 
     images: ImageRules = field(default_factory=ImageRules)
@@ -29,3 +30,5 @@ class Wishes:
     containers: Mapping[str, Any] = field(default_factory=dict)
     inject_files_priority: int = 0
     bios_bootloader: bool = False
+    disable_bootc: bool = False
+    ignore_bootloader_failure: bool = False

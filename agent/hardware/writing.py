@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from agent.hardware.devices import BlockDevice
 from agent.hardware.tools import ProgressSink
+from agent.protocol.bootc import BootcOrder
 from agent.protocol.image import ImageInfo
-from agent.protocol.receipt import Receipt
+from agent.protocol.receipt import PhaseTime, Receipt
 from agent.system.stop_signal import StopSignal
 
 
@@ -61,6 +62,55 @@ class ImageWriter(Protocol):
             stop: Looked at until the first byte is written, and refused from then on; ``None`` = nobody can ask.
 
         Raises:
+            Stopped: It was asked to stop before the first byte.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledContainer:
+    """What the installer of a bootable container left on a disk, as it was read back.
+
+    ``image`` is as it was ordered, ``pinned`` the same with the digest that was pulled, ``bootc`` what the image's program calls itself.
+    ``partitions`` are in words: number, size, type of file system, name. ``written_bytes`` are those that the kernel counted on the disk,
+    ``None`` = it counts none.
+    """
+
+    disk: BlockDevice
+    boot_mode: str
+    image: str
+    pinned: str
+    bootc: str
+    partitions: tuple[str, ...]
+    written_bytes: int | None = None
+    config_drive_partition: int | None = None
+    phases: tuple[PhaseTime, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class ContainerInstaller(Protocol):
+    """Puts a bootable container (bootc) on a disk."""
+
+    def install_container(
+        self,
+        order: BootcOrder,
+        disk: BlockDevice,
+        progress: ProgressSink,
+        *,
+        stop: StopSignal | None = None,
+    ) -> InstalledContainer:
+        """Pull the image, have its own program install it, and look at what is on the disk then; after a failure the disk cannot boot.
+
+        Args:
+            order: What the controller sent.
+            disk: Where to; nothing stands on it.
+            progress: Told how far it is, and what the programs say.
+            stop: Looked at until the first byte is written, and refused from then on; ``None`` = nobody can ask.
+
+        Raises:
+            ImageDownloadError: The image cannot be had.
+            ImageError: It cannot be installed here, or what was installed cannot boot here.
+            ConfigDriveError: The config drive is unusable or does not fit.
+            DiskInUse: The disk is in use.
             Stopped: It was asked to stop before the first byte.
         """
 

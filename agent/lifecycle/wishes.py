@@ -55,6 +55,8 @@ def wishes_of(settings: Settings, ordered: LookupConfig | None = None) -> Wishes
         containers=order.agent_containers,
         inject_files_priority=min(settings.inject_files_priority, _HIGHEST_PRIORITY),
         bios_bootloader=order.enable_bios_bootloader_install,
+        disable_bootc=settings.disable_bootc_deploy,
+        ignore_bootloader_failure=settings.ignore_bootloader_failure,
     )
 
 

@@ -3,10 +3,12 @@
 Source: OCI distribution specification 1.1, "Pulling manifests", for names, tags and digests.
 """
 
+import base64
 import ipaddress
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from agent.protocol.refusal import Refusal
@@ -39,6 +41,40 @@ class Reference:
     def __str__(self) -> str:
         mark = "@" if self.digest else ":"
         return f"{SCHEME}://{self.host}/{self.name}{mark}{self.wanted}"
+
+
+class Login(NamedTuple):
+    """User and password for a registry."""
+
+    user: str
+    password: str
+
+    @property
+    def packed(self) -> str:
+        """``user:password`` in base64, as container tools keep it."""
+        return base64.b64encode(":".join(self).encode()).decode()
+
+    def __repr__(self) -> str:
+        """Show nothing of it."""
+        return "Login(...)"
+
+
+def parse_login(secret: str) -> Login:
+    """Return user and password of a pull secret: ``user:password`` or, as with Ironic, the base64 of it.
+
+    Raises:
+        Refusal: It is neither; the message does not show it.
+    """
+    text = secret
+    if ":" not in text:
+        try:
+            text = base64.b64decode(text, validate=True).decode()
+        except ValueError:  # base64's and Unicode's errors
+            text = ""
+    user, colon, password = text.partition(":")
+    if not colon or not user:
+        raise Refusal("is neither user:password nor the base64 of it", field="image_pull_secret")
+    return Login(user, password)
 
 
 def parse_reference(url: str) -> Reference:

@@ -3,11 +3,12 @@
 The agent resolves what a registry has: its tokens live for minutes, a deployment waits longer for a machine to boot.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
 from agent.protocol.image_rules import is_artifact
+from agent.protocol.oci_reference import parse_login
+from agent.protocol.refusal import Refusal
 from controller.errors import Invalid
 
 
@@ -35,15 +36,7 @@ def pull_login(instance_info: Mapping[str, Any]) -> tuple[str, str] | None:
     secret = instance_info.get("image_pull_secret")
     if not secret or not is_artifact(str(instance_info.get("image_source"))):
         return None
-    text = str(secret)
-    if ":" not in text:
-        try:
-            text = base64.b64decode(text, validate=True).decode()
-        except ValueError:  # base64's and Unicode's errors
-            text = ""
-    user, colon, password = text.partition(":")
-    if not colon or not user:
-        raise Invalid(
-            "instance_info.image_pull_secret is neither user:password nor the base64 of it"
-        )
-    return user, password
+    try:
+        return parse_login(str(secret))
+    except Refusal as error:
+        raise Invalid(f"instance_info.image_pull_secret {error}") from error

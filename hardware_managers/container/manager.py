@@ -8,6 +8,7 @@ from agent.hardware.capabilities import HardwareManager, Support
 from agent.hardware.wishes import Wishes
 from agent.protocol.containers import ContainerRules
 from agent.system.runner import Runner
+from hardware_managers.container.bootc.installer import BootcInstaller
 from hardware_managers.container.rules import read_rules
 from hardware_managers.container.step_file import FileStep, parse_step_file
 from hardware_managers.container.steps import NAMES, file_steps, named_steps
@@ -18,11 +19,27 @@ VERSION = "2"
 _MOST_BYTES = 1 << 20
 
 
-def probe(_runner: Runner) -> HardwareManager | None:
-    """Return the manager, with Ironic's defaults until the controller has said what it allows; ``None`` = no runner here."""
+def probe(runner: Runner) -> HardwareManager | None:
+    """Return the manager, with Ironic's defaults until the controller has said what it allows; ``None`` = no runner here.
+
+    Bootable containers take podman: bootc asks it for the image that it is started from.
+    """
     if not (shutil.which("podman") or shutil.which("docker")):
         return None
-    return with_rules(ContainerRules())
+    steps = with_rules(ContainerRules())
+    if not shutil.which("podman"):
+        return steps
+
+    def configure(wishes: Wishes) -> HardwareManager:
+        return replace(
+            with_rules(read_rules(wishes.containers)),
+            container_installer=BootcInstaller(runner, wishes.images),
+            configure=configure,
+        )
+
+    return replace(
+        steps, container_installer=BootcInstaller(runner, Wishes().images), configure=configure
+    )
 
 
 def with_rules(rules: ContainerRules) -> HardwareManager:

@@ -7,10 +7,10 @@ from typing import Any
 
 from agent.errors import AgentError, CommandFailed, InvalidRequest
 from agent.hardware.capabilities import Phase, Step, StepContext
-from agent.hardware.tools import StepTools
 from agent.protocol.commands import Progress
 from agent.protocol.containers import ContainerRules
 from agent.protocol.steps import ArgInfo
+from agent.system.runner import Runner
 from hardware_managers.container.rules import allowed_options, bare_reference
 from hardware_managers.container.step_file import FileStep
 
@@ -107,16 +107,16 @@ def run_container(
     try:
         follow("container", (runner, "run", f"--cidfile={id_file}", *options, reference), _RUN_S)
     except AgentError:
-        _end(tools, runner, id_file)
+        end_container(tools.runner, runner, id_file)
         raise
     return {"container": reference, "output": last}
 
 
-def _end(tools: StepTools, runner: str, id_file: Path) -> None:
-    """End a container that may have outlived the program that started it."""
+def end_container(runner: Runner, program: str, id_file: Path) -> None:
+    """End a container that may have outlived the ``program`` (podman, docker) that started it."""
     if id_file.exists():
-        end = (runner, "rm", "--force", id_file.read_text().strip())
-        tools.runner.run(*end, ok=range(256), timeout_s=_END_S)
+        end = (program, "rm", "--force", id_file.read_text().strip())
+        runner.run(*end, ok=range(256), timeout_s=_END_S)
 
 
 def _words(args: Mapping[str, Any], name: str) -> Sequence[str] | None:

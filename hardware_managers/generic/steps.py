@@ -11,9 +11,11 @@ import msgspec
 from agent.disks.root_device import skipped_disks
 from agent.disks.virtual_media import REASON, is_virtual_medium
 from agent.errors import AgentError, EraseError, InvalidRequest, Stopped
+from agent.hardware.bootc import deploy_container, parse_order
 from agent.hardware.capabilities import HardwareView, Phase, Step, StepContext
 from agent.hardware.devices import BlockDevice
 from agent.hardware.root_disk import take_root_disk, told_in_errors
+from agent.protocol.bootc import STEP as BOOTC_STEP
 from agent.protocol.commands import Progress
 from agent.protocol.image import ImageInfo
 from agent.protocol.steps import ArgInfo
@@ -173,6 +175,24 @@ def parse_image_info(args: Mapping[str, Any]) -> ImageInfo:
         raise InvalidRequest(f"write_image: image_info: {error}") from error
 
 
+def execute_bootc_install(context: StepContext) -> dict[str, Any]:
+    """Install the bootable container ``args.image_source`` on the root disk; see :func:`agent.hardware.bootc.deploy_container`.
+
+    Raises:
+        InvalidRequest: An argument, or one of the node's ``instance_info``, cannot be used.
+    """
+    args = context.args
+    order = parse_order(
+        args.get("image_source"),
+        context.node.get("instance_info"),
+        args.get("oci_pull_secret"),
+        args.get("configdrive"),
+    )
+    return deploy_container(
+        order, context.node, context.hardware, context.progress, context.tools.stop
+    )
+
+
 STEPS = (
     Step(
         name="erase_devices_metadata",
@@ -194,6 +214,26 @@ STEPS = (
             ),
             "configdrive": ArgInfo(
                 description="Config drive: base64 of a gzip-compressed image, or its URL"
+            ),
+        },
+    ),
+    Step(
+        name=BOOTC_STEP,
+        interface="deploy",
+        priorities={Phase.DEPLOY: 0, Phase.SERVICE: 0},
+        run=execute_bootc_install,
+        abortable=False,
+        stoppable=True,
+        args={
+            "image_source": ArgInfo(
+                description="The image: oci://registry/name:tag or oci://registry/name@sha256:<hex>",
+                required=True,
+            ),
+            "configdrive": ArgInfo(
+                description="Config drive: base64 of a gzip-compressed image, or its URL"
+            ),
+            "oci_pull_secret": ArgInfo(
+                description="Base64 of the registry's login, which is user:password or base64 of it"
             ),
         },
     ),

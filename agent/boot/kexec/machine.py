@@ -4,6 +4,7 @@ import os
 import re
 
 from agent.boot.kexec.plan import MachineState
+from agent.system.memory import available_bytes
 from agent.system.sysfs import SysRoot
 
 _EFI = "sys/firmware/efi"
@@ -11,13 +12,11 @@ _SECURE_BOOT = f"{_EFI}/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 """UEFI specification 2.10, section 3.3; the kernel puts four bytes of attributes before the value."""
 _VALUE_AT = 4
 _LOCKDOWN = re.compile(r"\[(\w+)\]")
-_AVAILABLE = re.compile(r"^MemAvailable:\s*(\d{1,15}) kB$", re.MULTILINE)
 
 
 def read_machine(sys_root: SysRoot, architecture: str | None = None) -> MachineState:
     """Return the state of this machine; ``architecture`` = ``None``: this one's."""
     lockdown = _LOCKDOWN.search(sys_root.text("sys/kernel/security/lockdown") or "")
-    memory = _AVAILABLE.search(sys_root.text("proc/meminfo") or "")
     return MachineState(
         architecture=architecture or os.uname().machine,
         is_uefi=sys_root.at(_EFI).is_dir(),
@@ -26,7 +25,7 @@ def read_machine(sys_root: SysRoot, architecture: str | None = None) -> MachineS
         can_kexec=sys_root.at("sys/kernel/kexec_loaded").exists(),
         is_disabled=sys_root.number("proc/sys/kernel/kexec_load_disabled") == 1
         or sys_root.number("proc/sys/kernel/kexec_load_limit_reboot") == 0,
-        available_bytes=int(memory[1]) << 10 if memory else None,
+        available_bytes=available_bytes(sys_root),
     )
 
 

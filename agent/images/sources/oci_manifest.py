@@ -148,6 +148,32 @@ def choose_manifest(entries: Sequence[Descriptor], machine: str, where: str) -> 
     return fitting[0]
 
 
+def choose_container(entries: Sequence[Descriptor], machine: str, where: str) -> Descriptor:
+    """Return the entry of an index that is the container image for this machine; disks that lie beside it say ``disktype``.
+
+    Raises:
+        ImageError: None or several remain.
+    """
+    containers = [entry for entry in entries if "disktype" not in (entry.annotations or {})]
+    return choose_manifest(containers, machine, where)
+
+
+def check_container(layers: Sequence[Descriptor], where: str) -> None:
+    """Check that an artifact is a container image.
+
+    Raises:
+        ImageError: It is not; the message lists what it has.
+    """
+    is_disk = any(map(_is_titled_disk, layers))  # common tools give files the type of a layer
+    if not layers or is_disk or not all(map(_is_container_layer, layers)):
+        raise ImageError(
+            f"{where}: no container image; it has {_list(layers)}; an artifact with a disk is deployed with the deploy"
+            " interface direct"
+        )
+    for layer in layers:
+        parse_digest(layer.digest, where)
+
+
 def choose_disk(layers: Sequence[Descriptor], where: str) -> Descriptor:
     """Return the one blob that is a disk: by its title or media type, else the only one there is.
 

@@ -4,9 +4,10 @@ Sources: OCI distribution specification 1.1; the token flow of Docker's registry
 top of RFC 6750 and RFC 7617. Credentials go to the registry and to the token service that it names, and to nobody else.
 """
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -20,6 +21,8 @@ from agent.images.sources.oci_manifest import (
     MAX_MANIFEST_BYTES,
     Descriptor,
     Manifest,
+    check_container,
+    choose_container,
     choose_disk,
     choose_manifest,
     parse_manifest,
@@ -35,6 +38,19 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 class _Token(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     access_token: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundContainer:
+    """A container image: the digest of what its name means, be it an index, and its layers as they travel, packed."""
+
+    digest: str
+    layers: tuple[Descriptor, ...]
+
+    @property
+    def packed_bytes(self) -> int:
+        """Size of all layers together."""
+        return sum(layer.size for layer in self.layers)
 
 
 class Registry:
@@ -73,7 +89,12 @@ class Registry:
                 raise
             authorization = self._answer(error.challenges, error)
         self._access = replace(self._access, authorization=authorization)
-        return http.get(url, self._access, headers)
+        try:
+            return http.get(url, self._access, headers)
+        except HttpRefused as error:
+            if error.answered == _UNAUTHORIZED and error.url.startswith(f"{self._base}/"):
+                raise self._refuses() from error
+            raise
 
     def find_disk(self, machine: str) -> Descriptor:
         """Return the disk image of the artifact, over an index if there is one; every digest that is known is checked.
@@ -87,22 +108,37 @@ class Registry:
             TryAgain: As :func:`agent.images.sources.http.get`.
         """
         where = str(self.reference)
-        manifest = self._manifest(self.reference.wanted, self.reference.digest)
+        _, manifest = self._manifest(self.reference.wanted, self.reference.digest)
         if manifest.manifests:
-            entry = choose_manifest(manifest.manifests, machine, where)
-            manifest = self._manifest(entry.digest, entry.digest)
-            if manifest.manifests:
-                raise ImageError(
-                    f"{where}: an index inside an index; name the artifact by its digest"
-                )
+            manifest = self._listed(choose_manifest(manifest.manifests, machine, where))
         return choose_disk(manifest.layers, where)
 
-    def _manifest(self, wanted: str, digest: str | None) -> Manifest:
+    def find_container(self, machine: str) -> FoundContainer:
+        """Return the container image that has this name now; arguments and errors as :meth:`find_disk`."""
+        where = str(self.reference)
+        digest, manifest = self._manifest(self.reference.wanted, self.reference.digest)
+        if manifest.manifests:
+            manifest = self._listed(choose_container(manifest.manifests, machine, where))
+        check_container(manifest.layers, where)
+        return FoundContainer(digest=digest, layers=manifest.layers)
+
+    def _listed(self, entry: Descriptor) -> Manifest:
+        """Return the manifest that an index lists."""
+        _, manifest = self._manifest(entry.digest, entry.digest)
+        if manifest.manifests:
+            raise ImageError(
+                f"{self.reference}: an index inside an index; name the artifact by its digest"
+            )
+        return manifest
+
+    def _manifest(self, wanted: str, digest: str | None) -> tuple[str, Manifest]:
+        """Return a manifest, and its digest (``algorithm:hex``), which is checked where it is known."""
         url = f"{self._base}/v2/{self.reference.name}/manifests/{wanted}"
         with self.get(url, {"Accept": ", ".join(MANIFEST_TYPES + INDEX_TYPES)}) as reply:
             body = reply.read(MAX_MANIFEST_BYTES)
             digest = digest or reply.headers.get("Docker-Content-Digest")
-        return parse_manifest(body, digest, str(self.reference))
+        manifest = parse_manifest(body, digest, str(self.reference))
+        return digest or f"sha256:{hashlib.sha256(body).hexdigest()}", manifest
 
     def _given_token(self) -> str | None:
         """Return credentials that are sent without being asked: a bearer token; a password waits for the question."""
@@ -117,11 +153,15 @@ class Registry:
         basic = self._credentials if self._given_token() is None else None
         if "basic" in by_scheme and basic and self._access.authorization != basic:
             return basic
-        raise ImageDownloadError(
+        raise self._refuses() from refused
+
+    def _refuses(self) -> ImageDownloadError:
+        """Return the error for a registry that has been asked as well as can be."""
+        return ImageDownloadError(
             f"{self.reference}: the registry refuses"
             f" {'the credentials' if self._credentials else 'to give it without credentials'};"
             " set instance_info.image_pull_secret"
-        ) from refused
+        )
 
     def _token(self, asked: Mapping[str, str]) -> str:
         """Get a token from the service that the registry names."""

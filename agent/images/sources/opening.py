@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from agent.errors import ImageDownloadError, ImageError
 from agent.images.sources.file_source import FileSource
@@ -21,6 +22,8 @@ from agent.protocol.image_rules import FILE, is_artifact
 from agent.protocol.oci_reference import parse_reference
 from agent.protocol.refusal import Refusal
 from agent.protocol.web_address import scheme_of
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +84,33 @@ class Opener:
 
     def _find(self, registry: Registry) -> Descriptor:
         """Ask for the manifest, as often as the policy allows."""
-        for failures in range(1, self.retry.tries + 1):
-            try:
-                return registry.find_disk(os.uname().machine)
-            except TryAgain as reason:
-                if failures == self.retry.tries:
-                    raise ImageDownloadError(
-                        f"{registry.reference}: gave up after {failures} tries; the last: {reason}"
-                    ) from reason
-                self.notify(f"{registry.reference}: {reason}; trying again")
-                self.retry.sleep(self.retry.pause_s(failures))
-        raise ImageDownloadError(f"{registry.reference}: no try is allowed")
+        return patiently(
+            lambda: registry.find_disk(os.uname().machine),
+            str(registry.reference),
+            self.retry,
+            self.notify,
+        )
+
+
+def patiently(
+    ask: Callable[[], _Answer], where: str, retry: RetryPolicy, notify: Callable[[str], None]
+) -> _Answer:
+    """Return the answer of a server, asked again as long as the policy allows while it raises ``TryAgain``.
+
+    Raises:
+        ImageDownloadError: It gave none.
+    """
+    for failures in range(1, retry.tries + 1):
+        try:
+            return ask()
+        except TryAgain as reason:
+            if failures == retry.tries:
+                raise ImageDownloadError(
+                    f"{where}: gave up after {failures} tries; the last: {reason}"
+                ) from reason
+            notify(f"{where}: {reason}; trying again")
+            retry.sleep(retry.pause_s(failures))
+    raise ImageDownloadError(f"{where}: no try is allowed")
 
 
 def open_image(image: ImageInfo, opener: Opener, clean_up: ExitStack) -> Mirrors:

@@ -50,6 +50,7 @@ def test_every_command_of_the_road_is_there(desk: Desk) -> None:
     ]
     assert names == [
         "standby.prepare_image",
+        "standby.execute_bootc_install",
         "standby.get_partition_uuids",
         "standby.run_image",
         "standby.power_off",

@@ -9,6 +9,8 @@ from agent.errors import ImageError
 from agent.images.sources.oci_manifest import (
     Descriptor,
     Platform,
+    check_container,
+    choose_container,
     choose_disk,
     choose_manifest,
     parse_digest,
@@ -171,3 +173,17 @@ def test_a_digest_is_checked_to_the_last_digit() -> None:
     for text in ("sha256:" + "A1" * 32, "sha256:" + "a1" * 31, "md5:" + "a1" * 16, "a1" * 32, ""):
         with pytest.raises(ImageError, match="no sha256 or sha512 digest"):
             parse_digest(text, "x")
+
+
+def test_a_container_is_chosen_beside_the_disks_of_its_index() -> None:
+    disk, container, other = entry("amd64", "qcow2"), entry("amd64"), entry("arm64")
+    assert choose_container([disk, container, other], "x86_64", "oci://r/a") is container
+    with pytest.raises(ImageError, match="index with 0 artifacts for amd64"):
+        choose_container([disk, other], "x86_64", "oci://r/a")
+
+
+def test_only_layers_make_a_container() -> None:
+    check_container([layer(), layer(media_type=f"{LAYER}+gzip")], "oci://r/a")
+    for layers in ([], [layer(), layer("", "application/x-qemu-disk")], [layer("disk.raw")]):
+        with pytest.raises(ImageError, match=r"no container image.*deploy interface direct"):
+            check_container(layers, "oci://r/a")

@@ -124,3 +124,14 @@ def test_authorities_come_as_files_and_as_text() -> None:
 def test_what_is_no_certificate_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match="image_ca: neither"):
         rules(f"ingot-image-ca={text}")
+
+
+def test_bootable_containers_and_boot_loaders_are_as_the_settings_say() -> None:
+    usual = wishes_of(Settings())
+    assert not usual.disable_bootc
+    assert not usual.ignore_bootloader_failure
+    told = Settings.from_sources(
+        "ingot-disable-bootc-deploy=1 ipa-ignore-bootloader-failure=1", None, {}
+    )
+    assert wishes_of(told).disable_bootc
+    assert wishes_of(told).ignore_bootloader_failure
