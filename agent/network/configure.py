@@ -34,7 +34,8 @@ def main(
     try:
         description = described(run)
         cards = wait_for_cards(description, lambda: read_cards(sys_net, udev))
-        plan = plan_network(description, cards)
+        existing = [folder.name for folder in sys_net.iterdir()]
+        plan = plan_network(description, cards, existing)
         for words in plan.commands:
             (runner or HostRunner()).run(*words, timeout_s=_COMMAND_S)
         write_down(plan, run)

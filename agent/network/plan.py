@@ -1,6 +1,6 @@
 """Decides how a described network is set up on the cards that there are. Pure: values in, commands out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.network.arguments import BOOT_CARD
@@ -19,6 +19,8 @@ _LONGEST_NAME = 15
 """Of an interface in the kernel (IFNAMSIZ, linux/if.h)."""
 _HIGHEST_VLAN = 4094
 _DEEPEST = 8
+_LOAD_BONDING = ("modprobe", "bonding", "max_bonds=0")
+"""Loaded by the first bond, the module makes a ``bond0`` of its own beforehand, which is then in the way."""
 _METRIC = "100"
 """As of the card that the machine was started from; see dhcp-event in the ramdisk."""
 
@@ -51,19 +53,28 @@ class NetworkPlan:
 class _Builder:
     links: Mapping[str, Link]
     cards: Sequence[Card]
+    existing: Collection[str]
     commands: list[tuple[str, ...]] = field(default_factory=list)
     names: dict[str, str | None] = field(default_factory=dict)
     claimed: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
 
-def plan_network(description: Description, cards: Sequence[Card]) -> NetworkPlan:
+def plan_network(
+    description: Description, cards: Sequence[Card], existing: Collection[str] = ()
+) -> NetworkPlan:
     """Return what sets ``description`` up on ``cards``; a link whose cards are not there is left out and named in ``missing``.
+
+    Args:
+        description: The links and networks that are wanted.
+        cards: The cards that there are.
+        existing: Every interface that there is; bonds and VLANs that are to be made are removed first.
 
     Raises:
         BadDescription: Links refer to what is not described, to themselves, or have impossible numbers.
     """
-    builder = _Builder(links={link.name: link for link in description.links}, cards=cards)
+    links = {link.name: link for link in description.links}
+    builder = _Builder(links=links, cards=cards, existing=existing)
     asks, addresses = [], []
     for name in builder.links:
         _interface_of(builder, name, 0)
@@ -134,6 +145,7 @@ def _make_vlan(builder: _Builder, link: Link, depth: int) -> str | None:
     name = f"{below}.{link.vlan_id}"
     if len(name) > _LONGEST_NAME:
         name = f"vlan{link.vlan_id}"
+    builder.commands += _remove(builder, name)
     builder.commands.append(
         ("ip", "link", "add", "link", below, "name", name, "type", "vlan", "id", str(link.vlan_id))
     )
@@ -151,6 +163,9 @@ def _make_bond(builder: _Builder, link: Link, depth: int) -> str | None:
     bonds = [other for other, known in builder.links.items() if known.kind is LinkKind.BOND]
     name = f"bond{bonds.index(link.name)}"
     options = [word for pair in link.options for word in pair]
+    if _LOAD_BONDING not in builder.commands:
+        builder.commands.append(_LOAD_BONDING)
+    builder.commands += _remove(builder, name)
     builder.commands.append(("ip", "link", "add", name, "type", "bond", *options))
     builder.commands += _address_of_link(name, link)
     for member in members:  # a card joins while it is down
@@ -170,6 +185,11 @@ def _card_of(link: Link, cards: Sequence[Card]) -> Card | None:
         if card.mac == link.mac or (link.mac is None and card.name == link.name):
             return card
     return cards[0] if link.name == BOOT_CARD and link.mac is None and cards else None
+
+
+def _remove(builder: _Builder, name: str) -> Iterator[tuple[str, ...]]:
+    if name in builder.existing:
+        yield ("ip", "link", "delete", name)
 
 
 def _address_of_link(name: str, link: Link) -> Iterator[tuple[str, ...]]:

@@ -38,6 +38,7 @@ def test_a_vlan_over_a_bond_is_made_from_below_upwards() -> None:
     assert lines(text, ETH0, ETH1) == [
         "ip link set eth0 up",
         "ip link set eth1 up",
+        "modprobe bonding max_bonds=0",
         "ip link add bond0 type bond mode 802.3ad",
         "ip link set eth0 down",
         "ip link set eth0 master bond0",
@@ -52,6 +53,18 @@ def test_a_vlan_over_a_bond_is_made_from_below_upwards() -> None:
     plan = plan_network(read_arguments(text), (ETH0, ETH1))
     assert plan.asks == ((Method.DHCP6, "bond0.7"),)
     assert plan.claimed == ("eth0", "eth1")
+
+
+def test_what_an_earlier_attempt_or_the_kernel_made_is_removed_before_it_is_made_again() -> None:
+    text = "bond=a:eth0 bond=b:eth1 vlan=b.7:b ip=b.7:dhcp"
+    existing = ("lo", "eth0", "eth1", "bond0", "bond1", "bond1.7", "bond1.8")
+    plan = plan_network(read_arguments(text), (ETH0, ETH1), existing)
+    made = [" ".join(words) for words in plan.commands]
+    assert made.count("modprobe bonding max_bonds=0") == 1
+    for name in ("bond0", "bond1", "bond1.7"):
+        added = next(at for at, line in enumerate(made) if "link add" in line and name in line)
+        assert made[added - 1] == f"ip link delete {name}"
+    assert "ip link delete bond1.8" not in made
 
 
 def test_a_card_that_only_carries_a_vlan_is_left_to_dhcp() -> None:
