@@ -3,8 +3,9 @@
 import logging
 import shlex
 
-from agent.errors import AgentError, CommandFailed, EraseError, Stopped
+from agent.errors import AgentError, CommandFailed, EraseError
 from agent.hardware.devices import BlockDevice
+from agent.hardware.drive_watch import watch_drive
 from agent.hardware.erasing import Content, EraseEvidence, ErasePlan, EraseWish, unanswered
 from agent.hardware.tools import StepTools
 from agent.protocol.commands import Progress
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 _ASK_S = 30.0
 _ORDER_S = 120.0
 _LEAST_ERASE_S = 24 * 3600.0
-_SANITIZE_S = 72 * 3600.0
-_POLL_S = 10.0
 _UNLOCK_WORDS = (PASSWORD, "")
 """What earlier erasures that were cut off may have left as the password; Ironic's agent tries the same two."""
 _VENDOR = "ATA"
@@ -62,7 +61,12 @@ class AtaEraser:
     def _sanitize(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
         before = self._sanitize_state(plan.disk).text
         self._run(plan, plan.command, _ORDER_S)
-        done = self._wait(plan, tools)
+        done = watch_drive(
+            plan,
+            tools,
+            lambda: self._sanitize_state(plan.disk),
+            advice="hdparm --sanitize-status",
+        )
         if done.has_failed or not done.is_done:
             raise EraseError(
                 f"{plan.disk.path}: {plan.method}: the drive does not say that it succeeded: {' '.join(done.text.split())}"
@@ -76,20 +80,6 @@ class AtaEraser:
             log_after=done.text,
             content=Content.ZEROS if plan.action == OVERWRITE else Content.CHANGED,
         )
-
-    def _wait(self, plan: ErasePlan, tools: StepTools) -> SanitizeState:
-        waited_s = 0.0
-        message = f"{plan.disk.path}: {plan.method}"
-        while (now := self._sanitize_state(plan.disk)).is_running:
-            if waited_s >= _SANITIZE_S:
-                raise EraseError(f"{message}: not done after {_SANITIZE_S:.0f} s; {now.text}")
-            tools.progress(Progress(phase="erase", message=message, percent=now.percent))
-            if tools.stop.wait(_POLL_S):
-                raise Stopped(
-                    f"{message}: no longer watched, as ordered; the drive goes on by itself to the end"
-                )
-            waited_s += _POLL_S
-        return now
 
     def _secure_erase(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
         before = self._unlocked(plan.disk)

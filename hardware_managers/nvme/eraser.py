@@ -3,8 +3,9 @@
 import shlex
 
 from agent.disks.namespaces import is_namespace, other_namespaces
-from agent.errors import AgentError, CommandFailed, EraseError, Stopped
+from agent.errors import AgentError, CommandFailed, EraseError
 from agent.hardware.devices import BlockDevice
+from agent.hardware.drive_watch import watch_drive
 from agent.hardware.erasing import Content, EraseEvidence, ErasePlan, EraseWish, unanswered
 from agent.hardware.tools import StepTools
 from agent.protocol.commands import Progress
@@ -23,8 +24,6 @@ _ASK_S = 30.0
 _START_S = 120.0
 _FORMAT_S = 6 * 3600.0
 """Formats of large flash drives take minutes; one that erases by writing may take hours."""
-_SANITIZE_S = 72 * 3600.0
-_POLL_S = 5.0
 
 
 class NvmeEraser:
@@ -78,7 +77,9 @@ class NvmeEraser:
     def _sanitize(self, plan: ErasePlan, tools: StepTools) -> EraseEvidence:
         before = self._sanitize_text(plan.disk)
         self._order(plan, _START_S)
-        done = self._wait(plan, tools)
+        done = watch_drive(
+            plan, tools, lambda: self._sanitize_log(plan.disk), advice="nvme sanitize-log"
+        )
         if not done.has_done(int(plan.action)):
             raise EraseError(
                 f"{plan.disk.path}: {plan.method}: the drive's sanitize log does not say that it succeeded (status"
@@ -101,24 +102,6 @@ class NvmeEraser:
             raise EraseError(
                 f"{plan.disk.path}: {plan.method}: the drive refused: {error}"
             ) from error
-
-    def _wait(self, plan: ErasePlan, tools: StepTools) -> SanitizeLog:
-        """Look at the log until the drive is done; it goes on whatever happens to the machine."""
-        waited_s = 0.0
-        while (now := self._sanitize_log(plan.disk)).is_running:
-            if waited_s >= _SANITIZE_S:
-                raise EraseError(
-                    f"{plan.disk.path}: {plan.method}: at {now.percent:.1f} % after {_SANITIZE_S:.0f} s; the drive goes on by"
-                    " itself, look at nvme sanitize-log"
-                )
-            message = f"{plan.disk.path}: {plan.method}"
-            tools.progress(Progress(phase="erase", message=message, percent=now.percent))
-            if tools.stop.wait(_POLL_S):
-                raise Stopped(
-                    f"{message}: no longer watched, as ordered; the drive goes on by itself to the end"
-                )
-            waited_s += _POLL_S
-        return now
 
     def _controller(self, disk: BlockDevice) -> NvmeController:
         text = self._runner.run("nvme", "id-ctrl", str(disk.path), "-o", "json", timeout_s=_ASK_S)

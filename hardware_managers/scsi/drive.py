@@ -34,7 +34,7 @@ class Sense:
     percent: float | None
 
     @property
-    def is_busy(self) -> bool:
+    def is_running(self) -> bool:
         """A format or a sanitize operation is running."""
         return self.key == _NOT_READY and self.code in {_FORMATTING, _SANITIZING}
 

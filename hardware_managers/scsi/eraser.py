@@ -2,19 +2,17 @@
 
 import shlex
 
-from agent.errors import AgentError, CommandFailed, EraseError, Stopped
+from agent.errors import AgentError, CommandFailed, EraseError
 from agent.hardware.devices import BlockDevice
+from agent.hardware.drive_watch import watch_drive
 from agent.hardware.erasing import Content, EraseEvidence, ErasePlan, EraseWish, unanswered
 from agent.hardware.tools import StepTools
-from agent.protocol.commands import Progress
 from agent.system.runner import Runner
 from hardware_managers.scsi.drive import Sense, is_announced, parse_sense
 from hardware_managers.scsi.plan import OPERATION_CODES, OVERWRITE, plan_erasure
 
 _ASK_S = 30.0
 _ORDER_S = 300.0
-_LONGEST_S = 72 * 3600.0
-_POLL_S = 10.0
 _NO_SUCH_COMMAND = 9
 """Exit status of sg3_utils: illegal request, invalid operation code; sg3_utils(8)."""
 _UNASKED = frozenset({"ATA", ""})
@@ -60,17 +58,10 @@ class ScsiEraser:
         )
 
     def _wait(self, plan: ErasePlan, tools: StepTools) -> Sense:
-        waited_s = 0.0
         message = f"{plan.disk.path}: {plan.method}"
-        while (now := self._sense(plan.disk)).is_busy:
-            if waited_s >= _LONGEST_S:
-                raise EraseError(f"{message}: not done after {_LONGEST_S:.0f} s ({now})")
-            tools.progress(Progress(phase="erase", message=message, percent=now.percent))
-            if tools.stop.wait(_POLL_S):
-                raise Stopped(
-                    f"{message}: no longer watched, as ordered; the drive goes on by itself to the end"
-                )
-            waited_s += _POLL_S
+        now = watch_drive(
+            plan, tools, lambda: self._sense(plan.disk), advice="sg_requests --progress"
+        )
         if now.has_failed:
             raise EraseError(
                 f"{message}: the drive says that the operation failed ({now}); try again or replace it"

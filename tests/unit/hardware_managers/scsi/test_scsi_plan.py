@@ -56,13 +56,13 @@ def test_only_the_word_supported_is_an_announcement() -> None:
 
 def test_sense_data_say_how_far_an_operation_is_and_how_it_ended() -> None:
     running = parse_sense(fixed(2, 0x04, 0x1B, 0x8000))
-    assert running.is_busy
+    assert running.is_running
     assert running.percent == 50
     failed = parse_sense(fixed(3, 0x31, 0x03))
     assert failed.has_failed
-    assert not failed.is_busy
+    assert not failed.is_running
     idle = parse_sense(fixed(0, 0, 0))
-    assert (idle.is_busy, idle.has_failed, idle.percent) == (False, False, None)
+    assert (idle.is_running, idle.has_failed, idle.percent) == (False, False, None)
     described = bytes([0x72, 2, 4, 0x1B, 0, 0, 0, 8, 2, 6, 0, 0, 0x80, 0x40, 0, 0])
     assert parse_sense(hex_dump(described)).percent == 25
 
