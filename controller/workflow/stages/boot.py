@@ -51,6 +51,17 @@ def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Ma
     }
 
 
+def choose_disk(context: Context) -> None:
+    """Have the machine boot its disk from now on, or the next time where the node's owner wants no more."""
+    node, settings = context.node, context.settings
+    bmc_of(context.services, node).set_boot_device(
+        BootDevice.DISK,
+        mode=boot_mode_of(node, settings),
+        persistent=str(node.driver_info.get("force_persistent_boot_device")) != "Never",
+        timeout_s=settings.bmc_timeout_s,
+    )
+
+
 def prepare_network_boot(context: Context) -> Outcome:
     """Have the next power-on boot the ramdisk, and forget the agent and the token of the last boot.
 

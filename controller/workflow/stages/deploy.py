@@ -9,21 +9,21 @@ agent is never given twice.
 from collections.abc import Mapping
 from typing import Any
 
-from controller.bmc.interface import BootDevice, BootMode
+from controller.bmc.interface import BootMode
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.images.partitions import is_partition_image
 from controller.images.source import check_servers
 from controller.states import Event
 from controller.store.tables import Node
 from controller.workflow import receipts
-from controller.workflow.machine import agent_of, bmc_of, boot_mode_of, forget_agent
+from controller.workflow.machine import agent_of, boot_mode_of, forget_agent
 from controller.workflow.node_image import image_for_agent
 from controller.workflow.node_rules import check_deployment, check_drive
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.raid_result import has_software_raid
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
-from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.boot import boot_ramdisk, choose_disk
 from controller.workflow.stages.fast_track import find_agent_stage
 from controller.workflow.stages.kexec import boot_or_look, kexec_stages, wants_kexec
 from controller.workflow.stages.orders import ask, new_order, order_stages
@@ -84,13 +84,7 @@ def announce_boot_loader(context: Context) -> Outcome:
 
 def boot_from_disk(context: Context) -> Outcome:
     """Have the machine boot its disk from now on."""
-    node, settings = context.node, context.settings
-    bmc_of(context.services, node).set_boot_device(
-        BootDevice.DISK,
-        mode=boot_mode_of(node, settings),
-        persistent=str(node.driver_info.get("force_persistent_boot_device")) != "Never",
-        timeout_s=settings.bmc_timeout_s,
-    )
+    choose_disk(context)
     return leave(internal={"boot_target": "disk"})
 
 

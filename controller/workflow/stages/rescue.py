@@ -10,21 +10,18 @@ from collections.abc import Mapping
 
 from agent.protocol.commands import CommandStatus
 from agent.protocol.password_hash import hash_password
-from controller.bmc.interface import BootDevice
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.states import Event
 from controller.workflow.machine import (
     SYSTEM_IS_DOWN,
     agent_of,
-    bmc_of,
-    boot_mode_of,
     forget_agent,
     is_fake,
 )
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
-from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.boot import boot_ramdisk, choose_disk
 from controller.workflow.stages.orders import error_text
 
 PASSWORD = "rescue_password"  # noqa: S105  # the name of a key
@@ -77,13 +74,7 @@ def finish(_context: Context) -> Outcome:
 
 def boot_from_disk(context: Context) -> Outcome:
     """Have the machine boot its disk from now on, and forget the ramdisk."""
-    node, settings = context.node, context.settings
-    bmc_of(context.services, node).set_boot_device(
-        BootDevice.DISK,
-        mode=boot_mode_of(node, settings),
-        persistent=str(node.driver_info.get("force_persistent_boot_device")) != "Never",
-        timeout_s=settings.bmc_timeout_s,
-    )
+    choose_disk(context)
     internal = {**forget_agent(), "boot_target": "disk", SYSTEM_IS_DOWN: None}
     return leave(columns={"agent_secret": None}, internal=internal)
 

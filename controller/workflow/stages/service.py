@@ -7,13 +7,12 @@ An aborted one is ``service failed`` until that has begun, so that ``abort`` can
 from collections.abc import Mapping
 from dataclasses import replace
 
-from controller.bmc.interface import BootDevice
 from controller.states import Event
-from controller.workflow.machine import SYSTEM_IS_DOWN, bmc_of, boot_mode_of, forget_agent
+from controller.workflow.machine import SYSTEM_IS_DOWN, forget_agent
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Error, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
-from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.boot import boot_ramdisk, choose_disk
 from controller.workflow.stages.clean import plan_wanted
 from controller.workflow.stages.steps import step_stages
 from controller.workflow.steps.spec import Kind
@@ -35,13 +34,7 @@ def begin(context: Context) -> Outcome:
 
 def boot_from_disk(context: Context) -> Outcome:
     """Have the machine boot its own system again, and forget the agent."""
-    node, settings = context.node, context.settings
-    bmc_of(context.services, node).set_boot_device(
-        BootDevice.DISK,
-        mode=boot_mode_of(node, settings),
-        persistent=str(node.driver_info.get("force_persistent_boot_device")) != "Never",
-        timeout_s=settings.bmc_timeout_s,
-    )
+    choose_disk(context)
     internal = {**forget_agent(), "boot_target": "disk", SYSTEM_IS_DOWN: True}
     return leave(columns={"agent_secret": None}, internal=internal)
 
