@@ -297,6 +297,7 @@ def test_the_steps_that_children_began_end_with_their_parents_workflow(
             return [n for n in ("dpu1", "dpu2") if controller.node(n).stage == "child.look"]
 
         wait_until(lambda: bool(begun()), 20, "a child's step")
+        wait_until(lambda: any("power_on" in card.calls for card in cards), 20, "its order")
         if end == "abort":
             controller.ask("host", "abort")
             wait_until(lambda: controller.node("host").stage is None, 20, "the abort")
