@@ -81,25 +81,13 @@ class StreamingImageWriter:
             opened.require_sole_use()
             if before_writing is not None:
                 before_writing()
-            stop.refuse(
-                f"the image is being written to {disk.path}, and half of it cannot boot; wait for the end, or power"
-                " the machine off",
-                "the image write",
-            )
-            log.info(
-                "writing the image",
-                extra={
-                    "image": work.name,
-                    "disk": str(disk.path),
-                    "format": work.inside.shown_format,
-                },
-            )
+            _announce(work, disk, stop)
             digest, proof = _write_content(work, target, meter)
-            if layout is None:
-                table = self._complete(work, target, meter)
-                names = DiskNames(root_uuid=mbr.disk_signature(table.head))
-            else:
-                table, names = layout.complete(target, meter)
+            table, names = (
+                self._complete(work, target, meter)
+                if layout is None
+                else layout.complete(target, meter)
+            )
             warnings = self._show(opened, table)
         receipt = make_receipt(work, target, digest, proof, disk, meter.finish(), warnings)
         _log_end(receipt, len(table.partitions()))
@@ -149,7 +137,9 @@ class StreamingImageWriter:
             check_room(table, disk.size_bytes, drive_bytes, work.name, work.look)
         return ImageTarget(disk, witness)
 
-    def _complete(self, work: Work, target: ImageTarget, meter: Meter) -> PartitionTable:
+    def _complete(
+        self, work: Work, target: ImageTarget, meter: Meter
+    ) -> tuple[PartitionTable, DiskNames]:
         """Make the disk whole: config drive, backup table, and the head last."""
         disk = target.disk
         table = PartitionTable(target.head, disk.sector_bytes)
@@ -170,7 +160,19 @@ class StreamingImageWriter:
             disk.write_bytes(backup[1], backup[0])
         disk.flush()
         target.make_bootable()
-        return table
+        return table, DiskNames(root_uuid=mbr.disk_signature(table.head))
+
+
+def _announce(work: Work, disk: BlockDevice, stop: StopSignal) -> None:
+    """Say that the disk is written from here on, which nothing stops."""
+    stop.refuse(
+        f"the image is being written to {disk.path}, and half of it cannot boot; wait for the end, or power the machine off",
+        "the image write",
+    )
+    log.info(
+        "writing the image",
+        extra={"image": work.name, "disk": str(disk.path), "format": work.inside.shown_format},
+    )
 
 
 def stoppable(settings: WriterSettings, stop: StopSignal) -> WriterSettings:

@@ -55,14 +55,22 @@ def plan_erasure(
     obstacle = None if wish.use_nvme else _SWITCHED_OFF
     if remote is not None:
         obstacle = f"the drive is reached over {remote} and may serve others; erase it in the machine that it is in"
-    sanitize = f"nvme sanitize {disk.path} --sanact="
-    zeros = f"{sanitize}{OVERWRITE} --owpass=1 --ovrpat=0"
-    sanitizers = (
+    formatted = siblings if controller.formats_every_namespace else ()
+    return (
+        *plans_of(disk, _sanitizers(disk, controller, log), obstacle=obstacle, also=siblings),
+        *plans_of(disk, _formats(disk, controller), obstacle=obstacle, also=formatted),
+    )
+
+
+def _sanitizers(disk: BlockDevice, controller: NvmeController, log: str) -> tuple[EraseMethod, ...]:
+    """Return what the sanitize command can do, with the estimates of the log."""
+    line = f"nvme sanitize {disk.path} --sanact="
+    return (
         EraseMethod(
             controller.can_sanitize_by_block_erase,
             BLOCK,
             "NVMe sanitize, block erase",
-            f"{sanitize}{BLOCK}",
+            f"{line}{BLOCK}",
             PURGES,
             100,
             expected_s=estimate_s(log, "Block Erase"),
@@ -71,7 +79,7 @@ def plan_erasure(
             controller.can_sanitize_by_key,
             CRYPTO,
             "NVMe sanitize, crypto erase",
-            f"{sanitize}{CRYPTO}",
+            f"{line}{CRYPTO}",
             PURGES | DESTROYS_KEYS,
             90,
             is_quick=True,
@@ -81,16 +89,11 @@ def plan_erasure(
             controller.can_sanitize_by_overwrite,
             OVERWRITE,
             "NVMe sanitize, overwrite",
-            zeros,
+            f"{line}{OVERWRITE} --owpass=1 --ovrpat=0",
             PURGES,
             80,
             expected_s=estimate_s(log, "Overwrite"),
         ),
-    )
-    formatted = siblings if controller.formats_every_namespace else ()
-    return (
-        *plans_of(disk, sanitizers, obstacle=obstacle, also=siblings),
-        *plans_of(disk, _formats(disk, controller), obstacle=obstacle, also=formatted),
     )
 
 

@@ -5,7 +5,7 @@ order of the request, those that take what is left (``MAX``) last.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -122,24 +122,11 @@ def plan_layout(
         InvalidRequest: They do not fit; the message names array, disk and what is missing.
     """
     sizes = _member_sizes(wanted, members, boot_mode)
-    order = sorted(range(len(wanted)), key=lambda number: wanted[number].size_bytes is None)
     names = _names(wanted, taken)
-    tables: dict[Path, list[Part]] = {}
-    nodes: dict[tuple[int, Path], Path] = {}
-    disks: dict[Path, BlockDevice] = {}
-    for number in order:
-        for disk in members[number]:
-            disks[disk.path] = disk
-            parts = tables.setdefault(disk.path, [_boot_part(boot_mode)])
-            part = Part(
-                number=len(parts) + 1,
-                kind=PartKind.MEMBER,
-                start_byte=parts[-1].end_byte,
-                size_bytes=sizes[number],
-                name=names[number],
-            )
-            parts.append(part)
-            nodes[number, disk.path] = partition_path(disk.path, part.number)
+    order = sorted(range(len(wanted)), key=lambda number: wanted[number].size_bytes is None)
+    tables, nodes = _divide(
+        [(number, names[number], sizes[number], members[number]) for number in order], boot_mode
+    )
     devices = _devices(len(wanted), taken)
     arrays = tuple(
         PlannedArray(
@@ -153,8 +140,37 @@ def plan_layout(
         )
         for number, one in enumerate(wanted)
     )
-    made = (DiskTable(disk=disks[path], parts=tuple(parts)) for path, parts in tables.items())
-    return tuple(sorted(made, key=lambda table: str(table.disk.path))), arrays
+    return tables, arrays
+
+
+def _divide(
+    arrays: Sequence[tuple[int, str, int, tuple[BlockDevice, ...]]], boot_mode: str
+) -> tuple[tuple[DiskTable, ...], Mapping[tuple[int, Path], Path]]:
+    """Put one partition for each array on each of its disks, one behind the other.
+
+    Args:
+        arrays: Number, name, size of a member in bytes, and disks of each, in the order of their places.
+        boot_mode: Decides what comes first on each disk.
+
+    Returns:
+        The tables by the disks' names, and the partition of each array (by its number) on each disk.
+    """
+    parts: dict[BlockDevice, list[Part]] = {}
+    nodes: dict[tuple[int, Path], Path] = {}
+    for number, name, size_bytes, disks in arrays:
+        for disk in disks:
+            before = parts.setdefault(disk, [_boot_part(boot_mode)])
+            part = Part(
+                number=len(before) + 1,
+                kind=PartKind.MEMBER,
+                start_byte=before[-1].end_byte,
+                size_bytes=size_bytes,
+                name=name,
+            )
+            before.append(part)
+            nodes[number, disk.path] = partition_path(disk.path, part.number)
+    made = (DiskTable(disk=disk, parts=tuple(row)) for disk, row in parts.items())
+    return tuple(sorted(made, key=lambda table: str(table.disk.path))), nodes
 
 
 def _member_sizes(

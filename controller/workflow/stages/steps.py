@@ -89,22 +89,26 @@ def step_stages(
             run=partial(_send, kind=kind, arguments=arguments),
             ways={"done": To(stage=f"{kind}.step.watch", event=Event.WAIT)},
         ),
-        f"{kind}.step.watch": Stage(
-            run=leaves_by(*_WATCHED, *ends)(
-                partial(_watch, kind=kind, ways=frozenset({*_WATCHED, *ends}))
-            ),
-            ways={
-                "done": again,
-                "reboot": To(stage=f"{kind}.reboot.power_off", event=Event.RESUME),
-                "changed": To(stage=f"{kind}.plan", event=Event.RESUME),
-                **ends,
-            },
-            timeout_s=lambda settings: silence_limit(settings, kind, "")[1],
-        ),
+        f"{kind}.step.watch": _watch_stage(kind, again, ends),
         f"{kind}.hold": Stage(run=leaves_by()(partial(_hold, kind=kind)), ways={}, rests=True),
         f"{kind}.unheld": Stage(run=_unhold, ways={"done": again}),
         **boot_ramdisk(f"{kind}.reboot", then=again),
     }
+
+
+def _watch_stage(kind: Kind, again: To, ends: Mapping[str, To]) -> Stage:
+    """Return the stage that follows a step; ``again`` leads to the next one, ``ends`` to what an abort leads to."""
+    ways = frozenset({*_WATCHED, *ends})
+    return Stage(
+        run=leaves_by(*ways)(partial(_watch, kind=kind, ways=ways)),
+        ways={
+            "done": again,
+            "reboot": To(stage=f"{kind}.reboot.power_off", event=Event.RESUME),
+            "changed": To(stage=f"{kind}.plan", event=Event.RESUME),
+            **ends,
+        },
+        timeout_s=lambda settings: silence_limit(settings, kind, "")[1],
+    )
 
 
 def begin_course(context: Context, kind: Kind, *, uses_ramdisk: bool) -> Course:
