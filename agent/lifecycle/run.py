@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,25 +17,21 @@ from agent.commands.results import ResultStore
 from agent.errors import SettingError
 from agent.hardware.registry import Hardware
 from agent.lifecycle import loading
-from agent.lifecycle.addresses import interface_address, wait_for_source_address
-from agent.lifecycle.clock import TimeSources, set_clock
-from agent.lifecycle.controller_client import ConnectionOptions, ControllerClient
+from agent.lifecycle.approach import Approach
 from agent.lifecycle.heartbeat import Heartbeater
 from agent.lifecycle.lookup import Patience, look_up
 from agent.lifecycle.parts import AgentParts
 from agent.lifecycle.readiness import (
     order_macs,
-    wait_for_addresses,
     wait_for_disks,
     wait_for_file,
-    wait_for_macs,
 )
 from agent.lifecycle.screen import Screen, View, active_consoles, machine_words
 from agent.lifecycle.wishes import wishes_of
 from agent.protocol.commands import CommandStatus
 from agent.protocol.lookup import Heartbeat, LookupConfig
 from agent.settings import Settings
-from agent.system.certificate import Certificate, CertificateWish, obtain_certificate
+from agent.system.certificate import Certificate
 from agent.system.clock import SystemClock
 from agent.system.log_output import LOGGED
 from agent.system.power import PowerActions
@@ -72,12 +67,10 @@ class Agent:
         self._power = power
         self._clock = clock
         self._state = Path(settings.state_directory)
-        self._hostname = socket.gethostname()
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._locked_down = threading.Event()
         self._random = random.SystemRandom()
-        self._is_clock_set = False
         self._machine_words = ""
         self._board = StatusBoard()
         self._troubles = TroubleKeeper()
@@ -85,12 +78,7 @@ class Agent:
             logging.getLogger(name).addHandler(self._troubles)
         self._heartbeater = Heartbeater(self._random.uniform, self._board)
         self._identity = Identity(self._state / "token", settings.agent_token)
-        self._login = RescueLogin(
-            password_file=Path(settings.rescue_password_file),
-            answer_file=self._state / "rescue-login",
-            mark=self._state / "rescued",
-            ssh_port=settings.rescue_ssh_port,
-        )
+        self._login = _rescue_login(settings)
         store = ResultStore(self._state / "commands")
         self._executor = CommandExecutor(self._commands, store, self._heartbeater.beat_now)
         self._parts = AgentParts(
@@ -106,7 +94,7 @@ class Agent:
             asked=self._heartbeater.was_asked,
             rescued=self._wake.set,
             locked_down=self._lock_down,
-            hostname=self._hostname,
+            hostname=socket.gethostname(),
             version=version,
         )
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
@@ -179,11 +167,12 @@ class Agent:
             wait_for_file(Path(settings.network_ready_file), self._stop.wait)
         self._settings = settings = loading.find_addresses(settings)
         self._parts = replace(self._parts, settings=settings)
+        approach = Approach(settings, self._hardware, self._runner, self._clock, self._stop)
         inspected_by = settings.inspection_urls
         self._board.write(controller=(settings.api_urls or inspected_by or (None,))[0])
-        node_uuid = self._inspect(inspected_by) if inspected_by else None
+        node_uuid = self._inspect(approach, inspected_by) if inspected_by else None
         if settings.api_urls:
-            server = self._join_controller(node_uuid)
+            server = self._join_controller(approach, node_uuid)
         elif settings.standalone:
             server = self._serve("127.0.0.1", None)[0]
         elif inspected_by:
@@ -231,17 +220,18 @@ class Agent:
         log.info("this machine is being rescued: nothing is served and nothing more is done")
         self._stop.wait()
 
-    def _join_controller(self, node_uuid: str | None) -> "ApiServer":
+    def _join_controller(self, approach: Approach, node_uuid: str | None) -> "ApiServer":
         """Look up, serve and start the heartbeats; what does not depend on each other is done at the same time."""
         settings = self._settings
         self._board.write(phase="looking up which node this is")
         self._loader.submit(loading.import_api)  # start_api waits for it, and raises what it raises
-        wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
-        host = self._callback_host()
-        self._set_clock(settings.api_urls)
-        client = ControllerClient(settings.api_urls, self._connection())
+        client, host = approach.to_controller()
         with ThreadPoolExecutor(max_workers=2, thread_name_prefix="prepare") as pool:
-            certificate = pool.submit(self._certificate, host) if settings.tls else None
+            certificate = (
+                pool.submit(approach.certificate, host, self._parts.hostname)
+                if settings.tls
+                else None
+            )
             disks: Future[None] = pool.submit(
                 wait_for_disks,
                 self._hardware,
@@ -278,45 +268,12 @@ class Agent:
         self._late.add_done_callback(self._end_if_failed)
         return loading.start_api(self._parts, self._executor, host, certificate, config)
 
-    def _inspect(self, urls: Sequence[str]) -> str | None:
-        settings = self._settings
+    def _inspect(self, approach: Approach, urls: Sequence[str]) -> str | None:
         self._board.write(phase="inspecting")
-        wait_for_macs(self._hardware, settings.boot_mac, self._stop.wait)
-        wait_for_source_address(urls, self._route_timeout_s(), self._stop.wait)
-        wait_for_addresses(
-            self._hardware,
-            None if settings.inspection_dhcp_all_interfaces else settings.boot_mac or "",
-            settings.inspection_dhcp_wait_timeout_s,
-            self._stop.wait,
-        )
-        self._set_clock(urls)
-        client = ControllerClient(urls, self._connection())
-        return loading.inspect(self._parts, client, self._stop.wait)
-
-    def _set_clock(self, urls: Sequence[str]) -> None:
-        """Set the clock once, as soon as there is a network and before anything is made or verified by it."""
-        if self._is_clock_set:
-            return
-        self._is_clock_set = True
-        settings = self._settings
-        file = settings.ntp_servers_file
-        sources = TimeSources(
-            servers=tuple(settings.ntp_servers.replace(",", " ").split()),
-            servers_file=Path(file) if file else None,
-            urls=tuple(urls),
-        )
-        set_clock(sources, self._clock)
+        return loading.inspect(self._parts, approach.to_inspection(urls), self._stop.wait)
 
     def _macs(self) -> tuple[str, ...]:
         return order_macs(self._hardware.nics(), self._settings.boot_mac)
-
-    def _connection(self) -> ConnectionOptions:
-        settings = self._settings
-        return ConnectionOptions(
-            timeout_s=settings.http_request_timeout_s,
-            verify=False if settings.insecure else settings.ca_file or True,
-            request_id=settings.global_request_id,
-        )
 
     def _patience(self) -> Patience:
         return Patience(
@@ -326,29 +283,6 @@ class Agent:
             wait=self._stop.wait,
         )
 
-    def _route_timeout_s(self) -> float:
-        return self._settings.ip_lookup_attempts * self._settings.ip_lookup_timeout_s
-
-    def _callback_host(self) -> str:
-        """Return the address that the controller shall call; waits until the network is there."""
-        settings = self._settings
-        timeout_s = self._route_timeout_s()
-        source = wait_for_source_address(settings.api_urls, timeout_s, self._stop.wait)
-        if settings.advertise_host:
-            return settings.advertise_host
-        if settings.network_interface:
-            return interface_address(self._hardware.nics(), settings.network_interface)
-        return source
-
-    def _certificate(self, host: str) -> Certificate:
-        wish = CertificateWish(
-            common_name=self._hostname,
-            address=host,
-            curve=self._settings.tls_certificate_curve,
-            clock_skew_s=self._settings.tls_clock_skew_s,
-        )
-        return obtain_certificate(wish, self._state / "tls", self._runner, datetime.now(UTC))
-
     def _heartbeat_body(self, url: str, certificate: Certificate | None) -> Callable[[], Heartbeat]:
         return lambda: Heartbeat(
             callback_url=url,
@@ -356,3 +290,13 @@ class Agent:
             agent_version=self._version,
             agent_verify_ca=certificate.pem if certificate is not None else None,
         )
+
+
+def _rescue_login(settings: Settings) -> RescueLogin:
+    state = Path(settings.state_directory)
+    return RescueLogin(
+        password_file=Path(settings.rescue_password_file),
+        answer_file=state / "rescue-login",
+        mark=state / "rescued",
+        ssh_port=settings.rescue_ssh_port,
+    )
