@@ -12,6 +12,7 @@ from agent.hardware.tools import ProgressSink
 from agent.hardware.writing import InstalledContainer
 from agent.protocol.bootc import STEP, BootcOrder, read_order, secrets_of, unpack_secret
 from agent.protocol.commands import Progress
+from agent.protocol.receipt import Installation
 from agent.protocol.refusal import Refusal
 from agent.system.stop_signal import StopSignal
 
@@ -114,20 +115,18 @@ def _told(
     installed: InstalledContainer, entries: tuple[str, ...], warnings: tuple[str, ...]
 ) -> dict[str, Any]:
     said = f"Container image ({installed.image}) written to device {installed.disk.path}"
-    return {
-        "result": f"{STEP}: {said}",
-        "installation": {
-            "image": installed.pinned,
-            "bootc": installed.bootc,
-            "disk": str(installed.disk.path),
-            "serial": installed.disk.serial,
-            "wwn": installed.disk.wwn,
-            "boot_mode": installed.boot_mode,
-            "partitions": list(installed.partitions),
-            "config_drive_partition": installed.config_drive_partition,
-            "written_bytes": installed.written_bytes,
-            "boot_entries": list(entries),
-            "phases": installed.phases,
-            "warnings": [*installed.warnings, *warnings],
-        },
-    }
+    installation = Installation(
+        image=installed.pinned,
+        bootc=installed.bootc,
+        disk=str(installed.disk.path),
+        serial=installed.disk.serial,
+        wwn=installed.disk.wwn,
+        boot_mode=installed.boot_mode,
+        partitions=installed.partitions,
+        config_drive_partition=installed.config_drive_partition,
+        written_bytes=installed.written_bytes,
+        boot_entries=entries,
+        phases=installed.phases,
+        warnings=(*installed.warnings, *warnings),
+    )
+    return {"result": f"{STEP}: {said}", "installation": installation}

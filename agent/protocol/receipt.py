@@ -15,6 +15,27 @@ class PhaseTime(msgspec.Struct, frozen=True, kw_only=True):
     bytes_done: int | None = None
 
 
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the installer of a bootable container left on a disk, as it was read back; ``None`` = not known.
+
+    It stands as ``installation`` beside ``result`` in the result of ``execute_bootc_install``. ``image`` has the digest that was pulled; ``bootc`` is
+    what the image's program calls itself; ``partitions`` are in words; ``written_bytes`` those that the kernel counted.
+    """
+
+    image: str
+    bootc: str
+    disk: str
+    serial: str | None = None
+    wwn: str | None = None
+    boot_mode: str
+    partitions: tuple[str, ...]
+    config_drive_partition: int | None = None
+    written_bytes: int | None = None
+    boot_entries: tuple[str, ...] = ()
+    phases: tuple[PhaseTime, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What an image write did; sizes in bytes, ``None`` = the disk does not say.
 

@@ -7,7 +7,6 @@ ones of Ironic's conductor (``validate_capabilities``, ``validate_instance_info_
 from collections.abc import Mapping
 
 from agent.protocol.device_hints import root_hints, skip_hints
-from agent.protocol.image import ImageInfo
 from agent.protocol.refusal import Refusal
 from controller.bmc.interface import BootMode
 from controller.boot.files import find_boot_file
@@ -16,8 +15,8 @@ from controller.images.config_drive import check_config_drive
 from controller.images.refusals import invalid
 from controller.settings import Settings
 from controller.store.tables import Node
+from controller.workflow.deploy_interfaces import deploy_interface_of
 from controller.workflow.machine import boot_mode_of, capabilities, is_fake
-from controller.workflow.node_image import check_image
 
 _CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "boot_mode": tuple(BootMode),
@@ -26,21 +25,18 @@ _CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def check_deployment(node: Node, settings: Settings) -> ImageInfo | None:
-    """Check what the deploy interface needs.
-
-    Returns:
-        What the agent will be ordered to write; ``None`` = the interface is ``fake``.
+def check_deployment(node: Node, settings: Settings) -> None:
+    """Check what the deploy interface needs; ``fake`` needs nothing.
 
     Raises:
         Invalid: Names what is missing, wrong or contradictory.
     """
     if is_fake(node, "deploy"):
-        return None
+        return
     _check_traits(node)
     check_hints(node)
     check_boot_mode(node, settings)
-    return check_image(node, settings)
+    deploy_interface_of(node).check(node, settings)
 
 
 def check_drive(node: Node) -> None:

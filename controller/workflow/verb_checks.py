@@ -11,6 +11,7 @@ from controller.states import State
 from controller.store.tables import Node
 from controller.workflow import burnin
 from controller.workflow.children import children_of, obstacle
+from controller.workflow.deploy_interfaces import core_steps_of
 from controller.workflow.machine import driver_of, is_fake
 from controller.workflow.node_rules import check_boot, check_deployment, check_hints
 from controller.workflow.services import Services
@@ -143,7 +144,7 @@ def possible_steps(kind: Kind) -> Check:
         of_bmc = bmc_offer(bmc_steps(services, node), kind)
         offers = (*of_bmc, *remembered_offer(node, settings, kind))
         is_off = bool(request.disable_ramdisk) or is_fake(node, "deploy")
-        rules = rules_of(settings, kind)
+        rules = rules_of(settings, kind, core_steps_of(node))
         if is_off:
             offers = tuple(step for step in of_bmc if not step.requires_ramdisk)
         check_wishes(kind, merged(offers), wishes, rules, agent_is_known=is_off)

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from controller.store.database import Store
 from controller.store.tables import BACKGROUND, NODE, WORKFLOW, Node, Work
 from controller.workflow.steps.course import Course
-from controller.workflow.steps.planner import CORE_DEPLOY_STEPS
+from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS
 from controller.workflow.steps.spec import Kind, planned
 
 DEAD, BAD_AGENTS, BAD_IMAGES = 200, 50, 20
@@ -54,7 +54,7 @@ def fill(store: Store, count: int, drip_port: int, kinds: Callable[[int], str]) 
     """Write nodes and their work into an empty database; everything is due."""
     now = store.steady()
     order = {"name": "deploy.execute_deploy_step", "title": "write_image", "seen": [], "id": "1"}
-    course = Course(kind=Kind.DEPLOY, steps=(planned(CORE_DEPLOY_STEPS[1]),), index=0)
+    course = Course(kind=Kind.DEPLOY, steps=(planned(DIRECT_DEPLOY_STEPS[1]),), index=0)
     data = {"order": order, **course.data()}
     for begin in range(0, count, 500):
         numbers = range(begin, min(begin + 500, count))

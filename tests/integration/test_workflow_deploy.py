@@ -276,3 +276,64 @@ def test_many_nodes_are_deployed_at_once(controller: RunningController) -> None:
         controller.ask(name, "active")
     for name in names:
         controller.wait_for(name, "active", timeout_s=60)
+
+
+CONTAINER = {
+    "image_source": "oci://registry.example.org/os:12",
+    "image_pull_secret": "tux:open sesame",
+    "bootc_authorized_keys": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample tux@example.org",
+}
+
+
+def test_a_bootable_container_is_installed_by_its_own_interface(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol(
+        "m1", instance_info=CONTAINER, interfaces={"boot": "fake", "deploy": "bootc"}
+    )
+    bmc.machine.behaviour.results["execute_bootc_install"] = {
+        "result": "execute_bootc_install: Container image",
+        "installation": {
+            "image": "registry.example.org/os@sha256:7e",
+            "bootc": "bootc 1.1.4",
+            "disk": "/dev/sda",
+            "boot_mode": "bios",
+            "partitions": ["3: 'root' 9 bytes, ext4"],
+        },
+    }
+    controller.ask("m1", "active")
+    node = controller.wait_for("m1", "active")
+    assert [name for name, _params in bmc.machine.orders] == [
+        "get_deploy_steps",
+        "execute_bootc_install",
+        "sync",
+        "power_off",
+    ]
+    (params,) = bmc.machine.ordered("execute_bootc_install")
+    docker = base64.b64encode(b"tux:open sesame")
+    assert params["step"]["args"] == {
+        "image_source": CONTAINER["image_source"],
+        "configdrive": None,
+        "oci_pull_secret": base64.b64encode(docker).decode(),
+    }
+    keys = params["node"]["instance_info"]["bootc_authorized_keys"]
+    assert keys == CONTAINER["bootc_authorized_keys"]
+    assert "set_boot_device disk bios True" in bmc.calls
+    assert node.driver_internal_info["boot_target"] == "disk"
+    told = " ".join(event.message for event in controller.events("m1"))
+    assert "registry.example.org/os@sha256:7e (bootc 1.1.4) is on /dev/sda" in told
+    assert "open sesame" not in told
+    assert docker.decode() not in told
+
+
+def test_a_bootable_container_that_no_agent_would_take_is_refused_at_once(
+    controller: RunningController,
+) -> None:
+    wrong = CONTAINER | {"image_source": "http://web/os.qcow2"}
+    bmc = controller.enrol(
+        "m1", instance_info=wrong, interfaces={"boot": "fake", "deploy": "bootc"}
+    )
+    assert validate(controller.services, "m1")["deploy"]["result"] is False
+    with pytest.raises(Invalid, match=r"instance_info\.image_source: .* is no container image"):
+        controller.ask("m1", "active")
+    assert bmc.machine.orders == []

@@ -1,7 +1,7 @@
 """Deployment of an image: from ``deploying`` to ``active``.
 
-The core steps (Ironic's ``direct`` interface): ``deploy`` boots the ramdisk unless one was kept (fast track), ``write_image`` is the agent's,
-``prepare_instance_boot`` makes the disk bootable, ``tear_down_agent`` switches the machine off, ``boot_instance`` on again, unless
+The core steps are those of the node's deploy interface: ``deploy`` boots the ramdisk unless one was kept (fast track), ``write_image`` and
+``execute_bootc_install`` are the agent's, ``prepare_instance_boot`` makes the disk bootable, ``set_boot_to_disk`` only chooses it, ``tear_down_agent`` switches the machine off, ``boot_instance`` on again, unless
 the agent starts the system by kexec. Steps of a BMC run at every priority, before, between and after them; the agent's only while it is up. A running command on the
 agent is never given twice.
 """
@@ -12,12 +12,11 @@ from typing import Any
 from controller.bmc.interface import BootMode
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
 from controller.images.partitions import is_partition_image
-from controller.images.source import check_servers
 from controller.states import Event
 from controller.store.tables import Node
 from controller.workflow import receipts
-from controller.workflow.machine import agent_of, boot_mode_of, forget_agent
-from controller.workflow.node_image import image_for_agent
+from controller.workflow.deploy_interfaces import deploy_interface_of
+from controller.workflow.machine import agent_of, boot_mode_of, forget_agent, is_fake
 from controller.workflow.node_rules import check_deployment, check_drive
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.raid_result import has_software_raid
@@ -36,16 +35,14 @@ def begin(context: Context) -> Outcome:
     """Check the image before the machine is touched; leaves by ``fake`` if there is nothing to be done."""
     node = context.node
     settings = context.settings
-    image = check_deployment(node, settings)
-    if image is None:
+    check_deployment(node, settings)
+    if is_fake(node, "deploy"):
         return leave("fake")
     check_drive(node)
     wants_kexec(
         context
     )  # a word there that is neither true nor false is refused before anything is done
-    warnings = check_servers(
-        image, allow_md5=settings.allow_md5_images, timeout_s=settings.image_check_timeout_s
-    )
+    warnings = deploy_interface_of(node).ask_servers(node, settings)
     notes = [Note(kind="step", message=warning, severity="WARNING") for warning in warnings]
     course = begin_course(context, Kind.DEPLOY, uses_ramdisk=True)
     return leave(data=course.data(), internal={receipts.KEY: None}, notes=tuple(notes))
@@ -123,13 +120,14 @@ def finish(_context: Context) -> Outcome:
 
 
 def _arguments(context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
-    if step.step != "write_image":
-        return step.args
     node = context.node
+    own = deploy_interface_of(node)
+    is_core = any(core.id == step.id for core in own.core_steps)
+    if not is_core or step.step not in own.arguments:
+        return step.args
     if not node.instance_info.get("image_source"):
         raise StepFailed(f"{context.label}: instance_info.image_source has vanished; set it again")
-    info = image_for_agent(node, context.settings)
-    return {"image_info": info, "configdrive": node.config_drive}
+    return own.arguments[step.step](node, context.settings)
 
 
 def _check_array_boots(context: Context) -> None:
@@ -190,6 +188,7 @@ STAGES: Mapping[str, Stage] = {
         core={
             "deploy": To(stage="deploy.find_agent"),
             "prepare_instance_boot": To(stage="deploy.partition_uuids"),
+            "set_boot_to_disk": To(stage="deploy.boot_from_disk"),
             "tear_down_agent": To(stage="deploy.sync"),
             "boot_instance": To(stage="deploy.boot_instance"),
         },

@@ -104,7 +104,7 @@ def watch(context: Context, *, kind: str, ways: frozenset[str]) -> Outcome:
     way = "reboot" if order.get("reboot_requested") and "reboot" in ways else "done"
     receipt = receipts.receipt_of(command.command_result)
     made = _certificates(context, command)
-    notes = (receipts.describe(receipt),) if receipt else ()
+    notes = receipts.notes_of(command.command_result)
     if made:
         verdicts = [one.verdict for one in made]
         text = certificates.summary(verdicts)

@@ -15,6 +15,7 @@ from controller.errors import StepFailed
 from controller.states import Event
 from controller.workflow import burnin
 from controller.workflow.agent_view import erase_rules, node_for_agent, ports_for_agent
+from controller.workflow.deploy_interfaces import core_steps_of
 from controller.workflow.limits import silence_limit
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, leaves_by
@@ -122,7 +123,7 @@ def begin_course(context: Context, kind: Kind, *, uses_ramdisk: bool) -> Course:
         kind,
         bmc_offer(bmc_steps(context.services, context.node), kind),
         wishes,
-        rules_of(context.settings, kind),
+        rules_of(context.settings, kind, core_steps_of(context.node)),
         agent_is_known=not uses_ramdisk,
     )
     return Course(kind=kind, is_automatic=wishes is None, uses_ramdisk=uses_ramdisk, steps=plan)
@@ -146,7 +147,7 @@ def make_plan(context: Context, *, kind: Kind) -> Outcome:
         )
     result = orders.ask(context, f"{kind}.get_{kind}_steps", agent_params(context))
     offer = read_offer(result, kind)
-    rules = rules_of(context.settings, kind)
+    rules = rules_of(context.settings, kind, core_steps_of(context.node))
     offers = (*offer, *bmc_offer(bmc_steps(context.services, context.node), kind))
     plan = plan_steps(kind, offers, wishes_of(context, kind), rules)
     is_anew = before.is_automatic and before.plans > 0

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from controller.errors import StepFailed
-from controller.workflow.steps.planner import CORE_DEPLOY_STEPS
+from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS
 from controller.workflow.steps.spec import Kind, PlannedStep, Where, planned
 
 WISHES = "wishes"
@@ -96,7 +96,7 @@ def _of_older(data: Mapping[str, Any], kind: Kind) -> Course:
     ):  # the ramdisk boots: nothing has been planned, and of a deployment ``deploy`` is what boots it
         if kind is Kind.CLEAN:
             return Course(kind=kind, is_automatic=True)
-        first = (planned(CORE_DEPLOY_STEPS[0]),)
+        first = (planned(DIRECT_DEPLOY_STEPS[0]),)
         return Course(kind=kind, steps=first, index=0, begun_at=float(data["step_started_at"]))
     steps = tuple(_step_of_older(step, kind) for step in data["steps"])
     index = int(data["index"])
@@ -118,5 +118,5 @@ def _step_of_older(step: Mapping[str, Any], kind: Kind) -> PlannedStep:
     if step.get("where", Where.AGENT) == Where.AGENT:
         known = {**step, "kind": kind, "where": Where.AGENT, "runs_as": "agent"}
         return msgspec.convert(known, PlannedStep)
-    core = {spec.id: spec for spec in CORE_DEPLOY_STEPS}
+    core = {spec.id: spec for spec in DIRECT_DEPLOY_STEPS}
     return planned(core[f"{step['interface']}.{step['step']}"])

@@ -131,8 +131,8 @@ def bmc_offer(steps: Sequence[BmcStep], kind: Kind) -> tuple[StepSpec, ...]:
     )
 
 
-def rules_of(settings: Settings, kind: Kind) -> Rules:
-    """Return what the operator's settings say about one kind of steps."""
+def rules_of(settings: Settings, kind: Kind, core: tuple[StepSpec, ...] = ()) -> Rules:
+    """Return what the operator's settings say about one kind of steps; ``core``: those of the node's deploy interface."""
     own = {
         "deploy.erase_devices": settings.erase_devices_priority,
         "deploy.erase_devices_metadata": settings.erase_devices_metadata_priority,
@@ -144,6 +144,7 @@ def rules_of(settings: Settings, kind: Kind) -> Rules:
         disallowed=frozenset(settings.listed(name)),
         disallowed_by=name,
         longest_wait_s=settings.longest_wait_step_s,
+        core=core if kind is Kind.DEPLOY else (),
     )
 
 

@@ -24,7 +24,7 @@ _JSON_TYPES: Mapping[str, tuple[type, ...]] = {"number": (int, float), "string":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the operator's settings say about steps."""
+    """What the operator's settings and the node's deploy interface say about steps."""
 
     priorities: Mapping[str, int] = field(default_factory=dict)
     """By ``<interface>.<step>``, for automated cleaning; others keep their own."""
@@ -33,6 +33,8 @@ class Rules:
     disallowed_by: str = ""
     """Name of the setting, for messages."""
     longest_wait_s: float = 0.0
+    core: tuple[StepSpec, ...] = ()
+    """The steps that every deployment has, by the node's deploy interface; none in other workflows."""
 
 
 def _core(step: str, priority: int, where: Where = Where.CONTROLLER) -> StepSpec:
@@ -47,15 +49,22 @@ def _core(step: str, priority: int, where: Where = Where.CONTROLLER) -> StepSpec
     )
 
 
-CORE_DEPLOY_STEPS = (
-    _core("deploy", 100),
+_BEGIN = (_core("deploy", 100),)
+_END = (_core("tear_down_agent", 40), _core("boot_instance", 20))
+DIRECT_DEPLOY_STEPS = (
+    *_BEGIN,
     _core("write_image", 80, Where.AGENT),
     _core("prepare_instance_boot", 60),
-    _core("tear_down_agent", 40),
-    _core("boot_instance", 20),
+    *_END,
 )
 """The deploy steps of Ironic's ``direct`` deploy interface."""
-_CORE_IDS = frozenset(step.id for step in CORE_DEPLOY_STEPS)
+BOOTC_DEPLOY_STEPS = (
+    *_BEGIN,
+    _core("execute_bootc_install", 80, Where.AGENT),
+    _core("set_boot_to_disk", 60),
+    *_END,
+)
+"""Those of its ``bootc`` deploy interface: the agent makes the boot entry while it installs."""
 
 
 def plan_steps(
@@ -176,7 +185,8 @@ def _automatic(offers: Iterable[StepSpec], rules: Rules) -> list[PlannedStep]:
 def _deployment(
     by_id: Mapping[str, StepSpec], wishes: Sequence[Wish], rules: Rules
 ) -> tuple[PlannedStep, ...]:
-    own = [step for step in by_id.values() if step.id not in _CORE_IDS]
+    core = {step.id for step in rules.core}
+    own = [step for step in by_id.values() if step.id not in core]
     wished = [_wished(Kind.DEPLOY, by_id, wish) for wish in wishes]
     asked_for = {step.id for step in wished}
     automatic = [
@@ -186,7 +196,7 @@ def _deployment(
         # with the operator's priority, which may lie where no agent runs: then it is not taken
         and (step.where is not Where.AGENT or step.priority in AGENT_IS_UP)
     ]
-    return _ordered([*map(planned, CORE_DEPLOY_STEPS), *automatic, *wished])
+    return _ordered([*map(planned, rules.core), *automatic, *wished])
 
 
 def _wished(kind: Kind, by_id: Mapping[str, StepSpec], wish: Wish) -> PlannedStep:
@@ -214,7 +224,7 @@ def _mistakes(
     """Return what is wrong with a wish, in words that follow its name."""
     if wish.id in rules.disallowed:
         return [f"is not allowed here: it stands in the setting {rules.disallowed_by}"]
-    if kind is Kind.DEPLOY and wish.id in _CORE_IDS:
+    if kind is Kind.DEPLOY and wish.id in {step.id for step in rules.core}:
         return ["is part of every deployment; leave it out of deploy_steps"]
     spec = find(kind, by_id, wish)
     if spec is None and agent_is_known:

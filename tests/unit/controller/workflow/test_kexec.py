@@ -9,11 +9,11 @@ from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.kexec import kexec_obstacle
 from controller.workflow.steps.course import Course
-from controller.workflow.steps.planner import CORE_DEPLOY_STEPS
+from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS
 from controller.workflow.steps.spec import Kind, PlannedStep, StepSpec, Where, planned
 
 SETTINGS = Settings(kexec=True)
-CORE = tuple(planned(step) for step in CORE_DEPLOY_STEPS)
+CORE = tuple(planned(step) for step in DIRECT_DEPLOY_STEPS)
 
 
 def bmc_step(priority: int) -> PlannedStep:

@@ -7,7 +7,7 @@ import pytest
 
 from controller.errors import StepFailed
 from controller.workflow.steps.course import Course, course_of
-from controller.workflow.steps.planner import CORE_DEPLOY_STEPS, Rules, plan_steps, same_so_far
+from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS, Rules, plan_steps, same_so_far
 from controller.workflow.steps.spec import Kind, StepSpec, Where
 
 ERASE = {"step": "erase_devices_metadata", "interface": "deploy", "priority": 99, "abortable": True}
@@ -52,7 +52,7 @@ def test_a_cleaning_goes_on_at_its_step() -> None:
 def test_a_deployment_goes_on_with_the_core_steps_of_this_version() -> None:
     data = {"steps": CORE, "index": 2, "plans": 1, "version": None, "uuids": {}}
     course = course_of(data, "deploy.boot_from_disk")
-    assert [step.runs_as for step in course.steps] == [step.runs_as for step in CORE_DEPLOY_STEPS]
+    assert [step.runs_as for step in course.steps] == [step.runs_as for step in DIRECT_DEPLOY_STEPS]
     assert course.step.where is Where.CONTROLLER
     assert course.following is not None
     assert course.following.step == "tear_down_agent"
@@ -62,7 +62,8 @@ def test_a_deployment_goes_on_with_the_core_steps_of_this_version() -> None:
 def test_what_waited_for_the_boot_is_planned_then(kind: Kind) -> None:
     course = course_of({"step_started_at": 1.0}, f"{kind}.plan")
     offer = StepSpec(step="erase", interface="deploy", kind=kind, priority=90)
-    plan = plan_steps(kind, (offer,), None if kind is Kind.CLEAN else (), Rules())
+    rules = Rules(core=DIRECT_DEPLOY_STEPS)
+    plan = plan_steps(kind, (offer,), None if kind is Kind.CLEAN else (), rules)
     assert same_so_far(course.done, plan) == len(course.steps)
     assert course.is_automatic is (kind is Kind.CLEAN)
 

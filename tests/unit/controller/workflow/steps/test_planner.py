@@ -10,7 +10,7 @@ from agent.protocol.steps import RESERVED_NAMES
 from controller.errors import Invalid
 from controller.workflow.steps.planner import (
     AGENT_IS_UP,
-    CORE_DEPLOY_STEPS,
+    DIRECT_DEPLOY_STEPS,
     Rules,
     merged,
     needs_ramdisk,
@@ -20,7 +20,7 @@ from controller.workflow.steps.planner import (
 from controller.workflow.steps.spec import Argument, Kind, PlannedStep, StepSpec, Where, planned
 from controller.workflow.steps.wishes import INTERFACES, Wish
 
-RULES = Rules(longest_wait_s=60.0, disallowed_by="disallow_clean_steps")
+RULES = Rules(longest_wait_s=60.0, disallowed_by="disallow_clean_steps", core=DIRECT_DEPLOY_STEPS)
 
 
 def step(name: str, priority: int = 0, interface: str = "deploy", **changes: Any) -> StepSpec:
@@ -123,6 +123,7 @@ def test_impossible_wishes_are_refused_with_what_is_possible(
         disallowed=frozenset({"vendor.send_raw"}),
         disallowed_by="disallow_clean_steps",
         longest_wait_s=60.0,
+        core=DIRECT_DEPLOY_STEPS,
     )
     with pytest.raises(Invalid, match=words):
         plan_steps(kind, offers, [wanted], rules)
@@ -201,7 +202,9 @@ _STEPS = st.builds(
 )
 _IDS = st.frozensets(st.sampled_from(["deploy.a", "bios.b", "raid.c"]))
 _PRIORITIES = st.dictionaries(st.sampled_from(["deploy.a", "bios.b"]), st.integers(0, 200))
-_RULES = st.builds(Rules, priorities=_PRIORITIES, disallowed=_IDS)
+_RULES = st.builds(
+    Rules, priorities=_PRIORITIES, disallowed=_IDS, core=st.just(DIRECT_DEPLOY_STEPS)
+)
 
 
 @given(st.lists(_STEPS), _RULES)
@@ -244,7 +247,7 @@ def test_a_deployment_has_all_core_steps_and_the_agents_only_while_it_is_up(
     offers: list[StepSpec], rules: Rules
 ) -> None:
     plan = plan_steps(Kind.DEPLOY, offers, [], rules)
-    core = [s.id for s in CORE_DEPLOY_STEPS]
+    core = [s.id for s in DIRECT_DEPLOY_STEPS]
     assert [s.id for s in plan if s.id in core] == core
     assert len({s.id for s in plan}) == len(plan)
     assert not {s.id for s in plan if s.id not in core} & rules.disallowed
