@@ -15,6 +15,7 @@ from tests.integration.running_controller import (
     RunningController,
     running_controller,
 )
+from tests.integration.steps_asked_for import step, wish
 from tests.integration.test_foreign_words import (
     NASTY_TEXTS,
     SECRET,
@@ -23,7 +24,6 @@ from tests.integration.test_foreign_words import (
     nasty,
     texts_of,
 )
-from tests.integration.test_workflow_steps import step, wish
 from tests.integration.waiting import wait_until
 from tests.unit.controller.workflow.test_certificates import ERASED
 

@@ -15,8 +15,8 @@ from controller.workflow.children import CHILDREN
 from tests.integration.controller_api import Api, make_api
 from tests.integration.databases import new_database, postgres_url
 from tests.integration.running_controller import RunningController, running_controller
+from tests.integration.steps_asked_for import held, wish
 from tests.integration.test_workflow_service import host_with_cards
-from tests.integration.test_workflow_steps import held, wish
 
 __all__ = ["postgres_url"]
 CIRCLE = "is a child of node"

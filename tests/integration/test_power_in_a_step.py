@@ -13,7 +13,7 @@ from tests.integration.running_controller import (
     RunningController,
     running_controller,
 )
-from tests.integration.test_workflow_steps import step, wish
+from tests.integration.steps_asked_for import step, wish
 from tests.integration.waiting import wait_until
 
 BEGINS = {"service": "active", "active": "available", "clean": "manageable"}

@@ -21,8 +21,8 @@ from tests.integration.running_controller import (
     RunningController,
     running_controller,
 )
+from tests.integration.steps_asked_for import step, wish
 from tests.integration.test_workflow_inspect import inspection
-from tests.integration.test_workflow_steps import step, wish
 from tests.integration.waiting import wait_until
 
 CHANCE = random.Random(4711)

@@ -2,12 +2,8 @@ from pathlib import Path
 
 from controller.store.nodes import get_node
 from tests.integration.running_controller import RunningController, running_controller
+from tests.integration.steps_asked_for import orders, step
 from tests.integration.waiting import wait_until
-
-
-def step(name: str, priority: int, **changes: object) -> dict[str, object]:
-    plain = {"interface": "deploy", "reboot_requested": False, "abortable": True}
-    return {"step": name, "priority": priority, **plain, **changes}
 
 
 def test_steps_run_by_the_operators_priorities_then_the_agents(tmp_path: Path) -> None:
@@ -18,7 +14,7 @@ def test_steps_run_by_the_operators_priorities_then_the_agents(tmp_path: Path) -
         bmc.machine.behaviour.steps = {"clean": offered}
         controller.ask("m1", "provide")
         controller.wait_for("m1", "available")
-    assert [name for name, _params in bmc.machine.orders] == [
+    assert orders(bmc.machine) == [
         "get_clean_steps",
         "erase_devices_metadata",
         "update_firmware",

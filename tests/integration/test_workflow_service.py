@@ -12,7 +12,7 @@ from tests.integration.running_controller import (
     RunningController,
     running_controller,
 )
-from tests.integration.test_workflow_steps import Reset, held, orders, step, wish
+from tests.integration.steps_asked_for import Reset, held, orders, step, wish
 from tests.integration.waiting import wait_until
 
 

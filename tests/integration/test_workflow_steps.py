@@ -1,67 +1,14 @@
-"""Manual cleaning: what was asked for in that order, reserved steps, hold, steps of a BMC, and what is refused before."""
+"""Manual cleaning: what was asked for in that order, reserved steps, hold, and what is refused before."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controller.bmc.interface import BmcStep, BmcStepLook, StepArgument
 from controller.errors import Conflict, Invalid
-from tests.integration.agent_double import Machine
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.steps_asked_for import held, orders, step, wish
 from tests.integration.waiting import wait_until
-
-
-def step(name: str, priority: int = 0, **changes: object) -> dict[str, object]:
-    plain = {"interface": "deploy", "reboot_requested": False, "abortable": True}
-    return {"step": name, "priority": priority, **plain, **changes}
-
-
-def wish(name: str, interface: str = "deploy", **changes: object) -> dict[str, object]:
-    return {"interface": interface, "step": name, **changes}
-
-
-def orders(machine: Machine) -> list[str]:
-    return [name for name, _params in machine.orders]
-
-
-def held(controller: RunningController, name: str, state: str) -> None:
-    wait_until(
-        lambda: (
-            controller.node(name).provision_state == state
-            and controller.node(name).claim_owner is None
-        ),
-        20,
-        state,
-    )
-
-
-class Reset:
-    """Steps of a BMC: one that ends at its third look, and one that fails."""
-
-    def __init__(self) -> None:
-        self.args: list[Mapping[str, Any]] = []
-
-    def begin(self, _bmc: Any, args: Mapping[str, Any], _timeout_s: float) -> BmcStepLook:
-        self.args.append(args)
-        return BmcStepLook(state={"looks": 0})
-
-    def look(self, _bmc: Any, state: Mapping[str, Any], _timeout_s: float) -> BmcStepLook:
-        looks = state["looks"] + 1
-        return BmcStepLook(state={"looks": looks} if looks < 3 else None, message=f"look {looks}")
-
-    def offer(self, name: str = "reset", **priorities: int) -> BmcStep:
-        return BmcStep(
-            name=name,
-            interface="bios",
-            priorities=priorities,
-            begin=self.begin,
-            look=self.look,
-            arguments={"profile": StepArgument(description="Which settings.", required=True)}
-            if name == "reset"
-            else {},
-        )
 
 
 def test_a_manual_cleaning_takes_exactly_what_was_asked_for_and_leads_back(
@@ -189,66 +136,6 @@ def test_a_wait_without_seconds_ends_at_the_agents_next_heartbeat(
     controller.wait_for("m1", "manageable")
 
 
-def test_a_bmcs_steps_need_no_ramdisk_and_run_among_the_agents_by_priority(
-    controller: RunningController,
-) -> None:
-    bmc, reset = controller.enrol("m1", "manageable"), Reset()
-    controller.driver.offered = (reset.offer(clean=0), reset.offer("tidy", clean=50))
-    controller.ask("m1", "clean", clean_steps=[wish("reset", "bios", args={"profile": "a"})])
-    controller.wait_for("m1", "manageable")
-    assert (bmc.machine.boots, reset.args) == ([], [{"profile": "a"}])
-    with pytest.raises(Invalid, match=r"bios\.reset lacks the argument profile; it takes: prof"):
-        controller.ask("m1", "clean", clean_steps=[wish("reset", "bios")])
-
-    bmc.machine.behaviour.steps = {"clean": [step("first", 60), step("last", 40)]}
-    controller.ask("m1", "provide")
-    controller.wait_for("m1", "available")
-    messages = [event.message for event in controller.events("m1", "step")]
-    begun = [text.split()[2] for text in messages if text.endswith(" begins")]
-    assert begun == ["reset", "first", "tidy", "last"]
-
-
-def test_deploy_steps_of_a_bmc_run_before_and_after_the_agent(
-    controller: RunningController,
-) -> None:
-    bmc, reset = controller.enrol("m1", "available", instance_info=IMAGE), Reset()
-    controller.driver.offered = (reset.offer("early", deploy=150), reset.offer("late", deploy=30))
-    waits = [wish("wait", "deploy", args={"seconds": 0.01}, priority=70)]
-    controller.ask("m1", "active", deploy_steps=waits)
-    controller.wait_for("m1", "active")
-    messages = [event.message for event in controller.events("m1", "step")]
-    begun = [text.split()[2] for text in messages if text.endswith(" begins")]
-    assert begun == [
-        "early",
-        "deploy",
-        "write_image",
-        "wait",
-        "prepare_instance_boot",
-        "tear_down_agent",
-        "late",
-        "boot_instance",
-    ]
-    assert bmc.machine.boots == ["pxe", "off", "disk"]
-
-
-def test_a_cleaning_without_the_ramdisk_ends_the_ramdisk_of_one_that_failed(
-    controller: RunningController,
-) -> None:
-    bmc = controller.enrol("m1", "manageable")
-    controller.driver.offered = (Reset().offer("tidy", clean=0),)
-    bmc.machine.behaviour.failures["erase_devices"] = "a bad sector"
-    controller.ask("m1", "clean", clean_steps=[wish("erase_devices")])
-    controller.wait_for("m1", "clean failed")
-    assert bmc.machine.is_on
-    controller.maintain("m1", is_on=False)
-    controller.ask("m1", "manage")
-    controller.wait_for("m1", "manageable")
-    controller.ask("m1", "clean", clean_steps=[wish("tidy", "bios")])
-    node = controller.wait_for("m1", "manageable")
-    assert bmc.machine.boots == ["pxe", "off"]
-    assert "boot_target" not in node.driver_internal_info
-
-
 @pytest.mark.parametrize(
     ("steps", "boots"),
     [
@@ -326,87 +213,6 @@ def test_a_retired_node_is_cleaned_and_stays_with_its_operator(
     controller.wait_for("m1", "manageable")
 
 
-@pytest.mark.parametrize("is_abortable", [True, False])
-def test_a_step_that_can_be_stopped_is_stopped_before_the_machine_is_switched_off(
-    controller: RunningController, is_abortable: bool
-) -> None:
-    bmc = controller.enrol("m1", "manageable")
-    bmc.machine.behaviour.steps = {"clean": [step("wipe", 50, abortable=is_abortable)]}
-    bmc.machine.behaviour.seconds["wipe"] = 60.0
-    bmc.machine.behaviour.stoppable = {"wipe"}
-    controller.ask("m1", "provide")
-    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
-    for command in bmc.machine.agent.commands:
-        command["seconds"] = 0.2  # what is left of it
-    controller.ask("m1", "abort")
-    node = controller.wait_for("m1", "clean failed")
-    assert "Aborted by request: clean step wipe was stopped in the middle after " in str(
-        node.last_error
-    )
-    assert str(node.last_error).endswith("stopped after 3 of 20 blocks")
-    assert (node.maintenance, bmc.machine.is_on) == (False, False)
-    requests = [event.message for event in controller.events("m1", "request")]
-    assert requests[-1] == "abort was asked for; the agent is told to stop clean step wipe"
-    told = [event.message for event in controller.events("m1", "step")]
-    assert "the agent was told to stop clean step wipe" in told
-
-
-def test_a_step_that_fails_by_itself_after_it_was_told_to_stop_is_a_failure(
-    controller: RunningController,
-) -> None:
-    bmc = controller.enrol("m1", "manageable")
-    behaviour = bmc.machine.behaviour
-    behaviour.steps = {"clean": [step("wipe", 50)]}
-    behaviour.seconds["wipe"], behaviour.stoppable = 60.0, {"wipe"}
-    behaviour.failures["wipe"] = "the disk died"
-    controller.ask("m1", "provide")
-    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
-    for command in bmc.machine.agent.commands:
-        command["seconds"] = 0.2  # what is left of it
-    controller.ask("m1", "abort")
-    node = controller.wait_for("m1", "clean failed")
-    assert "wipe failed on the agent: the disk died" in str(node.last_error)
-    assert node.fault == "clean failure"
-
-
-def test_a_stop_that_a_controller_died_before_it_could_note_is_an_abort(
-    controller: RunningController,
-) -> None:
-    bmc = controller.enrol("m1", "manageable")
-    behaviour = bmc.machine.behaviour
-    behaviour.steps = {"clean": [step("wipe", 50)]}
-    behaviour.seconds["wipe"], behaviour.stoppable = 60.0, {"wipe"}
-    controller.ask("m1", "provide")
-    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
-    controller.engine.stop(timeout_s=5)
-    wait_until(lambda: controller.node("m1").claim_owner is None, 5, "the end of the claim")
-    controller.ask("m1", "abort")
-    (command,) = [one for one in bmc.machine.agent.commands if one["name"] == "wipe"]
-    command["seconds"], command["is_stopped"] = 0.2, True  # the dead controller had told it
-    wait_until(lambda: command["command_status"] == "FAILED", 20, "the end of the step")
-    controller.engine.start(controller.services)
-    node = controller.wait_for("m1", "clean failed")
-    assert "clean step wipe was stopped in the middle" in str(node.last_error)
-    assert node.fault is None
-
-
-def test_an_abortable_step_that_does_not_stop_in_time_is_cut_off(tmp_path: Path) -> None:
-    with running_controller(tmp_path, step_stop_timeout_s=0.3) as controller:
-        bmc = controller.enrol("m1", "manageable")
-        behaviour = bmc.machine.behaviour
-        behaviour.steps = {"clean": [step("wipe", 50)]}
-        behaviour.seconds["wipe"], behaviour.stoppable = 60.0, {"wipe"}
-        behaviour.ignores_stop = True
-        controller.ask("m1", "provide")
-        wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
-        controller.ask("m1", "abort")
-        node = controller.wait_for("m1", "clean failed")
-        assert "still runs after 0 s (setting step_stop_timeout_s): the machine is sw" in str(
-            node.last_error
-        )
-        assert not bmc.machine.is_on
-
-
 def test_a_foreign_agents_step_under_a_reserved_name_is_left_out_and_told(
     controller: RunningController,
 ) -> None:
@@ -420,12 +226,3 @@ def test_a_foreign_agents_step_under_a_reserved_name_is_left_out_and_told(
         "clean steps deploy.hold, deploy.wait are left out: their names are reserved"
         in told.message
     )
-
-
-def test_a_bmc_driver_with_a_step_under_a_reserved_name_is_refused_by_its_name(
-    controller: RunningController,
-) -> None:
-    controller.enrol("m1", "manageable")
-    controller.driver.offered = (Reset().offer("reboot", clean=50),)
-    with pytest.raises(Invalid, match=r"offers the steps bios\.reboot: these names are reserved"):
-        controller.ask("m1", "clean", clean_steps=[wish("a")])

@@ -6,7 +6,7 @@ import pytest
 
 from controller.errors import Conflict
 from tests.integration.running_controller import running_controller
-from tests.integration.test_workflow_steps import step, wish
+from tests.integration.steps_asked_for import step, wish
 
 
 def test_provide_is_refused_until_the_burn_in_has_passed_and_after_it_failed(
