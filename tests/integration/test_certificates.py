@@ -11,7 +11,7 @@ import requests
 
 from controller.client.cli import main
 from tests.integration.running_controller import RunningController, running_controller
-from tests.integration.test_workflow_clean import step
+from tests.integration.steps_asked_for import step
 from tests.integration.waiting import wait_until
 from tests.unit.controller.workflow.test_certificates import ERASED
 

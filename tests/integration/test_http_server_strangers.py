@@ -1,142 +1,24 @@
 """The HTTP server while strangers hold, drip, break and refuse to read connections: the others are served."""
 
-import logging
-import random
 import select
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from flask import Flask, Response, request
 
-from agent.protocol.http_server.bounds import Bounds, PoolSize
-from agent.protocol.http_server.files import FileRange
-from agent.protocol.http_server.server import BoundedServer
+from tests.integration.held_site import FILE_BYTES, GET, MIB, STRANGERS, held, large_file, running
 from tests.integration.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
-MIB = 1024 * 1024
-FILE_BYTES = 32 * MIB
-STRANGERS = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
-GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n"
 FILE = b"GET /files/large HTTP/1.1\r\nHost: x\r\n"
-
-
-class Site:
-    """A server with an application that can be made to wait."""
-
-    def __init__(self, file: Path, **bounds: float) -> None:
-        self.go = threading.Event()
-        self.ended: list[bool] = []
-        self._file = file
-        self.server = BoundedServer(
-            ("127.0.0.1", 0),
-            self._app(),
-            pools={"people": PoolSize.of(8), "files": PoolSize.of(4)},
-            route=lambda path: "files" if path.startswith("/files") else "people",
-            bounds=Bounds(body_bytes=64 * MIB, counts_loopback=True, **bounds),  # type: ignore[arg-type]
-            shutdown_timeout=0.1,
-        )
-        self.errors: list[str] = []
-        self.server.error_log = self._note  # type: ignore[method-assign]
-
-    def _note(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        if level >= logging.ERROR or traceback:
-            self.errors.append(msg)
-
-    def _app(self) -> Flask:
-        app = Flask("site")
-
-        @app.get("/hello")
-        def _hello() -> str:
-            return "hello"
-
-        @app.post("/echo")
-        def _echo() -> Response:
-            return Response(str(len(request.get_data())))
-
-        @app.get("/wait")
-        def _wait() -> str:
-            self.go.wait(60)
-            return "hello"
-
-        @app.get("/endless")
-        def _endless() -> Response:
-            return Response(b"x" * 65536 for _ in iter(int, 1))
-
-        @app.get("/files/large")
-        def _file() -> Response:
-            reply = Response(direct_passthrough=True)
-            reply.content_length = FILE_BYTES
-            if request.method == "HEAD":
-                return reply
-            reply.response = FileRange(
-                self._file,
-                0,
-                FILE_BYTES,
-                lambda ended: self.ended.append(ended.sent_bytes == ended.wanted_bytes),
-            )
-            return reply
-
-        return app
-
-    def connect(self, address: str = "127.0.0.1") -> socket.socket:
-        port = self.server.bind_addr[1]
-        return socket.create_connection(("127.0.0.1", port), 30, source_address=(address, 0))
-
-    def ask(self, sent: bytes = GET, address: str = "127.0.0.1") -> bytes:
-        """Return the whole answer."""
-        with self.connect(address) as client:
-            client.sendall(sent + b"Connection: close\r\n\r\n")
-            found = b""
-            while piece := client.recv(MIB):
-                found += piece
-            return found
-
-    @property
-    def waiting_bytes(self) -> int:
-        return self.server.loop._arriving_bytes
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path: Path = tmp_path_factory.mktemp("files") / "large"
-    path.write_bytes(bytes(range(256)) * (FILE_BYTES // 256))
-    return path
-
-
-@contextmanager
-def running(file: Path, **bounds: float) -> Iterator[Site]:
-    site = Site(file, **bounds)
-    site.server.prepare()
-    threading.Thread(target=site.server.serve, daemon=True).start()
-    try:
-        yield site
-    finally:
-        site.go.set()
-        site.server.stop()
-
-
-@contextmanager
-def held(
-    site: Site, count: int, sent: bytes = b"", strangers: tuple[str, ...] = STRANGERS
-) -> Iterator[list[socket.socket]]:
-    """Hold connections from several addresses that have sent this."""
-    with ExitStack() as stack:
-        clients = []
-        for number in range(count):
-            client = stack.enter_context(site.connect(strangers[number % len(strangers)]))
-            try:
-                client.sendall(sent)
-            except ConnectionError:  # it had to give way
-                continue
-            clients.append(client)
-        yield clients
+    return large_file(tmp_path_factory.mktemp("files"))
 
 
 @pytest.mark.parametrize(
@@ -278,80 +160,3 @@ def test_nothing_is_left_of_connections_that_are_reset(file: Path, sent: bytes) 
         wait_until(lambda: site.server.loop.connections == 0, 30, "the end of the connections")
         assert site.server.busy_connections == site.server.sender.transfers == 0
         assert site.ask().endswith(b"hello")
-
-
-def test_pipelined_requests_are_answered_in_order(file: Path) -> None:
-    post = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b"
-    sent = b"".join(post % (size, b"x" * size) for size in range(50))
-    with running(file) as site:
-        answer = site.ask(sent + GET)
-    bodies = [part.split(b"\r\n\r\n", 1)[1] for part in answer.split(b"HTTP/1.1 200 OK")[1:]]
-    assert bodies == [*(str(size).encode() for size in range(50)), b"hello"]
-
-
-@pytest.mark.parametrize(
-    "lengths",
-    [
-        b"Content-Length: 5\r\nContent-Length: 6\r\n",
-        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-        b"Content-Length: 5, 6\r\n",
-        b"Content-Length: \r\n",
-        b"Content-Length: 0x5\r\n",
-        b"Content-Length: 99999999999999999999999\r\n",
-    ],
-)
-def test_a_body_of_ambiguous_length_is_refused(file: Path, lengths: bytes) -> None:
-    with running(file) as site:
-        answer = site.ask(b"POST /echo HTTP/1.1\r\nHost: x\r\n" + lengths)
-    assert answer.split()[1] in (b"400", b"413")
-    assert b'"faultstring"' in answer
-
-
-GOOD = (
-    GET + b"Connection: keep-alive\r\n\r\n",
-    b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
-    b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n",
-    b"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok",
-    b"HEAD /files/large HTTP/1.0\r\nRange: bytes=0-5\r\n\r\n",
-    b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
-)
-BITS = (
-    b"\r\n",
-    b"\n",
-    b"\0",
-    b" ",
-    b":",
-    b"\xff",
-    b"%00",
-    b"chunked",
-    b"-1",
-    b"9" * 30,
-    b"HTTP/9.9",
-)
-
-
-def bent(rnd: random.Random) -> bytes:
-    """Return one or two good requests with a few bytes replaced, dropped, repeated or put in."""
-    data = bytearray(b"".join(rnd.choices(GOOD, k=rnd.choice((1, 2)))))
-    for _ in range(rnd.choice((1, 1, 2, 5))):
-        start = rnd.randrange(len(data))
-        end = min(len(data), start + rnd.choice((0, 1, 4, 30)))
-        data[start:end] = rnd.choice((*BITS, b"", bytes(data[start:end]) * 2)) or b""
-        data = data or bytearray(b"x")
-    return bytes(data)
-
-
-def test_bent_requests_end_no_thread_and_are_nobodys_fault_but_their_own(file: Path) -> None:
-    rnd = random.Random(8)
-    with running(file, head_s=1, body_s=1, chunked_s=1, idle_s=1, linger_s=0.1) as site:
-        for _ in range(400):
-            sent = bent(rnd)
-            with site.connect(rnd.choice(STRANGERS)) as client:
-                client.sendall(sent)
-                client.shutdown(socket.SHUT_WR)
-                answer = client.recv(1000)
-            assert answer == b"" or answer.startswith(b"HTTP/1."), sent
-            assert b" 500 " not in answer.partition(b"\r\n")[0], sent
-        assert site.ask().endswith(b"hello")
-        wait_until(lambda: site.server.loop.connections == 0, 30, "the end of the connections")
-        assert site.errors == []

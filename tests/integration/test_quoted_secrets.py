@@ -15,6 +15,7 @@ import requests
 from agent.protocol.config_drive import decode
 from controller.store.tables import Node
 from tests.integration.agent_double import Machine
+from tests.integration.inspections import inspection
 from tests.integration.running_controller import (
     IMAGE,
     MachineBmc,
@@ -22,7 +23,6 @@ from tests.integration.running_controller import (
     running_controller,
 )
 from tests.integration.steps_asked_for import step, wish
-from tests.integration.test_workflow_inspect import inspection
 from tests.integration.waiting import wait_until
 
 CHANCE = random.Random(4711)

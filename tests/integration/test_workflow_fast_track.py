@@ -11,13 +11,13 @@ import requests
 from controller.bmc.interface import BmcStep, BmcStepLook
 from controller.store.nodes import get_node
 from controller.workflow.verbs import set_power
+from tests.integration.inspections import inspection
 from tests.integration.running_controller import (
     IMAGE,
     MachineBmc,
     RunningController,
     running_controller,
 )
-from tests.integration.test_workflow_inspect import inspection
 from tests.integration.waiting import wait_until
 
 

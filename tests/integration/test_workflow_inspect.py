@@ -6,95 +6,37 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from agent.protocol.lldp import as_raw
 from controller.errors import Invalid
 from controller.store.tables import Port
 from tests.integration.agent_process import ROOT
 from tests.integration.fake_machine import MAC as REAL_MAC
-from tests.integration.running_controller import (
-    MachineBmc,
-    RunningController,
-    running_controller,
+from tests.integration.inspections import (
+    MAC,
+    SECOND_MAC,
+    enrol,
+    inspecting,
+    inspection,
+    ports,
+    post,
+    script,
+    wait_for_state,
 )
-from tests.integration.waiting import wait_until
+from tests.integration.running_controller import (
+    RunningController,
+)
 from tests.unit.agent.protocol.lldp_frames import SWITCH
 
-MAC, SECOND_MAC = "52:54:00:00:00:01", "52:54:00:00:aa:02"
-BMC = "192.0.2.10"
-
-
-def inspection(mac: str = MAC, **changes: Any) -> dict[str, Any]:
-    """What the real agent posted to the real Ironic, shortened."""
-    inventory = {
-        "interfaces": [
-            {"name": "enp0s1", "mac_address": mac, "ipv4_address": "172.22.0.121"},
-            {"name": "enp0s2", "mac_address": SECOND_MAC, "ipv4_address": None},
-        ],
-        "cpu": {"architecture": "x86_64", "count": 2, "flags": ["fpu"]},
-        "disks": [{"name": "/dev/vda", "size": 8589934592}],
-        "memory": {"total": 3054686208, "physical_mb": 3072},
-        "bmc_address": None,
-        "bmc_v6address": None,
-        "boot": {"current_boot_mode": "uefi", "pxe_interface": mac},
-        "hostname": "ipa-ramdisk",
-    }
-    return {
-        "inventory": {**inventory, **changes.pop("inventory", {})},
-        "root_disk": {"name": "/dev/vda", "size": 8589934592},
-        "boot_interface": mac,
-        "logs": "bG9ncw==",
-        "error": None,
-        **changes,
-    }
-
 
 @pytest.fixture
-def settings(tmp_path: Path) -> dict[str, Any]:
-    for name in ("kernel", "ramdisk"):
-        (tmp_path / name).write_bytes(b"boot file")
-    return {
-        "deploy_kernel": str(tmp_path / "kernel"),
-        "deploy_ramdisk": str(tmp_path / "ramdisk"),
-    }
-
-
-@pytest.fixture
-def controller(tmp_path: Path, settings: dict[str, Any]) -> Iterator[RunningController]:
-    with running_controller(tmp_path, **settings) as running:
+def controller(tmp_path: Path) -> Iterator[RunningController]:
+    with inspecting(tmp_path) as running:
         yield running
-
-
-def enrol(controller: RunningController, name: str = "m1", **columns: Any) -> MachineBmc:
-    values: dict[str, Any] = {"interfaces": {}, **columns}
-    bmc = controller.enrol(name, values.pop("state", "manageable"), **values)
-    bmc.machine.behaviour.inspection = inspection()
-    return bmc
-
-
-def without_ports(controller: RunningController) -> None:
-    with controller.store.edit() as session:
-        session.execute(delete(Port))
-
-
-def ports(controller: RunningController) -> dict[str, bool]:
-    with controller.store.read() as session:
-        return {port.address: port.pxe_enabled for port in session.scalars(select(Port))}
-
-
-def wait_for_state(controller: RunningController, state: str) -> None:
-    wait_until(lambda: controller.node("m1").provision_state == state, 10, state)
-
-
-def post(controller: RunningController, body: Any, version: str | None = None, **query: str) -> Any:
-    headers = {"X-OpenStack-Ironic-API-Version": version} if version else {}
-    url = f"{controller.url}/v1/continue_inspection"
-    return requests.post(url, json=body, headers=headers, params=query, timeout=10)
 
 
 def test_a_machine_is_inspected_and_switched_off(controller: RunningController) -> None:
@@ -138,84 +80,13 @@ def test_a_machine_is_inspected_and_switched_off(controller: RunningController) 
     ],
 )
 def test_missing_ports_are_created_as_the_setting_says(
-    tmp_path: Path, settings: dict[str, Any], add_ports: str, expected: dict[str, bool]
+    tmp_path: Path, add_ports: str, expected: dict[str, bool]
 ) -> None:
-    with running_controller(tmp_path, inspection_add_ports=add_ports, **settings) as controller:
+    with inspecting(tmp_path, inspection_add_ports=add_ports) as controller:
         enrol(controller)
         controller.ask("m1", "inspect")
         controller.wait_for("m1", "manageable")
         assert ports(controller) == expected
-
-
-def test_a_machine_without_ports_is_recognized_by_the_address_of_its_bmc(
-    controller: RunningController,
-) -> None:
-    bmc = enrol(controller, driver_info={"fake_id": "m1", "ipmi_address": BMC})
-    without_ports(controller)
-    bmc.machine.behaviour.inspection = inspection(inventory={"bmc_address": BMC})
-    controller.ask("m1", "inspect")
-    controller.wait_for("m1", "manageable")
-    assert ports(controller) == {MAC: True}
-    texts = [event.message for event in controller.events("m1")]
-    assert any(text.startswith("A machine that no port names asked what") for text in texts)
-    assert any(text.endswith(f"ports created: {MAC}") for text in texts)
-
-
-def test_an_unknown_machine_with_another_bmc_or_none_is_not_taken_for_it(
-    controller: RunningController,
-) -> None:
-    bmc = enrol(controller, driver_info={"fake_id": "m1", "ipmi_address": BMC})
-    without_ports(controller)
-    bmc.machine.behaviour.calls_back = False
-    bmc.machine.behaviour.inspection = None
-    controller.ask("m1", "inspect")
-    wait_for_state(controller, "inspect wait")
-    stranger = inspection("52:54:00:99:99:99")
-    assert post(controller, stranger).status_code == 404
-    stranger["inventory"]["bmc_address"] = "192.0.2.66"
-    assert post(controller, stranger).status_code == 404
-    node = controller.node("m1")
-    assert (node.provision_state, node.inventory, ports(controller)) == ("inspect wait", None, {})
-    texts = [event.message for event in controller.events("m1", "agent")]
-    assert any("BMC 192.0.2.66" in text and BMC in text for text in texts)
-    stranger["inventory"]["bmc_address"] = BMC
-    assert post(controller, stranger).status_code == 202
-    controller.wait_for("m1", "manageable")
-
-
-def test_a_machine_that_nothing_would_identify_is_not_even_booted(
-    controller: RunningController,
-) -> None:
-    bmc = enrol(controller)
-    without_ports(controller)
-    controller.ask("m1", "inspect")
-    node = controller.wait_for("m1", "inspect failed")
-    assert "create a port" in str(node.last_error)
-    assert bmc.machine.boots == []
-
-
-def script(controller: RunningController, mac: str = "52:54:00:99:99:99") -> str:
-    url = f"{controller.url}/boot/ipxe/script?mac={mac}&platform=pcbios"
-    return requests.get(url, timeout=5).text
-
-
-def test_an_unknown_machine_is_inspected_only_while_a_node_without_ports_waits_for_it(
-    controller: RunningController,
-) -> None:
-    bmc = enrol(controller, driver_info={"fake_id": "m1", "ipmi_address": BMC})
-    bmc.machine.behaviour.inspection = None
-    bmc.machine.behaviour.calls_back = False
-    assert "deploy_ramdisk" not in script(controller)
-    controller.ask("m1", "inspect")
-    wait_for_state(controller, "inspect wait")
-    assert "deploy_ramdisk" not in script(controller)  # the node has a port
-    without_ports(controller)
-    given = script(controller)
-    assert f"ipa-inspection-callback-url={controller.url}/v1/continue_inspection" in given
-    assert "ipa-api-url" not in given
-    assert "nothing is changed on this machine" in given
-    controller.ask("m1", "abort")
-    assert "deploy_ramdisk" not in script(controller)
 
 
 def test_an_error_of_the_ramdisk_fails_the_inspection_and_its_logs_are_kept(
@@ -236,10 +107,8 @@ def test_an_error_of_the_ramdisk_fails_the_inspection_and_its_logs_are_kept(
     controller.wait_for("m1", "manageable")
 
 
-def test_a_machine_that_never_answers_fails_with_the_reason(
-    tmp_path: Path, settings: dict[str, Any]
-) -> None:
-    with running_controller(tmp_path, callback_timeout_s=0.5, **settings) as controller:
+def test_a_machine_that_never_answers_fails_with_the_reason(tmp_path: Path) -> None:
+    with inspecting(tmp_path, callback_timeout_s=0.5) as controller:
         bmc = enrol(controller)
         bmc.machine.behaviour.inspection = None
         bmc.machine.behaviour.calls_back = False
@@ -291,30 +160,6 @@ def test_the_newer_version_answers_as_a_lookup_does(controller: RunningControlle
     controller.wait_for("m1", "manageable")
 
 
-def test_contradictions_about_who_the_machine_is_are_refused(
-    controller: RunningController,
-) -> None:
-    first = enrol(controller, "m1", driver_info={"fake_id": "m1", "ipmi_address": BMC})
-    second = enrol(controller, "m2", driver_info={"fake_id": "m2", "ipmi_address": "192.0.2.11"})
-    for bmc, name in ((first, "m1"), (second, "m2")):
-        bmc.machine.behaviour.boot_s = 60
-        controller.ask(name, "inspect")
-    wait_for_state(controller, "inspect wait")
-    wait_until(lambda: controller.node("m2").provision_state == "inspect wait", 10, "m2")
-    uuid = controller.node("m2").uuid
-    assert post(controller, inspection(), node_uuid=uuid).status_code == 404
-    assert post(controller, inspection(), node_uuid="no-such-node").status_code == 404
-    foreign_bmc = inspection(inventory={"bmc_address": "192.0.2.11"})
-    assert post(controller, foreign_bmc).status_code == 404
-    both = inspection(inventory={"boot": {}})
-    both["inventory"]["interfaces"].append({"name": "x", "mac_address": "52:54:00:00:00:02"})
-    assert post(controller, both).status_code == 404
-    assert post(controller, inspection(inventory={"bmc_address": "10.9.9.9"})).status_code == 202
-    controller.wait_for("m1", "manageable")
-    texts = [event.message for event in controller.events("m1", "agent")]
-    assert any("another machine may be switched" in text for text in texts)
-
-
 def test_the_real_agent_is_inspected_with_the_arguments_of_its_boot_script(
     controller: RunningController, tmp_path: Path
 ) -> None:
@@ -344,13 +189,13 @@ def test_the_real_agent_is_inspected_with_the_arguments_of_its_boot_script(
 
 
 @pytest.fixture
-def hooked(tmp_path: Path, settings: dict[str, Any]) -> Iterator[RunningController]:
+def hooked(tmp_path: Path) -> Iterator[RunningController]:
     more = {
         "inspection_hooks": "parse-lldp,local-link-connection,pci-devices",
         "inspection_pci_aliases": "10de:2330=h100",
         "inspection_add_ports": "all",
     }
-    with running_controller(tmp_path, **settings, **more) as running:
+    with inspecting(tmp_path, **more) as running:
         yield running
 
 

@@ -20,8 +20,8 @@ from controller.store.sealed_rows import unlock
 from controller.workflow import heartbeats, ramdisk
 from controller.workflow.services import Services
 from tests.integration.agent_behaviour import THIEF
+from tests.integration.inspections import inspection
 from tests.integration.running_controller import RunningController, running_controller
-from tests.integration.test_workflow_inspect import inspection
 from tests.integration.waiting import wait_until
 
 MAC, OTHER_MAC = "52:54:00:00:00:01", "52:54:00:00:99:99"
