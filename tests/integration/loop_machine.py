@@ -13,6 +13,7 @@ from typing import Any
 from agent.disks.release import StackReleaser
 from agent.hardware.capabilities import HardwareManager, Phase, Step, Support
 from agent.hardware.devices import BlockDevice
+from agent.hardware.image_rules import ImageRules
 from agent.hardware.raiding import RaidConfig, RaidPlan, RaidRequest
 from agent.hardware.registry import Hardware
 from agent.hardware.tools import StepTools
@@ -22,6 +23,7 @@ from agent.images.writer import StreamingImageWriter
 from agent.system.runner import HostRunner
 from agent.system.sysfs import SysRoot
 from hardware_managers.burnin import manager as burnin
+from hardware_managers.container.bootc.installer import BootcInstaller
 from hardware_managers.firmware import manager as firmware
 from hardware_managers.generic.collectors.offered import offered_collectors
 from hardware_managers.generic.erase_steps import ERASE_STEPS
@@ -135,6 +137,7 @@ class LoopMachine(FakeMachine):
             name="loop_manager",
             support=Support.GENERIC,
             image_writer=StreamingImageWriter(runner),
+            container_installer=BootcInstaller(runner, ImageRules()),
             metadata_eraser=MetadataWiper(runner),
             disk_releaser=StackReleaser(runner),
             erasers=(Overwriter(),),

@@ -14,12 +14,30 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 HERE = Path(__file__).resolve().parent
 STORAGE = HERE / "storage"
 MIB = 1 << 20
 ESP_GUID = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+
+
+def put_into(folder: Path) -> str:
+    """Make the program in a new folder; return a search path that finds it first."""
+    (folder / "storage").mkdir(parents=True)
+    program = folder / "podman"
+    program.write_text(f"#!{sys.executable}\n{Path(__file__).read_text()}")
+    program.chmod(0o755)
+    (folder / "behaviour").write_text("")
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def calls(folder: Path) -> list[dict[str, Any]]:
+    """Return the calls that the program in the folder has seen, oldest first: ``words`` and ``files``."""
+    file = folder / "diary"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def main(words: list[str]) -> int:

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,9 +80,7 @@ class Bench:
         )
 
     def diary(self) -> list[dict[str, Any]]:
-        file = self.folder / "diary"
-        lines = file.read_text().splitlines() if file.exists() else []
-        return [json.loads(line) for line in lines]
+        return podman_double.calls(self.folder)
 
     def calls(self) -> list[str]:
         return [" ".join(call["words"][:2]) for call in self.diary()]
@@ -111,12 +108,7 @@ def bench(
     tmp_path: Path, shelf: tuple[RunningRegistry, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
     programs = tmp_path / "programs"
-    (programs / "storage").mkdir(parents=True)
-    program = programs / "podman"
-    program.write_text(f"#!{sys.executable}\n{Path(podman_double.__file__).read_text()}")
-    program.chmod(0o755)
-    (programs / "behaviour").write_text("")
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", podman_double.put_into(programs))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with loop_disk(tmp_path, DISK_BYTES, noise=False) as disk:

@@ -3,6 +3,7 @@
 What a machine is needed for (arrays of the kernel, boot loaders, drives that erase themselves) is in the other files of real Ironic.
 """
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 from agent.protocol.password_hash import hash_password
+from tests.integration import podman_double
 from tests.integration.disk_images import MIB, gpt_image, sha256
 from tests.integration.ironic_rig import WAIT_S, Rig, ironic_rig
 from tests.integration.login_service import LoginService
 from tests.integration.loop_disk import LoopDisk, loop_disk
 from tests.integration.loop_machine import COLLECTORS, describe_disks
+from tests.integration.registry_process import htpasswd_auth, registry
 from tests.integration.root_images import (
     check_ext,
     file_in_ext,
@@ -224,6 +227,42 @@ def test_a_partition_image_is_written_with_swap_and_config_drive(
         "install_bootloader",
         "sync",
     ]
+
+
+def test_a_bootable_container_is_installed_with_the_login_that_ironic_hands_on(
+    rig: Rig,
+    node: str,
+    tmp_path: Path,
+    large: tuple[LoopDisk],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf, programs = tmp_path / "registry", tmp_path / "programs"
+    shelf.mkdir()
+    with registry(shelf) as anyone:
+        digest = anyone.push_manifest("os/debian", "12", anyone.manifest("os/debian", {"": b"OS"}))
+    monkeypatch.setenv("PATH", podman_double.put_into(programs))  # the agents' too
+    login = base64.b64encode(b"tux:open sesame").decode()
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample tux@example.org"
+    with registry(shelf, htpasswd_auth(shelf, "tux", "open sesame")) as locked:
+        patch = [{"op": "add", "path": "/deploy_interface", "value": "bootc"}]
+        rig.api.call("PATCH", "/v1/nodes/m1", patch)
+        source = f"oci://{locked.host}/os/debian:12"
+        rig.api.set_instance(
+            "m1", image_source=source, image_pull_secret=login, bootc_authorized_keys=key
+        )
+        deploy(rig, large, configdrive={"meta_data": {"hostname": "by-ironic"}})
+    assert taken(rig, "deploy") == ["execute_bootc_install"]
+    result = ended(rig)[-2]["command_result"]["deploy_result"]
+    said = f"Container image ({source}) written to device {large[0].path}"
+    assert result["result"] == f"execute_bootc_install: {said}"
+    assert result["installation"]["image"] == f"{locked.host}/os/debian@{digest}"
+    calls = podman_double.calls(programs)
+    assert json.loads(calls[1]["files"]["login"]) == {"auths": {locked.host: {"auth": login}}}
+    assert calls[-1]["files"]["keys"] == f"{key}\n"
+    assert table_of(large[0])["partitions"][-1]["name"] == "config-2"
+    kept = json.dumps(ended(rig)) + rig.agent.log.read_text()
+    assert "open sesame" not in kept
+    assert login not in kept
 
 
 def adopt(rig: Rig, tmp_path: Path) -> None:
