@@ -12,15 +12,17 @@ from pathlib import Path
 
 from agent.boot.entries import BootPlace, EfiEntries
 from agent.boot.esp import find_esp
+from agent.boot.grub_configs import CONFIG_PLACES, find_configuration
 from agent.boot.raw_disk import overwrite, read_raw, table_of
 from agent.disks import gpt
 from agent.disks.kernel_view import partition_path
 from agent.disks.open_disk import MIB
 from agent.disks.partition_table import Partition
 from agent.disks.stack import read_stack
-from agent.errors import BootloaderError, Declined, InvalidRequest
+from agent.errors import BootloaderError, Declined, FileSystemError, InvalidRequest
 from agent.hardware.devices import BlockDevice
 from agent.hardware.writing import WrittenImage
+from agent.protocol.partitions import PartitionRole
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.software_raid import bios_grub, present
@@ -52,7 +54,7 @@ class RaidBootloader:
         disk: BlockDevice,
         *,
         boot_mode: str,
-        written: WrittenImage | None = None,  # noqa: ARG002  # the array tells
+        written: WrittenImage | None = None,
     ) -> tuple[str, ...]:
         """Return what was made: the labels of boot entries, or the disks that got boot code.
 
@@ -70,6 +72,8 @@ class RaidBootloader:
         stack = read_stack(self._sys_root.at("sys"))
         holders = [Path("/dev") / name for name in sorted(present.disks_of(array, stack))]
         if boot_mode == "bios":
+            if written is not None:
+                require_configuration(written, self._runner)
             return self._install_grub(array, holders)
         if boot_mode != "uefi":
             raise InvalidRequest(f"boot mode {boot_mode!r} is neither bios nor uefi")
@@ -149,6 +153,30 @@ class RaidBootloader:
     def _stop(self, device: Path) -> None:
         self._runner.run("udevadm", "settle", timeout_s=2 * TIMEOUT_S, ok=(0, 1))
         self._runner.run("mdadm", "--stop", str(device), timeout_s=TIMEOUT_S)
+
+
+def require_configuration(written: WrittenImage, runner: Runner) -> None:
+    """Refuse a partition image on an array that GRUB would find nothing in.
+
+    The image's ``grub-mkconfig`` is not run: it asks for the members of the array and their superblocks, which the place that programs
+    of an image run in does not have.
+
+    Raises:
+        BootloaderError: Its root file system has no configuration of GRUB.
+    """
+    root = dict(written.partitions).get(PartitionRole.ROOT)
+    if root is None:
+        return  # a whole disk, whose own partitions GRUB searches
+    try:
+        place = find_configuration(written.disk.path, Path(root), runner)
+    except FileSystemError as error:
+        log.warning("GRUB's configuration is not looked for", extra={"why": str(error)})
+        return  # GRUB knows file systems that this kernel does not
+    if place is None:
+        raise BootloaderError(
+            f"{root}: the image has no {' and no '.join(CONFIG_PLACES[:2])}, and on an array none is made; run grub-mkconfig when the"
+            " image is built, use a whole-disk image, or boot the machine in UEFI mode"
+        )
 
 
 def _own_esp(disk: Path) -> Partition:
