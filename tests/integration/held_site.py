@@ -92,7 +92,7 @@ class Site:
 
     @property
     def waiting_bytes(self) -> int:
-        return self.server.loop._arriving_bytes
+        return self.server.loop.arriving_bytes
 
 
 def large_file(folder: Path) -> Path:

@@ -4,14 +4,13 @@ Nothing here waits for a client. What is bounded is bounded in favour of those w
 reached, the connection that has waited longest of the party that holds the most gives way.
 """
 
-import contextlib
 import logging
 import selectors
 import socket
 import ssl
 import threading
 import time
-from collections import Counter, OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from agent.protocol.http_server.bounds import Bounds
 from agent.protocol.http_server.channel import Channel
 from agent.protocol.http_server.connection import Connection, Phase
+from agent.protocol.http_server.crowd import Crowd
 from agent.protocol.http_server.heads import Head, Refusal, read_head
 from agent.protocol.http_server.wake import Wake
 
@@ -45,20 +45,21 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._wake = Wake(self._selector)
         self._returned: deque[Connection] = deque()
-        self._open: Counter[str | None] = Counter()
-        self._waiting: dict[str | None, OrderedDict[Connection, None]] = {}
-        """By party; who waits longest is first."""
-        self._arriving_bytes = 0
+        self._crowd = Crowd(self._selector, bounds)
         self._is_stopping = False
         self._has_ended = threading.Event()
         self._has_ended.set()
-        self._known: set[Connection] = set()
         self._accepts_from = 0.0
 
     @property
     def connections(self) -> int:
         """How many are open, those in threads too."""
-        return self._open.total()
+        return self._crowd.count
+
+    @property
+    def arriving_bytes(self) -> int:
+        """What is held of requests that are not complete."""
+        return self._crowd.arriving_bytes
 
     def give_back(self, conn: Connection) -> None:
         """Take a connection back that was answered; from any thread."""
@@ -103,14 +104,11 @@ class Loop:
             except Exception:  # noqa: BLE001 - a fault of ours with one connection must not end all the others
                 self._server.error_log("the event loop met a fault", logging.ERROR, traceback=True)
         self._selector.unregister(listener)
-        for row in list(self._waiting.values()):
-            for conn in list(row):
-                self._close(conn)
+        self._crowd.close_waiting()
 
     def close(self) -> None:
         """Close what is left after the end of :meth:`run`, wherever it is."""
-        for conn in list(self._known):
-            self._close(conn)
+        self._crowd.close_all()
         self._wake.close()
         self._selector.close()
 
@@ -129,7 +127,7 @@ class Loop:
                 OSError
             ) as error:  # no descriptors: let somebody go, and the others be served meanwhile
                 self._server.error_log(f"no connection can be accepted: {error}", logging.WARNING)
-                self._give_way(self._top_party())
+                self._crowd.make_room()
                 self._accepts_from = time.monotonic() + _LOOK_S
                 return
             self._welcome(sock, address)
@@ -141,30 +139,11 @@ class Loop:
             sock.close()
             return
         conn = Connection(self._server, channel, address)
-        has_room = True
-        if conn.party and self._open[conn.party] >= self._bounds.connections_per_address:
-            has_room = self._give_way(conn.party)
-        elif self.connections >= self._bounds.connections:
-            has_room = self._give_way(self._top_party())
-        self._open[conn.party] += 1
-        self._known.add(conn)
-        if has_room:
+        if self._crowd.add(conn):
             self._advance(conn)
         else:
             self._server.complaints.note("the connections are", conn.party)
             self._refuse(conn, "Too many connections are open; try again")
-
-    def _top_party(self) -> str | None:
-        """Return who has most connections; this machine's are the last to go."""
-        counted = ((self._open[party], party) for party in self._waiting if party)
-        return max(counted, default=(0, None))[1]
-
-    def _give_way(self, party: str | None) -> bool:
-        """Close the connection of ``party`` that has waited longest; say whether there was one."""
-        for conn in self._waiting.get(party, ()):
-            self._close(conn)
-            return True
-        return False
 
     def _take_back(self) -> None:
         while self._returned:
@@ -192,12 +171,12 @@ class Loop:
                 else f"connection ended: {error}",
                 logging.INFO,
             )
-            self._close(conn)
+            self._crowd.close(conn)
         except OSError:
-            self._close(conn)
+            self._crowd.close(conn)
         except Exception:  # noqa: BLE001 - it is this connection's end, not the loop's
             self._server.error_log("a connection met a fault", logging.ERROR, traceback=True)
-            self._close(conn)
+            self._crowd.close(conn)
 
     def _step(self, conn: Connection) -> bool:
         """Take one step; say whether the next can be taken at once."""
@@ -214,7 +193,7 @@ class Loop:
             return self._linger(conn)
         else:
             return False
-        self._wait(conn)
+        self._crowd.wait(conn)
         return False
 
     def _read(self, conn: Connection) -> bool:
@@ -230,16 +209,16 @@ class Loop:
             data += piece
         if not before_bytes and data and conn.head is None:
             conn.deadline = time.monotonic() + self._bounds.head_s
-        self._count_arriving(conn, len(data) - before_bytes)
+        self._crowd.count_arriving(conn, len(data) - before_bytes)
         if conn.channel.fileno() < 0:  # it was the one that had to give way
             return False
         if piece == b"":
-            self._close(conn)
+            self._crowd.close(conn)
             return False
         if piece is not None and not self._is_complete(conn):
             return True
         if conn.phase is Phase.REQUEST:
-            self._wait(conn)
+            self._crowd.wait(conn)
         return False
 
     def _is_complete(self, conn: Connection) -> bool:
@@ -267,31 +246,17 @@ class Loop:
         return True
 
     def _pass_on(self, conn: Connection, head: Head, *, is_ready: bool) -> None:
-        self._forget(conn)
+        self._crowd.let_go(conn)
         conn.phase = Phase.BUSY
         if not self._dispatch(conn, head, is_ready):
             self._refuse(conn, _BUSY)
-
-    def _count_arriving(self, conn: Connection, more_bytes: int) -> None:
-        """Hold only so much of requests that are not complete."""
-        if conn.phase is not Phase.REQUEST or more_bytes <= 0:
-            return
-        self._arriving_bytes += more_bytes
-        conn.counted_bytes += more_bytes
-        while self._arriving_bytes > self._bounds.arriving_bytes:
-            held: Counter[str | None] = Counter({conn.party: conn.counted_bytes})
-            for party, row in self._waiting.items():
-                held[party] += sum(each.counted_bytes for each in row if each is not conn)
-            top = max(held, key=lambda party: held[party])
-            rows = [*self._waiting.get(top, ()), *([conn] if conn.party == top else [])]
-            self._close(max(rows, key=lambda each: each.counted_bytes))
 
     def _after_reply(self, conn: Connection) -> bool:
         if not conn.is_last:
             conn.begin()
             return True
         if not conn.has_unread_body:
-            self._close(conn)
+            self._crowd.close(conn)
             return False
         conn.channel.end_sending()
         conn.phase = Phase.LINGER
@@ -303,71 +268,36 @@ class Loop:
         for _ in range(_PIECES):
             piece = conn.channel.receive(_PIECE_BYTES)
             if piece is None:
-                self._wait(conn)
+                self._crowd.wait(conn)
                 return False
             conn.lingered_bytes += len(piece)
             if not piece or conn.lingered_bytes > _LINGER_BYTES:
-                self._close(conn)
+                self._crowd.close(conn)
                 return False
         return True
 
     def _refuse(
         self, conn: Connection, text: str, status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE
     ) -> None:
-        self._forget(conn)
+        self._crowd.let_go(conn)
         if conn.phase is Phase.HANDSHAKE and self._server.tls:
-            self._close(conn)
+            self._crowd.close(conn)
             return
         try:
             conn.refuse(status, text)
         except OSError:
-            self._close(conn)
+            self._crowd.close(conn)
             return
         conn.phase = Phase.REPLY
         conn.deadline = time.monotonic() + self._reply_s(conn)
         self._advance(conn)
 
-    def _wait(self, conn: Connection) -> None:
-        """Have the selector say when to go on."""
-        row = self._waiting.setdefault(conn.party, OrderedDict())
-        if conn not in row:
-            row[conn] = None
-            self._selector.register(conn.channel, conn.channel.events, conn)
-        elif conn.registered_events != conn.channel.events:
-            self._selector.modify(conn.channel, conn.channel.events, conn)
-        conn.registered_events = conn.channel.events
-
-    def _forget(self, conn: Connection) -> None:
-        """Let go of a connection that a pool gets, or that is closed."""
-        self._arriving_bytes -= conn.counted_bytes
-        conn.counted_bytes = 0
-        row = self._waiting.get(conn.party)
-        if row and conn in row:
-            del row[conn]
-            with contextlib.suppress(KeyError, ValueError, OSError):
-                self._selector.unregister(conn.channel)
-            if not row:
-                del self._waiting[conn.party]
-
-    def _close(self, conn: Connection) -> None:
-        if conn.channel.fileno() < 0:
-            return
-        self._forget(conn)
-        conn.rfile.close()
-        conn.channel.close()
-        self._known.discard(conn)
-        self._open[conn.party] -= 1
-        if not self._open[conn.party]:
-            del self._open[conn.party]
-
     def _expire(self) -> None:
         """End what has taken too long."""
-        now = time.monotonic()
-        late = [conn for row in self._waiting.values() for conn in row if conn.deadline <= now]
-        for conn in late:
+        for conn in self._crowd.late(time.monotonic()):
             has_begun = conn.phase is Phase.REQUEST and bool(conn.rfile.data)
             if has_begun:
                 text = "The request does not come, or comes too slowly"
                 self._refuse(conn, text, HTTPStatus.REQUEST_TIMEOUT)
             else:
-                self._close(conn)
+                self._crowd.close(conn)
