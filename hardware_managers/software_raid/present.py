@@ -9,9 +9,10 @@ from typing import Any
 from agent.disks.stack import Stack, disks_below
 from agent.errors import CommandFailed
 from agent.hardware.devices import BlockDevice
+from agent.hardware.logical_disks import GIB
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
-from hardware_managers.software_raid.logical_disks import CONTROLLER, GIB, LEVELS
+from hardware_managers.software_raid.logical_disks import CONTROLLER, LEVELS
 
 TIMEOUT_S = 60.0
 _KERNEL_SECTOR_BYTES = 512

@@ -9,13 +9,13 @@ from typing import Any
 from agent.disks.release import StackReleaser
 from agent.errors import AgentError, RaidError
 from agent.hardware.devices import BlockDevice
+from agent.hardware.logical_disks import GIB
 from agent.hardware.raiding import RaidConfig, RaidPlan, RaidRequest
 from agent.hardware.tools import ProgressSink, StepTools
 from agent.hardware.writing import DiskReleaser
 from agent.protocol.commands import Progress
 from agent.system.runner import Runner
 from hardware_managers.vendor_raid.drives import (
-    GIB,
     JBOD,
     LogicalDrive,
     PhysicalDrive,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from agent.hardware.devices import BlockDevice
 
-GIB = 1 << 30
 JBOD = "JBOD"
 
 

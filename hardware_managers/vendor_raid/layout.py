@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.disks.hints import matches
+from agent.hardware.logical_disks import GIB
 from hardware_managers.vendor_raid.drives import (
-    GIB,
     JBOD,
     Level,
     NewDrive,

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import InvalidRequest
-from hardware_managers.vendor_raid.drives import GIB, LEVELS, PhysicalDrive
+from agent.hardware.logical_disks import GIB
+from hardware_managers.vendor_raid.drives import LEVELS, PhysicalDrive
 from hardware_managers.vendor_raid.layout import Planned, plan_drives
 from hardware_managers.vendor_raid.wanted import parse_wanted
 from tests.unit.hardware_managers.vendor_raid.controllers import (
