@@ -15,11 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from agent.protocol.http_server.server import BoundedServer
 from controller.api.app import create_app
 from controller.api.pools import bounds, pool_of, pools
-from controller.bmc.registry import load_drivers
 from controller.boot.dnsmasq import Dnsmasq
 from controller.boot.dnsmasq_config import DhcpEvent
 from controller.boot.history import take_lease
 from controller.errors import SettingsError
+from controller.hardware.registry import load_catalog
 from controller.images.config_drive import is_program_installed
 from controller.settings import Settings
 from controller.store.conductors import ALIVE_S, take_name
@@ -97,7 +97,7 @@ class Service:
         self.services = Services(
             store=self._store,
             settings=settings,
-            drivers=load_drivers(),
+            catalog=load_catalog(settings),
             wake=self._engine.wake,
             clock=time.time,
             hostname=settings.hostname or socket.gethostname(),

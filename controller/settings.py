@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from controller.interface_settings import InterfaceSettings
 from controller.setting_words import step_priorities, words_of
 
 _CALLS_PER_STAGE = 3
@@ -17,7 +18,7 @@ _WAITS_PER_IMAGE_CHECK = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(InterfaceSettings):
     """Everything that can be set. Times are seconds; paths are absolute or relative to ``state_directory``."""
 
     state_directory: str = "/var/lib/ingot"

@@ -63,13 +63,16 @@ def controller_settings_page() -> str:
     """Return the page of the controller's settings."""
     rows = [
         f"| `{f.name}` | `INGOT_{f.name.upper()}` | {f.type} | `{f.default}` | {_cell(f.text)} |"
-        for f in read_fields(_ROOT / "controller/settings.py", "Settings")
+        for f in (
+            *read_fields(_ROOT / "controller/settings.py", "Settings"),
+            *read_fields(_ROOT / "controller/interface_settings.py", "InterfaceSettings"),
+        )
     ]
     return "\n".join(
         [
             "# Settings of the controller",
             "",
-            "Made by `docs/generate.py` from `controller/settings.py`; do not edit.",
+            "Made by `docs/generate.py` from `controller/settings.py` and `controller/interface_settings.py`; do not edit.",
             "",
             "A setting comes from, in this order: a flag of `ingot-controller serve` (`--listen-host`), an environment",
             "variable, the TOML file given with `--config`, the default. A key that is not in this table is an error.",

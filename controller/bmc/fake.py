@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.bmc.driver_info_values import boolean
-from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
+from controller.hardware.interface import Facts
 
 
 @dataclass(slots=True)
@@ -39,7 +40,11 @@ class FakeDriver:
         self._lock = threading.Lock()
         self._random = random.Random()  # noqa: S311 - failures for tests, not secrets
 
-    def validate(self, driver_info: dict[str, Any]) -> None:
+    def validate(self, facts: Facts) -> None:
+        """See :class:`controller.hardware.interface.Interface`."""
+        self.check(facts.driver_info)
+
+    def check(self, driver_info: dict[str, Any]) -> None:
         """Raise ``Invalid`` naming the malformed ``driver_info`` key and an example."""
         _number(driver_info, "fake_delay_s", highest=3600.0)
         _number(driver_info, "fake_failure_rate", highest=1.0)
@@ -49,9 +54,9 @@ class FakeDriver:
         """Return the machine of this ``fake_id``.
 
         Raises:
-            Invalid: As :meth:`validate`.
+            Invalid: As :meth:`check`.
         """
-        self.validate(driver_info)
+        self.check(driver_info)
         name = str(driver_info.get("fake_id", ""))
         with self._lock:
             machine = self._machines.setdefault(name, _Machine())

@@ -11,6 +11,7 @@ from controller.bmc.ipmi_chassis import IpmiBmc
 from controller.bmc.ipmi_pool import WorkerPool
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
 from controller.bmc.ipmitool import IpmitoolDriver
+from controller.hardware.interface import Facts
 
 _OWN_CIPHER_SUITES = (3, 17)
 
@@ -24,10 +25,14 @@ class IpmiDriver:
         self._pool = pool or WorkerPool()
         self._program = IpmitoolDriver()
 
-    def validate(self, driver_info: dict[str, Any]) -> None:
+    def validate(self, facts: Facts) -> None:
+        """See :class:`controller.hardware.interface.Interface`."""
+        self.check(facts.driver_info)
+
+    def check(self, driver_info: dict[str, Any]) -> None:
         """Raise ``Invalid`` naming the missing or malformed ``driver_info`` key and an example."""
         if _needs_program(parse_target(driver_info)):
-            self._program.validate(driver_info)
+            self._program.check(driver_info)
         else:
             warn_of_unknown_keys(driver_info)
 
@@ -35,7 +40,7 @@ class IpmiDriver:
         """Return the BMC that ``driver_info`` describes; opens nothing yet.
 
         Raises:
-            Invalid: As :meth:`validate`.
+            Invalid: As :meth:`check`.
         """
         target = parse_target(driver_info)
         if _needs_program(target):

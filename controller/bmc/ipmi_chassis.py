@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
 from controller.bmc.ipmi_target import IpmiTarget
 from controller.errors import BmcError
+from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from controller.bmc import programs
 from controller.bmc.ipmi_chassis import IpmiBmc
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
+from controller.hardware.interface import Facts
 
 _COMPLETION_CODE = re.compile(r"rsp=0x([0-9a-fA-F]{1,2})")
 _REFUSALS = (
@@ -44,7 +45,11 @@ class IpmitoolDriver:
         self._locks: dict[tuple[str, int], threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def validate(self, driver_info: dict[str, Any]) -> None:
+    def validate(self, facts: Facts) -> None:
+        """See :class:`controller.hardware.interface.Interface`."""
+        self.check(facts.driver_info)
+
+    def check(self, driver_info: dict[str, Any]) -> None:
         """Raise ``Invalid`` naming the missing or malformed ``driver_info`` key and an example."""
         _parse(driver_info)
         warn_of_unknown_keys(driver_info)
@@ -53,7 +58,7 @@ class IpmitoolDriver:
         """Return the BMC that ``driver_info`` describes; starts nothing yet.
 
         Raises:
-            Invalid: As :meth:`validate`.
+            Invalid: As :meth:`check`.
         """
         target = _parse(driver_info)
         with self._lock:

@@ -25,8 +25,6 @@ BEAT_S = 3.0
 class Serves:
     """What a controller can do."""
 
-    drivers: Sequence[str]
-    """BMC drivers."""
     hardware_types: Sequence[str] = ()
     """Values of a node's ``driver``."""
     conductor_group: str = ""
@@ -90,7 +88,7 @@ def take_name(
         store.steady.begin_at(steady)
         row.started_at = row.seen_at = now
         row.steady_at, row.beat, row.instance = steady, row.beat + 1, instance
-        row.drivers, row.hardware_types = list(serves.drivers), list(serves.hardware_types)
+        row.hardware_types = list(serves.hardware_types)
         row.conductor_group = serves.conductor_group
 
 

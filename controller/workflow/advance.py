@@ -24,7 +24,7 @@ from controller.errors import (
 from controller.store.claims import Claim, Subject, read_subject
 from controller.store.tables import BACKGROUND, WORKFLOW, Node
 from controller.workflow.graph import STAGES
-from controller.workflow.machine import bmc_of
+from controller.workflow.machine import power_of
 from controller.workflow.maintenance import is_paused
 from controller.workflow.outage import Outage
 from controller.workflow.outcome import Outcome
@@ -194,7 +194,7 @@ def _power_now(context: Context) -> str:
     """Ask the BMC whether a silent machine is on, for the person who reads of it."""
     settings = context.settings
     try:
-        bmc = bmc_of(context.services, context.node)
+        bmc = power_of(context.services, context.node)
         return f"its BMC says {bmc.power_state(timeout_s=settings.bmc_timeout_s)!s}"
     except ControllerError as error:
         return f"its BMC does not tell whether the machine is on: {error}"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from controller.errors import ControllerError
 from controller.store.tables import Node, Work
-from controller.workflow.machine import driver_of
+from controller.workflow.machine import check_bmc
 from controller.workflow.services import Services
 
 ASKED, ENDED = "child_step_asked", "child_step_ended"
@@ -52,7 +52,7 @@ def obstacle(services: Services, child: Node) -> str | None:
 
 def _incomplete(services: Services, child: Node) -> str | None:
     try:
-        driver_of(services, child).validate(dict(child.driver_info))
+        check_bmc(services, child)
     except ControllerError as error:
         return f"cannot be switched: {error}"
     return None

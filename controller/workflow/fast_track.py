@@ -11,10 +11,10 @@ from typing import Any
 
 from agent.protocol.masking import masked
 from controller.boot.switches import FAST_TRACK, KEXEC, is_fast_track
+from controller.hardware.steps import PlannedStep
 from controller.settings import Settings
 from controller.store.tables import Node, Port
 from controller.workflow.machine import HEARD_AT, KEPT, boot_mode_of
-from controller.workflow.steps.spec import PlannedStep
 
 _CHANGES_NOTHING = frozenset({"hold", "wait"})
 """``runs_as`` of steps after which the machine is the same as before."""

@@ -201,8 +201,7 @@ class Keeper:
 def serves_of(services: Services) -> Serves:
     """Return what this controller can do."""
     return Serves(
-        drivers=sorted(services.drivers),
-        hardware_types=sorted(services.hardware_types),
+        hardware_types=sorted(services.catalog.types),
         conductor_group=services.settings.conductor_group.lower(),
     )
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from agent.protocol.loose_values import truth_word
+from controller.hardware.steps import PlannedStep
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.machine import boot_mode_of, capabilities
 from controller.workflow.raid_result import has_software_raid
 from controller.workflow.steps.course import Course
-from controller.workflow.steps.spec import PlannedStep
 
 
 def kexec_obstacle(node: Node, settings: Settings, course: Course) -> str | None:

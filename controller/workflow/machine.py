@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.agent_client.client import AgentClient
-from controller.bmc.interface import Bmc, BmcDriver, BootMode
 from controller.boot.machines import BOOT_ASKER
-from controller.errors import AgentRefused, Invalid
+from controller.errors import AgentRefused
+from controller.hardware.bmc import BootMode, ManagementControl, PowerControl
+from controller.hardware.interface import Facts, Interfaces
+from controller.hardware.steps import StepSpec
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.node_secrets import secrets_of
@@ -43,37 +45,63 @@ def forget_agent() -> dict[str, None]:
     return dict.fromkeys(AGENT_KEYS)
 
 
-def is_fake(node: Node, kind: str) -> bool:
-    """Say whether the interface of this kind is ``fake``: its work is done at once, without a machine."""
-    return bool(node.interfaces.get(kind) == "fake")
-
-
-def driver_of(services: Services, node: Node) -> BmcDriver:
-    """Return the BMC driver that the node's hardware type and power interface stand for.
+def interfaces_of(services: Services, node: Node) -> Interfaces:
+    """Return what the node has of every kind.
 
     Raises:
-        Invalid: The hardware type is unknown, or its driver is not installed.
+        Invalid: Its hardware type is not served, or has no such interface (any more).
     """
-    hardware_type = services.hardware_types.get(node.driver)
-    if hardware_type is None:
-        known = ", ".join(sorted(services.hardware_types))
-        raise Invalid(f"driver {node.driver!r} is not served; choose one of: {known}")
-    name = hardware_type.bmc_driver(node.interfaces.get("power"))
-    driver = services.drivers.get(name)
-    if driver is None:
-        raise Invalid(
-            f"driver {node.driver!r} needs the BMC driver {name!r}, which is not installed"
-        )
-    return driver
+    return services.catalog.interfaces_of(node.driver, node.interfaces)
 
 
-def bmc_of(services: Services, node: Node) -> Bmc:
-    """Return the node's BMC; opens nothing yet.
+def power_of(services: Services, node: Node) -> PowerControl:
+    """Return the connection that switches the machine; opens nothing yet.
 
     Raises:
         Invalid: ``driver_info`` lacks something, or the driver is unknown.
     """
-    return driver_of(services, node).connect(dict(node.driver_info))
+    return interfaces_of(services, node).power.connect(dict(node.driver_info))
+
+
+def management_of(services: Services, node: Node) -> ManagementControl:
+    """Return the connection that says what the machine boots from; opens nothing yet.
+
+    Raises:
+        Invalid: As :func:`power_of`.
+    """
+    return interfaces_of(services, node).management.connect(dict(node.driver_info))
+
+
+def core_steps_of(services: Services, node: Node) -> tuple[StepSpec, ...]:
+    """Return the steps that every deployment of the node has.
+
+    Raises:
+        Invalid: As :func:`interfaces_of`.
+    """
+    return interfaces_of(services, node).deploy.core_steps
+
+
+def check_bmc(services: Services, node: Node) -> None:
+    """Check that ``driver_info`` has what power and management need; nobody is asked.
+
+    Raises:
+        Invalid: Names what is missing or malformed.
+    """
+    interfaces = interfaces_of(services, node)
+    facts = Facts(node=node, settings=services.settings, interfaces=interfaces)
+    interfaces.power.validate(facts)
+    if interfaces.of("management") is not interfaces.of("power"):
+        interfaces.management.validate(facts)
+
+
+def require_ramdisk(services: Services, node: Node, *, is_rescue: bool = False) -> None:
+    """Check that the node's boot interface has a ramdisk to boot.
+
+    Raises:
+        Invalid: There is none that can be read.
+    """
+    boot = interfaces_of(services, node).boot
+    boot.require_files(node, services.settings, is_rescue=is_rescue)
 
 
 def boot_mode_of(node: Node, settings: Settings) -> BootMode:

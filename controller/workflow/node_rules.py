@@ -1,4 +1,4 @@
-"""What must be right with a node before its machine is powered on for a deployment; nobody is asked.
+"""What must be right with a node before its machine is powered on; nobody is asked. The interfaces say which of it they need.
 
 The rules about the image are the agent's own (:mod:`agent.protocol.image_rules`); those about capabilities and traits are the
 ones of Ironic's conductor (``validate_capabilities``, ``validate_instance_info_traits``).
@@ -8,15 +8,13 @@ from collections.abc import Mapping
 
 from agent.protocol.device_hints import root_hints, skip_hints
 from agent.protocol.refusal import Refusal
-from controller.bmc.interface import BootMode
-from controller.boot.files import find_boot_file
 from controller.errors import Invalid
+from controller.hardware.bmc import BootMode
 from controller.images.config_drive import check_config_drive
 from controller.images.refusals import invalid
 from controller.settings import Settings
 from controller.store.tables import Node
-from controller.workflow.deploy_interfaces import deploy_interface_of
-from controller.workflow.machine import boot_mode_of, capabilities, is_fake
+from controller.workflow.machine import boot_mode_of, capabilities
 
 _CAPABILITIES: Mapping[str, tuple[str, ...]] = {
     "boot_mode": tuple(BootMode),
@@ -25,41 +23,14 @@ _CAPABILITIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def check_deployment(node: Node, settings: Settings) -> None:
-    """Check what the deploy interface needs; ``fake`` needs nothing.
-
-    Raises:
-        Invalid: Names what is missing, wrong or contradictory.
-    """
-    if is_fake(node, "deploy"):
-        return
-    _check_traits(node)
-    check_hints(node)
-    check_boot_mode(node, settings)
-    deploy_interface_of(node).check(node, settings)
-
-
 def check_drive(node: Node) -> None:
     """Check the config drive that is stored with the node; unpacks up to 64 MiB, so no transaction may wait for it.
 
     Raises:
         Invalid: It is none that agents take.
     """
-    if node.config_drive is not None and not is_fake(node, "deploy"):
+    if node.config_drive is not None:
         check_config_drive(node.config_drive)
-
-
-def check_boot(node: Node, settings: Settings, *, is_rescue: bool = False) -> None:
-    """Check what the boot interface needs to boot the ramdisk.
-
-    Raises:
-        Invalid: There is no kernel or ramdisk that can be read, or the boot mode is contradictory.
-    """
-    if is_fake(node, "boot"):
-        return
-    for kind in ("kernel", "ramdisk"):
-        find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
-    check_boot_mode(node, settings)
 
 
 def check_boot_mode(node: Node, settings: Settings) -> None:
@@ -106,7 +77,12 @@ def check_hints(node: Node) -> None:
         raise invalid(error) from error
 
 
-def _check_traits(node: Node) -> None:
+def check_traits(node: Node) -> None:
+    """Check that the node has the traits that its instance wants.
+
+    Raises:
+        Invalid: It lacks one.
+    """
     wanted = node.instance_info.get("traits") or []
     if not isinstance(wanted, list) or not all(isinstance(trait, str) for trait in wanted):
         raise Invalid("instance_info.traits is no list of traits")

@@ -1,11 +1,10 @@
 """What the workflow and the API work with; built once by ``controller/service.py``, never global."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from controller.agent_client.pool import AgentPool
-from controller.bmc.hardware_types import HardwareType, served_types
-from controller.bmc.interface import BmcDriver
+from controller.hardware.catalog import Catalog
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.strangers import Strangers
@@ -18,16 +17,14 @@ class Services:
 
     store: Store
     settings: Settings
-    drivers: Mapping[str, BmcDriver]
-    """BMC drivers by name (entry point group ``ingot.bmc_drivers``)."""
+    catalog: Catalog
+    """The hardware types and the implementations of interfaces that nodes may have."""
     wake: Callable[[], None]
     """Tell the engine that a node has become due."""
     clock: Callable[[], float]
     """The wall clock, in seconds since the epoch: for what people read."""
     hostname: str
     """Name of this controller; owner of claims and ``conductor`` of its nodes."""
-    hardware_types: Mapping[str, HardwareType] = field(init=False)
-    """What the drivers serve, by name."""
     agents: AgentPool = field(default_factory=AgentPool)
     """Connections to agents."""
     calls: set[str] = field(default_factory=set)
@@ -40,8 +37,7 @@ class Services:
     """For ``/healthcheck``."""
 
     def __post_init__(self) -> None:
-        """Work out what follows from the rest: the hardware types, which every document of a node asks for."""
-        object.__setattr__(self, "hardware_types", served_types(self.drivers))
+        """Make what follows from the rest."""
         object.__setattr__(self, "strangers", Strangers(self.store, self.clock))
 
     def steady(self) -> float:

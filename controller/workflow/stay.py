@@ -2,13 +2,13 @@
 
 import time
 
-from controller.bmc.interface import Bmc, PowerState
 from controller.errors import BmcError, Conflict
+from controller.hardware.bmc import PowerControl, PowerState
 from controller.settings import Settings
 from controller.store.nodes import get_node
 from controller.workflow.fast_track import has_its_bmc
 from controller.workflow.locks import held_node
-from controller.workflow.machine import bmc_of, forget_agent
+from controller.workflow.machine import forget_agent, power_of
 from controller.workflow.services import Services
 from controller.workflow.transition import merge
 
@@ -28,7 +28,7 @@ def end_stay(services: Services, ident: str) -> None:
     with held_node(services, ident, "management.call") as node:
         if not has_its_bmc(node):
             raise Conflict("driver_info was changed since, and its BMC may be another machine's")
-        bmc = bmc_of(services, node)
+        bmc = power_of(services, node)
         if node.disable_power_off:
             bmc.reset(timeout_s=settings.bmc_timeout_s)
         else:
@@ -42,7 +42,7 @@ def end_stay(services: Services, ident: str) -> None:
             row.driver_internal_info = merge(row.driver_internal_info, gone)
 
 
-def _switch_off(bmc: Bmc, settings: Settings) -> None:
+def _switch_off(bmc: PowerControl, settings: Settings) -> None:
     if bmc.power_state(timeout_s=settings.bmc_timeout_s) == PowerState.OFF:
         return
     bmc.power_off(timeout_s=settings.bmc_timeout_s)

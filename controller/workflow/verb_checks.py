@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 
 from agent.protocol.password_hash import LONGEST_PASSWORD, is_password
 from controller.errors import Conflict, Invalid, NodeProtected
+from controller.hardware.interface import Facts, Interfaces
+from controller.hardware.steps import Kind
 from controller.states import State
 from controller.store.tables import Node
 from controller.workflow import burnin
 from controller.workflow.children import children_of, obstacle
-from controller.workflow.deploy_interfaces import core_steps_of
-from controller.workflow.machine import driver_of, is_fake
-from controller.workflow.node_rules import check_boot, check_deployment, check_hints
+from controller.workflow.machine import check_bmc, core_steps_of, interfaces_of, require_ramdisk
+from controller.workflow.node_rules import check_hints
 from controller.workflow.services import Services
 from controller.workflow.steps.known import bmc_offer, bmc_steps, remembered_offer, rules_of
 from controller.workflow.steps.planner import check_wishes, merged, needs_ramdisk
-from controller.workflow.steps.spec import Kind
 from controller.workflow.steps.wishes import Wish, read_wishes
 from controller.workflow.verb_request import ProvisionRequest
 
@@ -67,16 +67,24 @@ def has_readable_hints(_services: Services, node: Node, _request: ProvisionReque
 
 def can_deploy(services: Services, node: Node, _request: ProvisionRequest) -> None:
     """Refuse what the deploy and boot interfaces could not carry out."""
-    check_deployment(node, services.settings)
-    check_boot(node, services.settings)
+    interfaces = interfaces_of(services, node)
+    interfaces.deploy.check(node, services.settings)
+    if interfaces.deploy.uses_agent:
+        interfaces.boot.require_files(node, services.settings)
 
 
-def can_inspect(_services: Services, node: Node, _request: ProvisionRequest) -> None:
+def can_inspect(services: Services, node: Node, _request: ProvisionRequest) -> None:
     """Refuse an inspection that nothing would carry out."""
-    if node.interfaces.get("inspect") == "no-inspect":
+    _require(services, node, "inspect")
+
+
+def _require(services: Services, node: Node, kind: str) -> Interfaces:
+    interfaces = interfaces_of(services, node)
+    if not interfaces.supports(kind):
         raise Invalid(
-            f"node {node.uuid} has inspect_interface no-inspect; set it to agent to inspect the node"
+            f"node {node.uuid} has {kind}_interface {interfaces.names[kind]}; set it to agent to {kind} the node"
         )
+    return interfaces
 
 
 def has_usable_password(_services: Services, _node: Node, request: ProvisionRequest) -> None:
@@ -90,21 +98,13 @@ def has_usable_password(_services: Services, _node: Node, request: ProvisionRequ
 
 def can_rescue(services: Services, node: Node, _request: ProvisionRequest) -> None:
     """Refuse a rescue that the rescue or boot interface could not carry out."""
-    hardware_type = services.hardware_types.get(node.driver)
-    name = node.interfaces.get("rescue") or (
-        hardware_type and hardware_type.default_interface("rescue")
-    )
-    if name == "no-rescue":
-        raise Invalid(
-            f"node {node.uuid} has rescue_interface no-rescue; set it to agent to rescue the node"
-        )
-    if not is_fake(node, "rescue"):
-        check_boot(node, services.settings, is_rescue=True)
+    interfaces = _require(services, node, "rescue")
+    interfaces.rescue.validate(Facts(node=node, settings=services.settings, interfaces=interfaces))
 
 
 def has_bmc(services: Services, node: Node, _request: ProvisionRequest) -> None:
     """Refuse a node whose ``driver_info`` is incomplete."""
-    driver_of(services, node).validate(dict(node.driver_info))
+    check_bmc(services, node)
 
 
 def is_not_left_on_by_a_service(
@@ -143,13 +143,14 @@ def possible_steps(kind: Kind) -> Check:
         wishes = read_wishes(kind, getattr(request, f"{kind}_steps") or ())
         of_bmc = bmc_offer(bmc_steps(services, node), kind)
         offers = (*of_bmc, *remembered_offer(node, settings, kind))
-        is_off = bool(request.disable_ramdisk) or is_fake(node, "deploy")
-        rules = rules_of(settings, kind, core_steps_of(node))
+        uses_agent = interfaces_of(services, node).deploy.uses_agent
+        is_off = bool(request.disable_ramdisk) or not uses_agent
+        rules = rules_of(settings, kind, core_steps_of(services, node))
         if is_off:
             offers = tuple(step for step in of_bmc if not step.requires_ramdisk)
         check_wishes(kind, merged(offers), wishes, rules, agent_is_known=is_off)
         if kind is not Kind.DEPLOY and not is_off and needs_ramdisk(kind, of_bmc, wishes):
-            check_boot(node, settings)
+            require_ramdisk(services, node)
         _check_children(services, node, wishes)
         if node.disable_power_off and any(wish.step == "power_off" for wish in wishes):
             raise Conflict(

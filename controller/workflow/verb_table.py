@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.errors import Invalid, InvalidStateRequested
+from controller.hardware.steps import Kind
 from controller.states import VERBS, Event, State
 from controller.workflow import verb_checks as check
 from controller.workflow.steps.course import DISABLE_RAMDISK, WISHES
-from controller.workflow.steps.spec import Kind
 from controller.workflow.verb_request import ProvisionRequest
 
 Data = Callable[[ProvisionRequest], Mapping[str, Any]]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from controller.bmc.interface import PowerAction, PowerState
 from controller.errors import Conflict, Invalid, InvalidStateRequested
+from controller.hardware.bmc import PowerAction, PowerState
 from controller.images.config_drive import build_config_drive
 from controller.states import Event, State, check_verb
 from controller.store.certificates import sign_in
@@ -14,7 +14,7 @@ from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.certificates import of_interrupted
 from controller.workflow.locks import free_node, lends_power
-from controller.workflow.machine import driver_of
+from controller.workflow.machine import check_bmc
 from controller.workflow.questions import (
     boot_device,
     set_boot_device,
@@ -113,7 +113,7 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
                 f"node {node.uuid} has disable_power_off and is not switched off; ask for "
                 f'"{PowerAction.REBOOT}", which resets it, or clear disable_power_off first'
             )
-        driver_of(services, node).validate(dict(node.driver_info))
+        check_bmc(services, node)
         record_event(session, node, "request", f"{target} was asked for", at=services.clock())
         node.target_power_state, node.last_error = wanted, None
         enter_beside(services, node, stage, timeout_s=timeout_s)

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from controller.hardware.steps import Kind, planned
 from controller.store.database import Store
 from controller.store.tables import BACKGROUND, NODE, WORKFLOW, Node, Work
 from controller.workflow.steps.course import Course
 from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS
-from controller.workflow.steps.spec import Kind, planned
 
 DEAD, BAD_AGENTS, BAD_IMAGES = 200, 50, 20
 _INVENTORY = {

@@ -15,6 +15,7 @@ from agent.protocol.http_server.server import BoundedServer
 from controller.api import errors
 from controller.api.boot_files import boot_blueprint
 from controller.api.pools import bounds, pool_of, pools
+from controller.hardware.registry import load_catalog
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.migrate import migrate
@@ -87,7 +88,7 @@ def boot_server(directory: Path, settings: Settings) -> Iterator[BootServer]:
     services = Services(
         store=store,
         settings=settings,
-        drivers={},
+        catalog=load_catalog(settings),
         wake=lambda: None,
         clock=time.time,
         hostname="test",

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from controller.api.app import create_app
-from controller.bmc.registry import load_drivers
+from controller.hardware.registry import load_catalog
 from controller.settings import Settings
 from controller.store.conductors import Serves, take_name
 from controller.store.database import Store
@@ -101,15 +101,16 @@ def make_services(directory: Path, woken: list[int], **settings: Any) -> Service
     store = Store(settings.get("database_url") or f"sqlite:///{directory / 'api.sqlite'}")
     migrate(store)
     unlock(store, directory / "secrets.key")
+    wanted = Settings(state_directory=str(directory), **settings)
     services = Services(
         store=store,
-        settings=Settings(state_directory=str(directory), **settings),
-        drivers=load_drivers(),
+        settings=wanted,
+        catalog=load_catalog(wanted),
         wake=lambda: woken.append(1),
         clock=store.clock,
         hostname="lab-1",
     )
-    serves = Serves(drivers=["fake", "ipmi"], hardware_types=sorted(services.hardware_types))
+    serves = Serves(hardware_types=sorted(services.catalog.types))
     take_name(store, "lab-1", "1", serves)
     return services
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from controller import service
-from controller.bmc.interface import BmcDriver, BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcUnreachable
+from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
+from controller.hardware.interface import Facts
 from controller.load_settings import load_settings
 from tests.integration.agent_double import Machine
+from tests.integration.hardware import catalog_with
 
 
 @contextmanager
@@ -70,7 +72,7 @@ class ParkDriver:
         self.properties: dict[str, str] = {}
         self._url = url
 
-    def validate(self, driver_info: Mapping[str, Any]) -> None:
+    def validate(self, facts: Facts) -> None:
         pass
 
     def connect(self, driver_info: Mapping[str, Any]) -> "ParkBmc":
@@ -125,8 +127,9 @@ def write_settings(file: Path, **settings: Any) -> Path:
 
 def main() -> None:
     url, settings = sys.argv[1:]
-    driver: BmcDriver = ParkDriver(url)
-    service.load_drivers = lambda: {"fake": driver}  # type: ignore[attr-defined]  # a real controller but for this
+    driver = ParkDriver(url)
+    # a real controller but for this
+    service.load_catalog = lambda settings: catalog_with(driver, settings)  # type: ignore[attr-defined]
     service.Service(load_settings(Path(settings).read_text(), {}, {})).run()
 
 

@@ -12,8 +12,9 @@ from cheroot.wsgi import Server
 from sqlalchemy import select
 
 from controller.api.app import create_app
-from controller.bmc.interface import BmcStep, BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcUnreachable
+from controller.hardware.bmc import BmcStep, BootDevice, BootMode, BootOverride, PowerState
+from controller.hardware.interface import Facts
 from controller.service import key_path
 from controller.settings import Settings
 from controller.store.database import Store
@@ -29,6 +30,7 @@ from controller.workflow.services import Services
 from controller.workflow.verb_request import ProvisionRequest
 from controller.workflow.verbs import provision
 from tests.integration.agent_double import Machine
+from tests.integration.hardware import catalog_with
 from tests.integration.waiting import wait_until
 
 SHA256 = "7e75f1b677ddcfb3c5b25fae8dffc401a77f11e2edd061ce0dcf9d04171a3a9d"
@@ -103,7 +105,7 @@ class MachineDriver:
     def steps(self, driver_info: Mapping[str, Any]) -> Sequence[BmcStep]:
         return self.offered
 
-    def validate(self, driver_info: dict[str, Any]) -> None:
+    def validate(self, facts: Facts) -> None:
         pass
 
     def connect(self, driver_info: dict[str, Any]) -> MachineBmc:
@@ -141,7 +143,7 @@ class RunningController:
         self.services = Services(
             store=self.store,
             settings=self.settings,
-            drivers={"fake": self.driver},
+            catalog=catalog_with(self.driver, self.settings),
             wake=self.engine.wake,
             clock=clock,
             hostname=self.settings.hostname or "here",

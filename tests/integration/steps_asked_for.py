@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.bmc.interface import BmcStep, BmcStepLook, StepArgument
+from controller.hardware.bmc import BmcStep, BmcStepLook, StepArgument
 from tests.integration.agent_double import Machine
 from tests.integration.running_controller import RunningController
 from tests.integration.waiting import wait_until

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
 from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.ipmitool import IpmitoolDriver
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
+from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from tests.integration.bmc_doubles import PASSWORD, PlainBmcs
 
 pytestmark = pytest.mark.timeout(120)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.bmc.interface import BootDevice, BootMode, PowerState
 from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.ipmitool import IpmitoolDriver
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
+from controller.hardware.bmc import BootDevice, BootMode, PowerState
 from tests.integration.bmc_doubles import LabMachine, lab_machine
 from tests.lab import hardware
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from controller.bmc.interface import PowerState
 from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.ipmi_pool import WorkerPool
 from controller.errors import BmcUnreachable
+from controller.hardware.bmc import PowerState
 from tests.integration.bmc_doubles import PASSWORD, PlainBmcs
 
 pytestmark = pytest.mark.timeout(120)

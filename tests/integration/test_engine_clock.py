@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.bmc.interface import PowerState
+from controller.hardware.bmc import PowerState
 from controller.store.conductors import Serves, give_name_back, take_name
 from controller.store.database import Store
 from controller.store.migrate import migrate
@@ -88,7 +88,7 @@ def test_a_controller_that_comes_back_to_another_time_goes_on_where_it_stopped(
         steady = SteadyClock(wall=clocks.wall, monotonic=clocks.monotonic)
         store = Store(f"sqlite:///{tmp_path}/x.sqlite", clock=clocks.wall, steady=steady)
         migrate(store)
-        take_name(store, "here", "1", Serves(drivers=[]), predecessors=["1"])
+        take_name(store, "here", "1", Serves(), predecessors=["1"])
         return store, store.steady()
 
     store, first = controller_starts()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from controller.bmc.interface import PowerState
+from controller.hardware.bmc import PowerState
 from controller.store.nodes import get_node
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import leave

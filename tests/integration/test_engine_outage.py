@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from controller.bmc.interface import PowerState
+from controller.hardware.bmc import PowerState
 from controller.workflow.verbs import set_power
 from tests.integration.databases import postgres_url, url
 from tests.integration.running_controller import RunningController

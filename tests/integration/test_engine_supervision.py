@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from controller.bmc.interface import PowerState
 from controller.errors import BmcError
+from controller.hardware.bmc import PowerState
 from controller.store.tables import Work
 from controller.workflow.graph import STAGES
 from controller.workflow.outcome import Note, Outcome, leave

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Executable, delete, update
 
+from controller.hardware.interface import Facts
 from controller.store.parents import is_at_or_above
 from controller.store.tables import Node
 from controller.workflow.children import CHILDREN
@@ -111,10 +112,10 @@ class _Moment:
     def __init__(self, controller: RunningController, statement: Executable) -> None:
         self._controller, self._statement, self.has_come = controller, statement, False
 
-    def validate(self, driver_info: dict[str, Any]) -> None:
+    def validate(self, facts: Facts) -> None:
         work = self._controller.node("host").work
         has_begun = work is not None and CHILDREN in work.data
-        if driver_info["fake_id"] == "dpu2" and has_begun and not self.has_come:
+        if facts.driver_info["fake_id"] == "dpu2" and has_begun and not self.has_come:
             self.has_come = True
             with self._controller.store.edit() as session:
                 session.execute(self._statement)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from controller.bmc.interface import BmcStep, BmcStepLook
+from controller.hardware.bmc import BmcStep, BmcStepLook
 from controller.store.nodes import get_node
 from controller.workflow.verbs import set_power
 from tests.integration.inspections import inspection

@@ -104,7 +104,7 @@ def test_what_dhcp_gave_is_known_after_a_restart_and_to_other_controllers(
     other = Services(
         store=store,
         settings=controller.settings,
-        drivers=controller.services.drivers,
+        catalog=controller.services.catalog,
         wake=lambda: None,
         clock=time.time,
         hostname="other",

@@ -73,7 +73,7 @@ def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operat
         is_on = changed.pop("maintenance")
         reason = node.maintenance_reason if is_on else None
         set_maintenance(call.services, session, node, is_on=is_on, reason=reason)
-    put_values(session, node, changed | _consequences(changed), call.services.hardware_types)
+    put_values(session, node, changed | _consequences(changed), call.services.catalog)
     if _DECIDES_THE_OWNER & set(changed):
         assign(call.services, session, node)
     node.updated_at = call.services.clock()

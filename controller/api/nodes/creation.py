@@ -42,7 +42,7 @@ def create_node(call: Call, session: Session, body: dict[str, Any]) -> Node:
         driver_info={},
         instance_info={},
     )
-    put_values(session, node, values | {"uuid": node.uuid}, call.services.hardware_types)
+    put_values(session, node, values | {"uuid": node.uuid}, call.services.catalog)
     session.add(node)
     session.flush()
     assign(call.services, session, node)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from controller.api.documents import values
-from controller.bmc.hardware_types import INTERFACE_KINDS
+from controller.hardware.interface import INTERFACE_KINDS
 
 Check = Callable[[Any, str], Any]
 

@@ -18,6 +18,7 @@ from controller.states import State
 from controller.store.node_lists import read_node
 from controller.workflow import verbs
 from controller.workflow.locks import free_node
+from controller.workflow.machine import interfaces_of
 from controller.workflow.verb_request import ARGUMENT_SINCE, ProvisionRequest
 from controller.workflow.verb_table import TABLE, Verb
 
@@ -74,10 +75,10 @@ def raid(call: Call, ident: str) -> Response:
     except Refusal as error:
         raise Invalid(f"target_raid_config: {error}") from error
     with free_node(call.services, ident) as (_session, node):
-        interface = node.interfaces.get("raid")
-        if interface in (None, "no-raid"):
+        interfaces = interfaces_of(call.services, node)
+        if not interfaces.supports("raid"):
             raise NotFound(
-                f"Node {ident} has the raid_interface {interface or 'no-raid'}, which does not support RAID; set it to"
+                f"Node {ident} has the raid_interface {interfaces.names['raid']}, which does not support RAID; set it to"
                 " agent first"
             )
         node.target_raid_config = wanted

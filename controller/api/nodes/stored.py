@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from agent.protocol.secret_names import MASK
 from controller.api.documents.values import refuse_too_long
 from controller.api.nodes.driver_info import checked_driver_info
-from controller.bmc.hardware_types import INTERFACE_KINDS, HardwareType
 from controller.errors import Conflict, Invalid, NotFound
+from controller.hardware.catalog import Catalog
 from controller.store.identity import is_legal_name
 from controller.store.nodes import get_node
 from controller.store.parents import is_at_or_above
@@ -22,10 +22,8 @@ _GROUP = re.compile(r"[a-z0-9._-]*")
 _SUFFIX = "_interface"
 
 
-def put_values(
-    session: Session, node: Node, values: Mapping[str, Any], types: Mapping[str, HardwareType]
-) -> None:
-    """Write checked values by field name into the row; ``types`` are the hardware types that are served.
+def put_values(session: Session, node: Node, values: Mapping[str, Any], catalog: Catalog) -> None:
+    """Write checked values by field name into the row; ``catalog`` is what is served.
 
     Raises:
         Invalid: An illegal name, an unknown driver, interface or parent, a mask without a secret.
@@ -41,26 +39,9 @@ def put_values(
                 interfaces[name.removesuffix(_SUFFIX)] = value
         else:
             _put_one(session, node, name, value)
-    check_driver(node.driver, interfaces, types)
+    catalog.names_of(node.driver, interfaces)
     if interfaces != node.interfaces:
         node.interfaces = interfaces
-
-
-def check_driver(
-    driver: str, interfaces: Mapping[str, str], types: Mapping[str, HardwareType]
-) -> None:
-    """Refuse an unknown hardware type, or an interface that it does not have; lists the valid ones."""
-    hardware_type = types.get(driver)
-    if hardware_type is None:
-        valid = ", ".join(sorted(types))
-        raise Invalid(f"driver {driver!r} is not served here; valid drivers: {valid}")
-    for kind in INTERFACE_KINDS:
-        chosen, valid_names = interfaces.get(kind), hardware_type.interfaces[kind]
-        if chosen is not None and chosen not in valid_names:
-            raise Invalid(
-                f"{kind}_interface {chosen!r} does not exist for driver {driver!r}; "
-                f"valid: {', '.join(valid_names)}"
-            )
 
 
 def current_instance_info(node: Node) -> dict[str, Any]:

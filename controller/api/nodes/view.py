@@ -12,8 +12,8 @@ from controller.api.call import Call
 from controller.api.nodes.fields import LIST_FIELDS, NODE_FIELDS, NodeField
 from controller.api.nodes.status import status_text
 from controller.api.replies import iso_date, links
-from controller.bmc.hardware_types import HardwareType
 from controller.errors import Invalid, NotAcceptable
+from controller.hardware.types import HardwareType
 
 Getter = Callable[[Any], Any]
 _MIN_FIELDS = 8
@@ -87,7 +87,7 @@ def _getter(field: NodeField, call: Call) -> Getter:
 
 
 def _interface(name: str, call: Call) -> Getter:
-    kind, types = name.removesuffix("_interface"), call.services.hardware_types
+    kind, types = name.removesuffix("_interface"), call.services.catalog.types
     return lambda row: chosen_interface(types.get(row.driver), row.interfaces, kind)
 
 
@@ -133,7 +133,7 @@ def chosen_interface(
     choice = (chosen or {}).get(kind)
     if choice is not None:
         return str(choice)
-    return hardware_type.default_interface(kind) if hardware_type else None
+    return hardware_type.supports[kind][0] if hardware_type else None
 
 
 def _instance_info(row: Any) -> dict[str, Any]:

@@ -75,11 +75,7 @@ def _document(call: Call, row: Conductor, wanted: Collection[str]) -> dict[str, 
         "updated_at": iso_date(row.seen_at),
         "hostname": row.hostname,
         "conductor_group": row.conductor_group,
-        "drivers": [
-            name
-            for name, one in call.services.hardware_types.items()
-            if one.bmc_driver() in row.drivers
-        ],
+        "drivers": list(row.hardware_types),
         "links": links(call.base_url, f"conductors/{row.hostname}"),
         "alive": call.services.clock() - row.seen_at < ALIVE_S,
     }

@@ -9,20 +9,18 @@ from controller.api.call import Call
 from controller.api.lists import chosen_fields
 from controller.api.nodes.fields import NODE_FIELDS
 from controller.api.replies import json_reply, links
-from controller.bmc.hardware_types import INTERFACE_KINDS, HardwareType
 from controller.errors import Invalid, NotFound
+from controller.hardware.interface import INTERFACE_KINDS
+from controller.hardware.types import HardwareType
 
 _TYPES_SINCE = 30
 _FIELDS_SINCE = 77
 _PROPERTIES_SINCE = 14
 _PLAIN_FIELDS = ("name", "hosts", "links", "properties", "type")
 _COMMON_PROPERTIES = {
-    "deploy_kernel": "Path or URL of the deploy ramdisk's kernel; the setting's by default.",
-    "deploy_ramdisk": "Path or URL of the deploy ramdisk's initramfs; the setting's by default.",
     "wipe_special_filesystems": "Erase filesystems too that other machines may be using; default false.",
     "fast_track": "Stay in the ramdisk between workflows, whose next takes its agent; the setting's by default.",
     "kexec": "Have the ramdisk start the deployed system itself, without a boot through the firmware; the setting's by default.",
-    "kernel_append_params": "Kernel arguments of the ramdisk; %default% stands for the setting's.",
 }
 
 
@@ -32,7 +30,7 @@ def index(call: Call) -> Response:
     kind = call.query.get("type")
     if kind not in (None, "dynamic", "classic"):
         raise Invalid(f'Driver type must be "dynamic" or "classic", not {kind!r}')
-    served = call.services.hardware_types.values() if kind != "classic" else ()
+    served = call.services.catalog.types.values() if kind != "classic" else ()
     wanted = chosen_fields(call, _field_names(), _FIELDS_SINCE)
     is_detailed = wanted is not None or bool(call.flag("detail"))
     documents = [_document(call, one, is_detailed=is_detailed) for one in served]
@@ -51,9 +49,9 @@ def show(call: Call, name: str) -> Response:
 def properties(call: Call, name: str) -> Response:
     """Explain the ``driver_info`` keys of a hardware type."""
     known: dict[str, str] = {}
-    for driver_name in _hardware_type(call, name).bmc_drivers.values():
-        driver = call.services.drivers.get(driver_name)
-        known = (dict(driver.properties) if driver is not None else {}) | known
+    for kind, names in _hardware_type(call, name).supports.items():
+        for one in names:
+            known = dict(call.services.catalog.parts[kind][one].properties) | known
     return json_reply(known | _COMMON_PROPERTIES)
 
 
@@ -65,9 +63,9 @@ def methods(call: Call, name: str) -> Response:
 
 def _hardware_type(call: Call, name: str) -> HardwareType:
     try:
-        return call.services.hardware_types[name]
+        return call.services.catalog.types[name]
     except KeyError:
-        valid = ", ".join(sorted(call.services.hardware_types))
+        valid = ", ".join(sorted(call.services.catalog.types))
         message = (
             f"Could not find the following driver(s) or hardware type(s): {name}; valid: {valid}"
         )
@@ -100,7 +98,7 @@ def _document(call: Call, one: HardwareType, *, is_detailed: bool) -> dict[str, 
         return document
     document["type"] = "dynamic"
     if is_detailed:
-        for kind, names in one.interfaces.items():
+        for kind, names in one.supports.items():
             if max(NODE_FIELDS[f"{kind}_interface"].since, _TYPES_SINCE) <= call.minor + 1:
                 document[f"default_{kind}_interface"] = names[0]
                 document[f"enabled_{kind}_interfaces"] = list(names)

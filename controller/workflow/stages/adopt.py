@@ -5,10 +5,10 @@ Source: Ironic's ``_do_adoption``. From then on the machine boots its disk, as a
 
 from collections.abc import Mapping
 
-from controller.bmc.interface import PowerState
+from controller.hardware.bmc import PowerState
 from controller.states import Event
 from controller.workflow.fast_track import is_kept
-from controller.workflow.machine import driver_of, forget_agent
+from controller.workflow.machine import check_bmc, forget_agent
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages.power import read_power
@@ -16,7 +16,7 @@ from controller.workflow.stages.power import read_power
 
 def check(context: Context) -> Outcome:
     """Check that ``driver_info`` is complete and that the BMC answers to it; nothing is switched."""
-    driver_of(context.services, context.node).validate(dict(context.node.driver_info))
+    check_bmc(context.services, context.node)
     return read_power(context)
 
 

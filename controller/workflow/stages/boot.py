@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping
 
-from controller.bmc.interface import BootDevice, PowerState
-from controller.boot.files import find_boot_file
 from controller.errors import BmcError, StepFailed
+from controller.hardware.bmc import PowerState
 from controller.states import RESCUED, Event
 from controller.store.events import last_event
 from controller.workflow.machine import (
     SYSTEM_IS_DOWN,
-    bmc_of,
     boot_mode_of,
     forget_agent,
-    is_fake,
+    interfaces_of,
+    power_of,
 )
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, StageFunction, To, leaves_by
 from controller.workflow.stages import power
+from controller.workflow.stages.boot_device import boot_next_from
 
 
 def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Mapping[str, Stage]:
@@ -35,7 +35,7 @@ def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Ma
             timeout_s=lambda settings: settings.power_change_timeout_s,
         ),
         f"{prefix}.set_boot_device": Stage(
-            run=prepare_network_boot, ways={"done": To(stage=f"{prefix}.power_on")}
+            run=prepare_ramdisk_boot, ways={"done": To(stage=f"{prefix}.power_on")}
         ),
         f"{prefix}.power_on": Stage(
             run=power.power_on_or_reset,
@@ -51,35 +51,17 @@ def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Ma
     }
 
 
-def choose_disk(context: Context) -> None:
-    """Have the machine boot its disk from now on, or the next time where the node's owner wants no more."""
-    node, settings = context.node, context.settings
-    bmc_of(context.services, node).set_boot_device(
-        BootDevice.DISK,
-        mode=boot_mode_of(node, settings),
-        persistent=str(node.driver_info.get("force_persistent_boot_device")) != "Never",
-        timeout_s=settings.bmc_timeout_s,
-    )
-
-
-def prepare_network_boot(context: Context) -> Outcome:
+def prepare_ramdisk_boot(context: Context) -> Outcome:
     """Have the next power-on boot the ramdisk, and forget the agent and the token of the last boot.
 
     Raises:
         Invalid: There is no kernel or ramdisk to boot.
     """
-    node, settings = context.node, context.settings
-    if not is_fake(node, "boot"):
-        for kind in ("kernel", "ramdisk"):
-            is_rescue = node.provision_state in RESCUED
-            find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
-    mode = boot_mode_of(node, settings)
-    bmc_of(context.services, node).set_boot_device(
-        BootDevice.PXE,
-        mode=mode,
-        persistent=str(node.driver_info.get("force_persistent_boot_device")) in {"Always", "True"},
-        timeout_s=settings.bmc_timeout_s,
-    )
+    node, boot = context.node, interfaces_of(context.services, context.node).boot
+    boot.require_files(node, context.settings, is_rescue=node.provision_state in RESCUED)
+    if boot.device is not None:
+        boot_next_from(context, boot.device)
+    mode = boot_mode_of(node, context.settings)
     return leave(
         columns={"agent_secret": None, "boot_key": None, "boot_mode": mode, "progress": None},
         internal={**forget_agent(), "boot_target": "ramdisk", SYSTEM_IS_DOWN: None},
@@ -148,7 +130,7 @@ def _times_off(context: Context) -> int:
         StepFailed: Twice: it does not come up by itself.
     """
     try:
-        state = bmc_of(context.services, context.node).power_state(
+        state = power_of(context.services, context.node).power_state(
             timeout_s=context.settings.bmc_timeout_s
         )
     except BmcError:  # what counts is the heartbeat; the deadline ends this wait in any case

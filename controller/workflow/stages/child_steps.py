@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from controller.errors import NotFound, StepFailed
+from controller.hardware.steps import PlannedStep
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.children import ASKED, CHILDREN, ENDED, children_of, obstacle
 from controller.workflow.outcome import Asked, Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages.step_runners import RUNNERS, Runner
-from controller.workflow.steps.spec import PlannedStep
 
 _STEP, _ORDER = "child_step", "child_order"
 _BEGIN = "child.begin"

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from controller.errors import Invalid
+from controller.hardware.steps import Kind
 from controller.states import Event
 from controller.workflow.fast_track import may_be_kept
-from controller.workflow.machine import forget_agent, is_fake
+from controller.workflow.machine import forget_agent, interfaces_of
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
@@ -15,7 +16,6 @@ from controller.workflow.stages.steps import begin_course, step_stages, wishes_o
 from controller.workflow.steps.course import DISABLE_RAMDISK, Course, course_of
 from controller.workflow.steps.known import bmc_offer, bmc_steps
 from controller.workflow.steps.planner import needs_ramdisk
-from controller.workflow.steps.spec import Kind
 
 
 @leaves_by("clean", "steps", "skip")
@@ -38,7 +38,7 @@ def plan_wanted(context: Context, kind: Kind) -> Course:
     wishes = wishes_of(context, kind)
     if wishes is None:
         raise Invalid(f"{context.label}: no {kind} steps were asked for; give {kind}_steps")
-    is_off = bool(context.data.get(DISABLE_RAMDISK)) or is_fake(context.node, "deploy")
+    is_off = bool(context.data.get(DISABLE_RAMDISK)) or not _uses_agent(context)
     return begin_course(
         context, kind, uses_ramdisk=not is_off and needs_ramdisk(kind, offers, wishes)
     )
@@ -73,8 +73,12 @@ def end(context: Context) -> Outcome:
     return leave("ramdisk" if is_ramdisk else "none")
 
 
+def _uses_agent(context: Context) -> bool:
+    return interfaces_of(context.services, context.node).deploy.uses_agent
+
+
 def _begin_automated(context: Context) -> Outcome:
-    if is_fake(context.node, "deploy"):  # it has no clean steps
+    if not _uses_agent(context):  # who would clean is the agent
         return leave("skip")
     wanted = context.node.automated_clean
     is_wanted = context.settings.automated_clean if wanted is None else wanted

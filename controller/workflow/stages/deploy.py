@@ -9,40 +9,41 @@ agent is never given twice.
 from collections.abc import Mapping
 from typing import Any
 
-from controller.bmc.interface import BootMode
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
+from controller.hardware.bmc import BootDevice, BootMode
+from controller.hardware.steps import Kind, PlannedStep
 from controller.images.partitions import is_partition_image
 from controller.states import Event
 from controller.store.tables import Node
 from controller.workflow import receipts
-from controller.workflow.deploy_interfaces import deploy_interface_of
-from controller.workflow.machine import agent_of, boot_mode_of, forget_agent, is_fake
-from controller.workflow.node_rules import check_deployment, check_drive
+from controller.workflow.machine import agent_of, boot_mode_of, forget_agent, interfaces_of
+from controller.workflow.node_rules import check_drive
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.raid_result import has_software_raid
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
-from controller.workflow.stages.boot import boot_ramdisk, choose_disk
+from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.boot_device import boot_next_from
 from controller.workflow.stages.fast_track import find_agent_stage
 from controller.workflow.stages.kexec import boot_or_look, kexec_stages, wants_kexec
 from controller.workflow.stages.orders import ask, new_order, order_stages
 from controller.workflow.stages.steps import begin_course, step_stages
-from controller.workflow.steps.spec import Kind, PlannedStep
 
 
-@leaves_by("done", "fake")
+@leaves_by("done", "at_once")
 def begin(context: Context) -> Outcome:
-    """Check the image before the machine is touched; leaves by ``fake`` if there is nothing to be done."""
+    """Check the image before the machine is touched; leaves by ``at_once`` if there is nothing to be done."""
     node = context.node
     settings = context.settings
-    check_deployment(node, settings)
-    if is_fake(node, "deploy"):
-        return leave("fake")
+    deploy = interfaces_of(context.services, node).deploy
+    deploy.check(node, settings)
+    if not deploy.uses_agent:
+        return leave("at_once")
     check_drive(node)
     wants_kexec(
         context
     )  # a word there that is neither true nor false is refused before anything is done
-    warnings = deploy_interface_of(node).ask_servers(node, settings)
+    warnings = deploy.ask_servers(node, settings)
     notes = [Note(kind="step", message=warning, severity="WARNING") for warning in warnings]
     course = begin_course(context, Kind.DEPLOY, uses_ramdisk=True)
     return leave(data=course.data(), internal={receipts.KEY: None}, notes=tuple(notes))
@@ -81,7 +82,7 @@ def announce_boot_loader(context: Context) -> Outcome:
 
 def boot_from_disk(context: Context) -> Outcome:
     """Have the machine boot its disk from now on."""
-    choose_disk(context)
+    boot_next_from(context, BootDevice.DISK)
     return leave(internal={"boot_target": "disk"})
 
 
@@ -121,7 +122,7 @@ def finish(_context: Context) -> Outcome:
 
 def _arguments(context: Context, step: PlannedStep) -> Mapping[str, Any] | None:
     node = context.node
-    own = deploy_interface_of(node)
+    own = interfaces_of(context.services, node).deploy
     is_core = any(core.id == step.id for core in own.core_steps)
     if not is_core or step.step not in own.arguments:
         return step.args
@@ -173,7 +174,7 @@ STAGES: Mapping[str, Stage] = {
         run=begin,
         ways={
             "done": To(stage="deploy.next"),
-            "fake": To(stage=None, event=Event.DONE),
+            "at_once": To(stage=None, event=Event.DONE),
         },
         is_before_touch=True,
     ),

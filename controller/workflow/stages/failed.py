@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from controller.bmc.interface import PowerState
 from controller.boot.machines import BMC_ADDRESSES
 from controller.errors import ControllerError
+from controller.hardware.bmc import PowerState
 from controller.states import State
 from controller.workflow.kept_logs import keep_logs
 from controller.workflow.machine import forget_agent

@@ -6,10 +6,10 @@ Whatever speaks against the agent, the machine is booted as without fast track; 
 from collections.abc import Mapping
 
 from agent.protocol.commands import CommandStatus
-from controller.bmc.interface import PowerState
 from controller.errors import AgentRefused, AgentUnreachable
+from controller.hardware.bmc import PowerState
 from controller.workflow.fast_track import fingerprint, is_kept, obstacle
-from controller.workflow.machine import KEPT, agent_of, bmc_of, forget_agent
+from controller.workflow.machine import KEPT, agent_of, forget_agent, power_of
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
@@ -63,7 +63,7 @@ def _why_unfit(context: Context) -> str | None:
         BmcError: The BMC does not answer, which a boot would need as well.
     """
     settings = context.settings
-    bmc = bmc_of(context.services, context.node)
+    bmc = power_of(context.services, context.node)
     if bmc.power_state(timeout_s=settings.bmc_timeout_s) != PowerState.ON:
         return "the machine is off"
     timeout_s = min(_ANSWERS_WITHIN_S, settings.agent_request_timeout_s)

@@ -19,7 +19,7 @@ from controller.errors import Invalid, StepFailed
 from controller.settings import Settings
 from controller.states import Event
 from controller.workflow.fast_track import may_be_kept
-from controller.workflow.machine import forget_agent, is_fake
+from controller.workflow.machine import forget_agent, interfaces_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
@@ -32,15 +32,15 @@ RESULT = "inspection"
 """Key of the work's data: ``{"error": str | None}`` when the ramdisk has posted its result."""
 
 
-@leaves_by("done", "fake")
+@leaves_by("done", "at_once")
 def begin(context: Context) -> Outcome:
-    """Find out how the machine will be recognized; leaves by ``fake`` if there is nothing to be done.
+    """Find out how the machine will be recognized; leaves by ``at_once`` if there is nothing to be done.
 
     Raises:
         Invalid: In no way: it has neither a port nor a BMC address that the ramdisk could report.
     """
-    if is_fake(context.node, "inspect"):
-        return leave("fake")
+    if not interfaces_of(context.services, context.node).inspect.uses_ramdisk:
+        return leave("at_once")
     addresses = bmc_addresses(context.node.driver_info)
     if not context.ports:
         _check_recognizable(context.label, addresses, context.settings)
@@ -142,7 +142,7 @@ STAGES: Mapping[str, Stage] = {
         run=begin,
         ways={
             "done": To(stage="inspect.power_off"),
-            "fake": To(stage=None, event=Event.DONE),
+            "at_once": To(stage=None, event=Event.DONE),
         },
         is_before_touch=True,
     ),

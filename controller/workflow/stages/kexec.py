@@ -12,11 +12,11 @@ from typing import Any
 
 from agent.protocol.commands import CommandResult, CommandStatus
 from agent.protocol.foreign_text import clean_line
-from controller.bmc.interface import PowerState
 from controller.boot.switches import is_kexec
 from controller.errors import AgentRefused, AgentUnreachable
+from controller.hardware.bmc import PowerState
 from controller.workflow.kexec import kexec_obstacle
-from controller.workflow.machine import HEARD_AT, agent_of, bmc_of, forget_agent
+from controller.workflow.machine import HEARD_AT, agent_of, forget_agent, power_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, StageFunction, To, leaves_by
 from controller.workflow.stages import orders, power
@@ -194,7 +194,7 @@ def _silent(context: Context) -> Outcome:
             data={"_silent_since": since},
             deadline_in_s=_GRACE_S if context.is_late else None,
         )
-    bmc = bmc_of(context.services, context.node)
+    bmc = power_of(context.services, context.node)
     if bmc.power_state(timeout_s=context.settings.bmc_timeout_s) != PowerState.ON:
         return _firmware("the machine is off after the order")
     text = "kexec: the agent has ended and the machine stays on: the deployed system runs, without a boot"

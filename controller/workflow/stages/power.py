@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from controller.bmc.interface import Bmc, PowerState
+from controller.hardware.bmc import PowerControl, PowerState
 from controller.settings import Settings
 from controller.workflow.fast_track import end_of_stay, is_kept
-from controller.workflow.machine import KEPT, bmc_of, forget_agent
+from controller.workflow.machine import KEPT, forget_agent, power_of
 from controller.workflow.outcome import Asked, Note, Outcome, leave, stay
 from controller.workflow.stage import (
     Context,
@@ -31,7 +31,7 @@ END_OF_STAY = "stay.power_off"
 _ORDER_AGAIN_S = 15.0
 """A BMC that has done nothing for so long is told again."""
 
-_Order = Callable[[Bmc, float], None]
+_Order = Callable[[PowerControl, float], None]
 
 
 def power_off(context: Context) -> Outcome:
@@ -52,7 +52,7 @@ def power_on_or_reset(context: Context) -> Outcome:
     """Begin a new boot: switch the power on, or reset a machine that had to stay on."""
     was_ordered = context.data.get("_ordered_at") is not None
     if context.node.disable_power_off and not was_ordered:
-        state = _ask(context, bmc_of(context.services, context.node))
+        state = _ask(context, power_of(context.services, context.node))
         if state == PowerState.ON:
             return _reset(context)
     return power_on(context)
@@ -62,7 +62,7 @@ def power_off_or_reset(context: Context) -> Outcome:
     """End the ramdisk: cut the power, or reset a machine that must stay on."""
     if not context.node.disable_power_off:
         return power_off(context)
-    state = _ask(context, bmc_of(context.services, context.node))
+    state = _ask(context, power_of(context.services, context.node))
     return _reset(context) if state == PowerState.ON else leave(columns={"power_state": state})
 
 
@@ -91,7 +91,7 @@ def wait_for_off(context: Context) -> Outcome:
 
 def read_power(context: Context) -> Outcome:
     """Store the power state as the BMC says it."""
-    state = _ask(context, bmc_of(context.services, context.node))
+    state = _ask(context, power_of(context.services, context.node))
     return leave(columns={"power_state": state}, notes=changed_power(context, state))
 
 
@@ -107,12 +107,12 @@ def _data(before: str | None, after: str) -> Mapping[str, Any]:
     return {"from": before, "to": str(after)}
 
 
-def _ask(context: Context, bmc: Bmc) -> PowerState:
+def _ask(context: Context, bmc: PowerControl) -> PowerState:
     return bmc.power_state(timeout_s=context.settings.bmc_timeout_s)
 
 
 def _reset(context: Context) -> Outcome:
-    bmc = bmc_of(context.services, context.node)
+    bmc = power_of(context.services, context.node)
     bmc.reset(timeout_s=context.settings.bmc_timeout_s)
     text = (
         "the BMC was told to reset the machine, which must not be switched off (disable_power_off)"
@@ -124,7 +124,7 @@ def _reset(context: Context) -> Outcome:
 
 
 def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcome:
-    bmc = bmc_of(context.services, context.node)
+    bmc = power_of(context.services, context.node)
     state = _ask(context, bmc)
     columns, notes = {"power_state": state}, changed_power(context, state)
     if state == wanted:

@@ -11,17 +11,19 @@ from collections.abc import Mapping
 from agent.protocol.commands import CommandStatus
 from agent.protocol.password_hash import hash_password
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
+from controller.hardware.bmc import BootDevice
 from controller.states import Event
 from controller.workflow.machine import (
     SYSTEM_IS_DOWN,
     agent_of,
     forget_agent,
-    is_fake,
+    interfaces_of,
 )
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
-from controller.workflow.stages.boot import boot_ramdisk, choose_disk
+from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.boot_device import boot_next_from
 from controller.workflow.stages.orders import error_text
 
 PASSWORD = "rescue_password"  # noqa: S105  # the name of a key
@@ -31,11 +33,11 @@ _BOOTED_AGAIN = "booted_again"
 _LONGEST_SILENCE_S = 20.0
 
 
-@leaves_by("done", "fake")
+@leaves_by("done", "at_once")
 def begin(context: Context) -> Outcome:
-    """Hash the password; leaves by ``fake`` if there is nothing to be done."""
-    if is_fake(context.node, "rescue"):
-        return leave("fake", data={PASSWORD: None})
+    """Hash the password; leaves by ``at_once`` if there is nothing to be done."""
+    if not interfaces_of(context.services, context.node).rescue.uses_ramdisk:
+        return leave("at_once", data={PASSWORD: None})
     settings = context.settings
     password = context.data.get(PASSWORD)
     if password is None:  # hashed already: this stage was run before
@@ -74,15 +76,16 @@ def finish(_context: Context) -> Outcome:
 
 def boot_from_disk(context: Context) -> Outcome:
     """Have the machine boot its disk from now on, and forget the ramdisk."""
-    choose_disk(context)
+    boot_next_from(context, BootDevice.DISK)
     internal = {**forget_agent(), "boot_target": "disk", SYSTEM_IS_DOWN: None}
     return leave(columns={"agent_secret": None}, internal=internal)
 
 
-@leaves_by("done", "fake")
+@leaves_by("done", "at_once")
 def begin_unrescue(context: Context) -> Outcome:
     """Decide whether there is a machine to boot."""
-    return leave("fake" if is_fake(context.node, "rescue") else "done")
+    uses_ramdisk = interfaces_of(context.services, context.node).rescue.uses_ramdisk
+    return leave("done" if uses_ramdisk else "at_once")
 
 
 def _send(context: Context) -> None:
@@ -117,7 +120,7 @@ STAGES: Mapping[str, Stage] = {
         run=begin,
         ways={
             "done": To(stage="rescue.power_off"),
-            "fake": To(stage=None, event=Event.DONE),
+            "at_once": To(stage=None, event=Event.DONE),
         },
         is_before_touch=True,
     ),
@@ -131,7 +134,7 @@ STAGES: Mapping[str, Stage] = {
         run=begin_unrescue,
         ways={
             "done": To(stage="unrescue.power_off"),
-            "fake": To(stage=None, event=Event.DONE),
+            "at_once": To(stage=None, event=Event.DONE),
         },
     ),
     "unrescue.power_off": Stage(

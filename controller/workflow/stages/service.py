@@ -7,15 +7,17 @@ An aborted one is ``service failed`` until that has begun, so that ``abort`` can
 from collections.abc import Mapping
 from dataclasses import replace
 
+from controller.hardware.bmc import BootDevice
+from controller.hardware.steps import Kind
 from controller.states import Event
 from controller.workflow.machine import SYSTEM_IS_DOWN, forget_agent
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Error, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
-from controller.workflow.stages.boot import boot_ramdisk, choose_disk
+from controller.workflow.stages.boot import boot_ramdisk
+from controller.workflow.stages.boot_device import boot_next_from
 from controller.workflow.stages.clean import plan_wanted
 from controller.workflow.stages.steps import step_stages
-from controller.workflow.steps.spec import Kind
 
 _ACTIVE = To(stage=None, event=Event.DONE)
 _ABORTED = To(stage=None, event=Event.ABORT)
@@ -34,7 +36,7 @@ def begin(context: Context) -> Outcome:
 
 def boot_from_disk(context: Context) -> Outcome:
     """Have the machine boot its own system again, and forget the agent."""
-    choose_disk(context)
+    boot_next_from(context, BootDevice.DISK)
     internal = {**forget_agent(), "boot_target": "disk", SYSTEM_IS_DOWN: True}
     return leave(columns={"agent_secret": None}, internal=internal)
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from controller.bmc.interface import BmcStep
 from controller.errors import StepFailed
-from controller.workflow.machine import bmc_of
+from controller.hardware.bmc import BmcStep
+from controller.hardware.steps import PlannedStep
+from controller.workflow.machine import interfaces_of
 from controller.workflow.outcome import Outcome, leave, stay
 from controller.workflow.stage import Context
 from controller.workflow.stages import power
-from controller.workflow.steps.known import bmc_steps
-from controller.workflow.steps.spec import PlannedStep
 
 _Function = Callable[[Context, PlannedStep], Outcome]
 _BEYOND_S = 60.0
@@ -105,7 +104,7 @@ def _look_for_beat(context: Context, step: PlannedStep, beat: str) -> Outcome:
 
 
 def _begin_at_bmc(context: Context, step: PlannedStep) -> Outcome:
-    one, bmc = _bmc_step(context, step), bmc_of(context.services, context.node)
+    one, bmc = _bmc_step(context, step)
     look = one.begin(bmc, step.args or {}, context.settings.bmc_timeout_s)
     return leave(data={"bmc": {"state": look.state and dict(look.state)}})
 
@@ -114,7 +113,7 @@ def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
     state, settings = context.data["bmc"]["state"], context.settings
     if state is None:
         return leave(columns={"progress": None}, data={"bmc": None})
-    one, bmc = _bmc_step(context, step), bmc_of(context.services, context.node)
+    one, bmc = _bmc_step(context, step)
     look = one.look(bmc, state, settings.bmc_timeout_s)
     if look.state is None:
         return leave(columns={"progress": None}, data={"bmc": None})
@@ -136,10 +135,13 @@ def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
     )
 
 
-def _bmc_step(context: Context, step: PlannedStep) -> BmcStep:
-    for one in bmc_steps(context.services, context.node):
-        if (one.interface, one.name) == (step.interface, step.step):
-            return one
+def _bmc_step(context: Context, step: PlannedStep) -> tuple[BmcStep, Any]:
+    """Return the step, and the connection of the implementation that offers it."""
+    info = dict(context.node.driver_info)
+    for part in interfaces_of(context.services, context.node).offering():
+        for one in part.steps(info):
+            if (one.interface, one.name) == (step.interface, step.step):
+                return one, part.connect(info)
     raise StepFailed(
         f"{context.label}: the BMC's driver no longer offers {step.title} of interface {step.interface}; the node's "
         "driver or driver_info has been changed; ask for the verb again"

@@ -12,11 +12,12 @@ import msgspec
 
 from agent.protocol.steps import RESERVED_NAMES
 from controller.errors import StepFailed
+from controller.hardware.steps import Kind, PlannedStep, StepSpec
 from controller.states import Event
 from controller.workflow import burnin
 from controller.workflow.agent_view import erase_rules, node_for_agent, ports_for_agent
-from controller.workflow.deploy_interfaces import core_steps_of
 from controller.workflow.limits import silence_limit
+from controller.workflow.machine import core_steps_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, leaves_by
 from controller.workflow.stages import orders
@@ -32,7 +33,6 @@ from controller.workflow.steps.known import (
     rules_of,
 )
 from controller.workflow.steps.planner import AGENT_IS_UP, plan_steps, same_so_far
-from controller.workflow.steps.spec import Kind, PlannedStep, StepSpec
 from controller.workflow.steps.wishes import Wish, read_wishes
 from controller.workflow.unbreakable import ABORTED, AFTER_STEP
 
@@ -123,7 +123,7 @@ def begin_course(context: Context, kind: Kind, *, uses_ramdisk: bool) -> Course:
         kind,
         bmc_offer(bmc_steps(context.services, context.node), kind),
         wishes,
-        rules_of(context.settings, kind, core_steps_of(context.node)),
+        rules_of(context.settings, kind, core_steps_of(context.services, context.node)),
         agent_is_known=not uses_ramdisk,
     )
     return Course(kind=kind, is_automatic=wishes is None, uses_ramdisk=uses_ramdisk, steps=plan)
@@ -147,7 +147,7 @@ def make_plan(context: Context, *, kind: Kind) -> Outcome:
         )
     result = orders.ask(context, f"{kind}.get_{kind}_steps", agent_params(context))
     offer = read_offer(result, kind)
-    rules = rules_of(context.settings, kind, core_steps_of(context.node))
+    rules = rules_of(context.settings, kind, core_steps_of(context.services, context.node))
     offers = (*offer, *bmc_offer(bmc_steps(context.services, context.node), kind))
     plan = plan_steps(kind, offers, wishes_of(context, kind), rules)
     is_anew = before.is_automatic and before.plans > 0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from controller.states import Event
-from controller.workflow.machine import driver_of
+from controller.workflow.machine import check_bmc
 from controller.workflow.outcome import Outcome
 from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages.power import read_power
@@ -11,7 +11,7 @@ from controller.workflow.stages.power import read_power
 
 def credentials(context: Context) -> Outcome:
     """Check that ``driver_info`` is complete and that the BMC answers to it."""
-    driver_of(context.services, context.node).validate(dict(context.node.driver_info))
+    check_bmc(context.services, context.node)
     return read_power(context)
 
 

@@ -11,15 +11,15 @@ import msgspec
 
 from agent.protocol.foreign_text import clean_line, clean_text
 from agent.protocol.steps import RESERVED_NAMES
-from controller.bmc.interface import BmcStep, OffersSteps
 from controller.errors import Invalid, StepFailed
+from controller.hardware.bmc import BmcStep
+from controller.hardware.steps import Argument, Kind, StepSpec, Where
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.agent_view import iso_time
-from controller.workflow.machine import driver_of
+from controller.workflow.machine import interfaces_of
 from controller.workflow.services import Services
 from controller.workflow.steps.planner import Rules
-from controller.workflow.steps.spec import Argument, Kind, StepSpec, Where
 
 _RAMDISK = "agent_cached_steps_ramdisk"
 """Key of ``driver_internal_info``: the ramdisk that offered the steps."""
@@ -98,8 +98,9 @@ def bmc_steps(services: Services, node: Node) -> tuple[BmcStep, ...]:
     Raises:
         Invalid: The driver offers one under a reserved name.
     """
-    driver = driver_of(services, node)
-    steps = tuple(driver.steps(dict(node.driver_info))) if isinstance(driver, OffersSteps) else ()
+    info = dict(node.driver_info)
+    offering = interfaces_of(services, node).offering()
+    steps = tuple(step for part in offering for step in part.steps(info))
     taken = sorted({f"{one.interface}.{one.name}" for one in steps if one.name in RESERVED_NAMES})
     if taken:
         raise Invalid(

@@ -11,8 +11,8 @@ from typing import Any
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.steps import RESERVED_NAMES
 from controller.errors import Invalid
+from controller.hardware.steps import Argument, Kind, PlannedStep, StepSpec, Where, planned
 from controller.workflow.steps.reserved import PAUSES, reserved
-from controller.workflow.steps.spec import Argument, Kind, PlannedStep, StepSpec, Where, planned
 from controller.workflow.steps.wishes import INTERFACES, Wish
 
 AGENT_IS_UP = range(41, 100)

@@ -7,7 +7,7 @@ not matter, so what an agent offers under one of these names is left out of ever
 from collections.abc import Mapping
 
 from agent.protocol.steps import RESERVED_NAMES
-from controller.workflow.steps.spec import Argument, Kind, StepSpec, Where
+from controller.hardware.steps import Argument, Kind, StepSpec, Where
 
 _WAIT: Mapping[str, Argument] = {
     "seconds": Argument(

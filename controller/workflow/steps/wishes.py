@@ -11,7 +11,7 @@ import msgspec
 
 from agent.protocol.foreign_text import clean_line
 from controller.errors import Invalid
-from controller.workflow.steps.spec import Kind
+from controller.hardware.steps import Kind
 
 INTERFACES: Mapping[str, int] = {
     "network": 8,

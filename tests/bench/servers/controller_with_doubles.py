@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from controller import service
-from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
 from controller.errors import BmcUnreachable
+from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
+from controller.hardware.interface import Facts
 from controller.load_settings import load_settings
+from tests.integration.hardware import catalog_with
 
 _ANSWER_S = 0.02
 
@@ -27,7 +29,7 @@ class Bmcs:
         self._on: set[str] = set()
         self._lock = threading.Lock()
 
-    def validate(self, driver_info: Mapping[str, Any]) -> None:
+    def validate(self, facts: Facts) -> None:
         """Accept everything."""
 
     def connect(self, driver_info: Mapping[str, Any]) -> "_Bmc":
@@ -76,7 +78,8 @@ class _Bmc:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    service.load_drivers = lambda: {"fake": Bmcs()}  # type: ignore[attr-defined,dict-item]  # but for this it is real
+    # but for this it is real
+    service.load_catalog = lambda settings: catalog_with(Bmcs(), settings)  # type: ignore[attr-defined]
     service.Service(load_settings(Path(sys.argv[1]).read_text(), {}, {})).run()
 
 

@@ -6,32 +6,35 @@ The file stands for your vendor's protocol; everything else is as in a real driv
 from pathlib import Path
 from typing import Any
 
-from controller.bmc.interface import BootDevice, BootMode, BootOverride, Offer, PowerState
 from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
+from controller.hardware.interface import Facts
 
 
 class AcmeDriver:
-    """Made once when the controller starts."""
+    """Made once when the controller starts, for both kinds of interfaces that name it."""
+
+    hardware_types = ("acme",)
 
     def __init__(self) -> None:
-        self.offer = Offer(interface="acme-outlet", hardware_types=("acme",))
         self.properties = {"acme_outlet": "File of the outlet. Required."}
 
-    def validate(self, driver_info: dict[str, Any]) -> None:
-        """Raise ``Invalid`` naming what is missing and an example."""
+    def validate(self, facts: Facts) -> None:
+        """See :meth:`connect`."""
+        self.connect(facts.driver_info)
+
+    def connect(self, driver_info: dict[str, Any]) -> "AcmeOutlet":
+        """Return the outlet; opens nothing yet. Raise ``Invalid`` naming what is missing and an example."""
         if not isinstance(driver_info.get("acme_outlet"), str):
             raise Invalid(
                 "driver_info/acme_outlet is missing: give the outlet's file, for example /run/acme/7"
             )
 
-    def connect(self, driver_info: dict[str, Any]) -> "AcmeOutlet":
-        """Return the outlet; opens nothing yet."""
-        self.validate(driver_info)
         return AcmeOutlet(Path(driver_info["acme_outlet"]))
 
 
 class AcmeOutlet:
-    """One outlet; see ``Bmc`` for what the methods promise."""
+    """One outlet; see ``PowerControl`` and ``ManagementControl`` for what the methods promise."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

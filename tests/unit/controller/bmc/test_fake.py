@@ -1,8 +1,8 @@
 import pytest
 
 from controller.bmc.fake import FakeDriver
-from controller.bmc.interface import BootDevice, BootMode, PowerState
 from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.hardware.bmc import BootDevice, BootMode, PowerState
 
 
 def test_a_machine_is_remembered_by_its_fake_id() -> None:
@@ -44,4 +44,4 @@ def test_failures_come_as_often_as_asked_for() -> None:
 @pytest.mark.parametrize("value", ["x", -1, 2])
 def test_a_malformed_rate_is_refused(value: object) -> None:
     with pytest.raises(Invalid, match=r"fake_failure_rate.*0 to 1"):
-        FakeDriver().validate({"fake_failure_rate": value})
+        FakeDriver().check({"fake_failure_rate": value})

@@ -2,10 +2,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from controller.bmc.interface import BootDevice, BootMode, BootOverride, PowerState
 from controller.bmc.ipmi_chassis import IpmiBmc, decode_boot_flags, encode_boot_flags
 from controller.bmc.ipmi_target import parse_target
 from controller.errors import BmcError
+from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 
 
 class FakeTransport:

@@ -53,7 +53,7 @@ def test_a_bridge_is_read_and_messages_name_its_target() -> None:
 )
 def test_what_pyghmi_cannot_do_goes_by_the_program(special: dict[str, Any]) -> None:
     driver = IpmiDriver()
-    driver.validate({**GOOD, **special})
+    driver.check({**GOOD, **special})
     assert _carrier(driver, special) == "_ProgramTransport"
     assert _carrier(driver, {"ipmi_cipher_suite": 17}) == "_PyghmiTransport"
 
@@ -64,9 +64,9 @@ def _carrier(driver: IpmiDriver, changes: dict[str, Any]) -> str:
 
 def test_a_program_that_is_needed_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    IpmiDriver().validate(GOOD)
+    IpmiDriver().check(GOOD)
     with pytest.raises(Invalid, match=r"the program ipmitool is needed .* cipher suite 3 or 17"):
-        IpmiDriver().validate({**GOOD, "ipmi_cipher_suite": 1})
+        IpmiDriver().check({**GOOD, "ipmi_cipher_suite": 1})
 
 
 @pytest.mark.parametrize(

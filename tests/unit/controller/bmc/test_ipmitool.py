@@ -49,7 +49,7 @@ def test_ipmi_1_5_uses_the_old_interface() -> None:
 
 def test_a_kg_key_that_the_environment_cannot_hold_is_refused() -> None:
     with pytest.raises(Invalid, match="zero byte"):
-        IpmitoolDriver().validate({"ipmi_address": "192.0.2.10", "ipmi_hex_kg_key": "ab00cd"})
+        IpmitoolDriver().check({"ipmi_address": "192.0.2.10", "ipmi_hex_kg_key": "ab00cd"})
 
 
 def test_bytes_are_read_from_between_the_words_of_verbose_output() -> None:

@@ -11,16 +11,11 @@ from hypothesis import strategies as st
 from agent.errors import InvalidRequest
 from agent.hardware.bootc import parse_order
 from controller.errors import Invalid
+from controller.hardware.steps import Kind, StepSpec, Where
 from controller.settings import Settings
 from controller.store.tables import Node
-from controller.workflow.deploy_interfaces import (
-    DEPLOY_INTERFACES,
-    core_steps_of,
-    deploy_interface_of,
-)
-from controller.workflow.node_rules import check_deployment
+from controller.workflow.interfaces.deploy import BOOTC, DIRECT, AgentDeploy
 from controller.workflow.steps.planner import AGENT_IS_UP, Rules, plan_steps
-from controller.workflow.steps.spec import Kind, StepSpec, Where
 from controller.workflow.steps.wishes import read_wishes
 from tests.unit.controller.workflow.test_node_rules import node
 
@@ -29,13 +24,11 @@ GOOD = {"image_source": "oci://registry.example.org/os:12"}
 
 
 def bootc_node(**info: Any) -> Node:
-    one = node(info)
-    one.interfaces = {"deploy": "bootc"}
-    return one
+    return node(info)
 
 
 def arguments(one: Node) -> dict[str, Any]:
-    make = deploy_interface_of(one).arguments["execute_bootc_install"]
+    make = BOOTC.arguments["execute_bootc_install"]
     sent: dict[str, Any] = json.loads(json.dumps(dict(make(one, Settings()))))
     return sent
 
@@ -46,7 +39,7 @@ def agent_reads(one: Node, sent: dict[str, Any]) -> Any:
 
 
 def test_the_steps_of_bootc_are_ironics() -> None:
-    assert [(s.step, s.priority, s.where) for s in core_steps_of(bootc_node())] == [
+    assert [(s.step, s.priority, s.where) for s in BOOTC.core_steps] == [
         ("deploy", 100, Where.CONTROLLER),
         ("execute_bootc_install", 80, Where.AGENT),
         ("set_boot_to_disk", 60, Where.CONTROLLER),
@@ -55,29 +48,17 @@ def test_the_steps_of_bootc_are_ironics() -> None:
     ]
 
 
-def test_a_node_that_never_chose_has_direct_and_fake_has_no_steps() -> None:
-    one = node({})
-    one.interfaces = {}
-    assert deploy_interface_of(one) is DEPLOY_INTERFACES["direct"]
-    one.interfaces = {"deploy": "fake"}
-    assert core_steps_of(one) == ()
-    one.interfaces = {"deploy": "anaconda"}
-    with pytest.raises(Invalid, match="'anaconda' is not served; choose one of: direct, bootc"):
-        core_steps_of(one)
-
-
-@pytest.mark.parametrize("name", DEPLOY_INTERFACES)
+@pytest.mark.parametrize("interface", [DIRECT, BOOTC])
 def test_every_interface_has_the_agents_steps_while_it_is_up_and_knows_what_to_tell_it(
-    name: str,
+    interface: AgentDeploy,
 ) -> None:
-    interface = DEPLOY_INTERFACES[name]
     of_agent = [step for step in interface.core_steps if step.where is Where.AGENT]
     assert {step.step for step in of_agent} == set(interface.arguments)
     assert all(step.priority in AGENT_IS_UP for step in of_agent)
 
 
 def test_what_the_agent_offers_besides_is_not_planned_twice_and_may_not_be_asked_for() -> None:
-    rules = Rules(core=core_steps_of(bootc_node()))
+    rules = Rules(core=BOOTC.core_steps)
     offers = [
         StepSpec(step=name, interface="deploy", kind=Kind.DEPLOY)
         for name in ("execute_bootc_install", "write_image")
@@ -123,7 +104,7 @@ def test_what_the_agent_would_refuse_is_refused_before_power_on(
     info: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(Invalid, match=words) as caught:
-        check_deployment(bootc_node(**info), Settings())
+        BOOTC.check(bootc_node(**info), Settings())
     assert "sesame" not in str(caught.value)
 
 
@@ -148,7 +129,7 @@ def test_what_the_controller_accepts_the_agent_accepts_and_the_other_way_round(
 ) -> None:
     one = bootc_node(**info)
     try:
-        check_deployment(one, Settings())
+        BOOTC.check(one, Settings())
     except Invalid:
         with pytest.raises((Invalid, InvalidRequest)):
             agent_reads(one, arguments(one))

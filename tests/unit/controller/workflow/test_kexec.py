@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from controller.boot.switches import is_kexec
+from controller.hardware.steps import Kind, PlannedStep, StepSpec, Where, planned
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.kexec import kexec_obstacle
 from controller.workflow.steps.course import Course
 from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS
-from controller.workflow.steps.spec import Kind, PlannedStep, StepSpec, Where, planned
 
 SETTINGS = Settings(kexec=True)
 CORE = tuple(planned(step) for step in DIRECT_DEPLOY_STEPS)

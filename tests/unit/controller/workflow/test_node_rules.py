@@ -24,8 +24,10 @@ from controller.errors import Invalid
 from controller.images.config_drive import build_config_drive
 from controller.settings import Settings
 from controller.store.tables import Node
+from controller.workflow.interfaces.boot import NETWORK
+from controller.workflow.interfaces.deploy import DIRECT
 from controller.workflow.node_image import image_for_agent
-from controller.workflow.node_rules import check_boot, check_deployment, check_drive
+from controller.workflow.node_rules import check_drive
 from hardware_managers.generic.steps import parse_image_info
 
 SHA256 = "ab" * 32
@@ -69,7 +71,7 @@ def node(
 def test_what_can_be_deployed_is_accepted(
     instance_info: dict[str, Any], properties: dict[str, Any]
 ) -> None:
-    check_deployment(node(instance_info, properties=properties, traits=["CUSTOM_GPU"]), Settings())
+    DIRECT.check(node(instance_info, properties=properties, traits=["CUSTOM_GPU"]), Settings())
 
 
 @pytest.mark.parametrize(
@@ -136,9 +138,7 @@ def test_what_cannot_be_deployed_is_refused(
     instance_info: dict[str, Any], properties: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(Invalid, match=words):
-        check_deployment(
-            node(instance_info, properties=properties, traits=["CUSTOM_GPU"]), Settings()
-        )
+        DIRECT.check(node(instance_info, properties=properties, traits=["CUSTOM_GPU"]), Settings())
 
 
 def test_a_stored_config_drive_is_checked() -> None:
@@ -153,20 +153,20 @@ def test_a_stored_config_drive_is_checked() -> None:
 
 def test_proxies_are_named_as_the_driver_info_has_them() -> None:
     with pytest.raises(Invalid, match=r"driver_info.image_http_proxy"):
-        check_deployment(node(GOOD, driver_info={"image_http_proxy": "socks5://p"}), Settings())
+        DIRECT.check(node(GOOD, driver_info={"image_http_proxy": "socks5://p"}), Settings())
 
 
 def test_the_ramdisks_files_must_be_there_and_hold_something(tmp_path: Path) -> None:
     kernel, ramdisk = tmp_path / "kernel", tmp_path / "ramdisk"
     settings = Settings(deploy_kernel=str(kernel), deploy_ramdisk=str(ramdisk))
     with pytest.raises(Invalid, match="there is no file"):
-        check_boot(node(GOOD), settings)
+        NETWORK.require_files(node(GOOD), settings)
     kernel.write_bytes(b"k")
     ramdisk.write_bytes(b"")
     with pytest.raises(Invalid, match="ramdisk is empty; copy it again"):
-        check_boot(node(GOOD), settings)
+        NETWORK.require_files(node(GOOD), settings)
     ramdisk.write_bytes(b"r")
-    check_boot(node(GOOD), settings)
+    NETWORK.require_files(node(GOOD), settings)
 
 
 ODD = st.sampled_from(
@@ -280,7 +280,7 @@ def test_what_the_controller_accepts_the_agent_accepts(
 ) -> None:
     one = node(instance_info, driver_info=driver_info, traits=["CUSTOM_GPU"])
     try:
-        check_deployment(one, settings)
+        DIRECT.check(one, settings)
         drive = instance_info.get("configdrive")
         if isinstance(drive, str):
             one.config_drive = build_config_drive(drive, node_uuid="u", node_name=None, timeout_s=1)
@@ -300,4 +300,4 @@ def test_what_the_agent_refuses_the_controller_refuses(
         agent_takes(image_for_agent(one, settings), instance_info, settings)
     except (AgentError, Refusal, Invalid):
         with pytest.raises(Invalid):
-            check_deployment(one, settings)
+            DIRECT.check(one, settings)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from controller.errors import SettingsError, StepFailed
+from controller.hardware.steps import Argument, Kind, Where
 from controller.load_settings import load_settings
 from controller.settings import Settings
 from controller.store.tables import Node
@@ -14,7 +15,6 @@ from controller.workflow.steps.known import (
     remembered_offer,
     rules_of,
 )
-from controller.workflow.steps.spec import Argument, Kind, Where
 
 ANSWER = {
     "clean_steps": {

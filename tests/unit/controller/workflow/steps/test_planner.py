@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent.protocol.steps import RESERVED_NAMES
 from controller.errors import Invalid
+from controller.hardware.steps import Argument, Kind, PlannedStep, StepSpec, Where, planned
 from controller.workflow.steps.planner import (
     AGENT_IS_UP,
     DIRECT_DEPLOY_STEPS,
@@ -17,7 +18,6 @@ from controller.workflow.steps.planner import (
     plan_steps,
     same_so_far,
 )
-from controller.workflow.steps.spec import Argument, Kind, PlannedStep, StepSpec, Where, planned
 from controller.workflow.steps.wishes import INTERFACES, Wish
 
 RULES = Rules(longest_wait_s=60.0, disallowed_by="disallow_clean_steps", core=DIRECT_DEPLOY_STEPS)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import Invalid
-from controller.workflow.steps.spec import Kind
+from controller.hardware.steps import Kind
 from controller.workflow.steps.wishes import MOST_STEPS, read_wishes
 
 DEPLOY: dict[str, Any] = {"interface": "raid", "step": "a", "args": {}, "priority": 50}

@@ -1,12 +1,12 @@
-"""What a BMC driver is: a factory found by entry point (group ``ingot.bmc_drivers``) and a small connection protocol.
+"""How a machine is reached beside its operating system: connections to BMCs, and the steps that these carry out.
 
 Every call returns or raises before its deadline; nothing here ever shows a password.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 
 class PowerState(StrEnum):
@@ -52,8 +52,8 @@ class BootOverride:
     is_persistent: bool | None
 
 
-class Bmc(Protocol):
-    """One BMC. Safe to use from several threads; calls to one BMC do not overlap.
+class PowerControl(Protocol):
+    """Switches one machine. Safe to use from several threads; calls to one BMC do not overlap.
 
     Every method raises ``BmcUnreachable`` (temporary), ``BmcAuthenticationFailed`` or ``BmcError`` within ``timeout_s`` seconds.
     """
@@ -73,6 +73,10 @@ class Bmc(Protocol):
     def reset(self, *, timeout_s: float) -> None:
         """Reset a machine that is on."""
 
+
+class ManagementControl(Protocol):
+    """Says what one machine boots from; as :class:`PowerControl`."""
+
     def boot_device(self, *, timeout_s: float) -> BootOverride:
         """Ask for the boot device override."""
 
@@ -82,21 +86,8 @@ class Bmc(Protocol):
         """Set the boot device override, once or persistent, for the firmware mode."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """Under which name nodes choose a driver that is not Ingot's own."""
-
-    interface: str
-    """Name of the power and management interface that the driver adds."""
-    hardware_types: tuple[str, ...]
-    """Hardware types that get it: ``ipmi`` or ``fake-hardware``, or a new one whose default it then is."""
-
-
-@runtime_checkable
-class OffersInterface(Protocol):
-    """A driver that adds an interface; part of ``BmcDriver`` for everything that is installed beside Ingot."""
-
-    offer: Offer
+class Bmc(PowerControl, ManagementControl, Protocol):
+    """One BMC that does both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,35 +121,10 @@ class BmcStep:
     """``bios``, ``firmware``, ``management``, ``power``, ``raid`` or ``vendor``."""
     priorities: Mapping[str, int]
     """By ``clean``, ``deploy``, ``service``; a workflow that is missing has not this step, 0 = on request."""
-    begin: Callable[["Bmc", Mapping[str, Any], float], BmcStepLook]
-    """Takes the BMC, the arguments, and the time limit in seconds."""
-    look: Callable[["Bmc", Mapping[str, Any], float], BmcStepLook]
-    """Takes the BMC, the state of the last look, and the time limit in seconds."""
+    begin: Callable[[Any, Mapping[str, Any], float], BmcStepLook]
+    """Takes the connection of the implementation that offers it, the arguments, and the time limit in seconds."""
+    look: Callable[[Any, Mapping[str, Any], float], BmcStepLook]
+    """Takes the connection, the state of the last look, and the time limit in seconds."""
     arguments: Mapping[str, StepArgument] = field(default_factory=dict)
     abortable: bool = False
     requires_ramdisk: bool = False
-
-
-@runtime_checkable
-class OffersSteps(Protocol):
-    """A driver whose BMCs carry out steps."""
-
-    def steps(self, driver_info: Mapping[str, Any]) -> Sequence[BmcStep]:
-        """Return the steps of such a BMC; asks nobody."""
-
-
-class BmcDriver(Protocol):
-    """A kind of BMC, made once per process."""
-
-    properties: dict[str, str]
-    """``driver_info`` keys with a help text each, as ``GET /v1/drivers/<name>/properties`` shows them."""
-
-    def validate(self, driver_info: dict[str, Any]) -> None:
-        """Raise ``Invalid`` naming the missing or malformed ``driver_info`` key and an example."""
-
-    def connect(self, driver_info: dict[str, Any]) -> Bmc:
-        """Return the (possibly cached) BMC that ``driver_info`` describes; opens nothing yet.
-
-        Raises:
-            Invalid: As :meth:`validate`.
-        """

@@ -1,0 +1,71 @@
+"""The hardware types and what they support, as pure data under Ironic's names (ironic-protocol.md B4), the best first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardwareType:
+    """What nodes with ``driver`` = ``name`` may choose."""
+
+    name: str
+    supports: Mapping[str, tuple[str, ...]]
+    """Names of implementations by kind; the first is the default."""
+
+    def with_last(self, kind: str, name: str) -> "HardwareType":
+        """Return the type with one more choice."""
+        more = {kind: (*self.supports[kind], name)}
+        return replace(self, supports=MappingProxyType({**self.supports, **more}))
+
+
+GENERIC: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "bios": ("no-bios",),
+        "boot": ("ipxe", "pxe", "http"),
+        "console": ("no-console",),
+        "deploy": ("direct", "bootc"),
+        "firmware": ("no-firmware",),
+        "inspect": ("agent", "no-inspect"),
+        "management": (),
+        "network": ("noop", "flat"),
+        "power": (),
+        "raid": ("no-raid", "agent"),
+        "rescue": ("agent", "no-rescue"),
+        "storage": ("noop",),
+        "vendor": ("no-vendor",),
+    }
+)
+"""What does not depend on the BMC."""
+
+IPMI = HardwareType(
+    name="ipmi",
+    supports=MappingProxyType(
+        {
+            **GENERIC,
+            "management": ("ipmitool", "pyghmi", "ipmitool-cli"),
+            "power": ("ipmitool", "pyghmi", "ipmitool-cli"),
+            "vendor": ("no-vendor", "ipmitool"),
+        }
+    ),
+)
+FAKE_HARDWARE = HardwareType(
+    name="fake-hardware",
+    supports=MappingProxyType(
+        {
+            "bios": ("no-bios", "fake"),
+            "boot": ("ipxe", "fake", "pxe", "http"),
+            "console": ("no-console", "fake"),
+            "deploy": ("direct", "bootc", "fake"),
+            "firmware": ("no-firmware", "fake"),
+            "inspect": ("agent", "no-inspect", "fake"),
+            "management": ("fake",),
+            "network": ("noop", "flat"),
+            "power": ("fake",),
+            "raid": ("no-raid", "agent", "fake"),
+            "rescue": ("agent", "no-rescue", "fake"),
+            "storage": ("noop", "fake"),
+            "vendor": ("no-vendor", "fake"),
+        }
+    ),
+)
