@@ -49,8 +49,11 @@ def enrolled(logs: Path, firmware: Firmware, disks: Sequence[Disk]) -> Iterator[
             yield life
 
 
-def test_real_ironic_inspects_erases_and_deploys_onto_a_mirror(logs: Path) -> None:
-    with enrolled(logs, Firmware.UEFI, DISKS) as life:
+@pytest.mark.parametrize("firmware", [Firmware.UEFI, Firmware.BIOS])
+def test_real_ironic_inspects_erases_and_deploys_onto_a_mirror(
+    firmware: Firmware, logs: Path
+) -> None:
+    with enrolled(logs, firmware, DISKS) as life:
         found = life.inspect()["plugin_data"]
         assert set(filter(None, COLLECTORS.values())) <= set(found)
         assert found["warnings"] == []
@@ -59,6 +62,9 @@ def test_real_ironic_inspects_erases_and_deploys_onto_a_mirror(logs: Path) -> No
         life.deploy(life.lab.scratch / "image")
 
 
-def test_real_ironic_services_and_rescues_a_deployed_machine(logs: Path) -> None:
-    with enrolled(logs, Firmware.BIOS, DISKS[:1]) as life:
+@pytest.mark.parametrize("firmware", [Firmware.UEFI, Firmware.BIOS])
+def test_real_ironic_services_and_rescues_a_deployed_machine(
+    firmware: Firmware, logs: Path
+) -> None:
+    with enrolled(logs, firmware, DISKS[:1]) as life:
         life.be_serviced_and_rescued()

@@ -101,11 +101,17 @@ class RealIronic:
     """Ironic with everything around it; stopped with the lab."""
 
     def __init__(
-        self, lab: Lab, *, kernel: Path, ramdisk: Path, collectors: Sequence[str] = ("default",)
+        self,
+        lab: Lab,
+        *,
+        kernel: Path,
+        ramdisk: Path,
+        collectors: Sequence[str] = ("default",),
+        settings: str = "",
     ) -> None:
         """Write its settings and start it; returns when its API lists the IPMI driver.
 
-        ``collectors`` are those of its inspections.
+        ``collectors`` are those of its inspections, ``settings`` more lines of its settings, sections with their options.
 
         Raises:
             LabError: It did not start; its log is in the lab's logs.
@@ -131,7 +137,7 @@ class RealIronic:
             "last": network.address(99),
         }
         config, dnsmasq = root / "ironic.conf", root / "dnsmasq.conf"
-        config.write_text(_CONFIG.format(**values))
+        config.write_text(_CONFIG.format(**values) + settings)
         dnsmasq.write_text(_DNSMASQ.format(**values))
         run(
             str(PEER / "bin/ironic-dbsync"),
