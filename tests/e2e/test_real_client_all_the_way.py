@@ -11,6 +11,7 @@ from tests.lab.demo.proof import wait_for_system
 from tests.lab.enrol import BUILD, config_drive, publish_os_image, ramdisk_settings
 from tests.lab.hardware import Disk
 from tests.lab.lab import Lab
+from tests.lab.machine import Machine
 
 CLIENT = BUILD / "peers/client/bin/baremetal"
 
@@ -19,6 +20,19 @@ pytestmark = [
     pytest.mark.interop,
     pytest.mark.skipif(not CLIENT.exists(), reason="make peers installs the real client"),
 ]
+
+
+def bmc_words(machine: Machine) -> list[str]:
+    """Return the options that tell the client of the machine's BMC."""
+    driver_info = {
+        "ipmi_address": machine.bmc.address,
+        "ipmi_port": machine.bmc.port,
+        "ipmi_username": machine.bmc.username,
+        "ipmi_password": machine.bmc.password,
+    }
+    return [
+        word for name, value in driver_info.items() for word in ("--driver-info", f"{name}={value}")
+    ]
 
 
 def test_the_real_client_enrols_and_deploys(logs: Path) -> None:
@@ -37,20 +51,8 @@ def test_the_real_client_enrols_and_deploys(logs: Path) -> None:
             shown: dict[str, Any] = json.loads(baremetal("node", "show", "m1", "-f", "json"))
             return shown
 
-        bmc = machine.bmc
-        driver_info = {
-            "ipmi_address": bmc.address,
-            "ipmi_port": str(bmc.port),
-            "ipmi_username": bmc.username,
-            "ipmi_password": bmc.password,
-        }
-        words = [
-            word
-            for key_, value in driver_info.items()
-            for word in ("--driver-info", f"{key_}={value}")
-        ]
         baremetal(
-            "node", "create", "--name", "m1", "--driver", "ipmi", *words,
+            "node", "create", "--name", "m1", "--driver", "ipmi", *bmc_words(machine),
             "--property", "capabilities=boot_mode:bios",
         )  # fmt: skip
         assert node()["provision_state"] == "enroll"

@@ -4,21 +4,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.running_controller import RunningController, running_controller
+from tests.integration.running_controller import MachineBmc, RunningController, running_controller
 from tests.integration.steps_asked_for import step
 from tests.integration.waiting import wait_until
+
+
+def wiping(controller: RunningController, **behaviour: object) -> MachineBmc:
+    """Begin a cleaning that wipes for a minute, in a step that an agent can stop; return it as it does so."""
+    bmc = controller.enrol("m1", "manageable")
+    doing = bmc.machine.behaviour
+    doing.steps = {"clean": [step("wipe", 50)]}
+    doing.seconds["wipe"], doing.stoppable = 60.0, {"wipe"}
+    for name, value in behaviour.items():
+        setattr(doing, name, value)
+    controller.ask("m1", "provide")
+    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
+    return bmc
 
 
 @pytest.mark.parametrize("is_abortable", [True, False])
 def test_a_step_that_can_be_stopped_is_stopped_before_the_machine_is_switched_off(
     controller: RunningController, is_abortable: bool
 ) -> None:
-    bmc = controller.enrol("m1", "manageable")
-    bmc.machine.behaviour.steps = {"clean": [step("wipe", 50, abortable=is_abortable)]}
-    bmc.machine.behaviour.seconds["wipe"] = 60.0
-    bmc.machine.behaviour.stoppable = {"wipe"}
-    controller.ask("m1", "provide")
-    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
+    bmc = wiping(controller, steps={"clean": [step("wipe", 50, abortable=is_abortable)]})
     for command in bmc.machine.agent.commands:
         command["seconds"] = 0.2  # what is left of it
     controller.ask("m1", "abort")
@@ -37,13 +45,7 @@ def test_a_step_that_can_be_stopped_is_stopped_before_the_machine_is_switched_of
 def test_a_step_that_fails_by_itself_after_it_was_told_to_stop_is_a_failure(
     controller: RunningController,
 ) -> None:
-    bmc = controller.enrol("m1", "manageable")
-    behaviour = bmc.machine.behaviour
-    behaviour.steps = {"clean": [step("wipe", 50)]}
-    behaviour.seconds["wipe"], behaviour.stoppable = 60.0, {"wipe"}
-    behaviour.failures["wipe"] = "the disk died"
-    controller.ask("m1", "provide")
-    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
+    bmc = wiping(controller, failures={"wipe": "the disk died"})
     for command in bmc.machine.agent.commands:
         command["seconds"] = 0.2  # what is left of it
     controller.ask("m1", "abort")
@@ -55,12 +57,7 @@ def test_a_step_that_fails_by_itself_after_it_was_told_to_stop_is_a_failure(
 def test_a_stop_that_a_controller_died_before_it_could_note_is_an_abort(
     controller: RunningController,
 ) -> None:
-    bmc = controller.enrol("m1", "manageable")
-    behaviour = bmc.machine.behaviour
-    behaviour.steps = {"clean": [step("wipe", 50)]}
-    behaviour.seconds["wipe"], behaviour.stoppable = 60.0, {"wipe"}
-    controller.ask("m1", "provide")
-    wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
+    bmc = wiping(controller)
     controller.engine.stop(timeout_s=5)
     wait_until(lambda: controller.node("m1").claim_owner is None, 5, "the end of the claim")
     controller.ask("m1", "abort")
@@ -75,13 +72,7 @@ def test_a_stop_that_a_controller_died_before_it_could_note_is_an_abort(
 
 def test_an_abortable_step_that_does_not_stop_in_time_is_cut_off(tmp_path: Path) -> None:
     with running_controller(tmp_path, step_stop_timeout_s=0.3) as controller:
-        bmc = controller.enrol("m1", "manageable")
-        behaviour = bmc.machine.behaviour
-        behaviour.steps = {"clean": [step("wipe", 50)]}
-        behaviour.seconds["wipe"], behaviour.stoppable = 60.0, {"wipe"}
-        behaviour.ignores_stop = True
-        controller.ask("m1", "provide")
-        wait_until(lambda: bool(controller.node("m1").progress), 20, "the step")
+        bmc = wiping(controller, ignores_stop=True)
         controller.ask("m1", "abort")
         node = controller.wait_for("m1", "clean failed")
         assert "still runs after 0 s (setting step_stop_timeout_s): the machine is sw" in str(
