@@ -91,14 +91,7 @@ class StreamingImageWriter:
             warnings = self._show(opened, table)
         receipt = make_receipt(work, target, digest, proof, disk, meter.finish(), warnings)
         _log_end(receipt, len(table.partitions()))
-        return WrittenImage(
-            disk=disk,
-            root_uuid=names.root_uuid,
-            efi_system_partition_uuid=names.esp_uuid,
-            prep_boot_partition_uuid=names.prep_uuid,
-            partitions=names.partitions,
-            receipt=receipt,
-        )
+        return _written(disk, names, receipt)
 
     def _show(self, disk: OpenDisk, table: PartitionTable) -> tuple[str, ...]:
         """Have the kernel look at the new table; the disk can boot already, so a failure is only told."""
@@ -161,6 +154,17 @@ class StreamingImageWriter:
         disk.flush()
         target.make_bootable()
         return table, DiskNames(root_uuid=mbr.disk_signature(table.head))
+
+
+def _written(disk: BlockDevice, names: DiskNames, receipt: Receipt) -> WrittenImage:
+    return WrittenImage(
+        disk=disk,
+        root_uuid=names.root_uuid,
+        efi_system_partition_uuid=names.esp_uuid,
+        prep_boot_partition_uuid=names.prep_uuid,
+        partitions=names.partitions,
+        receipt=receipt,
+    )
 
 
 def _announce(work: Work, disk: BlockDevice, stop: StopSignal) -> None:
