@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _TICK_S = 1.0
 _BEATS_PER_LEASE = 10
 _STUCK_TICKS = 10
+_HAND_OVER_S = 2.0
 _FORGOTTEN_DUE_IN_S = 1.0
 
 
@@ -87,8 +88,12 @@ class Keeper:
             self._thread.join(_TICK_S + 1)
         try:
             give_name_back(self._services.store, self._services.hostname, self._instance)
+            given = self._takeover.hand_over(_HAND_OVER_S)
         except SQLAlchemyError as error:
             log.warning("the name %s could not be given back: %s", self._services.hostname, error)
+            return
+        if given:
+            log.info("%d nodes at which something is to be done were given to others", given)
 
     def ailments(self) -> list[str]:
         """Return what is wrong, a sentence each."""

@@ -1,6 +1,7 @@
 """Gives every node its controller: when controllers come and go, when nodes come, and for stages of a newer version."""
 
 import logging
+import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from controller.store.conductors import ALIVE_S, database_now
 from controller.store.events import record_event
-from controller.store.tables import NODE, Conductor, Node, NodeEvent, Work
+from controller.store.tables import NODE, WORKFLOW, Conductor, Node, NodeEvent, Work
 from controller.workflow.graph import STAGES
 from controller.workflow.ownership import UNSERVED, Controller, owner_of, why_nobody
 from controller.workflow.services import Services
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 25
 """So few, because SQLite writes a whole row anew, with its inventory and its config drive."""
+_is_of_node = and_(Work.subject_kind == NODE, Work.subject_id == Node.id)
 _COLUMNS = (Node.id, Node.uuid, Node.driver, Node.conductor_group, Node.conductor)
 
 
@@ -52,6 +54,39 @@ class Takeover:
             log.info("%d nodes are this controller's business now", len(mine))
         self._living = frozenset(living)
         return len(mine) + self._adopt_stages(names)
+
+    def hand_over(self, limit_s: float) -> int:
+        """Give nodes with something to be done to those who will own them when we have gone; they ask for due work every second.
+
+        The others would take all of ours at their next beat, and do take the rest of them then: idle nodes, and what does not fit
+        into ``limit_s`` seconds. What they have taken already stays theirs.
+        """
+        me = self._services.hostname
+        others = [one for one in self._living if one.hostname != me]
+        if not others:
+            return 0
+        give_up_at = time.monotonic() + limit_s
+        busy = select(*_COLUMNS).where(Node.conductor == me).join(Work, _is_of_node)
+        with self._services.store.read() as session:
+            rows = session.execute(busy.where(Work.lane == WORKFLOW)).all()
+        given = 0
+        for begin in range(0, len(rows), AT_ONCE):
+            if time.monotonic() >= give_up_at:
+                break
+            given += self._give(rows[begin : begin + AT_ONCE], others)
+        return given
+
+    def _give(self, rows: Sequence[Any], others: Collection[Controller]) -> int:
+        owners = {
+            row.id: owner_of(row.uuid, row.driver, row.conductor_group, others) for row in rows
+        }
+        me = self._services.hostname
+        ours = select(Node.id).where(Node.id.in_(owners), Node.conductor == me).with_for_update()
+        with self._services.store.edit() as session:
+            still = session.scalars(ours).all()
+            for owner in {owners[one] for one in still} - {None}:
+                set_conductor(session, [one for one in still if owners[one] == owner], owner)
+        return sum(owners[one] is not None for one in still)
 
     def forget(self) -> None:
         """Look at all nodes next time: others may have taken ours while we were not heard of."""
@@ -98,7 +133,7 @@ class Takeover:
         has_nobody = or_(Work.conductor.is_(None), Work.conductor.not_in(living))
         query = (
             select(Work.id, Work.stage)
-            .join(Node, and_(Work.subject_kind == NODE, Work.subject_id == Node.id))
+            .join(Node, _is_of_node)
             .where(has_nobody, Node.conductor.is_not(None))
         )
         with self._services.store.read() as session:

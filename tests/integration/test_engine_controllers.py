@@ -112,6 +112,33 @@ def test_a_controller_that_stops_gives_back_what_it_is_at_so_that_others_need_no
         wait_until(lambda: a.node("m1").work is None, 20, "the end")
 
 
+def test_what_a_stopping_controller_is_at_goes_on_before_the_next_beat_of_the_others(
+    tmp_path: Path, url: str
+) -> None:
+    with group(tmp_path, url, "ab", claim_lease_s=3600.0) as members:  # a beat each six minutes
+        a, b = members["a"], members["b"]
+        bmc = b.enrol("m1", "manageable", conductor="b")
+        b.enrol("idle", "manageable", conductor="b")
+        bmc.is_reachable = False
+        set_power(b.services, "m1", "power on", None)
+        wait_until(lambda: bool(bmc.calls), 10, "a try")
+        b.engine.stop(timeout_s=5)
+        assert (owner(a, "m1"), owner(a, "idle")) == ("a", "b")
+        bmc.is_reachable = True
+        wait_until(lambda: a.node("m1").power_state == PowerState.ON, 20, "power on")
+
+
+def test_a_controller_that_stops_alone_keeps_its_nodes(tmp_path: Path, url: str) -> None:
+    with group(tmp_path, url, "a", claim_lease_s=3600.0) as members:
+        a = members["a"]
+        bmc = a.enrol("m1", "manageable", conductor="a")
+        bmc.is_reachable = False
+        set_power(a.services, "m1", "power on", None)
+        wait_until(lambda: bool(bmc.calls), 10, "a try")
+        a.engine.stop(timeout_s=5)
+        assert owner(a, "m1") == "a"
+
+
 def test_a_controller_without_the_driver_leaves_a_node_alone_and_says_so_when_nobody_has_it(
     tmp_path: Path, url: str
 ) -> None:
