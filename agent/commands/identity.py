@@ -38,6 +38,16 @@ class Identity:
             self._node = json.loads(kept)
         return self._node
 
+    @property
+    def node_uuid(self) -> str | None:
+        """Which node an earlier process of this boot, whose token is kept, was on; ``None`` = there was none.
+
+        With it a restarted agent says at its lookup that it is no new boot: the controller takes one that cannot for a machine that was
+        reset, which has lost what it was at.
+        """
+        uuid = None if self._token is None or self.node is None else self.node.get("uuid")
+        return uuid if isinstance(uuid, str) else None
+
     def learn_node(self, node: Mapping[str, Any]) -> None:
         """Take ``node`` for what the machine is now, and what it says of disks also for a later process of this boot."""
         self._node = node

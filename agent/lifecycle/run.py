@@ -238,7 +238,8 @@ class Agent:
                 settings.disk_wait_attempts * settings.disk_wait_delay_s,
                 self._stop.wait,
             )
-            found = look_up(client, self._macs, node_uuid, self._identity, self._patience())
+            known = node_uuid or self._identity.node_uuid
+            found = look_up(client, self._macs, known, self._identity, self._patience())
             self._board.heard()
             self._board.write(node=found.node.uuid)
             self._identity.learn_node(

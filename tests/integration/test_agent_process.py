@@ -249,6 +249,9 @@ def test_an_agent_that_is_killed_in_the_middle_of_a_write_comes_back_and_says_so
         assert time.monotonic() < deadline, agent.log.read_text()
         time.sleep(0.02)
     second = controller.seen[-1].body
+    lookups = [seen.query for seen in controller.seen if seen.path == "/v1/lookup"]
+    assert lookups[0] == {"addresses": [MAC]}
+    assert lookups[-1]["node_uuid"] == [NODE_UUID], "taken for a boot that has forgotten its steps"
     assert second["agent_token"] == TOKEN
     assert second["agent_verify_ca"] == first["agent_verify_ca"]
     erased, interrupted = Conductor(agent, second).commands()
