@@ -120,7 +120,11 @@ class SettingError(AgentError):
 
 
 class ControllerUnreachable(AgentError):
-    """No controller answered at any of its addresses."""
+    """No controller answered at any of its addresses; ``may_have_arrived``: one may have taken the request all the same."""
+
+    def __init__(self, message: str, *, may_have_arrived: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_arrived = may_have_arrived
 
 
 class ControllerRefused(AgentError):

@@ -1,6 +1,6 @@
 """Every command of this agent."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent.commands.bootloader import Bootloader
@@ -31,6 +31,7 @@ class CommandDependencies:
     system_logs: SystemLogs
     rescue: Rescue
     lockdown: Lockdown
+    announce_end: Callable[[float], None]
     hostname: str
     standalone: bool = False
     ignore_bootloader_failure: bool = False
@@ -49,7 +50,7 @@ def build_commands(deps: CommandDependencies) -> Mapping[str, Command]:
             *Standby(deps.hardware, deps.power, deps.written, deps.identity).commands(),
             *StepCommands(deps.hardware, deps.written, deps.identity, deps.runner).commands(),
             *bootloader.commands(),
-            *Kexec(deps.written, deps.runner, deps.power).commands(),
+            *Kexec(deps.written, deps.runner, deps.power, deps.announce_end).commands(),
             *deps.system_logs.commands(),
             *machine.commands(),
             *deps.rescue.commands(),

@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 import requests
+import urllib3
 
 from agent.errors import ControllerRefused, ControllerUnreachable
 from agent.protocol.clocks import date_problem
 from agent.protocol.lookup import (
     HEARTBEAT_VERSION,
     LOOKUP_VERSION,
+    STATUS_VERSION,
     Heartbeat,
     LookupResponse,
 )
@@ -107,8 +109,9 @@ class ControllerClient:
             ControllerUnreachable: Nobody answered.
             ControllerRefused: The answer is not 202.
         """
+        version = HEARTBEAT_VERSION if beat.agent_status is None else STATUS_VERSION
         headers = {
-            VERSION_HEADER: older(self.newest_version(), HEARTBEAT_VERSION),
+            VERSION_HEADER: older(self.newest_version(), version),
             "Content-Type": "application/json",
         }
         body = msgspec.json.encode(beat)
@@ -135,7 +138,7 @@ class ControllerClient:
         return answer.get("uuid") if isinstance(answer, dict) else None
 
     def _request(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        failures = []
+        failures, has_left = [], False
         for url in tuple(self._urls):
             try:
                 response = self._session.request(
@@ -143,11 +146,13 @@ class ControllerClient:
                 )
             except requests.RequestException as error:
                 failures.append(f"{url}: {_why(error, url)}")
+                has_left = has_left or not _was_never_sent(error)
                 continue
             self._urls.remove(url)
             self._urls.insert(0, url)
             return response
-        raise ControllerUnreachable(f"no controller answered: {'; '.join(failures)}")
+        text = f"no controller answered: {'; '.join(failures)}"
+        raise ControllerUnreachable(text, may_have_arrived=has_left)
 
 
 def older(one: str, other: str) -> str:
@@ -191,6 +196,13 @@ def _json_of(content: bytes) -> Any:
         return json.loads(content)
     except ValueError:
         return None
+
+
+def _was_never_sent(error: requests.RequestException) -> bool:
+    """Say whether a request certainly has not left: there was no connection for it."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    kinds = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    return isinstance(error, requests.exceptions.SSLError) or isinstance(reason, kinds)
 
 
 def _why(error: requests.RequestException, url: str) -> str:

@@ -10,6 +10,7 @@ from agent.commands.registry import CommandDependencies, build_commands
 from agent.commands.rescue import Rescue
 from agent.commands.system_logs import LOG_FILES, SystemLogs
 from agent.commands.written_images import WrittenImages
+from agent.lifecycle.handover import LastWord
 from agent.lifecycle.parts import AgentParts
 
 
@@ -26,6 +27,7 @@ def build(parts: AgentParts) -> Mapping[str, Command]:
             system_logs=system_logs(parts),
             rescue=Rescue(parts.login, parts.rescued),
             lockdown=Lockdown(parts.locked_down),
+            announce_end=LastWord(wait=parts.wait, send=parts.say_end).say,
             hostname=parts.hostname,
             standalone=settings.standalone,
             ignore_bootloader_failure=settings.ignore_bootloader_failure,

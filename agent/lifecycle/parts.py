@@ -19,6 +19,8 @@ class AgentParts:
 
     ``results`` are the commands of this boot; ``asked`` is called when the controller asks for commands or
     gives one, ``rescued`` when a person has been let in, ``locked_down`` when the machine shall be cut off.
+    ``say_end`` tells the controller, once, that another system takes this one's place; ``wait`` waits so many
+    seconds, true = the agent is told to end.
     """
 
     settings: Settings
@@ -33,5 +35,7 @@ class AgentParts:
     asked: Callable[[], None]
     rescued: Callable[[], None]
     locked_down: Callable[[], None]
+    say_end: Callable[[], None]
+    wait: Callable[[float], bool]
     hostname: str
     version: str

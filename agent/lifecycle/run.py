@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agent.commands.command import Command
 from agent.commands.executor import CommandExecutor
 from agent.commands.identity import Identity
@@ -29,7 +31,7 @@ from agent.lifecycle.readiness import (
 from agent.lifecycle.screen import Screen, View, active_consoles, machine_words
 from agent.lifecycle.wishes import wishes_of
 from agent.protocol.commands import CommandStatus
-from agent.protocol.lookup import Heartbeat, LookupConfig
+from agent.protocol.lookup import ENDS, Heartbeat, LookupConfig
 from agent.settings import Settings
 from agent.system.certificate import Certificate
 from agent.system.clock import SystemClock
@@ -79,6 +81,7 @@ class Agent:
         self._heartbeater = Heartbeater(self._random.uniform, self._board)
         self._identity = Identity(self._state / "token", settings.agent_token)
         self._login = _rescue_login(settings)
+        self._say_end: Callable[[], None] = lambda: None
         store = ResultStore(self._state / "commands")
         self._executor = CommandExecutor(self._commands, store, self._heartbeater.beat_now)
         self._parts = AgentParts(
@@ -94,6 +97,8 @@ class Agent:
             asked=self._heartbeater.was_asked,
             rescued=self._wake.set,
             locked_down=self._lock_down,
+            say_end=lambda: self._say_end(),  # noqa: PLW0108  # the lookup changes it
+            wait=self._stop.wait,
             hostname=socket.gethostname(),
             version=version,
         )
@@ -256,6 +261,9 @@ class Agent:
         log.info("this machine is known", extra={"node": found.node.uuid})
         server, url = self._serve(host, made, found.config)
         beat = self._heartbeat_body(url, made)
+        self._say_end = lambda: client.heartbeat(
+            found.node.uuid, msgspec.structs.replace(beat(), agent_status=ENDS)
+        )
         self._heartbeater.start(
             lambda: client.heartbeat(found.node.uuid, beat()), found.config.heartbeat_timeout
         )

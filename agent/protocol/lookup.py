@@ -11,6 +11,10 @@ LOOKUP_VERSION = "1.62"
 """Microversion that the agent sends with a lookup (first one with agent tokens)."""
 HEARTBEAT_VERSION = "1.68"
 """Microversion that the agent sends with a heartbeat (first one with ``agent_verify_ca``)."""
+STATUS_VERSION = "1.72"
+"""Microversion of a heartbeat with ``agent_status``."""
+ENDS = "end"
+"""``agent_status`` of an agent that starts another system in its place. Ironic knows the word of other deployments, and orders no such start."""
 MASKED_TOKEN = "******"  # noqa: S105  # the protocol's marker for "already handed out"
 
 

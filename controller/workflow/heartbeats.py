@@ -10,7 +10,7 @@ import ssl
 
 from sqlalchemy.orm import Session
 
-from agent.protocol.lookup import Heartbeat
+from agent.protocol.lookup import ENDS, Heartbeat
 from controller.boot.machines import leases_of
 from controller.errors import Invalid, NotFound
 from controller.settings import Settings
@@ -19,7 +19,7 @@ from controller.store.events import record_event
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.agent_view import iso_time
-from controller.workflow.machine import HEARD_AT
+from controller.workflow.machine import ENDED_AT, HEARD_AT
 from controller.workflow.node_secrets import secrets_of
 from controller.workflow.ramdisk import MAY_LOOK_UP, refuse
 from controller.workflow.senders import callback_problem, lease_problem
@@ -141,7 +141,7 @@ def _take(services: Services, node_uuid: str, beat: Heartbeat) -> None:
         info["agent_url"] = beat.callback_url
         info["agent_version"] = version
         info["agent_last_heartbeat"] = iso_time(now)
-        info[HEARD_AT] = services.steady()
+        info[ENDED_AT if beat.agent_status == ENDS else HEARD_AT] = services.steady()
         if beat.agent_verify_ca:
             info["agent_verify_ca"] = beat.agent_verify_ca
         node.driver_internal_info = info

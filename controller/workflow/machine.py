@@ -17,6 +17,8 @@ from controller.workflow.services import Services
 
 HEARD_AT = "agent_heard_at"
 """Key of ``driver_internal_info``: when the last heartbeat came, by the steady clock."""
+ENDED_AT = "agent_ended_at"
+"""Key of ``driver_internal_info``: when the agent said that it starts another system in its place, by the steady clock."""
 KEPT = "agent_kept_as"
 """Key of ``driver_internal_info``: the ramdisk was left running after its workflow (``workflow/fast_track.py``)."""
 AGENT_KEYS = (
@@ -28,6 +30,7 @@ AGENT_KEYS = (
     "agent_locked_out_at",
     "agent_token_for",
     HEARD_AT,
+    ENDED_AT,
     KEPT,
     BOOT_ASKER,
 )

@@ -73,6 +73,7 @@ class AgentFuzz:
                 runner=runner,
                 power=PowerDiary(directory),
                 identity=identity,
+                announce_end=lambda _patience_s: None,
                 written=WrittenImages(directory / "written.json"),
                 system_logs=SystemLogs(runner, (), lambda: (TOKEN,)),
                 rescue=Rescue(

@@ -81,6 +81,8 @@ class Behaviour:
     """Commands that the agent does not know."""
     on_kexec: Callable[[Any], None] | None = None
     """What happens with the agent when it starts the deployed system; ``None`` = that runs, and the agent is gone."""
+    starts_without_a_word: bool = False
+    """Do not tell the controller before ``on_kexec``: it died, or nobody hears it."""
     lost_answers: int = 0
     """So many boots, from now on, lose the answer to their first lookup."""
     robbed_boots: int = 0

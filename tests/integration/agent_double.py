@@ -124,7 +124,7 @@ class Agent:
         tls = self.machine.behaviour.tls
         if tls:
             body["agent_verify_ca"] = Path(tls[0]).read_text()
-        headers = {"X-OpenStack-Ironic-API-Version": "1.68"}
+        headers = {"X-OpenStack-Ironic-API-Version": "1.72"}
         url = f"{self._api_url}/v1/heartbeat/{self.node_uuid}"
         return requests.post(url, json=body, headers=headers, timeout=10)
 
@@ -274,12 +274,22 @@ class Agent:
         return _reply(request, 200, _shown(command))
 
     def _start_kernel(self) -> None:
-        """Carry ``start_kexec`` out, a command that never ends."""
+        """Carry ``start_kexec`` out, a command that never ends: say so until it was taken, then start."""
+        if not self.machine.behaviour.starts_without_a_word:
+            self._say_last_word()
         happens = self.machine.behaviour.on_kexec
         if happens is None:
             self.machine.start_kernel()
         else:
             happens(self)
+
+    def _say_last_word(self) -> None:
+        give_up_at = time.monotonic() + 60
+        while time.monotonic() < give_up_at:
+            with contextlib.suppress(requests.RequestException):
+                if self.heartbeat(agent_status="end").status_code == 202:
+                    return
+            time.sleep(0.1)
 
     def fall_silent(self) -> None:
         """Serve nothing any more."""
@@ -380,7 +390,8 @@ class Agent:
                     "kernel": "/vmlinuz of partition 3",
                     "root": "UUID=1",
                     "found_by": "GRUB, x",
-                }
+                },
+                "announces_end": True,
             },
         }.get(short)
 

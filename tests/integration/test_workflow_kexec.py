@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from controller.agent_client.client import AgentClient
 from controller.store.nodes import get_node
 from tests.integration.agent_double import Agent
 from tests.integration.running_controller import (
@@ -128,9 +129,25 @@ def _boots_the_ramdisk_again(bmc: MachineBmc) -> None:
     bmc.machine.behaviour.on_kexec = lambda agent: agent.machine.crash()
 
 
+def _dies_at_the_order(bmc: MachineBmc) -> None:
+    """The ramdisk hangs, or its network is gone: nothing is heard, and the machine stays on."""
+    bmc.machine.behaviour.starts_without_a_word = True
+    bmc.machine.behaviour.on_kexec = lambda agent: agent.fall_silent()
+
+
+def _is_older(bmc: MachineBmc) -> None:
+    loaded = {"kexec": {"kernel": "/vmlinuz"}}
+    bmc.machine.behaviour.endings["prepare_kexec"] = {"command_result": loaded}
+
+
 @pytest.mark.parametrize(
     ("happens", "why"),
     [
+        (
+            _dies_at_the_order,
+            r"the agent is silent and has not said that it starts the system, after 2 s",
+        ),
+        (_is_older, "its ramdisk is older"),
         (_does_not_know, "answers 400: Invalid command: Unknown command: standby.prepare_kexec"),
         (_refuses, "Secure Boot is on"),
         (
@@ -154,6 +171,38 @@ def test_any_doubt_leads_to_the_firmware_and_says_why(
     assert bmc.machine.boots[-2:] == ["off", "disk"]
     (note,) = [one for one in controller.events("m1") if one.message == told[-1]]
     assert note.severity == "WARNING"
+
+
+def test_an_agent_that_dies_before_the_order_reaches_it_is_not_taken_for_a_started_system(
+    controller: RunningController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bmc = enrol(controller)
+    give = AgentClient.execute
+
+    def execute(client: AgentClient, name: str, *args: Any, **more: Any) -> Any:
+        if name == "standby.start_kexec":  # as for a controller that is killed before it sends it
+            bmc.machine.agent.fall_silent()
+        return give(client, name, *args, **more)
+
+    monkeypatch.setattr(AgentClient, "execute", execute)
+    assert "has not said that it starts the system" in deployed(controller)[-1]
+    assert "start_kexec" not in [name for name, _params in bmc.machine.orders]
+    assert bmc.machine.boots == BY_FIRMWARE
+
+
+def test_a_last_word_that_comes_late_is_believed(controller: RunningController) -> None:
+    bmc = enrol(controller)
+    bmc.machine.behaviour.starts_without_a_word = True
+
+    def start(agent: Agent) -> None:
+        agent.fall_silent()
+        time.sleep(0.8)  # longer than silence has to last behind the word
+        assert agent.heartbeat(agent_status="end").status_code == 202
+        agent.machine.start_kernel()
+
+    bmc.machine.behaviour.on_kexec = start
+    deployed(controller)
+    assert bmc.machine.boots == BY_KEXEC
 
 
 def test_what_the_controller_knows_itself_is_not_asked_for(

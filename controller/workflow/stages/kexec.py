@@ -3,8 +3,9 @@
 Any doubt leads to an ordinary start through the firmware, with a note in the history: an agent that does not know the order, that
 refuses it, or that is heard again after it. What was done until then does no harm to a boot.
 
-That the new kernel runs is known by silence: the agent has answered right before the order, the machine is on, and nothing is heard of
-the agent any more. Each stage may run again from its start.
+That the new kernel runs is known by the agent's last word, which it says after the order and before the start, and by silence: nothing
+is heard of it any more, and the machine is on. Silence alone proves nothing: an agent that died, or that the network was cut off from,
+is silent, too. Each stage may run again from its start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from controller.boot.switches import is_kexec
 from controller.errors import AgentRefused, AgentUnreachable
 from controller.hardware.bmc import PowerState
 from controller.workflow.kexec import kexec_obstacle
-from controller.workflow.machine import HEARD_AT, agent_of, forget_agent, power_of
+from controller.workflow.machine import ENDED_AT, HEARD_AT, agent_of, forget_agent, power_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, StageFunction, To, leaves_by
 from controller.workflow.stages import orders, power
@@ -29,6 +30,8 @@ _TITLE = "start by kexec"
 _QUIET_S = 5.0
 """So long nothing must be heard of the agent after the order."""
 _GRACE_S = 30.0
+_SHARE = 2
+"""The agent tries for this part of ``kexec_timeout_s`` to say its last word; after all of it the power is cut."""
 _LOOK_S = 1.0
 _ANSWERS_WITHIN_S = 5.0
 _SHOWN_CHARS = 200
@@ -120,15 +123,19 @@ def watch(context: Context) -> Outcome:
         return _stay_or_leave(context, what, way="stuck")
     if command.command_status != CommandStatus.SUCCEEDED:
         return _firmware(orders.error_text(command))
-    text = f"kexec: the deployed system's kernel is loaded: {_shown(command.command_result)}"
+    told = command.command_result
+    if not isinstance(told, Mapping) or told.get("announces_end") is not True:
+        return _firmware("the agent would not say when it ends; its ramdisk is older than this")
+    text = f"kexec: the deployed system's kernel is loaded: {_shown(told)}"
     return leave(notes=(Note(kind="step", message=text),))
 
 
 @leaves_by("done", "firmware")
 def last_look(context: Context) -> Outcome:
-    """See that the agent answers, and note its commands: what is silent after this has got the order."""
+    """See that the agent answers and has not said its last word: what it says after this belongs to the order."""
     try:
-        return leave(data={"order": orders.new_order(context, _START, _TITLE)})
+        order = orders.new_order(context, _START, _TITLE)
+        return leave(data={"order": order}, internal={ENDED_AT: None})
     except (AgentRefused, AgentUnreachable) as error:
         return _firmware(str(error))
 
@@ -137,13 +144,13 @@ def last_look(context: Context) -> Outcome:
 def start(context: Context) -> Outcome:
     """Order the start.
 
-    An agent that is busy or silent has got the order from a run of this stage before: right before this stage it answered and had
-    nothing to do. (It may also have died since, under a controller that was dead as well. Then the node becomes *active* with a
-    machine that does not start; the other mistake would cut the power of a system in its first start.)
+    An agent that is busy or silent may have got the order from a run of this stage before: right before it answered and had nothing
+    to do. Whether it has, its last word tells.
     """
     agent = agent_of(context.services, context.node, timeout_s=_limit_s(context))
+    patience_s = context.settings.kexec_timeout_s / _SHARE
     try:
-        agent.execute(_START, {})
+        agent.execute(_START, {"patience_s": patience_s})
     except AgentUnreachable:
         return leave()
     except AgentRefused as error:
@@ -153,7 +160,7 @@ def start(context: Context) -> Outcome:
 
 @leaves_by("done", "firmware")
 def wait(context: Context) -> Outcome:
-    """Wait for the agent's silence; whatever is heard of it instead leads to the firmware."""
+    """Wait for the agent's last word and its silence; whatever is heard of it instead leads to the firmware."""
     try:
         commands = _commands(context)
     except AgentRefused as error:  # also of a connection that broke while the machine went down
@@ -181,12 +188,17 @@ def boot_or_look(context: Context) -> Outcome:
 def _silent(context: Context) -> Outcome:
     since = context.data.get("_silent_since") or context.now
     info = context.node.driver_internal_info
-    heard_at, restarted_at = info.get(HEARD_AT), info.get("agent_restarted_at")
+    heard_at, restarted_at, ended_at = (
+        info.get(key) for key in (HEARD_AT, "agent_restarted_at", ENDED_AT)
+    )
     if isinstance(heard_at, float) and heard_at > since:
         return _firmware("the agent was heard again after the order")
     if isinstance(restarted_at, float) and restarted_at >= context.entered_at:
         return _firmware("the ramdisk has been started again")
-    if context.now - since < _QUIET_S:
+    if not isinstance(ended_at, float):
+        what = "the agent is silent and has not said that it starts the system"
+        return _stay_or_leave(context, what, data={"_silent_since": since})
+    if context.now - max(since, ended_at) < _QUIET_S:
         return stay(
             _LOOK_S,
             waiting_for=f"{context.label}: the agent is silent, which has to last",

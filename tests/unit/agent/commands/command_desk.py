@@ -49,6 +49,7 @@ class Desk:
             runner=FakeRunner({}),
             power=NoPower(),
             identity=self.identity,
+            announce_end=lambda _patience_s: None,
             written=self.written,
             system_logs=SystemLogs(FakeRunner({}), (), tuple),
             rescue=Rescue(

@@ -8,7 +8,7 @@ import pytest
 from agent.commands.command import Control
 from agent.commands.kexec import Kexec
 from agent.commands.written_images import WrittenImages
-from agent.errors import KexecNotPossible
+from agent.errors import InvalidRequest, KexecNotPossible
 from agent.hardware.writing import WrittenImage
 from agent.protocol.commands import Progress
 from agent.system.power import NoPower
@@ -23,7 +23,7 @@ def commands(folder: Path, written: WrittenImage | None = WRITTEN) -> Kexec:
     images = WrittenImages(folder / "written-image.json")
     if written is not None:
         images.remember(written)
-    return Kexec(images, FakeRunner({}), NoPower(), SysRoot(folder))
+    return Kexec(images, FakeRunner({}), NoPower(), lambda _patience_s: None, SysRoot(folder))
 
 
 def control(told: list[Progress]) -> Control:
@@ -45,6 +45,20 @@ def test_a_machine_that_may_not_is_asked_for_nothing_more(tmp_path: Path) -> Non
 def test_nothing_is_started_that_was_not_loaded_before(tmp_path: Path) -> None:
     with pytest.raises(KexecNotPossible, match="no kernel was loaded"):
         commands(tmp_path).start({})(control([]))
+
+
+def test_nothing_is_started_that_the_controller_does_not_hear_of(tmp_path: Path) -> None:
+    def announce(patience_s: float) -> None:
+        raise KexecNotPossible(f"nobody heard it in {patience_s:g} s")
+
+    kexec = Kexec(WrittenImages(tmp_path / "w"), FakeRunner({}), NoPower(), announce)
+    kexec._is_loaded = True
+    told: list[Progress] = []
+    with pytest.raises(KexecNotPossible, match="nobody heard it in 7 s"):
+        kexec.start({"patience_s": 7})(control(told))
+    assert [one.phase for one in told] == ["flush", "tell the controller"]
+    with pytest.raises(InvalidRequest, match="patience_s"):
+        kexec.start({"patience_s": "long"})
 
 
 def test_an_agent_on_somebodys_host_starts_no_kernel() -> None:
