@@ -13,19 +13,31 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from controller import service
 from controller.errors import BmcUnreachable
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
 from controller.load_settings import load_settings
-from tests.integration.agent_double import Machine
 from tests.integration.hardware import catalog_with
 
 
+class Powered(Protocol):
+    """A machine as its BMC sees it."""
+
+    boot_device: str
+
+    @property
+    def is_on(self) -> bool: ...
+
+    def power_on(self) -> None: ...
+
+    def power_off(self) -> None: ...
+
+
 @contextmanager
-def machine_park(machines: Mapping[str, Machine]) -> Iterator[str]:
+def machine_park(machines: Mapping[str, Powered]) -> Iterator[str]:
     """Serve the BMCs of machines and give the URL; in the end every machine is off."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,7 +64,7 @@ def machine_park(machines: Mapping[str, Machine]) -> Iterator[str]:
             machine.power_off()
 
 
-def _obey(machine: Machine, what: str) -> bytes:
+def _obey(machine: Powered, what: str) -> bytes:
     if what == "power_on":
         machine.power_on()
     elif what in {"power_off", "soft_power_off"}:

@@ -20,3 +20,16 @@ def processes_with(word: str) -> list[str]:
             if word.encode() in file.read_bytes():
                 found.append(file.parent.name)
     return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have, parents first."""
+    parents: dict[int, list[int]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            parent = int(file.read_text().rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(file.parent.name))
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found[1:]
