@@ -23,8 +23,8 @@ FOR_THE_LOOKUP = frozenset(
         *(
             f"agent.lifecycle.{name}"
             for name in (
-                *("addresses", "clock", "controller_client", "heartbeat", "loading", "lookup"),
-                *("parts", "readiness", "run", "screen", "wishes"),
+                *("addresses", "approach", "clock", "controller_client", "heartbeat", "loading"),
+                *("lookup", "parts", "readiness", "run", "screen", "wishes"),
             )
         ),
         *(
