@@ -17,6 +17,7 @@ import pytest
 
 from tests.e2e.lone_ramdisk import BOOT_S, BareDisk, Started, started
 from tests.e2e.steps_inside import STEP, inside
+from tests.integration.ramdisk_files import unpack
 from tests.integration.registry_process import OCI_MANIFEST, RunningRegistry, registry
 from tests.lab.demo.keys import SshKey, make_key
 
@@ -79,11 +80,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def busybox(initramfs: Path, folder: Path) -> bytes:
     """Return the static program that the ramdisk begins with: it needs no other file."""
-    name = "run/base/busybox"
-    with initramfs.open("rb") as archive:
-        words = ("cpio", "--extract", "--make-directories", "--quiet", name)
-        subprocess.run(words, cwd=folder, stdin=archive, check=True)
-    return (folder / name).read_bytes()
+    return (unpack(initramfs, folder / "laid-out") / "archives/usr/bin/busybox").read_bytes()
 
 
 def push_image(server: RunningRegistry, name: str, program: bytes, script: str) -> None:
