@@ -41,6 +41,8 @@ def calls(folder: Path) -> list[dict[str, Any]]:
 
 
 def main(words: list[str]) -> int:
+    if words[0].startswith("--log-level="):
+        del words[0]
     with (HERE / "diary").open("a") as diary:
         diary.write(json.dumps({"words": words, "files": files_of(words)}) + "\n")
     behaviour = (HERE / "behaviour").read_text()

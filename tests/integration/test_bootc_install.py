@@ -197,6 +197,7 @@ def test_a_container_is_pulled_by_digest_and_what_it_left_is_read_back(
     assert [phase.phase for phase in done.phases] == [
         "connect",
         "pull",
+        "check",
         "install",
         "verify",
         "config drive",

@@ -79,7 +79,7 @@ class BootcInstaller:
                 pinned=pinned,
                 bootc=podman.version(pinned, folder),
                 machine=machine,
-                places=_places(order, folder, storage),
+                places=_places(order, folder, storage, containers_group(self._sys_root)),
                 drive=drive,
             )
             opened.require_sole_use()
@@ -158,10 +158,17 @@ def _certificates(rules: ImageRules, folder: Path) -> Path | None:
     return made
 
 
-def _places(order: BootcOrder, folder: Path, storage: Path) -> plan.Places:
+def containers_group(sys_root: SysRoot) -> str:
+    """Return the control group that the ramdisk ends after the agent's (``/usr/lib/ingot/group``), with all that is in it."""
+    lines = (sys_root.text("proc/self/cgroup") or "").splitlines()
+    own = next((line.removeprefix("0::") for line in lines if line.startswith("0::/")), "/")
+    return f"{own.rstrip('/') or '/ingot'}-containers"
+
+
+def _places(order: BootcOrder, folder: Path, storage: Path, group: str) -> plan.Places:
     """Return the places of the ramdisk; the keys are written where the container will see nothing else."""
     keys = None if order.authorized_keys is None else folder / "keys"
-    places = plan.Places(storage=storage, id_file=folder / "container", keys=keys)
+    places = plan.Places(storage=storage, id_file=folder / "container", group=group, keys=keys)
     if keys is not None and places.keys_file is not None and order.authorized_keys is not None:
         keys.mkdir()
         places.keys_file.write_text(order.authorized_keys)

@@ -13,6 +13,8 @@ from agent.protocol.bootc import BootcOrder
 from agent.protocol.foreign_text import clean_line
 
 MIB = 1 << 20
+PODMAN = ("podman", "--log-level=error")
+"""Its warnings are of networks that nothing here has, at every call."""
 KEPT_FREE_BYTES = 192 * MIB
 """Memory that the image's storage leaves to the agent, to podman and to bootc."""
 STORAGE_INSIDE = "/var/lib/containers/storage"
@@ -122,7 +124,7 @@ def pull_words(pinned: str, registries: Registries) -> tuple[str, ...]:
     """Return the words that pull the image; no secret is among them."""
     certificates = registries.certificates
     return (
-        *("podman", "pull", f"--authfile={registries.auth_file}"),
+        *(*PODMAN, "pull", f"--authfile={registries.auth_file}"),
         *(() if registries.is_verified else ("--tls-verify=false",)),
         *(() if certificates is None else (f"--cert-dir={certificates}",)),
         pinned,
@@ -132,17 +134,21 @@ def pull_words(pinned: str, registries: Registries) -> tuple[str, ...]:
 def version_words(pinned: str, id_file: Path) -> tuple[str, ...]:
     """Return the words that ask the image's bootc for its version, in a container that reaches nothing."""
     return (
-        *("podman", "run", "--rm", "--pull=never", "--network=none", "--read-only"),
+        *(*PODMAN, "run", "--rm", "--pull=never", "--network=none", "--read-only"),
         *(f"--cidfile={id_file}", "--entrypoint=bootc", pinned, "--version"),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Paths of the ramdisk: podman's storage, a file for the container's number, and a folder with the keys (``None`` = there are none)."""
+    """Paths of the ramdisk: podman's storage, a file for the container's number, and a folder with the keys (``None`` = there are none).
+
+    ``group`` is the control group in which the container gets its own.
+    """
 
     storage: Path
     id_file: Path
+    group: str
     keys: Path | None = None
 
     @property
@@ -156,14 +162,17 @@ def install_words(
 ) -> tuple[str, ...]:
     """Return the words that have the image install itself.
 
-    What has to be privileged is so by bootc's nature: it partitions the disk, makes file systems and mounts them, and asks podman of the
+    podman wants a control group for a container that sees the host's processes; it is one that ends with the agent's own. What has to be
+    privileged is so by bootc's nature: it partitions the disk, makes file systems and mounts them, and asks podman of the
     ramdisk by way of process 1. The network is not needed and not given. bootc is told the name with the tag, under which the system will
     look for updates.
     """
     root_mib = _root_mib(order, disk_bytes)
     keys = places.keys
     return (
-        *("podman", "run", "--rm", "--privileged", "--pid=host", "--pull=never", "--network=none"),
+        *(*PODMAN, "run", "--rm", "--privileged", "--pid=host", "--pull=never"),
+        *("--cgroups=enabled", f"--cgroup-parent={places.group}", "--pids-limit=-1"),
+        "--network=none",
         f"--cidfile={places.id_file}",
         *(("--security-opt=label=type:unconfined_t",) if machine.has_selinux else ()),
         *("--volume=/dev:/dev", f"--volume={places.storage}:{STORAGE_INSIDE}"),

@@ -88,7 +88,7 @@ class Podman:
         return self._inspect(pinned)
 
     def _inspect(self, pinned: str) -> Pulled:
-        words = ("podman", "image", "inspect", "--format=json", pinned)
+        words = (*plan.PODMAN, "image", "inspect", "--format=json", pinned)
         said = self._runner.run(*words, timeout_s=_ASK_S).stdout
         try:
             (found,) = msgspec.json.decode(said, type=tuple[_Inspected])
@@ -102,6 +102,7 @@ class Podman:
         Raises:
             ImageError: It is not there, or does not run.
         """
+        self.meter.begin("check")
         id_file = folder / "asked"
         try:
             said = self._run(plan.version_words(pinned, id_file), id_file, _ASK_S)

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.errors import CommandFailed, ImageError
 from agent.system import kernel_calls as kernel
 from agent.system.runner import Runner
+from hardware_managers.container.bootc.plan import PODMAN
 
 _NAME = "ingot-bootc"
 _TIMEOUT_S = 60.0
@@ -52,7 +53,7 @@ def used_bytes(place: Path) -> int:
 def _place(runner: Runner) -> Path:
     try:
         said = runner.run(
-            "podman", "info", "--format={{.Store.GraphRoot}}", timeout_s=_TIMEOUT_S
+            *PODMAN, "info", "--format={{.Store.GraphRoot}}", timeout_s=_TIMEOUT_S
         ).stdout.strip()
     except CommandFailed as error:
         raise ImageError(f"podman of this ramdisk does not work: {error}") from error

@@ -11,7 +11,9 @@ from hypothesis import strategies as some
 
 from agent.errors import ImageError
 from agent.protocol.bootc import BootcOrder, read_order
+from agent.system.sysfs import SysRoot
 from hardware_managers.container.bootc import plan
+from hardware_managers.container.bootc.installer import containers_group
 
 GIB, MIB = 1 << 30, 1 << 20
 DIGEST = f"sha256:{'7e' * 32}"
@@ -23,7 +25,11 @@ MACHINE = plan.Machine(
     has_tpm2=False,
     has_selinux=False,
 )
-PLACES = plan.Places(storage=Path("/run/containers/storage"), id_file=Path("/tmp/x/container"))
+PLACES = plan.Places(
+    storage=Path("/run/containers/storage"),
+    id_file=Path("/tmp/x/container"),
+    group="/agent-containers",
+)
 
 
 def order(
@@ -85,7 +91,7 @@ def test_the_login_stands_in_a_file_and_in_no_word() -> None:
     registries = plan.Registries(auth_file=Path("/tmp/x/login"), is_verified=False)
     pull = plan.pull_words(wanted.pinned(DIGEST), registries)
     assert " ".join(pull) == (
-        f"podman pull --authfile=/tmp/x/login --tls-verify=false docker.io/os@{DIGEST}"
+        f"podman --log-level=error pull --authfile=/tmp/x/login --tls-verify=false docker.io/os@{DIGEST}"
     )
     every = " ".join((*pull, install(wanted), *plan.version_words("x", Path("/tmp/y"))))
     assert "sesame" not in every
@@ -104,7 +110,7 @@ def test_a_trusted_registry_is_verified_also_by_the_operators_authorities() -> N
 
 def test_the_plain_installation() -> None:
     assert install(order()) == (
-        "podman run --rm --privileged --pid=host --pull=never --network=none --cidfile=/tmp/x/container --volume=/dev:/dev"
+        "podman --log-level=error run --rm --privileged --pid=host --pull=never --cgroups=enabled --cgroup-parent=/agent-containers --pids-limit=-1 --network=none --cidfile=/tmp/x/container --volume=/dev:/dev"
         " --volume=/run/containers/storage:/var/lib/containers/storage --entrypoint=bootc"
         f" registry/os@{DIGEST} install to-disk --wipe --skip-fetch-check --target-imgref=registry/os:12 --disable-selinux"
         " /dev/vda"
@@ -144,3 +150,20 @@ def test_a_config_drive_always_finds_room_behind_the_partitions(
     root_mib = int(size.removeprefix("--root-size=").removesuffix("M"))
     before_mib = 1 + 1 + 512 + (510 if is_encrypted else 0)  # table, BIOS boot, ESP, /boot
     assert before_mib + root_mib + 64 + 2 <= disk_mib
+
+
+@pytest.mark.parametrize(
+    ("shown", "group"),
+    [
+        ("0::/agent\n", "/agent-containers"),
+        ("12:pids:/user\n0::/a/b\n", "/a/b-containers"),
+        ("0::/\n", "/ingot-containers"),
+        ("", "/ingot-containers"),
+    ],
+)
+def test_the_container_is_in_a_group_that_ends_with_the_agents(
+    tmp_path: Path, shown: str, group: str
+) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(shown)
+    assert containers_group(SysRoot(tmp_path)) == group
