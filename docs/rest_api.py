@@ -10,7 +10,9 @@ from controller.api.bodies import MAX_DEPTH
 from controller.api.lists import MAX_LIMIT
 from controller.api.nodes.fields import NODE_FIELDS, NodeField
 from controller.api.nodes.filters import FILTER_ARGUMENTS
-from controller.api.resources.port_fields import PORT_FIELDS
+from controller.api.resource.description import Field, Resource
+from controller.api.resources.chassis import CHASSIS
+from controller.api.resources.port_fields import PORTS
 from controller.api.routes import ROUTES
 from controller.api.versions import MAX_MINOR, MIN_MINOR
 
@@ -70,8 +72,14 @@ def rest_api_page() -> str:
         *_table(("method", "path", "since", "open", "what"), _route_rows()),
         "\n## Fields of a node\n",
         *_table(("field", "since", "create", "patch", "sort"), _node_rows()),
-        "\n## Fields of a port\n",
-        *_table(("field", "since", "set"), _port_rows()),
+        *(
+            line
+            for one in (PORTS, CHASSIS)
+            for line in (
+                f"\n## Fields of a {one.kind}\n",
+                *_table(("field", "since", "create", "patch", "sort"), _rows_of(one)),
+            )
+        ),
         "",
     ]
     return "\n".join(parts)
@@ -108,11 +116,13 @@ def _node_row(field: NodeField) -> tuple[str, ...]:
     return (f"`{field.name}`", f"1.{field.since}", *map(_mark, marks))
 
 
-def _port_rows() -> list[tuple[str, ...]]:
-    return [
-        (f"`{field.name}`", f"1.{field.since}", _mark(field.check is not None))
-        for field in PORT_FIELDS.values()
-    ]
+def _rows_of(resource: Resource) -> list[tuple[str, ...]]:
+    patchable = resource.patchable()
+
+    def marks(one: Field) -> tuple[str, ...]:
+        return tuple(map(_mark, (one.check is not None, one.name in patchable, one.is_sortable)))
+
+    return [(f"`{one.name}`", f"1.{one.since}", *marks(one)) for one in resource.fields]
 
 
 def _mark(is_true: bool) -> str:

@@ -17,9 +17,19 @@ from controller.api.nodes import (
     states,
     traits,
 )
-from controller.api.resources import conductors, drivers, health, ports, ramdisk, root, unserved
+from controller.api.resources import (
+    chassis,
+    conductors,
+    drivers,
+    health,
+    ports,
+    ramdisk,
+    root,
+    unserved,
+)
 
 _NODE = "/v1/nodes/<ident>"
+_CHASSIS = "/v1/chassis/<ident>"
 
 
 class Route(NamedTuple):
@@ -104,6 +114,14 @@ _OTHERS = (
     Route("GET", "/v1/ports/<ident>", ports.show),
     Route("PATCH", "/v1/ports/<ident>", ports.patch),
     Route("DELETE", "/v1/ports/<ident>", ports.delete),
+    Route("GET", "/v1/chassis", chassis.index),
+    Route("POST", "/v1/chassis", chassis.create),
+    Route("GET", "/v1/chassis/detail", chassis.detail),
+    Route("GET", _CHASSIS, chassis.show),
+    Route("PATCH", _CHASSIS, chassis.patch),
+    Route("DELETE", _CHASSIS, chassis.delete),
+    Route("GET", f"{_CHASSIS}/nodes", collection.of_chassis),
+    Route("GET", f"{_CHASSIS}/nodes/detail", collection.of_chassis_in_detail),
     Route("GET", "/v1/drivers", drivers.index),
     Route("GET", "/v1/drivers/<name>", drivers.show),
     Route("GET", "/v1/drivers/<name>/properties", drivers.properties),
@@ -119,7 +137,6 @@ _OTHERS = (
 )
 
 _EMPTY = {
-    "chassis": 1,
     "portgroups": 23,
     "volume/connectors": 32,
     "volume/targets": 32,

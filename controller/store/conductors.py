@@ -80,7 +80,7 @@ def take_name(
         now = database_now(store, session)
         row = _row(session, hostname)
         if row is None:
-            row = Conductor(hostname=hostname, started_at=now, seen_at=now, drivers=[], beat=0)
+            row = Conductor(hostname=hostname, started_at=now, seen_at=now, beat=0)
             session.add(row)
         elif row.instance not in {None, instance, *predecessors} and now - row.seen_at < ALIVE_S:
             raise _taken(row, now)

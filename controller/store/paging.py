@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from controller.errors import Invalid
+from controller.errors import Invalid, NotFound
+from controller.store.identity import is_uuid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,8 @@ def fetch_page(session: Session, table: Any, query: Select[Any], page: Page) -> 
     """Return the rows of ``query`` (a choice of columns of ``table``) that belong to ``page``.
 
     Raises:
-        Invalid: The marker names no row.
+        NotFound: The marker names no row.
+        Invalid: The marker is no UUID.
     """
     column = getattr(table, page.sort_key)
     if page.marker is not None:
@@ -44,7 +46,8 @@ def _is_past_marker(
 ) -> ColumnElement[bool]:
     marker = session.execute(select(table.id, column).where(table.uuid == page.marker)).first()
     if marker is None:
-        raise Invalid(f"marker {page.marker} names nothing in this list; start again without it")
+        text = f"marker {page.marker} names nothing in this list; start again without it"
+        raise NotFound(text) if is_uuid(page.marker or "") else Invalid(text)
     row_id, value = marker
     past_id: ColumnElement[bool] = table.id < row_id if page.is_descending else table.id > row_id
     if page.sort_key == "id":

@@ -89,7 +89,7 @@ class Node(Base):
     automated_clean: Mapped[bool | None]
     boot_mode: Mapped[str | None] = mapped_column(String(16))
     secure_boot: Mapped[bool | None]
-    chassis_uuid: Mapped[str | None] = mapped_column(String(36))
+    chassis_uuid: Mapped[str | None] = mapped_column(String(36), index=True)
     conductor_group: Mapped[str] = mapped_column(String(255), default="")
     console_enabled: Mapped[bool] = mapped_column(default=False)
     description: Mapped[str | None] = mapped_column(Text)
@@ -286,7 +286,6 @@ class Conductor(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     hostname: Mapped[str] = mapped_column(String(255))
     conductor_group: Mapped[str] = mapped_column(String(255), default="")
-    drivers: Mapped[list[Any]] = mapped_column(default=list)
     started_at: Mapped[float]
     seen_at: Mapped[float]
     instance: Mapped[str | None] = mapped_column(String(36))

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from controller.api.app import create_app
 from controller.api.nodes.fields import NODE_FIELDS
-from controller.api.resources.port_fields import PORT_FIELDS
+from controller.api.resources.chassis import CHASSIS
+from controller.api.resources.port_fields import PORTS
 from controller.api.routes import ROUTES
 from controller.errors import NotFound
 from controller.store.nodes import get_node
@@ -88,14 +89,14 @@ _BODIES: dict[str, list[Any]] = {
 def targets() -> list[Target]:
     """Return every route with examples, from the route table and the tables of fields."""
     nodes = [name for name, each in NODE_FIELDS.items() if each.check]
-    ports = [name for name, each in PORT_FIELDS.items() if getattr(each, "check", None)]
+    settable = {one.key: one.settable() for one in (PORTS, CHASSIS)} | {"nodes": nodes}
     found = []
     for route in ROUTES:
         path = "/".join("{}" if part.startswith("<") else part for part in route.path.split("/"))
         last = next(part for part in reversed(path.split("/")) if part != "{}")
         bodies = _BODIES.get(f"{route.method} {last}", [])
         if route.method == "PATCH":
-            bodies = _patches(ports if last == "ports" else nodes)
+            bodies = _patches(list(settable[last]))
         elif (route.method, last) == ("POST", "nodes"):
             bodies = [{"driver": "fake-hardware", name: _value(name)} for name in nodes]
             bodies += [{"driver": "fake-hardware", "name": f"more-{n}"} for n in range(100)]

@@ -32,6 +32,18 @@ def detail(call: Call) -> Response:
     return _page(call, full_view(call))
 
 
+def of_chassis(call: Call, ident: str) -> Response:
+    """Return a page of the nodes in a chassis."""
+    call.expect(*PAGE_ARGUMENTS, *FILTER_ARGUMENTS, "fields", "detail")
+    return _page(call, _wanted_view(call), ident)
+
+
+def of_chassis_in_detail(call: Call, ident: str) -> Response:
+    """Return a page of the nodes in a chassis with all fields."""
+    call.expect(*PAGE_ARGUMENTS, *FILTER_ARGUMENTS)
+    return _page(call, full_view(call), ident)
+
+
 def create(call: Call) -> Response:
     """Create a node; it is enrolled, below 1.11 available."""
     with call.services.store.edit() as session:
@@ -73,10 +85,10 @@ def _wanted_view(call: Call) -> NodeView:
     return list_view(call) if fields is None else chosen_view(call, fields)
 
 
-def _page(call: Call, view: NodeView) -> Response:
+def _page(call: Call, view: NodeView, chassis: str | None = None) -> Response:
     page = page_of(call, _SORTABLE)
     with call.services.store.read() as session:
-        rows = list_nodes(session, view.columns, filters_of(call, session), page)
+        rows = list_nodes(session, view.columns, filters_of(call, session, chassis), page)
     items = [view.render(row) for row in rows]
     return json_reply(listing(call, "nodes", items, page, rows[-1].uuid if rows else ""))
 

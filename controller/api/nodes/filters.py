@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 from controller.api.call import Call
 from controller.errors import Invalid, NotFound
 from controller.states import State
+from controller.store.chassis import get_chassis
+from controller.store.identity import is_uuid
 from controller.store.node_lists import NodeFilters
 from controller.store.nodes import get_node
 from controller.workflow.failure import STEP_FAILURE
@@ -35,7 +37,6 @@ _SINCE = {
 }
 _BY_TEXT = (
     "instance_uuid",
-    "chassis_uuid",
     "driver",
     "resource_class",
     "owner",
@@ -44,6 +45,7 @@ _BY_TEXT = (
 )
 FILTER_ARGUMENTS = (
     *_BY_TEXT,
+    "chassis_uuid",
     "provision_state",
     "fault",
     "conductor_group",
@@ -61,19 +63,20 @@ FILTER_ARGUMENTS = (
 """Every argument that ``filters_of`` understands."""
 
 
-def filters_of(call: Call, session: Session) -> NodeFilters:
-    """Return the filters that the request's arguments ask for.
+def filters_of(call: Call, session: Session, chassis: str | None = None) -> NodeFilters:
+    """Return the filters that the request's arguments ask for; ``chassis`` = the one whose nodes are listed.
 
     Raises:
         NotAcceptable: An argument that the microversion does not have.
         Invalid: A value that no node can have.
+        NotFound: There is no such chassis.
     """
     for name, minor in _SINCE.items():
         if name in call.query:
             call.require(minor, f"The filter {name}")
     shards = call.query.get("shard")
     return NodeFilters(
-        equal=tuple(_equal(call, session)),
+        equal=(*_equal(call, session), *_in_chassis(call, session, chassis)),
         is_associated=call.flag("associated"),
         project=call.query.get("project"),
         description_contains=call.query.get("description_contains"),
@@ -98,6 +101,15 @@ def _equal(call: Call, session: Session) -> list[tuple[str, Any]]:
     if "parent_node" in query:
         found.append(("parent_node", _parent(session, query["parent_node"])))
     return found
+
+
+def _in_chassis(call: Call, session: Session, chassis: str | None) -> list[tuple[str, Any]]:
+    asked = call.query.get("chassis_uuid")
+    for uuid in (asked, chassis):
+        if uuid is not None and not is_uuid(uuid):
+            raise Invalid(f"Expected UUID for chassis_uuid: {uuid}")
+    found = [get_chassis(session, uuid).uuid for uuid in (asked, chassis) if uuid is not None]
+    return [("chassis_uuid", uuid) for uuid in found]
 
 
 def _state(text: str) -> str:

@@ -12,6 +12,7 @@ from controller.api.documents.values import refuse_too_long
 from controller.api.nodes.driver_info import checked_driver_info
 from controller.errors import Conflict, Invalid, NotFound
 from controller.hardware.catalog import Catalog
+from controller.store.chassis import get_chassis
 from controller.store.identity import is_legal_name
 from controller.store.nodes import get_node
 from controller.store.parents import is_at_or_above
@@ -65,8 +66,8 @@ def _put_one(session: Session, node: Node, name: str, value: Any) -> None:
             node.conductor_group = _group(value)
         case "parent_node":
             node.parent_node = _parent(session, node, value)
-        case "chassis_uuid" if value is not None:
-            raise Invalid(f"Chassis {value} could not be found: chassis are not served")
+        case "chassis_uuid":
+            node.chassis_uuid = _chassis(session, value)
         case _:
             setattr(node, name, value)
 
@@ -96,6 +97,15 @@ def _group(value: str | None) -> str:
     if not _GROUP.fullmatch(group):
         raise Invalid(f"conductor_group {value!r} may only have letters, digits, - . and _")
     return group
+
+
+def _chassis(session: Session, uuid: str | None) -> str | None:
+    if uuid is None:
+        return None
+    try:
+        return get_chassis(session, uuid, lock=True).uuid
+    except NotFound as error:
+        raise Invalid(str(error)) from error
 
 
 def _parent(session: Session, node: Node, ident: str | None) -> str | None:

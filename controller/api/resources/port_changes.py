@@ -7,28 +7,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from controller.api.call import Call
-from controller.api.documents import patch
-from controller.api.documents.patch import RESET, Operation
-from controller.api.documents.values import refuse_too_long
-from controller.api.resources.port_fields import PORT_FIELDS, check_names
+from controller.api.documents.patch import Operation
+from controller.api.resource.values import created_values, parsed_patch, patched_values
+from controller.api.resources.port_fields import PORTS
 from controller.api.resources.port_rules import refuse_change, refuse_deletion
 from controller.errors import Conflict, Invalid, NotFound
-from controller.store.identity import is_legal_name, new_uuid
+from controller.store.identity import new_uuid
 from controller.store.nodes import get_node
 from controller.store.ports import get_port
 from controller.store.tables import Node, Port
 from controller.workflow.locks import free_node
 
-_SETTABLE = tuple(name for name, field in PORT_FIELDS.items() if field.check is not None)
-_PATCHABLE = tuple(name for name in _SETTABLE if name != "uuid")
-_LINK_KEYS = ("switch_id", "port_id", "switch_info", "network_type", "hostname")
-_DEFAULTS: Mapping[str, Any] = {
-    "extra": {},
-    "local_link_connection": {},
-    "is_smartnic": False,
-    "pxe_enabled": True,
-    "available_for_dynamic_portgroup": True,
-}
 _NODE_IDENT_SINCE = 94
 
 
@@ -45,21 +34,14 @@ def create_port(call: Call, body: dict[str, Any]) -> str:
     if "node_ident" in body:
         call.require(_NODE_IDENT_SINCE, "The field node_ident")
     ident = body.pop("node_ident", None) or body.get("node_uuid")
-    _refuse_unknown(body)
-    check_names(call, list(body))
-    if not body.get("address"):
-        raise Invalid("address (the MAC address) is required")
-    if not isinstance(ident, str):
-        raise Invalid("node_uuid is required: the UUID of the node that the port belongs to")
-    values = {name: _checked(name, value) for name, value in body.items()}
+    if isinstance(ident, str) and "node_uuid" not in body:
+        body["node_uuid"] = _uuid_of(call, ident)
+    values = created_values(call, PORTS, body)
     try:
-        with free_node(call.services, ident) as (session, node):
-            port = Port(
-                uuid=values.pop("uuid", None) or new_uuid(),
-                node_id=node.id,
-                created_at=call.services.clock(),
-            )
-            _put(session, port, values | {"uuid": port.uuid})
+        with free_node(call.services, str(values["node_uuid"])) as (session, node):
+            uuid = values.pop("uuid") or new_uuid()
+            port = Port(uuid=uuid, node_id=node.id, created_at=call.services.clock())
+            _put(session, port, values | {"uuid": uuid})
             session.add(port)
             session.flush()
             return port.uuid
@@ -77,8 +59,7 @@ def patch_port(call: Call, ident: str, document: Any) -> str:
         Invalid: As :func:`create_port`.
         NotAcceptable: As :func:`create_port`.
     """
-    operations = patch.parse(document, _PATCHABLE)
-    check_names(call, [operation.attribute for operation in operations])
+    operations = parsed_patch(call, PORTS, document)
     with free_node(call.services, _node_of(call, ident)) as (session, node):
         port = get_port(session, ident)
         _patch(session, node, port, operations)
@@ -106,63 +87,33 @@ def _node_of(call: Call, ident: str) -> str:
 
 
 def _patch(session: Session, node: Node, port: Port, operations: Sequence[Operation]) -> None:
-    current = {
+    current = {"node_uuid": node.uuid} | {
         name: getattr(port, name)
         for name in {operation.attribute for operation in operations}
-        if name not in ("node_uuid", "available_for_dynamic_portgroup")
+        if name in Port.__table__.columns
     }
-    changed = {
-        name: _default(name) if value is RESET else _checked(name, value)
-        for name, value in patch.apply(operations, current).items()
-    }
-    current["node_uuid"] = node.uuid
+    changed = patched_values(PORTS, operations, current)
     refuse_change(node, port.uuid, [n for n, value in changed.items() if value != current.get(n)])
     _put(session, port, changed)
 
 
 def _put(session: Session, port: Port, values: Mapping[str, Any]) -> None:
-    refuse_too_long(Port, values)
     _refuse_taken(session, port, values)
     for name, value in values.items():
         if name == "node_uuid":
             port.node_id = _node(session, value).id
-        elif name == "portgroup_uuid":
-            if value is not None:
-                raise Invalid(f"Portgroup {value} could not be found: port groups are not served")
-        elif PORT_FIELDS[name].column:
+        elif PORTS.by_name[name].source is not None:
             setattr(port, name, value)
 
 
-def _checked(name: str, value: Any) -> Any:
-    check = PORT_FIELDS[name].check
-    checked = value if check is None else check(value, name)
-    if name == "node_uuid" and checked is None:
-        raise Invalid("node_uuid must be the UUID of a node, not null")
-    if name == "local_link_connection":
-        unknown = sorted(set(checked) - set(_LINK_KEYS))
-        if unknown:
-            raise Invalid(
-                f"local_link_connection has unknown keys: {', '.join(unknown)}; "
-                f"valid: {', '.join(_LINK_KEYS)}"
-            )
-    if name == "name" and checked is not None and not is_legal_name(checked):
-        raise Invalid(f"Invalid port name {checked!r}: use letters, digits or - . _ ~, and no UUID")
-    return checked
+def _uuid_of(call: Call, ident: str) -> str:
+    """Return the UUID of a node that is named in another way.
 
-
-def _default(name: str) -> Any:
-    if name in ("address", "node_uuid"):
-        raise Invalid(f"{name} of a port cannot be removed; replace it")
-    return _DEFAULTS.get(name)
-
-
-def _refuse_unknown(body: Mapping[str, Any]) -> None:
-    unknown = sorted(set(body) - set(_SETTABLE))
-    if unknown:
-        raise Invalid(
-            f"A port cannot be created with {', '.join(unknown)}; "
-            f"valid fields: {', '.join(sorted(_SETTABLE))}"
-        )
+    Raises:
+        Invalid: There is none.
+    """
+    with call.services.store.read() as session:
+        return _node(session, ident).uuid
 
 
 def _refuse_taken(session: Session, port: Port, values: Mapping[str, Any]) -> None:

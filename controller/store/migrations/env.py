@@ -2,7 +2,10 @@
 
 from alembic import context
 
+from controller.store.chassis import Chassis
 from controller.store.tables import Base
+
+assert Chassis.metadata is Base.metadata  # noqa: S101  # its table is known
 
 context.configure(
     connection=context.config.attributes["connection"],

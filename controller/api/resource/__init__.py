@@ -1,0 +1,1 @@
+"""Resources as data: fields and what follows from them (lists, documents, creation, patches, routes)."""

@@ -1,0 +1,179 @@
+"""What a resource of the API and its fields are: rows from which lists, documents, creations and patches are made."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from controller.api.call import Call
+from controller.api.replies import iso_date, links
+from controller.errors import Invalid, NotAcceptable
+
+Check = Callable[[Any, str], Any]
+"""Takes a client's value and the field's name; returns the stored value or raises ``Invalid``."""
+Getter = Callable[[Any], Any]
+"""Makes the shown value of a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a document."""
+
+    name: str
+    since: int = 1
+    """Microversion 1.``since`` shows and takes it."""
+    column: str | None = ""
+    """Column of the table that it is read from; empty = of the same name, ``None`` = none."""
+    show: "Shape | None" = None
+    """``None`` = as it is stored."""
+    check: Check | None = None
+    """``None`` = clients cannot set it."""
+    is_patchable: bool = True
+    """If clients can set it: also after the creation."""
+    is_required: bool = False
+    """It must be given at creation, and can only be replaced."""
+    default: Callable[[], Any] = lambda: None
+    """What is stored where nothing is given, and where it is removed."""
+    is_sortable: bool = False
+
+    @property
+    def source(self) -> str | None:
+        """The column that it is read from."""
+        return self.name if self.column == "" else self.column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A collection of the API."""
+
+    path: str
+    """Below ``/v1/``; its last part is the key of its lists."""
+    kind: str
+    """One of it, for messages: ``port``."""
+    table: Any
+    fields: tuple[Field, ...]
+    listed: tuple[str, ...]
+    """What a list shows that was asked for no fields."""
+    has_names: bool = False
+    """Its items are found by name too."""
+    joined: Callable[[Select[Any]], Select[Any]] = lambda query: query
+    """Joins what columns of other tables need (``others``)."""
+    others: Mapping[str, Any] = field(default_factory=dict)
+    """Columns of other tables by the name under which fields read them."""
+    by_name: Mapping[str, Field] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a description that says something else than the table.
+
+        Raises:
+            ValueError: A field has no column, two have one name, or a list shows what there is not.
+        """
+        by_name = {one.name: one for one in self.fields}
+        object.__setattr__(self, "by_name", by_name)
+        columns = {*self.table.__table__.columns.keys(), *self.others}
+        sources = {one.source for one in self.fields if one.source is not None}
+        if len(by_name) < len(self.fields) or not set(self.listed) <= set(by_name):
+            raise ValueError(f"{self.path}: fields are there twice, or listed and not there")
+        if missing := sorted(sources - columns):
+            raise ValueError(f"{self.path}: no column {', '.join(missing)}")
+
+    @property
+    def key(self) -> str:
+        """Key of its lists."""
+        return self.path.rpartition("/")[2]
+
+    def known(self, minor: int) -> tuple[str, ...]:
+        """Return every field that a microversion shows."""
+        return tuple(one.name for one in self.fields if one.since <= minor)
+
+    def settable(self) -> tuple[str, ...]:
+        """Return the fields that a creation takes."""
+        return tuple(one.name for one in self.fields if one.check is not None)
+
+    def patchable(self) -> tuple[str, ...]:
+        """Return the fields that a patch takes."""
+        return tuple(one.name for one in self.fields if one.check is not None and one.is_patchable)
+
+    def sortable(self) -> tuple[str, ...]:
+        """Return the fields that a list can be sorted by."""
+        return tuple(one.name for one in self.fields if one.is_sortable)
+
+    def columns(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return the columns that a document with these fields needs, by the name under which they are read."""
+        sources = dict.fromkeys(("uuid", *filter(None, (self.by_name[n].source for n in names))))
+        return {
+            one: self.others[one] if one in self.others else getattr(self.table, one)
+            for one in sources
+        }
+
+    def select(self, names: Sequence[str]) -> Select[Any]:
+        """Return the query of the columns that a document with these fields needs."""
+        found = [column.label(name) for name, column in self.columns(names).items()]
+        return self.joined(select(*found).select_from(self.table))
+
+    def getters(self, call: Call, names: Sequence[str]) -> dict[str, Getter]:
+        """Return what makes each of these fields of a row."""
+        found: dict[str, Getter] = {}
+        for name in names:
+            one = self.by_name[name]
+            show = one.show or as_stored
+            found[name] = show(call, self, one)
+        return found
+
+    def require_known(self, call: Call, names: Sequence[str]) -> None:
+        """Refuse names that are no fields in any version.
+
+        Raises:
+            Invalid: There is no such field; the message lists all.
+        """
+        for name in names:
+            if name not in self.by_name:
+                valid = ", ".join(self.known(call.minor))
+                raise Invalid(f"Field {name} is not a valid field of a {self.kind}; valid: {valid}")
+
+    def check_names(self, call: Call, names: Sequence[str]) -> None:
+        """Refuse names that are no fields, or none yet at the request's microversion.
+
+        Raises:
+            Invalid: There is no such field; the message lists all.
+            NotAcceptable: The microversion has it not yet.
+        """
+        self.require_known(call, names)
+        for name in names:
+            one = self.by_name[name]
+            if one.since > call.minor:
+                raise NotAcceptable(
+                    f"Field {name} needs API version 1.{one.since}, the request has 1.{call.minor}"
+                )
+
+
+Shape = Callable[[Call, Resource, Field], Getter]
+"""How a field is shown."""
+
+
+def as_stored(_call: Call, _resource: Resource, one: Field) -> Getter:
+    """Show the column as it is."""
+    return attrgetter(one.source or one.name)
+
+
+def as_date(_call: Call, _resource: Resource, one: Field) -> Getter:
+    """Show seconds since the epoch as a date."""
+    read = attrgetter(one.source or one.name)
+    return lambda row: iso_date(read(row))
+
+
+def as_links(call: Call, resource: Resource, _one: Field) -> Getter:
+    """Show the links of the item itself."""
+    return lambda row: links(call.base_url, f"{resource.path}/{row.uuid}")
+
+
+def as_links_below(call: Call, resource: Resource, one: Field) -> Getter:
+    """Show the links of a collection below the item."""
+    return lambda row: links(call.base_url, f"{resource.path}/{row.uuid}/{one.name}")
+
+
+def always(value: Any) -> Shape:
+    """Return the shape of what is the same for every row."""
+    return lambda _call, _resource, _one: lambda _row: value
