@@ -66,7 +66,7 @@ def test_an_old_client_creates_available_nodes_and_sees_old_fields(api: Api) -> 
         ({"driver": "ipmi", "properties": "x"}, "properties must be an object"),
         ({"driver": "ipmi", "driver_info": {"ipmi_port": "x"}}, "driver_info/ipmi_port"),
         ({"driver": "ipmi", "parent_node": MISSING}, "parent_node"),
-        ({"driver": "ipmi", "chassis_uuid": MISSING}, "chassis are not served"),
+        ({"driver": "ipmi", "chassis_uuid": MISSING}, "could not be found"),
         ({"driver": "ipmi", "resource_class": "x" * 81}, "resource_class may have 80 characters"),
         ([], "must be a JSON object"),
     ],
