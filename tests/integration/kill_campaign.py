@@ -165,13 +165,17 @@ def _fails(ground: Ground, kind: Kind, victim: str, moment: str) -> None:
 
 
 def _comes_back(ground: Ground, kind: Kind) -> None:
-    """Order the same again, as a person does who has read ``last_error``."""
+    """Order the same again, as a person does who has read ``last_error``; half a RAID is deleted before."""
     site = ground.site
     (ground.folder / "diary").unlink()
     if site.node()["maintenance"]:
         site.api.call("DELETE", f"/v1/nodes/{NAME}/maintenance", ok=202)
     if kind.phase == "clean":
         site.to("manage", "manageable")
+    if kind.step == "create_configuration":  # half of it may stand there
+        delete = {"interface": "raid", "step": "delete_configuration"}
+        site.to("clean", "manageable", clean_steps=[delete])
+        (ground.folder / "diary").unlink()
     order(ground, kind)
     _succeeds(ground, kind, is_over=False)
 

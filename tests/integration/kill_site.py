@@ -29,7 +29,7 @@ from tests.lab.api_client import ApiClient, Document
 
 ROOT = Path(__file__).parents[2]
 NAME = "m1"
-WAIT_S = 180
+WAIT_S = 90
 _START_S = 60
 _LOOK_S = 0.02
 
@@ -171,6 +171,7 @@ class Site:
             agent_power_off_timeout_s=1.0,
             callback_timeout_s=90.0,
             automated_clean=False,
+            inspection_collectors="default,pci-devices",
         )
 
     def start_controller(self) -> None:

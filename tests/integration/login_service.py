@@ -24,6 +24,9 @@ class LoginService:
             time.sleep(0.02)
         self.seen = file.read_text()
         (self._folder / "state/rescue-login").write_text(self._answer)
+        self._greet_all()
+
+    def _greet_all(self) -> None:
         while True:
             try:
                 connection, _peer = self._socket.accept()
