@@ -91,8 +91,9 @@ class StepCommands:
             shown = masked(wanted.step)  # results are kept in a file, for the life of the ramdisk
             step = find_step(self._hardware.managers, phase, request, subject)
             log.info("step started", extra={"step": f"{request.interface}.{request.step}"})
-            if phase is Phase.CLEAN:
-                self._written.forget()
+            # A process that is started after a kill in the middle must not take a disk for bootable that may be half changed.
+            before = None if phase is Phase.CLEAN else self._written.last()
+            self._written.forget()
             try:
                 result = self._run(step, wanted, request, control)
             except AgentError as error:
@@ -100,6 +101,8 @@ class StepCommands:
                 if error.result is not None:
                     error.result = {f"{phase}_result": error.result, f"{phase}_step": shown}
                 raise
+            if before is not None and self._written.last() is None:
+                self._written.remember(before)
             return {f"{phase}_result": result, f"{phase}_step": shown}
 
         return execute

@@ -145,6 +145,23 @@ def test_an_image_of_before_is_forgotten_by_a_cleaning_and_by_a_failed_deploymen
     assert Desk(desk.folder).written.last() is None
 
 
+def test_an_agent_that_is_killed_in_a_step_behind_the_image_does_not_know_it_any_more(
+    desk: Desk,
+) -> None:
+    found = []
+
+    def look(_context: StepContext) -> None:  # as an agent that is started in this moment
+        found.append(Desk(desk.folder).written.last())
+
+    hardware = Hardware([manager(steps=[step("change", {Phase.DEPLOY: 10}, look)])])
+    commands = StepCommands(hardware, desk.written, desk.identity, FakeRunner({}))
+    desk.written.remember(WRITTEN)
+    order = execute({"step": "change", "interface": "deploy"})
+    commands.execute_step(Phase.DEPLOY, order)(Control(lambda _: None, StopSignal()))
+    assert (found, desk.written.last()) == ([None], WRITTEN)
+    assert Desk(desk.folder).written.last() == WRITTEN
+
+
 def test_a_restarted_agent_knows_what_was_written(desk: Desk) -> None:
     written = replace(WRITTEN, efi_system_partition_uuid="ABCD-0123")
     desk.written.remember(written)
