@@ -1,7 +1,8 @@
 """Rescue and its end: from ``active`` by ``rescuing`` and ``rescue wait`` to ``rescue``, and by ``unrescuing`` back.
 
 The deployed system's power is cut, the ramdisk is booted, and its agent is told the password's hash: that opens SSH for the user
-``rescue``, and the agent serves nobody any more. Source: Ironic's rescue interface ``agent``.
+``rescue``, and the agent serves nobody any more. Our agent answers when the login is open, Ironic's when it has written the hash; its
+ramdisk opens the login a moment later. Source: Ironic's rescue interface ``agent``.
 
 The password is kept in the work's data, sealed, from the verb until the agent has it; it is in no other place.
 """
@@ -65,7 +66,12 @@ def finalize(context: Context) -> Outcome:
         if context.now - context.entered_at < silence_s:
             raise
         return _boot_again(context, error)
-    notes = (Note(kind="agent", message="the rescue login is open for the user rescue by SSH"),)
+    notes = (
+        Note(
+            kind="agent",
+            message="the agent has taken the rescue password; the user rescue logs in by SSH",
+        ),
+    )
     return leave(data={PASSWORD: None, _HASH: None, _BOOTED_AGAIN: None}, notes=notes)
 
 
