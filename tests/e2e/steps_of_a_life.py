@@ -55,6 +55,7 @@ RAID_STEPS = ("raid.delete_configuration", "raid.create_configuration")
 PASSWORD = "a password, with $pecial 'letters'"  # a test's
 BOOT_S = 600
 FIRMWARE_S = 180
+LOGIN_S = 60
 
 
 LOOK = """
@@ -144,6 +145,8 @@ class Life:
         mark = self.machine.console.mark()
         self.api.provision("m1", "rescue", rescue_password=PASSWORD)
         self.rest("rescue")
+        # the real agent has only written the password when it answers; what opens the login has seen it within a second
+        self.machine.console.wait_for("ingot: rescue login opened", timeout_s=LOGIN_S, since=mark)
         address = address_of(self.machine, mark)
         status, said = by_password(self.lab.scratch, address, PASSWORD, script)
         assert status == 0, said
