@@ -28,7 +28,7 @@ _START_LIMIT_S = 60
 
 @dataclass(frozen=True, kw_only=True)
 class RunningRegistry:
-    """``host`` is ``127.0.0.1:port``."""
+    """``host`` is ``address:port``."""
 
     host: str
 
@@ -88,15 +88,17 @@ class RunningRegistry:
 
 
 @contextmanager
-def registry(folder: Path, auth: Mapping[str, Any] | None = None) -> Iterator[RunningRegistry]:
+def registry(
+    folder: Path, auth: Mapping[str, Any] | None = None, *, address: str = "127.0.0.1"
+) -> Iterator[RunningRegistry]:
     """Run a registry over ``folder``, which several may share; ``auth`` is that section of its configuration."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
+    with socket.create_server((address, 0)) as probe:
         port = probe.getsockname()[1]
     config = {
         "version": 0.1,
         "log": {"accesslog": {"disabled": True}, "level": "error"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-        "http": {"addr": f"127.0.0.1:{port}"},
+        "http": {"addr": f"{address}:{port}"},
     } | ({"auth": auth} if auth else {})
     file = folder / f"config-{port}.yml"
     file.write_text(json.dumps(config))  # JSON is YAML
@@ -109,19 +111,19 @@ def registry(folder: Path, auth: Mapping[str, Any] | None = None) -> Iterator[Ru
         )
     try:
         deadline = time.monotonic() + _START_LIMIT_S
-        while not _answers(port):
+        while not _answers(address, port):
             assert process.poll() is None, (folder / f"registry-{port}.log").read_text()
             assert time.monotonic() < deadline, "docker-registry does not answer"
             time.sleep(0.05)
-        yield RunningRegistry(host=f"127.0.0.1:{port}")
+        yield RunningRegistry(host=f"{address}:{port}")
     finally:
         process.terminate()
         process.wait()
 
 
-def _answers(port: int) -> bool:
+def _answers(address: str, port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection((address, port), timeout=1):
             return True
     except OSError:
         return False
