@@ -185,7 +185,7 @@ def test_a_shared_filesystem_is_refused_unless_told_otherwise(
         with pytest.raises(EraseError, match=advice):
             run_step(disk, driver_info)
         assert len(disk.partition_lines()) == 1
-    with pytest.raises(InvalidRequest, match=r"wipe_special_filesystems is 'perhaps'"):
+    with pytest.raises(InvalidRequest, match=r"wipe_special_filesystems: 'perhaps' is neither"):
         run_step(disk, {"wipe_special_filesystems": "perhaps"})
     run_step(disk, {"wipe_special_filesystems": True})
     assert_clean(disk)
