@@ -108,8 +108,10 @@ class Life:
         self.api.provision("m1", "clean", clean_steps=steps(*names))
         return self.rest("manageable")
 
-    def ask_for_mirror(self) -> None:
-        self.api.call("PUT", "/v1/nodes/m1/states/raid", MIRROR, ok=204)
+    def ask_for_mirror(self, size_gb: int | str = 1) -> None:
+        (mirror,) = MIRROR["logical_disks"]
+        wanted = {"logical_disks": [{**mirror, "size_gb": size_gb}]}
+        self.api.call("PUT", "/v1/nodes/m1/states/raid", wanted, ok=204)
 
     def deploy(self, folder: Path) -> None:
         """Write the small image with a config drive, and see the machine's firmware start it."""

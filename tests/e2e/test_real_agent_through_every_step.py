@@ -2,8 +2,8 @@
 
 What the real agent cannot do, and these tests therefore do not ask of it:
 
-- Deploying onto the mirror of an earlier boot: the agent forgets at its end which array is the root volume
-  (``GenericHardwareManager._raid_root_device_mapping``) and takes the smallest disk of 4 GiB or more. Here that was a member of the mirror.
+- Deploying onto a small mirror of an earlier boot: the agent forgets at its end which array is the root volume
+  (``GenericHardwareManager._raid_root_device_mapping``) and takes the smallest disk of 4 GiB or more, which may be a member of the mirror.
 - Booting a mirror under BIOS: the agent makes array members bootable only by the GRUB of the image, in a chroot, and only if it is told the
   UUID of the root file system (``ImageExtension.install_bootloader``). Without that it succeeds and has done nothing; our controller fails
   such a deployment (tests/integration/test_steps_of_the_real_agent.py).
@@ -64,10 +64,11 @@ def test_every_collector_of_the_real_agent_finds_something(firmware: Firmware, l
         assert set(filter(None, COLLECTORS.values())) <= set(found)
 
 
-def test_the_real_agent_erases_and_makes_a_mirror_under_uefi(logs: Path) -> None:
+def test_the_real_agent_erases_and_deploys_onto_a_mirror_under_uefi(logs: Path) -> None:
     with enrolled(logs, Firmware.UEFI, DISKS) as life:
-        life.ask_for_mirror()
+        life.ask_for_mirror("MAX")  # the smallest disk of 4 GiB or more
         check_mirror(life.clean(*ERASURES, "deploy.clean_uefi_nvram", *RAID_STEPS))
+        life.deploy(life.lab.scratch / "image")
 
 
 def test_the_real_agent_erases_and_makes_and_removes_a_mirror_under_bios(logs: Path) -> None:
