@@ -2,9 +2,11 @@
 
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from agent.protocol.containers import RUNNERS
+from agent.protocol.foreign_text import clean_line
 from agent.protocol.loose_values import truth_word
 from controller.errors import SettingsError
 from controller.setting_words import (
@@ -81,8 +83,11 @@ def load_settings(
 
 def _known(key: str, where: str) -> str:
     if key not in setting_types():
-        known = ", ".join(sorted(setting_types()))
-        raise SettingsError(f"{where} has an unknown setting {key!r}; known are: {known}")
+        near = " or ".join(get_close_matches(key, sorted(setting_types())))
+        advice = f"did you mean {near}?" if near else "none is called anything like it;"
+        raise SettingsError(
+            f"{where} has an unknown setting {clean_line(key)!r}; {advice} ingot-controller serve --help lists them all"
+        )
     return key
 
 

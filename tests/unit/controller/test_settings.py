@@ -32,7 +32,8 @@ def test_values_get_their_types() -> None:
 @pytest.mark.parametrize(
     ("text", "environment", "words"),
     [
-        ("workerz = 1", {}, "settings file has an unknown setting 'workerz'"),
+        ("workerz = 1", {}, "settings file has an unknown setting 'workerz'; did you mean workers"),
+        ("zzz = 1", {}, "unknown setting 'zzz'; none is called anything like it; .* lists them"),
         ("", {"INGOT_WROKERS": "1"}, "variable INGOT_WROKERS"),
         ("workers = 'x'", {}, "workers must be of type int, not 'x'"),
         ("workers = true", {}, "workers must be of type int"),
