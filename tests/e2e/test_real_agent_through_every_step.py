@@ -9,12 +9,18 @@ What the real agent cannot do, and these tests therefore do not ask of it:
   such a deployment (tests/integration/test_steps_of_the_real_agent.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.partition_roots import (
+    as_qcow2,
+    deploy_and_wait,
+    root_with_grub,
+    root_with_loader,
+)
 from tests.e2e.steps_of_a_life import (
     COLLECTORS,
     DISKS,
@@ -24,9 +30,11 @@ from tests.e2e.steps_of_a_life import (
     check_mirror,
 )
 from tests.lab.api_client import ApiClient
+from tests.lab.controller import Setting
 from tests.lab.enrol import BUILD, enrol, ramdisk_settings
-from tests.lab.hardware import Disk, Firmware
+from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
+from tests.lab.program import run
 
 pytestmark = [
     pytest.mark.vm,
@@ -85,3 +93,25 @@ def test_the_real_agent_services_and_rescues_a_deployed_machine(
 ) -> None:
     with enrolled(logs, firmware, DISKS[:1]) as life:
         life.be_serviced_and_rescued()
+
+
+@pytest.mark.parametrize(
+    ("firmware", "make_root"),
+    [(Firmware.BIOS, root_with_grub), (Firmware.UEFI, root_with_loader)],
+    ids=["bios", "uefi"],
+)
+def test_the_real_agent_deploys_a_partition_image_that_boots(
+    firmware: Firmware, make_root: Callable[[Path], Path], logs: Path
+) -> None:
+    with Lab(workdir=logs) as lab:
+        settings: dict[str, Setting] = {
+            **ramdisk_settings("ipa"),
+            "enable_bios_bootloader_install": True,
+        }
+        plain = make_root(lab.scratch)
+        uuid = run("blkid", "-o", "value", "-s", "UUID", str(plain)).strip()
+        root = as_qcow2(plain)
+        machine = (firmware, Bus.VIRTIO, MEMORY_MIB)
+        deploy_and_wait(
+            lab, root, settings, machine, image_disk_format="qcow2", image_rootfs_uuid=uuid
+        )

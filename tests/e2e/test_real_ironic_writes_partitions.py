@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.partition_roots import root_with_grub, root_with_loader
+from tests.e2e.partition_roots import packed, root_with_grub, root_with_loader
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
@@ -40,7 +40,7 @@ def test_a_root_filesystem_becomes_a_system_that_boots(
         )
         disk = Disk(size_bytes=4 << 30, bus=Bus.VIRTIO)
         machine = lab.machine(name="m1", firmware=firmware, memory_mib=1024, disks=(disk,))
-        root, key = make_root(lab.scratch), make_key(lab.scratch)
+        root, key = packed(make_root(lab.scratch)), make_key(lab.scratch)
         url = lab.http.publish(root.name, root)
         with lab.network.inside():
             api = ApiClient(ironic.url)

@@ -382,8 +382,9 @@ class Agent:
             step = command["params"]["step"]
             result = self.machine.behaviour.results.get(step["step"])
             return {f"{kind}_result": result, f"{kind}_step": step}
+        results = self.machine.behaviour.results
         return {
-            "get_partition_uuids": {"root uuid": "0x00000000"},
+            "get_partition_uuids": results.get(short) or {"root uuid": "0x00000000"},
             "collect_system_logs": {"system_logs": "bG9ncw=="},
             "prepare_kexec": {
                 "kexec": {

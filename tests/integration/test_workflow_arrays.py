@@ -1,4 +1,4 @@
-"""An image of a whole disk on an array: what its agent is told for the boot loader, and which agent is believed."""
+"""What agents are told of the root file system for the boot loader, of images on arrays and of partition images, and which agent is believed."""
 
 from pathlib import Path
 
@@ -42,3 +42,30 @@ def test_an_agent_that_sends_a_receipt_makes_arrays_bootable_by_itself(
     controller.ask("m1", "active")
     controller.wait_for("m1", "active")
     assert len(bmc.machine.ordered("install_bootloader")) == 1
+
+
+PARTITION = IMAGE | {"image_type": "partition", "root_gb": 2}
+
+
+def test_the_root_of_a_partition_image_that_its_agent_does_not_know_may_be_told(
+    tmp_path: Path,
+) -> None:
+    with running_controller(tmp_path, default_boot_mode="uefi") as controller:
+        info = PARTITION | {"image_rootfs_uuid": ROOT}
+        bmc = controller.enrol("m1", instance_info=info)
+        bmc.machine.behaviour.results["get_partition_uuids"] = {"root uuid": ""}
+        controller.ask("m1", "active")
+        controller.wait_for("m1", "active")
+        (params,) = bmc.machine.ordered("install_bootloader")
+        assert params["root_uuid"] == ROOT
+        other = controller.enrol("m2", instance_info=PARTITION)
+        other.machine.behaviour.results["get_partition_uuids"] = {"root uuid": ""}
+        controller.ask("m2", "active")
+        node = controller.wait_for("m2", "deploy failed")
+        assert "set instance_info.image_rootfs_uuid" in str(node.last_error)
+        third = controller.enrol("m3", instance_info=info)
+        third.machine.behaviour.results["get_partition_uuids"] = {"root uuid": "found"}
+        controller.ask("m3", "active")
+        controller.wait_for("m3", "active")
+        (params,) = third.machine.ordered("install_bootloader")
+        assert params["root_uuid"] == "found"

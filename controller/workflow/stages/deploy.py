@@ -152,14 +152,36 @@ def _check_array_boots(context: Context) -> None:
 
 def _root_on_array(node: Node) -> str | None:
     """Return the root file system's UUID of an image on an array, as the operator tells it to Ironic, too; ``None`` = not told."""
+    return _told_root(node) if has_software_raid(node.raid_config) else None
+
+
+def _told_root(node: Node) -> str | None:
     told = node.instance_info.get("image_rootfs_uuid")
-    return str(told) if told and has_software_raid(node.raid_config) else None
+    return str(told) if told else None
+
+
+def _root_of_partition(context: Context, found: Any) -> Any:
+    """Return the root file system's UUID: what the agent found, else what the operator told.
+
+    Ironic's agent finds none where udev has not looked yet at the partition that it wrote a moment ago.
+
+    Raises:
+        StepFailed: A partition image, of which neither tells.
+    """
+    uuid = found or _told_root(context.node)
+    if not uuid and is_partition_image(context.node.instance_info):
+        raise StepFailed(
+            f"{context.label}: the agent does not tell the UUID of the root file system that it has written, which its boot loader"
+            " needs; set instance_info.image_rootfs_uuid to it (blkid IMAGE), or deploy with Ingot's ramdisk"
+        )
+    return uuid
 
 
 def _boot_loader_params(context: Context) -> Mapping[str, Any]:
     uuids = context.data["uuids"]
     return {
-        "root_uuid": _root_on_array(context.node) or uuids.get("root uuid"),
+        "root_uuid": _root_on_array(context.node)
+        or _root_of_partition(context, uuids.get("root uuid")),
         "efi_system_part_uuid": uuids.get("efi system partition uuid"),
         "prep_boot_part_uuid": uuids.get("PReP Boot partition uuid"),
         "target_boot_mode": str(boot_mode_of(context.node, context.settings)),
