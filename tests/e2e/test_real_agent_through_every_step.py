@@ -7,10 +7,9 @@ What the real agent cannot do, and these tests therefore do not ask of it:
 - Booting a mirror under BIOS: the agent makes array members bootable only by the GRUB of the image, in a chroot, and only if it is told the
   UUID of the root file system (``ImageExtension.install_bootloader``). Without that it succeeds and has done nothing; our controller fails
   such a deployment (tests/integration/test_steps_of_the_real_agent.py).
-- Partition images under BIOS: the agent calls the program ``file`` on the image's GRUB, which its ramdisk here has not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from tests.e2e.partition_roots import (
     as_qcow2,
     deploy_and_wait,
+    root_with_grub,
     root_with_loader,
 )
 from tests.e2e.steps_of_a_life import (
@@ -95,16 +95,23 @@ def test_the_real_agent_services_and_rescues_a_deployed_machine(
         life.be_serviced_and_rescued()
 
 
-def test_the_real_agent_deploys_a_partition_image_that_boots_under_uefi(logs: Path) -> None:
+@pytest.mark.parametrize(
+    ("firmware", "make_root"),
+    [(Firmware.BIOS, root_with_grub), (Firmware.UEFI, root_with_loader)],
+    ids=["bios", "uefi"],
+)
+def test_the_real_agent_deploys_a_partition_image_that_boots(
+    firmware: Firmware, make_root: Callable[[Path], Path], logs: Path
+) -> None:
     with Lab(workdir=logs) as lab:
         settings: dict[str, Setting] = {
             **ramdisk_settings("ipa"),
             "enable_bios_bootloader_install": True,
         }
-        plain = root_with_loader(lab.scratch)
+        plain = make_root(lab.scratch)
         uuid = run("blkid", "-o", "value", "-s", "UUID", str(plain)).strip()
         root = as_qcow2(plain)
-        machine = (Firmware.UEFI, Bus.VIRTIO, MEMORY_MIB)
+        machine = (firmware, Bus.VIRTIO, MEMORY_MIB)
         deploy_and_wait(
             lab, root, settings, machine, image_disk_format="qcow2", image_rootfs_uuid=uuid
         )
