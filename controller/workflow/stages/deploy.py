@@ -142,7 +142,7 @@ def _check_array_boots(context: Context) -> None:
     node = context.node
     is_bios = boot_mode_of(node, context.settings) == BootMode.BIOS
     is_on_array = has_software_raid(node.raid_config) and not is_partition_image(node.instance_info)
-    is_known = bool(node.driver_internal_info.get(receipts.KEY) or _root_on_array(node))
+    is_known = bool(node.driver_internal_info.get(receipts.KEY) or _told_root(node))
     if is_bios and is_on_array and not is_known:
         raise StepFailed(
             f"{context.label}: this agent (Ironic's) makes arrays bootable under BIOS only by the GRUB of the image; set"
@@ -150,26 +150,24 @@ def _check_array_boots(context: Context) -> None:
         )
 
 
-def _root_on_array(node: Node) -> str | None:
-    """Return the root file system's UUID of an image on an array, as the operator tells it to Ironic, too; ``None`` = not told."""
-    return _told_root(node) if has_software_raid(node.raid_config) else None
-
-
 def _told_root(node: Node) -> str | None:
+    """Return the root file system's UUID as the operator tells it to Ironic, too; ``None`` = not told."""
     told = node.instance_info.get("image_rootfs_uuid")
     return str(told) if told else None
 
 
-def _root_of_partition(context: Context, found: Any) -> Any:
-    """Return the root file system's UUID: what the agent found, else what the operator told.
+def _root_uuid(context: Context, found: Any) -> Any:
+    """Return the root file system's UUID: on an array what the operator told, else what the agent found, and the other where there is none.
 
     Ironic's agent finds none where udev has not looked yet at the partition that it wrote a moment ago.
 
     Raises:
         StepFailed: A partition image, of which neither tells.
     """
-    uuid = found or _told_root(context.node)
-    if not uuid and is_partition_image(context.node.instance_info):
+    node = context.node
+    told = _told_root(node)
+    uuid = told or found if has_software_raid(node.raid_config) else found or told
+    if not uuid and is_partition_image(node.instance_info):
         raise StepFailed(
             f"{context.label}: the agent does not tell the UUID of the root file system that it has written, which its boot loader"
             " needs; set instance_info.image_rootfs_uuid to it (blkid IMAGE), or deploy with Ingot's ramdisk"
@@ -180,8 +178,7 @@ def _root_of_partition(context: Context, found: Any) -> Any:
 def _boot_loader_params(context: Context) -> Mapping[str, Any]:
     uuids = context.data["uuids"]
     return {
-        "root_uuid": _root_on_array(context.node)
-        or _root_of_partition(context, uuids.get("root uuid")),
+        "root_uuid": _root_uuid(context, uuids.get("root uuid")),
         "efi_system_part_uuid": uuids.get("efi system partition uuid"),
         "prep_boot_part_uuid": uuids.get("PReP Boot partition uuid"),
         "target_boot_mode": str(boot_mode_of(context.node, context.settings)),
