@@ -49,8 +49,16 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session for reading; nothing is committed."""
+        """Give a session for reading, which sees one moment of the database; nothing is committed.
+
+        Without that a node's row and its work, two queries, could be of two moments: one that has just failed would have
+        no work and no error.
+        """
         with self._sessions() as session:
+            if self.is_sqlite:
+                session.execute(text("BEGIN"))
+            else:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     @contextmanager

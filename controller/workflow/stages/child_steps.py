@@ -99,7 +99,7 @@ def _wait_for(
         asked = (
             Asked(uuid=child.uuid, stage=_BEGIN, data=data, internal={ASKED: order}, text=text),
         )
-    elif child.stage is None and not _has_ended(context, child.uuid, order):
+    elif child.stage is None:
         raise StepFailed(
             f"{step.title} failed on child node {name}: {child.last_error or 'its history says why'}"
         )
@@ -111,12 +111,6 @@ def _wait_for(
         data={CHILDREN: dict(children)},
         asked=asked,
     )
-
-
-def _has_ended(context: Context, child_uuid: str, order: str) -> bool:
-    """Read the child once more: its row and its work are two queries, and its end may have come between them."""
-    again = _children(context, [child_uuid])
-    return bool(again) and again[0].driver_internal_info.get(ENDED) == order
 
 
 def _children(context: Context, uuids: Sequence[str] | None) -> Sequence[Node]:
