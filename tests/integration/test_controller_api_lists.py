@@ -115,12 +115,16 @@ def test_a_list_of_nodes_is_one_query_and_reads_only_its_columns(api: Api) -> No
     seen: list[str] = []
     engine = api.services.store.engine
     event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+
+    def queries() -> list[str]:
+        return [one for one in seen if one != "BEGIN"]
+
     api.ok("GET", "/v1/nodes?fields=uuid,provision_state")
-    assert len(seen) == 1
-    assert "driver_info" not in seen[0]
+    assert len(queries()) == 1
+    assert "driver_info" not in queries()[0]
     seen.clear()
     api.ok("GET", "/v1/nodes/detail")
-    assert len(seen) == 1
+    assert len(queries()) == 1
 
 
 def test_a_thousand_nodes_are_listed_in_one_answer(api: Api) -> None:

@@ -1,91 +1,95 @@
-"""``/v1/ports`` and the ports of a node."""
+"""The fields of a port, and rows of its table as documents."""
 
-from collections.abc import Iterator, Sequence
-from http import HTTPStatus
+from typing import Any
 
-from flask import Response
-from sqlalchemy import ColumnElement
-from sqlalchemy.orm import Session
+from sqlalchemy import Select
 
-from controller.api.call import Call
 from controller.api.documents import values
-from controller.api.lists import PAGE_ARGUMENTS
-from controller.api.replies import empty_reply
-from controller.api.resource.reading import document, list_page, listed_names, wanted_names
-from controller.api.resources.port_changes import create_port, delete_port, patch_port
-from controller.api.resources.port_fields import PORTS
+from controller.api.resource.description import Field, Resource, always, as_date, as_links
 from controller.errors import Invalid
-from controller.store.node_lists import read_node
+from controller.store.identity import is_legal_name
 from controller.store.tables import Node, Port
 
-_FILTERS = ("address", "node", "node_uuid", "portgroup", "shard", "conductor_groups")
+_LINK_KEYS = ("switch_id", "port_id", "switch_info", "network_type", "hostname")
 
 
-def index(call: Call) -> Response:
-    """Return a page of ports."""
-    call.expect(*PAGE_ARGUMENTS, *_FILTERS, "fields", "detail")
-    return _page(call, listed_names(call, PORTS), _node_argument(call))
+def _always_true(value: Any, name: str) -> bool:
+    if values.boolean(value, name):
+        return True
+    raise Invalid(f"{name} cannot be false: port groups are not served")
 
 
-def detail(call: Call) -> Response:
-    """Return a page of ports with all fields."""
-    call.expect(*PAGE_ARGUMENTS, *_FILTERS)
-    return _page(call, PORTS.known(call.minor), _node_argument(call))
+def _no_group(value: Any, name: str) -> None:
+    if values.uuid(value, name) is not None:
+        raise Invalid(f"Portgroup {value} could not be found: port groups are not served")
 
 
-def of_node(call: Call, ident: str) -> Response:
-    """Return a page of the node's ports."""
-    call.expect(*PAGE_ARGUMENTS, "address", "fields", "detail")
-    return _page(call, listed_names(call, PORTS), ident)
+def _link(value: Any, name: str) -> dict[str, Any]:
+    found = values.object_(value, name)
+    unknown = sorted(set(found) - set(_LINK_KEYS))
+    if unknown:
+        raise Invalid(
+            f"{name} has unknown keys: {', '.join(unknown)}; valid: {', '.join(_LINK_KEYS)}"
+        )
+    return found
 
 
-def of_node_in_detail(call: Call, ident: str) -> Response:
-    """Return a page of the node's ports with all fields."""
-    call.expect(*PAGE_ARGUMENTS, "address")
-    return _page(call, PORTS.known(call.minor), ident)
+def _name(value: Any, name: str) -> str | None:
+    found = values.text(value, name)
+    if found is not None and not is_legal_name(found):
+        raise Invalid(f"Invalid port name {found!r}: use letters, digits or - . _ ~, and no UUID")
+    return found
 
 
-def create(call: Call) -> Response:
-    """Create a port (a network interface with its MAC address)."""
-    uuid = create_port(call, call.body_object())
-    return document(call, PORTS, uuid, status=HTTPStatus.CREATED)
+def _with_node(query: Select[Any]) -> Select[Any]:
+    return query.join(Node, Node.id == Port.node_id)
 
 
-def show(call: Call, ident: str) -> Response:
-    """Show a port, by UUID or name."""
-    call.expect("fields")
-    return document(call, PORTS, ident, wanted_names(call, PORTS, PORTS.known(call.minor)))
-
-
-def patch(call: Call, ident: str) -> Response:
-    """Change a port by JSON patch."""
-    return document(call, PORTS, patch_port(call, ident, call.read_json()))
-
-
-def delete(call: Call, ident: str) -> Response:
-    """Forget a port."""
-    delete_port(call, ident)
-    return empty_reply()
-
-
-def _node_argument(call: Call) -> str | None:
-    return call.query.get("node_uuid") or call.query.get("node")
-
-
-def _page(call: Call, names: Sequence[str], node: str | None) -> Response:
-    if call.query.get("portgroup"):
-        raise Invalid("The filter portgroup is not served: there are no port groups")
-    with call.services.store.read() as session:
-        return list_page(call, session, PORTS, names, tuple(_conditions(call, session, node)))
-
-
-def _conditions(call: Call, session: Session, node: str | None) -> Iterator[ColumnElement[bool]]:
-    query = call.query
-    if node is not None:
-        yield Node.uuid == read_node(session, node, ("uuid",)).uuid
-    if "address" in query:
-        yield Port.address == values.mac(query["address"], "address")
-    if "conductor_groups" in query:
-        yield Node.conductor_group.in_(query["conductor_groups"].lower().split(","))
-    if "shard" in query:
-        yield Node.shard.in_(query["shard"].split(","))
+PORTS = Resource(
+    path="ports",
+    kind="port",
+    table=Port,
+    fields=(
+        Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
+        Field(name="created_at", show=as_date, is_sortable=True),
+        Field(name="updated_at", show=as_date, is_sortable=True),
+        Field(name="address", check=values.mac, is_required=True, is_sortable=True),
+        Field(name="extra", check=values.object_, default=dict),
+        Field(name="internal_info", since=18),
+        Field(
+            name="is_smartnic",
+            since=53,
+            check=values.boolean,
+            default=lambda: False,
+            is_sortable=True,
+        ),
+        Field(name="local_link_connection", since=19, check=_link, default=dict),
+        Field(name="physical_network", since=34, check=values.text, is_sortable=True),
+        Field(
+            name="pxe_enabled",
+            since=19,
+            check=values.boolean,
+            default=lambda: True,
+            is_sortable=True,
+        ),
+        Field(name="node_uuid", check=values.uuid, is_required=True),
+        Field(name="name", since=88, check=_name, is_sortable=True),
+        Field(name="description", since=97, check=values.text, is_sortable=True),
+        Field(name="vendor", since=100, check=values.text, is_sortable=True),
+        Field(name="category", since=101, check=values.text, is_sortable=True),
+        Field(
+            name="available_for_dynamic_portgroup",
+            since=111,
+            column=None,
+            show=always(True),
+            check=_always_true,
+            default=lambda: True,
+        ),
+        Field(name="links", column=None, show=as_links),
+        Field(name="portgroup_uuid", since=24, check=_no_group),
+    ),
+    listed=("uuid", "address", "links"),
+    has_names=True,
+    joined=_with_node,
+    others={"node_uuid": Node.uuid},
+)
