@@ -2,7 +2,6 @@
 """The page of the REST API, made from the route table and the field tables."""
 
 import re
-from collections.abc import Callable
 
 from agent.protocol.receipt import Receipt
 from controller.api.auth import is_public
@@ -11,9 +10,7 @@ from controller.api.lists import MAX_LIMIT
 from controller.api.nodes.fields import NODE_FIELDS, NodeField
 from controller.api.nodes.filters import FILTER_ARGUMENTS
 from controller.api.resource.description import Field, Resource
-from controller.api.resources.chassis import CHASSIS
-from controller.api.resources.port_fields import PORTS
-from controller.api.routes import ROUTES
+from controller.api.routes import RESOURCES, ROUTES
 from controller.api.versions import MAX_MINOR, MIN_MINOR
 
 _INTRODUCTION = f"""# The REST API of the controller
@@ -25,7 +22,7 @@ against it; shapes and codes were compared with Ironic 39, request by request. W
 
 **Versions.** `X-OpenStack-Ironic-API-Version: 1.N` or `OpenStack-API-Version: baremetal 1.N` or `latest`; 1.{MIN_MINOR} to
 1.{MAX_MINOR} are served, without a header 1.{MIN_MINOR}. Fields of a newer version are hidden in replies and 406 in requests;
-routes of a newer version are 404. `/nodes` means `/v1/nodes`, and a slash at the end does not matter.
+routes of a newer version are 404 (some 405 or 406, as in Ironic). `/nodes` means `/v1/nodes`, and a slash at the end does not matter.
 
 **Authentication** (setting `auth_strategy`). `noauth`, or `http_basic` with an htpasswd file of bcrypt hashes
 (`htpasswd -B`), which is read again when it changes. The open routes are marked; `/boot/` and `/images/` are open too.
@@ -74,7 +71,7 @@ def rest_api_page() -> str:
         *_table(("field", "since", "create", "patch", "sort"), _node_rows()),
         *(
             line
-            for one in (PORTS, CHASSIS)
+            for one in RESOURCES
             for line in (
                 f"\n## Fields of a {one.kind}\n",
                 *_table(("field", "since", "create", "patch", "sort"), _rows_of(one)),
@@ -101,7 +98,7 @@ def _route_rows() -> list[tuple[str, ...]]:
             f"`{route.path}`",
             f"1.{route.since}",
             _mark(is_public(re.sub("<[^>]+>", "x", route.path))),
-            _sentence(route.handler),
+            route.sentence,
         )
         for route in ROUTES
     ]
@@ -127,7 +124,3 @@ def _rows_of(resource: Resource) -> list[tuple[str, ...]]:
 
 def _mark(is_true: bool) -> str:
     return "yes" if is_true else ""
-
-
-def _sentence(handler: Callable[..., object]) -> str:
-    return (handler.__doc__ or "").split("\n")[0].replace("``", "`")

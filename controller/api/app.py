@@ -20,9 +20,9 @@ from controller.api.browsers import Browsers, check_type
 from controller.api.call import Call
 from controller.api.paths import is_api, normal_path
 from controller.api.pools import PEOPLE, pool_of
-from controller.api.routes import ROUTES, Route
+from controller.api.route import Route
+from controller.api.routes import ROUTES
 from controller.api.sender import sender_of
-from controller.errors import NotFound
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,10 @@ def create_app(services: Services) -> Flask:
 def _bind(app: Flask, services: Services, route: Route) -> None:
     def handle(**parameters: str) -> Response:
         if g.minor < route.since:
-            raise NotFound("Resource could not be found.")
+            return errors.fault_reply(
+                f"{route.method} {route.path} needs API version 1.{route.since} or newer, the request has 1.{g.minor}",
+                route.early,
+            )
         return route.handler(_call(services), **parameters)
 
     app.add_url_rule(

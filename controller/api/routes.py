@@ -1,12 +1,9 @@
 """Every route of the API on one page: method, path below ``/v1``, handler, first microversion.
 
-An older request gets 404, as if the route were not there.
+What an older request gets is Ironic's answer: mostly 404, as if the route were not there.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-from flask import Response
+from http import HTTPStatus
 
 from controller.api.nodes import (
     certificates,
@@ -17,29 +14,25 @@ from controller.api.nodes import (
     states,
     traits,
 )
+from controller.api.resource.description import Resource
+from controller.api.resource.endpoints import routes_of
 from controller.api.resources import (
-    chassis,
     conductors,
     drivers,
     health,
-    ports,
     ramdisk,
     root,
     unserved,
 )
+from controller.api.resources.chassis import CHASSIS
+from controller.api.resources.ports import PORTS
+from controller.api.route import Route
+
+RESOURCES: tuple[Resource, ...] = (PORTS, CHASSIS)
+"""Collections that are made of their description alone."""
 
 _NODE = "/v1/nodes/<ident>"
 _CHASSIS = "/v1/chassis/<ident>"
-
-
-class Route(NamedTuple):
-    """One method of one path; the handler takes a ``Call`` and the path's parameters by name."""
-
-    method: str
-    path: str
-    handler: Callable[..., Response]
-    since: int = 1
-
 
 _ROOT = (
     Route("GET", "/", root.versions),
@@ -57,7 +50,7 @@ _NODES = (
     Route("GET", f"{_NODE}/states", states.show),
     Route("PUT", f"{_NODE}/states/provision", states.provision),
     Route("PUT", f"{_NODE}/states/power", states.power),
-    Route("PUT", f"{_NODE}/states/raid", states.raid, 12),
+    Route("PUT", f"{_NODE}/states/raid", states.raid, 12, HTTPStatus.NOT_ACCEPTABLE),
     Route("PUT", f"{_NODE}/states/boot_mode", states.not_served, 76),
     Route("PUT", f"{_NODE}/states/secure_boot", states.not_served, 76),
     Route("GET", f"{_NODE}/states/console", parts.console),
@@ -73,10 +66,10 @@ _NODES = (
 )
 
 _NODE_PARTS = (
-    Route("GET", f"{_NODE}/traits", traits.index, 37),
-    Route("PUT", f"{_NODE}/traits", traits.replace, 37),
+    Route("GET", f"{_NODE}/traits", traits.index, 37, HTTPStatus.NOT_ACCEPTABLE),
+    Route("PUT", f"{_NODE}/traits", traits.replace, 37, HTTPStatus.METHOD_NOT_ALLOWED),
     Route("DELETE", f"{_NODE}/traits", traits.clear, 37),
-    Route("PUT", f"{_NODE}/traits/<trait>", traits.add, 37),
+    Route("PUT", f"{_NODE}/traits/<trait>", traits.add, 37, HTTPStatus.METHOD_NOT_ALLOWED),
     Route("DELETE", f"{_NODE}/traits/<trait>", traits.remove, 37),
     Route("GET", f"{_NODE}/vifs", parts.vifs, 28),
     Route("POST", f"{_NODE}/vifs", parts.attach_vif, 28),
@@ -90,8 +83,6 @@ _NODE_PARTS = (
     Route("GET", f"{_NODE}/children", parts.children, 83),
     Route("GET", f"{_NODE}/bios", parts.bios, 40),
     Route("GET", f"{_NODE}/firmware", parts.firmware, 86),
-    Route("GET", f"{_NODE}/ports", ports.of_node),
-    Route("GET", f"{_NODE}/ports/detail", ports.of_node_in_detail),
     Route("GET", f"{_NODE}/portgroups", parts.portgroups, 24),
     Route("GET", f"{_NODE}/volume", parts.volume, 32),
     Route("GET", f"{_NODE}/volume/connectors", parts.connectors, 32),
@@ -108,18 +99,6 @@ _NODE_PARTS = (
 )
 
 _OTHERS = (
-    Route("GET", "/v1/ports", ports.index),
-    Route("POST", "/v1/ports", ports.create),
-    Route("GET", "/v1/ports/detail", ports.detail),
-    Route("GET", "/v1/ports/<ident>", ports.show),
-    Route("PATCH", "/v1/ports/<ident>", ports.patch),
-    Route("DELETE", "/v1/ports/<ident>", ports.delete),
-    Route("GET", "/v1/chassis", chassis.index),
-    Route("POST", "/v1/chassis", chassis.create),
-    Route("GET", "/v1/chassis/detail", chassis.detail),
-    Route("GET", _CHASSIS, chassis.show),
-    Route("PATCH", _CHASSIS, chassis.patch),
-    Route("DELETE", _CHASSIS, chassis.delete),
     Route("GET", f"{_CHASSIS}/nodes", collection.of_chassis),
     Route("GET", f"{_CHASSIS}/nodes/detail", collection.of_chassis_in_detail),
     Route("GET", "/v1/drivers", drivers.index),
@@ -137,25 +116,30 @@ _OTHERS = (
 )
 
 _EMPTY = {
-    "portgroups": 23,
-    "volume/connectors": 32,
-    "volume/targets": 32,
-    "allocations": 52,
-    "deploy_templates": 55,
-    "runbooks": 92,
-    "inspection_rules": 96,
+    "portgroups": (23, HTTPStatus.NOT_FOUND),
+    "volume/connectors": (32, HTTPStatus.NOT_FOUND),
+    "volume/targets": (32, HTTPStatus.NOT_FOUND),
+    "allocations": (52, HTTPStatus.METHOD_NOT_ALLOWED),
+    "deploy_templates": (55, HTTPStatus.METHOD_NOT_ALLOWED),
+    "runbooks": (92, HTTPStatus.METHOD_NOT_ALLOWED),
+    "inspection_rules": (96, HTTPStatus.METHOD_NOT_ALLOWED),
 }
+"""Collections that are always empty: since when, and what a creation gets that is too early."""
 
 ROUTES = (
     *_ROOT,
     *_NODES,
     *_NODE_PARTS,
     *_OTHERS,
-    *(Route("GET", f"/v1/{name}", unserved.empty_list, since) for name, since in _EMPTY.items()),
-    *(Route("POST", f"/v1/{name}", unserved.not_created, since) for name, since in _EMPTY.items()),
+    *(route for resource in RESOURCES for route in routes_of(resource)),
     *(
-        Route("GET", f"/v1/{name}/<ident>", unserved.not_found, since)
-        for name, since in _EMPTY.items()
+        route
+        for name, (since, early) in _EMPTY.items()
+        for route in (
+            Route("GET", f"/v1/{name}", unserved.empty_list, since),
+            Route("POST", f"/v1/{name}", unserved.not_created, since, early),
+            Route("GET", f"/v1/{name}/<ident>", unserved.not_found, since),
+        )
     ),
 )
 """All routes."""

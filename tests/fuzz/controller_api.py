@@ -10,9 +10,7 @@ from flask.testing import FlaskClient
 
 from controller.api.app import create_app
 from controller.api.nodes.fields import NODE_FIELDS
-from controller.api.resources.chassis import CHASSIS
-from controller.api.resources.port_fields import PORTS
-from controller.api.routes import ROUTES
+from controller.api.routes import RESOURCES, ROUTES
 from controller.errors import NotFound
 from controller.store.nodes import get_node
 from controller.web.page import web_blueprint
@@ -89,7 +87,7 @@ _BODIES: dict[str, list[Any]] = {
 def targets() -> list[Target]:
     """Return every route with examples, from the route table and the tables of fields."""
     nodes = [name for name, each in NODE_FIELDS.items() if each.check]
-    settable = {one.key: one.settable() for one in (PORTS, CHASSIS)} | {"nodes": nodes}
+    settable = {one.key: one.settable() for one in RESOURCES} | {"nodes": nodes}
     found = []
     for route in ROUTES:
         path = "/".join("{}" if part.startswith("<") else part for part in route.path.split("/"))

@@ -1,15 +1,27 @@
 """What a resource of the API and its fields are: rows from which lists, documents, creations and patches are made."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
 
 from controller.api.call import Call
 from controller.api.replies import iso_date, links
+from controller.api.resource.rules import (
+    Condition,
+    Filter,
+    Parent,
+    Rule,
+    as_sent,
+    every_row,
+    nothing,
+)
 from controller.errors import Invalid, NotAcceptable
+from controller.store.tables import Node
 
 Check = Callable[[Any, str], Any]
 """Takes a client's value and the field's name; returns the stored value or raises ``Invalid``."""
@@ -56,12 +68,34 @@ class Resource:
     fields: tuple[Field, ...]
     listed: tuple[str, ...]
     """What a list shows that was asked for no fields."""
+    since: int = 1
+    """First microversion of the whole resource; an older request gets 404 ..."""
+    early_write: int = HTTPStatus.NOT_FOUND
+    """... or this, where it would change something (Ironic has 405 for some resources)."""
     has_names: bool = False
     """Its items are found by name too."""
+    has_detail: bool = True
+    """Its lists have a ``/detail``; Ironic's newer ones have only ``?detail=``."""
+    is_of_node: bool = False
+    """Its items belong to a node (column ``node_id``, field ``node_uuid``), and change under that node's lock."""
     joined: Callable[[Select[Any]], Select[Any]] = lambda query: query
     """Joins what columns of other tables need (``others``)."""
     others: Mapping[str, Any] = field(default_factory=dict)
     """Columns of other tables by the name under which fields read them."""
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    """Query arguments of its lists that choose rows, all that are given."""
+    visible: Callable[[Call, Session], Iterable[Condition]] = every_row
+    """Further conditions of every list."""
+    parents: tuple[Parent, ...] = ()
+    """Where else it is listed."""
+    prepare: Callable[[Call, dict[str, Any]], dict[str, Any]] = as_sent
+    """Turns the body of a creation into one of fields, where clients may say something in two ways."""
+    on_create: Rule = nothing
+    """Called when the row is written, in the same transaction."""
+    on_patch: Rule = nothing
+    """Called before the values are written."""
+    on_delete: Rule = nothing
+    """Called before the row goes."""
     by_name: Mapping[str, Field] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +106,8 @@ class Resource:
         """
         by_name = {one.name: one for one in self.fields}
         object.__setattr__(self, "by_name", by_name)
+        if self.is_of_node:
+            object.__setattr__(self, "others", {"node_uuid": Node.uuid, **self.others})
         columns = {*self.table.__table__.columns.keys(), *self.others}
         sources = {one.source for one in self.fields if one.source is not None}
         if len(by_name) < len(self.fields) or not set(self.listed) <= set(by_name):
@@ -83,6 +119,16 @@ class Resource:
     def key(self) -> str:
         """Key of its lists."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def one(self) -> str:
+        """One of it with its article: ``a port``."""
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
+    @property
+    def plural(self) -> str:
+        """Several of it, for messages: ``ports``."""
+        return self.kind if self.kind.endswith("s") else f"{self.kind}s"
 
     def known(self, minor: int) -> tuple[str, ...]:
         """Return every field that a microversion shows."""
@@ -111,7 +157,10 @@ class Resource:
     def select(self, names: Sequence[str]) -> Select[Any]:
         """Return the query of the columns that a document with these fields needs."""
         found = [column.label(name) for name, column in self.columns(names).items()]
-        return self.joined(select(*found).select_from(self.table))
+        query = select(*found).select_from(self.table)
+        if self.is_of_node:
+            query = query.join(Node, Node.id == self.table.node_id)
+        return self.joined(query)
 
     def getters(self, call: Call, names: Sequence[str]) -> dict[str, Getter]:
         """Return what makes each of these fields of a row."""
@@ -131,7 +180,7 @@ class Resource:
         for name in names:
             if name not in self.by_name:
                 valid = ", ".join(self.known(call.minor))
-                raise Invalid(f"Field {name} is not a valid field of a {self.kind}; valid: {valid}")
+                raise Invalid(f"Field {name} is not a valid field of {self.one}; valid: {valid}")
 
     def check_names(self, call: Call, names: Sequence[str]) -> None:
         """Refuse names that are no fields, or none yet at the request's microversion.

@@ -21,13 +21,13 @@ def created_values(call: Call, resource: Resource, body: Mapping[str, Any]) -> d
     unknown = sorted(set(body) - set(resource.settable()))
     if unknown:
         raise Invalid(
-            f"A {resource.kind} cannot be created with {', '.join(unknown)}; "
+            f"{resource.one.capitalize()} cannot be created with {', '.join(unknown)}; "
             f"valid fields: {', '.join(sorted(resource.settable()))}"
         )
     resource.check_names(call, list(body))
     for one in resource.fields:
         if one.is_required and body.get(one.name) in (None, ""):
-            raise Invalid(f"{one.name} is required to create a {resource.kind}")
+            raise Invalid(f"{one.name} is required to create {resource.one}")
     values = {name: resource.by_name[name].default() for name in resource.settable()}
     values |= {name: checked(resource, name, value) for name, value in body.items()}
     refuse_too_long(resource.table, values)
@@ -71,12 +71,12 @@ def checked(resource: Resource, name: str, value: Any) -> Any:
     one = resource.by_name[name]
     found = value if one.check is None else one.check(value, name)
     if one.is_required and found is None:
-        raise Invalid(f"{name} of a {resource.kind} cannot be null")
+        raise Invalid(f"{name} of {resource.one} cannot be null")
     return found
 
 
 def _reset(resource: Resource, name: str) -> Any:
     one = resource.by_name[name]
     if one.is_required:
-        raise Invalid(f"{name} of a {resource.kind} cannot be removed; replace it")
+        raise Invalid(f"{name} of {resource.one} cannot be removed; replace it")
     return one.default()

@@ -1,15 +1,21 @@
-"""The fields of a port, and rows of its table as documents."""
+"""``/v1/ports``: the network interfaces of nodes, each with its MAC address."""
 
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy.orm import Session
 
+from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.resource.description import Field, Resource, always, as_date, as_links
-from controller.errors import Invalid
+from controller.api.resource.of_node import BELOW_NODES, NODE_FILTERS, of_node
+from controller.api.resource.rules import Change, Condition, Filter
+from controller.api.resources.port_rules import refuse_change, refuse_deletion
+from controller.errors import Invalid, NotFound
 from controller.store.identity import is_legal_name
-from controller.store.tables import Node, Port
+from controller.store.nodes import get_node
+from controller.store.tables import Port
 
+_NODE_IDENT_SINCE = 94
 _LINK_KEYS = ("switch_id", "port_id", "switch_info", "network_type", "hostname")
 
 
@@ -41,8 +47,38 @@ def _name(value: Any, name: str) -> str | None:
     return found
 
 
-def _with_node(query: Select[Any]) -> Select[Any]:
-    return query.join(Node, Node.id == Port.node_id)
+def _with_node_uuid(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """Let a creation name its node by ``node_ident``, UUID or name."""
+    if "node_ident" in body:
+        call.require(_NODE_IDENT_SINCE, "The field node_ident")
+    ident = body.pop("node_ident", None)
+    if not isinstance(ident, str) or not ident or "node_uuid" in body:
+        return body
+    with call.services.store.read() as session:
+        try:
+            return body | {"node_uuid": get_node(session, ident).uuid}
+        except NotFound as error:
+            raise Invalid(str(error)) from error
+
+
+def _with_address(_call: Call, _session: Session, address: str) -> Condition:
+    found: Condition = Port.address == values.mac(address, "address")
+    return found
+
+
+def _of_group(_call: Call, _session: Session, ident: str) -> None:
+    if ident:
+        raise Invalid("The filter portgroup is not served: there are no port groups")
+
+
+def _refuse_change(change: Change) -> None:
+    if change.node is not None:
+        refuse_change(change.node, change.row.uuid, change.changed)
+
+
+def _refuse_deletion(change: Change) -> None:
+    if change.node is not None:
+        refuse_deletion(change.node, change.row.uuid)
 
 
 PORTS = Resource(
@@ -90,6 +126,15 @@ PORTS = Resource(
     ),
     listed=("uuid", "address", "links"),
     has_names=True,
-    joined=_with_node,
-    others={"node_uuid": Node.uuid},
+    is_of_node=True,
+    filters={
+        **NODE_FILTERS,
+        "node_uuid": Filter(rows=of_node),
+        "address": Filter(rows=_with_address, is_below=True),
+        "portgroup": Filter(rows=_of_group),
+    },
+    parents=(BELOW_NODES,),
+    prepare=_with_node_uuid,
+    on_patch=_refuse_change,
+    on_delete=_refuse_deletion,
 )

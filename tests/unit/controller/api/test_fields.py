@@ -1,6 +1,5 @@
 from controller.api.nodes.fields import LIST_FIELDS, NODE_FIELDS, STATES_FIELDS, patchable
-from controller.api.resources.chassis import CHASSIS
-from controller.api.resources.port_fields import PORTS
+from controller.api.routes import RESOURCES
 from controller.api.versions import MAX_MINOR
 from controller.store.tables import Node
 
@@ -57,7 +56,7 @@ def test_no_secret_column_is_shown_as_it_is() -> None:
 
 def test_every_version_is_one_that_is_served() -> None:
     assert all(1 <= field.since <= MAX_MINOR for field in NODE_FIELDS.values())
-    for resource in (PORTS, CHASSIS):
+    for resource in RESOURCES:
         assert all(1 <= field.since <= MAX_MINOR for field in resource.fields)
 
 

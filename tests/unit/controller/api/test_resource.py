@@ -12,16 +12,17 @@ from controller.api.call import Call
 from controller.api.resource.description import Field, Resource, as_date, as_links
 from controller.api.resource.values import created_values, parsed_patch, patched_values
 from controller.api.resources.chassis import CHASSIS
-from controller.api.resources.port_fields import PORTS
+from controller.api.resources.ports import PORTS
+from controller.api.routes import RESOURCES
 from controller.errors import Invalid, NotAcceptable
 from controller.store.chassis import Chassis
 
-RESOURCES = (CHASSIS, PORTS)
 NODE = "1be26c0b-03f2-4d2e-ae87-c02d7f33c123"
 GOOD: dict[str, dict[str, Any]] = {
     "chassis": {},
     "port": {"address": "52:54:00:00:00:01", "node_uuid": NODE},
 }
+"""By kind: what a creation needs at least."""
 
 
 def call(minor: int = 115) -> Call:

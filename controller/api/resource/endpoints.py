@@ -1,0 +1,115 @@
+"""The routes of a collection, made of its description: lists, one item, creation, patch, deletion, lists below a parent."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import Response
+
+from controller.api.call import Call
+from controller.api.lists import PAGE_ARGUMENTS
+from controller.api.replies import empty_reply
+from controller.api.resource.changing import create_item, delete_item, patch_item
+from controller.api.resource.description import Resource
+from controller.api.resource.reading import document, list_page, listed_names, wanted_names
+from controller.api.resource.rules import Condition, Parent
+from controller.api.route import Route
+
+WRITES = ("POST", "PATCH", "DELETE")
+
+
+def routes_of(resource: Resource, methods: Collection[str] = ("GET", *WRITES)) -> tuple[Route, ...]:
+    """Return the routes of a collection.
+
+    Args:
+        resource: The collection.
+        methods: Which of them; a resource that changes in ways of its own brings those routes itself.
+    """
+    items = _Items(resource)
+    item = f"/v1/{resource.path}/<ident>"
+    since, early = resource.since, resource.early_write
+    names = ", by UUID or name" if resource.has_names else ""
+    found = (
+        *_lists(_List(resource)),
+        Route("POST", f"/v1/{resource.path}", items.create, since, early),
+        Route("GET", item, items.show, since),
+        Route("PATCH", item, items.patch, since, early),
+        Route("DELETE", item, items.delete, since, early),
+        *(route for parent in resource.parents for route in _lists(_List(resource, parent))),
+    )
+    told = (route._replace(what=route.sentence.format(resource.one, names)) for route in found)
+    return tuple(route for route in told if route.method in methods)
+
+
+def _lists(one: "_List") -> Iterator[Route]:
+    resource, parent = one.resource, one.parent
+    place = f"/v1/{parent.path}/{resource.path}" if parent else f"/v1/{resource.path}"
+    since = max(resource.since, parent.since) if parent else resource.since
+    whose = f" of one of the {parent.path.partition('/')[0]}" if parent else ""
+    words = f"Return a page of {resource.plural}{whose}"
+    yield Route("GET", place, one.index, since, what=f"{words}.")
+    if resource.has_detail:
+        yield Route("GET", f"{place}/detail", one.detail, since, what=f"{words} with all fields.")
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The lists of a collection, or of that part of it that is below a parent (``ident``)."""
+
+    resource: Resource
+    parent: Parent | None = None
+
+    def index(self, call: Call, ident: str = "") -> Response:
+        """Return a page."""
+        call.expect(*PAGE_ARGUMENTS, *self._filters(), "fields", "detail")
+        return self._page(call, ident, listed_names(call, self.resource))
+
+    def detail(self, call: Call, ident: str = "") -> Response:
+        """Return a page with all fields."""
+        call.expect(*PAGE_ARGUMENTS, *self._filters())
+        return self._page(call, ident, self.resource.known(call.minor))
+
+    def _filters(self) -> Iterator[str]:
+        for name, one in self.resource.filters.items():
+            if self.parent is None or one.is_below:
+                yield name
+
+    def _page(self, call: Call, ident: str, names: Sequence[str]) -> Response:
+        with call.services.store.read() as session:
+            conditions: list[Condition | None] = list(self.resource.visible(call, session))
+            if self.parent is not None:
+                conditions.append(self.parent.rows(call, session, ident))
+            for name in self._filters():
+                if name in call.query:
+                    one = self.resource.filters[name]
+                    call.require(one.since, f"The filter {name}")
+                    conditions.append(one.rows(call, session, call.query[name]))
+            given = [one for one in conditions if one is not None]
+            return list_page(call, session, self.resource, names, given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """What can be done with one item; the sentences are completed with its name."""
+
+    resource: Resource
+
+    def create(self, call: Call) -> Response:
+        """Create {0}."""
+        uuid = create_item(call, self.resource, call.body_object())
+        return document(call, self.resource, uuid, status=HTTPStatus.CREATED)
+
+    def show(self, call: Call, ident: str) -> Response:
+        """Show {0}{1}."""
+        call.expect("fields")
+        names = wanted_names(call, self.resource, self.resource.known(call.minor))
+        return document(call, self.resource, ident, names)
+
+    def patch(self, call: Call, ident: str) -> Response:
+        """Change {0} by JSON patch."""
+        return document(call, self.resource, patch_item(call, self.resource, ident))
+
+    def delete(self, call: Call, ident: str) -> Response:
+        """Delete {0}."""
+        delete_item(call, self.resource, ident)
+        return empty_reply()

@@ -1,0 +1,42 @@
+"""What resources that belong to nodes have in common: the lists of one node, and query arguments that choose nodes."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sqlalchemy.orm import Session
+
+from controller.api.call import Call
+from controller.api.resource.rules import Condition, Filter, Parent
+from controller.store.node_lists import read_node
+from controller.store.tables import Node
+
+
+def of_node(_call: Call, session: Session, ident: str) -> Condition | None:
+    """Choose the items of the node with this UUID or name; empty = of any.
+
+    Raises:
+        NotFound: There is no such node.
+    """
+    if not ident:
+        return None
+    found: Condition = Node.uuid == read_node(session, ident, ("uuid",)).uuid
+    return found
+
+
+def _of_groups(_call: Call, _session: Session, names: str) -> Condition:
+    return Node.conductor_group.in_(names.lower().split(","))
+
+
+def _of_shards(_call: Call, _session: Session, names: str) -> Condition:
+    return Node.shard.in_(names.split(","))
+
+
+BELOW_NODES = Parent(path="nodes/<ident>", rows=of_node)
+"""The list of one node's items."""
+NODE_FILTERS: Mapping[str, Filter] = MappingProxyType(
+    {
+        "node": Filter(rows=of_node),
+        "shard": Filter(rows=_of_shards),
+        "conductor_groups": Filter(rows=_of_groups),
+    }
+)

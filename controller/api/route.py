@@ -1,0 +1,26 @@
+"""One route of the API as a value; ``routes.py`` has them all."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+
+from flask import Response
+
+
+class Route(NamedTuple):
+    """One method of one path; the handler takes a ``Call`` and the path's parameters by name."""
+
+    method: str
+    path: str
+    handler: Callable[..., Response]
+    since: int = 1
+    """First microversion, 1.``since``."""
+    early: int = HTTPStatus.NOT_FOUND
+    """Status of a request with an older one; Ironic has 404, 405 and 406, route by route."""
+    what: str = ""
+    """What it does, for the reference page; empty = the handler's first sentence."""
+
+    @property
+    def sentence(self) -> str:
+        """What it does, in a sentence."""
+        return self.what or (self.handler.__doc__ or "").split("\n")[0].replace("``", "`")
