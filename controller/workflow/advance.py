@@ -15,6 +15,7 @@ from sqlalchemy import inspect
 
 from agent.protocol.foreign_text import clean_text
 from controller.errors import (
+    AgentRefused,
     AgentUnreachable,
     ControllerError,
     StepFailed,
@@ -23,6 +24,7 @@ from controller.errors import (
 )
 from controller.store.claims import Claim, Subject, read_subject
 from controller.store.tables import BACKGROUND, WORKFLOW, Node
+from controller.workflow.agent_restart import has_restarted, restart_words
 from controller.workflow.graph import STAGES
 from controller.workflow.machine import power_of
 from controller.workflow.maintenance import is_paused
@@ -123,10 +125,8 @@ def _result(context: Context, stage: Stage) -> tuple[_Result, bool]:
     """Return what a stage came to, and whether a machine did not answer."""
     try:
         outcome: object = stage.run(context)
-    except TemporaryError as error:
-        return (_retry(context, error) if stage.again_s is None else error), True
     except ControllerError as error:
-        return error, False
+        return _after_error(context, stage, error)
     except BaseException as error:  # noqa: BLE001  # whatever it is: it must not wedge the node or the worker
         _log_traceback(f"{context.label}: internal error in {context.stage_name}")
         return _internal(context, f"{type(error).__name__}: {error}"), False
@@ -139,6 +139,15 @@ def _result(context: Context, stage: Stage) -> tuple[_Result, bool]:
         text = f"{outcome.waiting_for} (waited {waited_s:.0f} s); {outcome.advice}"
         return StepUnfinished(text), False
     return outcome, False
+
+
+def _after_error(context: Context, stage: Stage, error: ControllerError) -> tuple[_Result, bool]:
+    """Return what an error comes to, and whether a machine did not answer."""
+    if stage.again_s is not None:
+        return error, isinstance(error, TemporaryError)
+    if isinstance(error, AgentRefused | AgentUnreachable) and has_restarted(context):
+        return StepFailed(restart_words(context)), False
+    return (_retry(context, error), True) if isinstance(error, TemporaryError) else (error, False)
 
 
 def _log_traceback(what: str) -> None:

@@ -32,10 +32,7 @@ _MAY_HEARTBEAT = MAY_LOOK_UP | {
     State.ENROLL,
     State.MANAGEABLE,
     State.AVAILABLE,
-    State.DEPLOY_HOLD,
-    State.CLEAN_HOLD,
     State.SERVICING,
-    State.SERVICE_HOLD,
 }
 _WRONG_TOKEN = "Invalid or missing agent token received."  # noqa: S105  # Ironic's words
 

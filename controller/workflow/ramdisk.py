@@ -44,6 +44,9 @@ MAY_LOOK_UP = frozenset(
         State.RESCUING,
         State.RESCUE_WAIT,
         State.SERVICE_WAIT,
+        State.CLEAN_HOLD,
+        State.DEPLOY_HOLD,
+        State.SERVICE_HOLD,
     }
 )
 NOT_FOUND = "Not Found"

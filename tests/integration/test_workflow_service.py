@@ -168,6 +168,20 @@ def test_a_service_that_is_held_goes_on_or_begins_anew(controller: RunningContro
     assert orders(bmc.machine) == ["get_service_steps", "flash"]
 
 
+def test_a_machine_that_was_reset_in_a_hold_is_told_from_one_that_does_not_answer(
+    controller: RunningController,
+) -> None:
+    bmc = in_use(controller)
+    controller.ask("m1", "service", service_steps=[wish("hold"), wish("flash")])
+    held(controller, "m1", "service hold")
+    bmc.machine.crash()
+    wait_until(lambda: bmc.machine.agent.is_locked_down, 20, "the new agent's lookup")
+    controller.ask("m1", "unhold")
+    node = controller.wait_for("m1", "service failed")
+    assert "the agent on m1 restarted while it had nothing to do" in str(node.last_error)
+    assert orders(bmc.machine) == ["get_service_steps"]
+
+
 def test_abort_waits_for_a_service_step_that_must_not_be_interrupted(
     controller: RunningController,
 ) -> None:

@@ -14,11 +14,12 @@ import msgspec
 
 from agent.protocol.commands import COMMAND_STOPPED, CommandResult, CommandStatus
 from agent.protocol.foreign_text import clean_line
-from controller.errors import AgentRefused, AgentUnreachable, StepFailed
+from controller.errors import StepFailed
 from controller.signed_certificate import Signed
 from controller.states import Event
 from controller.store.certificates import sign
 from controller.workflow import burnin, certificates, raid_result, receipts
+from controller.workflow.agent_restart import restart_words
 from controller.workflow.agent_view import ordered_erase_level
 from controller.workflow.limits import moved, silence_limit
 from controller.workflow.machine import agent_of
@@ -222,29 +223,10 @@ def _adopted(commands: Sequence[CommandResult], order: Mapping[str, Any]) -> Com
 
 
 def _find(context: Context, order: Mapping[str, Any]) -> CommandResult:
-    try:
-        commands = agent_of(context.services, context.node).commands()
-    except (AgentRefused, AgentUnreachable) as error:
-        if not _has_restarted(context):
-            raise
-        raise StepFailed(_restarted(context, order)) from error
-    for command in commands:
+    for command in agent_of(context.services, context.node).commands():
         if command.id == order["id"]:
             return command
-    raise StepFailed(_restarted(context, order))
-
-
-def _has_restarted(context: Context) -> bool:
-    restarted_at = context.node.driver_internal_info.get("agent_restarted_at")
-    return isinstance(restarted_at, float) and restarted_at >= context.entered_at
-
-
-def _restarted(context: Context, order: Mapping[str, Any]) -> str:
-    return (
-        f"the agent on {context.label} restarted in the middle of {order['title']} and no longer knows of it: "
-        "the machine was reset, lost power, or the agent crashed; what it was writing is incomplete; look at "
-        "the machine's console, then try again"
-    )
+    raise StepFailed(restart_words(context))
 
 
 def _progress(
