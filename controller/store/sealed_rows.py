@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from controller.errors import SecretsUnreadable, SettingsError
 from controller.store.database import Store
 from controller.store.key_file import KeyFile, new_key
+from controller.store.schema import METADATA
 from controller.store.sealing import (
     MARK,
     Keyring,
@@ -25,7 +26,7 @@ from controller.store.sealing import (
     must_be_sealed,
     use_keyring,
 )
-from controller.store.tables import Base, SecretKey
+from controller.store.tables import SecretKey
 
 _CHECK = "check"
 _CHECKED = "ingot"
@@ -129,7 +130,7 @@ def _named_key(keyring: Keyring) -> SecretKey:
 
 
 def _tables() -> Iterable[Table]:
-    return [table for table in Base.metadata.sorted_tables if _sealed_columns(table)]
+    return [table for table in METADATA.sorted_tables if _sealed_columns(table)]
 
 
 def _sealed_columns(table: Table) -> list[Column[Any]]:

@@ -27,7 +27,8 @@ from controller.store.claims import (
 from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
-from controller.store.tables import WORKFLOW, Base, Node, Work
+from controller.store.schema import METADATA
+from controller.store.tables import WORKFLOW, Node, Work
 from tests.integration.databases import add_nodes, postgres_url, store, url
 
 __all__ = ["postgres_url", "store", "url"]
@@ -256,4 +257,4 @@ def test_nothing_due_is_nothing_claimed(store: Store) -> None:
 
 def test_migrations_make_exactly_the_tables_of_the_code(store: Store) -> None:
     with store.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []

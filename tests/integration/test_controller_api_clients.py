@@ -127,14 +127,38 @@ def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
         ("chassis", "list"),
         ("port", "group", "list"),
         ("allocation", "list"),
-        ("volume", "connector", "list"),
-        ("volume", "target", "list"),
         ("deploy", "template", "list"),
         ("runbook", "list"),
     ],
 )
 def test_what_is_not_served_lists_as_nothing(baremetal: Baremetal, words: tuple[str, ...]) -> None:
     assert baremetal.json(*words) == []
+
+
+def test_the_command_line_keeps_volumes(baremetal: Baremetal) -> None:
+    node = baremetal.json("node", "create", "--driver", "fake-hardware")["uuid"]
+    baremetal.ok("node", "manage", node, "--wait", "60")
+    baremetal.ok("node", "power", "off", node, "--power-timeout", "30")
+    of_node = ("--node", node)
+    connector = baremetal.json(
+        *("volume", "connector", "create", *of_node),
+        *("--type", "iqn", "--connector-id", "iqn.2010-10.org.openstack:a"),
+    )["uuid"]
+    baremetal.ok("volume", "connector", "set", connector, "--extra", "a=b", "--type", "ip")
+    baremetal.ok("volume", "connector", "unset", connector, "--extra", "a")
+    (listed,) = baremetal.json("volume", "connector", "list", *of_node, "--fields", "type", "extra")
+    assert list(listed.values()) == ["ip", {}]
+    target = baremetal.json(
+        *("volume", "target", "create", *of_node, "--type", "iscsi", "--volume-id", "v"),
+        *("--boot-index", "0", "--property", "auth_password=geheim"),
+    )
+    assert target["properties"] == {"auth_password": "******"}
+    baremetal.ok("volume", "target", "set", target["uuid"], "--boot-index", "1")
+    (listed,) = baremetal.json("volume", "target", "list", *of_node, "--fields", "boot_index")
+    assert list(listed.values()) == [1]
+    baremetal.ok("volume", "target", "delete", target["uuid"])
+    baremetal.ok("volume", "connector", "delete", connector)
+    baremetal.ok("node", "delete", node)
 
 
 def test_the_command_line_logs_in_with_basic_authentication(tmp_path: Path) -> None:

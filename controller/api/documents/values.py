@@ -38,6 +38,15 @@ def boolean(value: Any, name: str) -> bool:
     raise Invalid(f"{name} must be true or false, not {_kind(value)}")
 
 
+def integer(value: Any, name: str) -> int | None:
+    """Take a whole number that 32 bits hold, or null."""
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and -(1 << 31) <= value < 1 << 31:
+        return value
+    raise Invalid(f"{name} must be a whole number of 32 bits, not {value!r}")
+
+
 def optional_boolean(value: Any, name: str) -> bool | None:
     """Take a truth value or null."""
     return None if value is None else boolean(value, name)

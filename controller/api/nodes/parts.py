@@ -47,16 +47,6 @@ def portgroups(call: Call, ident: str) -> Response:
     return _empty(call, ident, "portgroups")
 
 
-def connectors(call: Call, ident: str) -> Response:
-    """Return no volume connectors."""
-    return _empty(call, ident, "connectors")
-
-
-def targets(call: Call, ident: str) -> Response:
-    """Return no volume targets."""
-    return _empty(call, ident, "targets")
-
-
 def volume(call: Call, ident: str) -> Response:
     """Return the links of the volume resources."""
     path = f"nodes/{_uuid_of(call, ident)}/volume"

@@ -16,6 +16,7 @@ from controller.api.resource.values import created_values, parsed_patch, patched
 from controller.errors import Conflict, Invalid, NodeLocked, NotFound
 from controller.store.identity import new_uuid
 from controller.store.nodes import get_node
+from controller.store.secrets import unmasked
 from controller.store.tables import Node
 from controller.workflow.locks import free_node
 
@@ -155,7 +156,9 @@ def _put(session: Session, resource: Resource, row: Any, values: Mapping[str, An
     columns = _sources(resource, values)
     with session.no_autoflush:
         for name, column in columns.items():
-            setattr(row, column, values[name])
+            is_kept = resource.by_name[name].has_secrets
+            kept = getattr(row, column) if is_kept else None
+            setattr(row, column, unmasked(values[name], kept, name) if is_kept else values[name])
         if resource.is_of_node and _NODE in values:
             row.node_id = _node_id(session, values[_NODE])
         _refuse_taken(session, resource, row, {*columns.values(), "node_id"})

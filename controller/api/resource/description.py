@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from agent.protocol.masking import masked
 from controller.api.call import Call
 from controller.api.replies import iso_date, links
 from controller.api.resource.rules import (
@@ -49,6 +50,8 @@ class Field:
     default: Callable[[], Any] = lambda: None
     """What is stored where nothing is given, and where it is removed."""
     is_sortable: bool = False
+    has_secrets: bool = False
+    """A document with secrets: shown masked, and what is stored stays where the mask is sent back."""
 
     @property
     def source(self) -> str | None:
@@ -72,6 +75,8 @@ class Resource:
     """First microversion of the whole resource; an older request gets 404 ..."""
     early_write: int = HTTPStatus.NOT_FOUND
     """... or this, where it would change something (Ironic has 405 for some resources)."""
+    detail_since: int = 43
+    """First microversion that has ``?detail=``."""
     has_names: bool = False
     """Its items are found by name too."""
     has_detail: bool = True
@@ -167,7 +172,7 @@ class Resource:
         found: dict[str, Getter] = {}
         for name in names:
             one = self.by_name[name]
-            show = one.show or as_stored
+            show = one.show or (as_masked if one.has_secrets else as_stored)
             found[name] = show(call, self, one)
         return found
 
@@ -205,6 +210,12 @@ Shape = Callable[[Call, Resource, Field], Getter]
 def as_stored(_call: Call, _resource: Resource, one: Field) -> Getter:
     """Show the column as it is."""
     return attrgetter(one.source or one.name)
+
+
+def as_masked(_call: Call, _resource: Resource, one: Field) -> Getter:
+    """Show a document without its secrets."""
+    read = attrgetter(one.source or one.name)
+    return lambda row: masked(read(row) or {})
 
 
 def as_date(_call: Call, _resource: Resource, one: Field) -> Getter:

@@ -15,7 +15,6 @@ from controller.errors import Invalid, NotFound
 from controller.store.identity import is_uuid
 from controller.store.paging import fetch_page
 
-_DETAIL_SINCE = 43
 _FIELDS_SINCE = 8
 _LINKS = "links"
 
@@ -36,9 +35,9 @@ def listed_names(call: Call, resource: Resource) -> tuple[str, ...]:
     """Return the fields that a list shows, by its ``fields`` and ``detail``."""
     is_detailed = call.flag("detail")
     chosen = wanted_names(call, resource, resource.listed)
-    if is_detailed is not None and call.minor < _DETAIL_SINCE:
+    if is_detailed is not None and call.minor < resource.detail_since:
         raise Invalid(
-            f"?detail= needs API version 1.{_DETAIL_SINCE}; use /v1/{resource.path}/detail"
+            f"?detail= needs API version 1.{resource.detail_since}; use /v1/{resource.path}/detail"
         )
     if is_detailed and "fields" in call.query:
         raise Invalid("Can not specify ?detail=True and fields in the same request.")

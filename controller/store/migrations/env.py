@@ -2,14 +2,11 @@
 
 from alembic import context
 
-from controller.store.chassis import Chassis
-from controller.store.tables import Base
-
-assert Chassis.metadata is Base.metadata  # noqa: S101  # its table is known
+from controller.store.schema import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     render_as_batch=True,
 )
 with context.begin_transaction():

@@ -21,6 +21,13 @@ NODE = "1be26c0b-03f2-4d2e-ae87-c02d7f33c123"
 GOOD: dict[str, dict[str, Any]] = {
     "chassis": {},
     "port": {"address": "52:54:00:00:00:01", "node_uuid": NODE},
+    "volume connector": {"type": "iqn", "connector_id": "iqn.a", "node_uuid": NODE},
+    "volume target": {
+        "volume_type": "iscsi",
+        "volume_id": "v",
+        "boot_index": 0,
+        "node_uuid": NODE,
+    },
 }
 """By kind: what a creation needs at least."""
 

@@ -1,0 +1,129 @@
+"""``/v1/volume/connectors`` and ``/v1/volume/targets``: kept and told to who asks; nothing boots from them here."""
+
+from sqlalchemy.orm import Session
+
+from controller.api.documents import values
+from controller.api.resource.description import (
+    Field,
+    Resource,
+    as_date,
+    as_links,
+)
+from controller.api.resource.of_node import BELOW_NODES, of_node
+from controller.api.resource.rules import Change, Filter
+from controller.errors import Invalid, InvalidStateRequested, NotFound
+from controller.states import State
+from controller.store.nodes import get_node
+from controller.store.tables import Node
+from controller.store.volumes import VolumeConnector, VolumeTarget
+
+_SINCE = 32
+_OFF = "power off"
+_DELETED_WHILE_ON = (State.MANAGEABLE, State.ENROLL, State.ADOPT_FAILED)
+
+
+def _refuse_change(change: Change) -> None:
+    """Refuse to change what a running machine may use; of a move, the new node's machine counts (Ironic's rule)."""
+    node = _node_after(change)
+    if node.power_state != _OFF:
+        raise _unless_off("update", change, node)
+
+
+def _refuse_deletion(change: Change) -> None:
+    node = _node_after(change)
+    if node.power_state != _OFF and node.provision_state not in _DELETED_WHILE_ON:
+        raise _unless_off("deletion", change, node)
+
+
+def _node_after(change: Change) -> Node:
+    if change.node is None:
+        raise RuntimeError("a volume's row without a node")  # the description says is_of_node
+    if "node_uuid" not in change.changed:
+        return change.node
+    return _node(change.session, change.values["node_uuid"])
+
+
+def _node(session: Session, uuid: str) -> Node:
+    try:
+        with session.no_autoflush:
+            return get_node(session, uuid)
+    except NotFound as error:
+        raise Invalid(str(error)) from error
+
+
+def _unless_off(action: str, change: Change, node: Node) -> InvalidStateRequested:
+    return InvalidStateRequested(
+        f'The requested action "{action}" of {change.row.uuid} can not be performed on node "{node.uuid}" while it is in '
+        f'state "{node.power_state}"; switch its machine off first'
+    )
+
+
+CONNECTORS = Resource(
+    path="volume/connectors",
+    kind="volume connector",
+    table=VolumeConnector,
+    fields=(
+        Field(name="uuid", since=_SINCE, check=values.uuid, is_patchable=False, is_sortable=True),
+        Field(name="created_at", since=_SINCE, show=as_date, is_sortable=True),
+        Field(name="updated_at", since=_SINCE, show=as_date, is_sortable=True),
+        Field(name="node_uuid", since=_SINCE, check=values.uuid, is_required=True),
+        Field(name="type", since=_SINCE, check=values.text, is_required=True, is_sortable=True),
+        Field(
+            name="connector_id", since=_SINCE, check=values.text, is_required=True, is_sortable=True
+        ),
+        Field(name="extra", since=_SINCE, check=values.object_, default=dict),
+        Field(name="links", since=_SINCE, column=None, show=as_links),
+    ),
+    listed=("uuid", "node_uuid", "type", "connector_id", "links"),
+    since=_SINCE,
+    detail_since=_SINCE,
+    has_detail=False,
+    is_of_node=True,
+    filters={"node": Filter(rows=of_node)},
+    parents=(BELOW_NODES,),
+    on_patch=_refuse_change,
+    on_delete=_refuse_deletion,
+)
+
+TARGETS = Resource(
+    path="volume/targets",
+    kind="volume target",
+    table=VolumeTarget,
+    fields=(
+        Field(name="uuid", since=_SINCE, check=values.uuid, is_patchable=False, is_sortable=True),
+        Field(name="created_at", since=_SINCE, show=as_date, is_sortable=True),
+        Field(name="updated_at", since=_SINCE, show=as_date, is_sortable=True),
+        Field(name="node_uuid", since=_SINCE, check=values.uuid, is_required=True),
+        Field(
+            name="volume_type", since=_SINCE, check=values.text, is_required=True, is_sortable=True
+        ),
+        Field(
+            name="volume_id", since=_SINCE, check=values.text, is_required=True, is_sortable=True
+        ),
+        Field(
+            name="boot_index",
+            since=_SINCE,
+            check=values.integer,
+            is_required=True,
+            is_sortable=True,
+        ),
+        Field(
+            name="properties",
+            since=_SINCE,
+            check=values.object_,
+            default=dict,
+            has_secrets=True,
+        ),
+        Field(name="extra", since=_SINCE, check=values.object_, default=dict),
+        Field(name="links", since=_SINCE, column=None, show=as_links),
+    ),
+    listed=("uuid", "node_uuid", "volume_type", "boot_index", "volume_id", "links"),
+    since=_SINCE,
+    detail_since=_SINCE,
+    has_detail=False,
+    is_of_node=True,
+    filters={"node": Filter(rows=of_node)},
+    parents=(BELOW_NODES,),
+    on_patch=_refuse_change,
+    on_delete=_refuse_deletion,
+)

@@ -1,0 +1,9 @@
+"""Every table: who looks at all of them (migrations, sealing) has them from here, whatever else the program has loaded."""
+
+from controller.store.chassis import Chassis
+from controller.store.tables import Base
+from controller.store.volumes import VolumeConnector, VolumeTarget
+
+ELSEWHERE = (Chassis, VolumeConnector, VolumeTarget)
+"""Tables with modules of their own."""
+METADATA = Base.metadata
