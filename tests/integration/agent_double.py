@@ -5,9 +5,7 @@ out by waiting. A test decides what it offers, how long things take, and when it
 """
 
 import contextlib
-import json
 import re
-import ssl
 import threading
 import time
 import uuid
@@ -21,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 
 from tests.integration.agent_behaviour import THIEF, Behaviour
+from tests.integration.agent_double_answers import end, reply, served, shown
 
 
 class Machine:
@@ -208,30 +207,7 @@ class Agent:
         return True
 
     def _serve(self) -> None:
-        agent = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                agent.answer(self, None)
-
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                agent.answer(self, json.loads(self.rfile.read(length)))
-
-            def do_DELETE(self) -> None:
-                agent.stop_command(self)
-
-            def log_message(self, *_args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        tls = self.machine.behaviour.tls
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*tls)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server = served(self, self.machine.behaviour.tls)
 
     def _keep_beating(self) -> None:
         pause_s = 0.0
@@ -248,17 +224,17 @@ class Agent:
         query = parse_qs(urlsplit(request.path).query)
         if query.get("agent_token") != [self.token]:
             fault = {"faultcode": "Client", "faultstring": "Unauthorized: Token invalid."}
-            return _reply(request, 401, fault)
+            return reply(request, 401, fault)
         if body is None:
             with self._lock:
-                return _reply(request, 200, {"commands": [_shown(c) for c in self.commands]})
+                return reply(request, 200, {"commands": [shown(c) for c in self.commands]})
         with self._lock:
             if any(c["command_status"] == "RUNNING" for c in self.commands):
                 text = "Agent is busy: executing command"
-                return _reply(request, 409, {"faultcode": "Client", "faultstring": text})
+                return reply(request, 409, {"faultcode": "Client", "faultstring": text})
             if body["name"].partition(".")[2] in self.machine.behaviour.unknown:
                 text = f"Invalid command: Unknown command: {body['name']}"
-                return _reply(request, 400, {"faultcode": "Client", "faultstring": text})
+                return reply(request, 400, {"faultcode": "Client", "faultstring": text})
             command = self._begin(body["name"], body["params"])
         self.machine.on_change(f"order {command['name']}")
         if (
@@ -271,7 +247,7 @@ class Agent:
             self._end(command)
         else:
             threading.Thread(target=self._run, args=(command,), daemon=True).start()
-        return _reply(request, 200, _shown(command))
+        return reply(request, 200, shown(command))
 
     def _start_kernel(self) -> None:
         """Carry ``start_kexec`` out, a command that never ends: say so until it was taken, then start."""
@@ -302,13 +278,11 @@ class Agent:
         name = urlsplit(request.path).path.rpartition("/")[2]
         command = next((c for c in self.commands if c["id"] == name), None)
         if command is None or command["name"] not in self.machine.behaviour.stoppable:
-            return _reply(
-                request, 405, {"faultcode": "Client", "faultstring": "Method Not Allowed"}
-            )
+            return reply(request, 405, {"faultcode": "Client", "faultstring": "Method Not Allowed"})
         self.machine.on_change(f"stop {command['name']}")
         if not self.machine.behaviour.ignores_stop:
             command["is_stopped"] = True
-        return _reply(request, 202, _shown(command))
+        return reply(request, 202, shown(command))
 
     def _begin(self, full_name: str, params: dict[str, Any]) -> dict[str, Any]:
         short = full_name.partition(".")[2]
@@ -348,68 +322,11 @@ class Agent:
     def _end(self, command: dict[str, Any]) -> None:
         name = command["name"]
         with self._lock:
-            failure = self.machine.behaviour.failures.get(name)
-            is_stopped = bool(command.get("is_stopped")) and not failure
-            if is_stopped:
-                failure = "stopped after 3 of 20 blocks"
-            kind = command["full_name"].partition(".")[0]
-            wanted = command["params"].get(f"{kind}_version")
-            if failure:
-                command["command_status"] = "FAILED"
-                command["command_error"] = {
-                    "type": "CommandStopped" if is_stopped else "CleaningError",
-                    "code": 500,
-                    "message": "Error",
-                    "details": failure,
-                }
-            elif wanted is not None and wanted != self._versions():
-                command["command_status"] = "CLEAN_VERSION_MISMATCH"
-            else:
-                command["command_result"] = self._result(kind, command)
-                command["command_status"] = "SUCCEEDED"
-            command.update(self.machine.behaviour.endings.get(name, {}))
+            end(command, self.machine.behaviour, self._versions())
         if name == "finalize_rescue" and command["command_status"] == "SUCCEEDED":
             threading.Timer(0.1, self.stop).start()  # the login is open, nothing is served any more
         if name == "power_off" and self.machine.behaviour.switches_itself_off:
             threading.Timer(0.1, self.machine.power_off).start()
 
-    def _result(self, kind: str, command: dict[str, Any]) -> Any:
-        short = command["command_name"]
-        if short.startswith("get_") and short.endswith("_steps"):
-            steps = {"GenericHardwareManager": self.machine.behaviour.steps[kind]}
-            return {f"{kind}_steps": steps, "hardware_manager_version": self._versions()}
-        if short.startswith("execute_"):
-            step = command["params"]["step"]
-            result = self.machine.behaviour.results.get(step["step"])
-            return {f"{kind}_result": result, f"{kind}_step": step}
-        results = self.machine.behaviour.results
-        return {
-            "get_partition_uuids": results.get(short) or {"root uuid": "0x00000000"},
-            "collect_system_logs": {"system_logs": "bG9ncw=="},
-            "prepare_kexec": {
-                "kexec": {
-                    "kernel": "/vmlinuz of partition 3",
-                    "root": "UUID=1",
-                    "found_by": "GRUB, x",
-                },
-                "announces_end": True,
-            },
-        }.get(short)
-
     def _versions(self) -> dict[str, str]:
         return {"generic_hardware_manager": self.version}
-
-
-def _shown(command: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ["id", "command_name", "command_status", "command_error", "command_result"]
-    keys += ["progress", "stoppable"]
-    return {key: command[key] for key in keys if key in command}
-
-
-def _reply(request: BaseHTTPRequestHandler, status: int, body: Any) -> None:
-    content = json.dumps(body).encode()
-    request.send_response(status)
-    request.send_header("Content-Type", "application/json")
-    request.send_header("Content-Length", str(len(content)))
-    request.end_headers()
-    request.wfile.write(content)
