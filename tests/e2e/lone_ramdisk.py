@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.lab.console import Console
 from tests.lab.demo.keys import SshKey
 from tests.lab.errors import LabError
+from tests.lab.ports import free_port
 from tests.lab.program import run
 
 RAMDISK = Path(__file__).resolve().parents[2] / "build/ramdisk"
@@ -34,13 +35,6 @@ class BareDisk:
     size_bytes: int = 64 << 20
     sector_bytes: int = 512
     paths: int = 1
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Started:

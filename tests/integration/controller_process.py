@@ -1,7 +1,6 @@
 """A real ``ingot-controller serve`` on loopback with a database of its own."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.lab.ports import free_port
+
 _START_TIMEOUT_S = 30
 _STOP_TIMEOUT_S = 15
 
@@ -18,7 +19,7 @@ _STOP_TIMEOUT_S = 15
 @contextmanager
 def controller_process(folder: Path, **settings: str | bool) -> Iterator[str]:
     """Run a controller, on loopback unless told otherwise, and give its URL; it is ended whatever happens."""
-    port = _free_port()
+    port = free_port()
     lines = {"state_directory": str(folder / "state"), "hostname": "lab-1"} | settings
     config = folder / "controller.toml"
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
@@ -46,9 +47,3 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         except urllib.error.URLError:
             time.sleep(0.05)
     raise RuntimeError(f"the controller does not answer at {url}:\n{log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

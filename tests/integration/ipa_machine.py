@@ -7,7 +7,6 @@ a copy, and what could stop the host is masked.
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import requests
 from tests.integration.agent_double import Machine
 from tests.integration.loop_disk import LoopDisk
 from tests.integration.loop_machine import describe_disks
+from tests.lab.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = ROOT / "build/peers/ipa"
@@ -103,7 +103,7 @@ class IpaMachine(Machine):
         folder.mkdir(parents=True)
         describe_disks(folder, self._disks)
         (folder / "cmdline").write_text(self._kernel_arguments() + "\n")
-        (folder / "agent.conf").write_text(_CONFIG.format(port=_free_port()))
+        (folder / "agent.conf").write_text(_CONFIG.format(port=free_port()))
         shutil.copytree("/etc", folder / "etc", symlinks=True)
         (folder / "etc/ipa-test-agent").touch()
         (folder / "etc/ipa-rescue-config").mkdir()
@@ -133,9 +133,3 @@ class IpaMachine(Machine):
         line = re.search(r"^kernel .*$", script, re.MULTILINE)
         assert line, script
         return line[0].split(" || ")[0]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

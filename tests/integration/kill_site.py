@@ -24,8 +24,8 @@ from tests.integration.loop_disk import LoopDisk
 from tests.integration.loop_machine import describe_disks
 from tests.integration.machine_park import Powered, machine_park, write_settings
 from tests.integration.processes import descendants
-from tests.integration.test_workflow_sigkill import _free_port
 from tests.lab.api_client import ApiClient, Document
+from tests.lab.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 NAME = "m1"
@@ -110,7 +110,7 @@ class RamdiskMachine:
     def _boot_ramdisk(self) -> None:
         for forgotten in ("state", "rescue"):
             shutil.rmtree(self.folder / forgotten, ignore_errors=True)
-        self._port = _free_port()
+        self._port = free_port()
         self._ask_what_to_boot()
         self.start_agent()
 
@@ -151,7 +151,7 @@ class Site:
 
     def __init__(self, folder: Path, machine: RamdiskMachine, park_url: str) -> None:
         self.folder, self.machine, self._park_url = folder, machine, park_url
-        port = _free_port()
+        port = free_port()
         self.url = machine.url = f"http://127.0.0.1:{port}"
         self.api = ApiClient(self.url)
         self._controller: subprocess.Popen[bytes] | None = None

@@ -1,7 +1,6 @@
 """Two controllers never run under one name or in one state directory, and a killed one starts again at once."""
 
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 import requests
 
 from controller.store.state_lock import StateLock
+from tests.lab.ports import free_port
 
 PROGRAM = Path(sys.executable).with_name("ingot-controller")
 _START_S = 60
@@ -32,7 +32,7 @@ class Controllers:
             "database-url": f"sqlite:///{self.database}",
             "secrets-key-file": self.folder / "secrets.key",
             "hostname": hostname,
-            "listen-port": _free_port(),
+            "listen-port": free_port(),
         }
         words = [word for key, value in arguments.items() for word in (f"--{key}", str(value))]
         process = subprocess.Popen([PROGRAM, "serve", *words], stderr=subprocess.PIPE, text=True)
@@ -79,12 +79,6 @@ def controllers(tmp_path: Path) -> Iterator[Controllers]:
     made = Controllers(tmp_path)
     yield made
     made.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> int:

@@ -1,178 +1,21 @@
 """A controller that is killed at any moment and started again finishes what it was at."""
 
-import json
 import os
 import random
-import signal
-import socket
-import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 
 from controller.workflow.graph import STAGES
-from tests.integration.running_controller import IMAGE
+from tests.integration.killed_process import HELD, MOST_KILLS, Process, ask, enrol, process
 from tests.integration.waiting import wait_until
 
-MAC = "52:54:00:00:00:01"
-HEADERS = {"X-OpenStack-Ironic-API-Version": "1.72"}
-_START_S = 60.0
-_MOST_KILLS = 40
-_HELD = 4_000_000_000
-"""A moment at which a stage is due that nobody waits for."""
-
-
-class Process:
-    """``ingot-controller serve`` and a machine beside it, in processes of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port, self.ipmi_port = _free_port(), _free_port(socket.SOCK_DGRAM)
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.machine_lines: list[str] = []
-        self._controller: subprocess.Popen[bytes] | None = None
-        for name in ("kernel", "ramdisk"):
-            (folder / name).write_bytes(b"boot file")
-        settings = {
-            "state_directory": str(folder),
-            "listen_port": self.port,
-            "deploy_kernel": str(folder / "kernel"),
-            "deploy_ramdisk": str(folder / "ramdisk"),
-            "agent_require_tls": False,
-            "power_poll_interval_s": 0.1,
-            "progress_poll_interval_s": 0.2,
-            "power_check_interval_s": 5.0,
-            "bmc_timeout_s": 10.0,
-            "threads": 8,
-        }
-        lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
-        (folder / "controller.toml").write_text("".join(lines))
-        arguments = [str(self.ipmi_port), "admin", "pw", self.url, MAC]
-        self._machine = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.machine_process", *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read_machine, daemon=True)
-        self._reader.start()
-        wait_until(lambda: "ready" in self.machine_lines, 30, "the machine's BMC")
-
-    def start(self) -> None:
-        script = Path(sys.executable).with_name("ingot-controller")
-        with (self.folder / "controller.log").open("ab") as log:
-            self._controller = subprocess.Popen(
-                [script, "serve", "--config", self.folder / "controller.toml"],
-                stderr=log,
-                start_new_session=True,
-            )
-        wait_until(self._answers, _START_S, "the controller's start")
-
-    def kill(self) -> None:
-        assert self._controller
-        assert self._controller.poll() is None
-        self._controller.send_signal(signal.SIGKILL)
-        self._controller.wait(10)
-
-    def stop(self) -> None:
-        """End the controller as an operator does."""
-        assert self._controller
-        self._controller.send_signal(signal.SIGTERM)
-        assert self._controller.wait(60) == 0
-
-    def close(self) -> None:
-        for process in (self._controller, self._machine):
-            if process and process.poll() is None:
-                process.kill()
-                process.wait(10)
-        self._reader.join(10)
-
-    def api(self, method: str, path: str, body: Any = None) -> Any:
-        reply = requests.request(
-            method, f"{self.url}/v1/{path}", json=body, headers=HEADERS, timeout=30
-        )
-        assert reply.ok, reply.text
-        return reply.json() if reply.content else None
-
-    def stage(self) -> tuple[str | None, str]:
-        database = f"file:{self.folder}/ingot.sqlite?mode=ro"
-        connection = sqlite3.connect(database, uri=True, timeout=5)
-        try:
-            row = connection.execute(
-                "SELECT stage, provision_state FROM nodes LEFT JOIN work "
-                "ON subject_id = nodes.id AND lane = 'workflow'"
-            ).fetchone()
-        finally:
-            connection.close()
-        return row[0], row[1]
-
-    def edit(self, *statements: str) -> None:
-        connection = sqlite3.connect(self.folder / "ingot.sqlite", timeout=30)
-        try:
-            with connection:
-                for statement in statements:
-                    connection.execute(statement)
-        finally:
-            connection.close()
-
-    def log(self) -> str:
-        return (self.folder / "controller.log").read_text()
-
-    def _answers(self) -> bool:
-        assert self._controller
-        assert self._controller.poll() is None, self.log()[-2000:]
-        try:
-            return requests.get(self.url, timeout=5).ok
-        except requests.RequestException:
-            return False
-
-    def _read_machine(self) -> None:
-        assert self._machine.stdout
-        with self._machine.stdout as lines:
-            for line in lines:
-                self.machine_lines.append(line.strip())
-
-
-@pytest.fixture
-def process(tmp_path: Path) -> Iterator[Process]:
-    running = Process(tmp_path)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.close()
-
-
-def _free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def enrol(process: Process, **own: Any) -> None:
-    driver_info = {
-        **own,
-        "ipmi_address": "127.0.0.1",
-        "ipmi_port": process.ipmi_port,
-        "ipmi_username": "admin",
-        "ipmi_password": "pw",
-    }
-    properties = {"capabilities": "boot_mode:uefi"}
-    body = {"name": "m1", "driver": "ipmi", "driver_info": driver_info, "properties": properties}
-    node = process.api("POST", "nodes", {**body, "instance_info": IMAGE})
-    process.api("POST", "ports", {"node_uuid": node["uuid"], "address": MAC})
-
-
-def ask(process: Process, target: str) -> None:
-    process.api("PUT", "nodes/m1/states/provision", {"target": target})
+__all__ = ["process"]
 
 
 def kill_at_every_stage(process: Process, goal: str, pause_s: Callable[[], float]) -> list[str]:
@@ -185,7 +28,7 @@ def kill_at_every_stage(process: Process, goal: str, pause_s: Callable[[], float
         assert time.monotonic() < give_up_at, f"stuck at {stage}, {state}\n{process.log()[-3000:]}"
         if state == goal and stage is None:
             return killed
-        if stage is not None and stage not in killed and len(killed) < _MOST_KILLS:
+        if stage is not None and stage not in killed and len(killed) < MOST_KILLS:
             time.sleep(pause_s())
             process.kill()
             killed.append(stage)
@@ -233,10 +76,10 @@ def test_killed_at_every_stage_it_finishes_and_writes_the_image_once(process: Pr
 
 def hold_new_stages(process: Process, prefix: str = "") -> None:
     """Have the database keep every stage, whose name begins so, from being begun until its name is in the table ``begun``."""
-    held = f"UPDATE work SET due_at = {_HELD} WHERE id = NEW.id"
+    held = f"UPDATE work SET due_at = {HELD} WHERE id = NEW.id"
     unknown = (
         "WHEN NEW.lane = 'workflow' AND NEW.stage NOT IN (SELECT stage FROM begun) "
-        f"AND NEW.stage LIKE '{prefix}%' AND NEW.due_at < {_HELD} BEGIN {held}; END"
+        f"AND NEW.stage LIKE '{prefix}%' AND NEW.due_at < {HELD} BEGIN {held}; END"
     )
     process.edit(
         "CREATE TABLE begun (stage TEXT)",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.lab.ports import free_port
 from tests.lab.program import Program
 
 _START_TIMEOUT_S = 10
@@ -38,7 +39,7 @@ def web_server(folder: Path, scratch: Path, address: str = "127.0.0.1") -> Itera
     Raises:
         LabError: nginx is missing or did not start.
     """
-    port = _free_port(address)
+    port = free_port(address=address)
     config = scratch / "nginx.conf"
     config.write_text(
         _CONFIG.format(
@@ -60,9 +61,3 @@ def web_server(folder: Path, scratch: Path, address: str = "127.0.0.1") -> Itera
 def _listens(address: str, port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0
-
-
-def _free_port(address: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """Starts our controller and the real Ironic on loopback, each as its makers run it for a small site: one process, SQLite."""
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import requests
 
 from tests.bench.servers.server import Server
 from tests.lab.errors import LabError
+from tests.lab.ports import free_port
 from tests.lab.program import Program, run
 
 _PEER = Path(__file__).resolve().parents[3] / "build/peers/ironic"
@@ -77,7 +77,7 @@ lock_path = {root}/locks
 @contextmanager
 def our_controller(root: Path) -> Iterator[Server]:
     """Run our controller below ``root``."""
-    port = _free_port()
+    port = free_port()
     config = root / "controller.toml"
     config.write_text(OURS_CONFIG.format(root=root, port=port))
     script = Path(sys.executable).with_name("ingot-controller")
@@ -104,7 +104,7 @@ def real_ironic(root: Path) -> Iterator[Server]:
     """Run the real Ironic below ``root``."""
     for folder in ("tftp/master", "http", "tmp", "certificates", "locks", "state"):
         (root / folder).mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     config = root / "ironic.conf"
     config.write_text(IRONIC_CONFIG.format(root=root, port=port))
     dbsync = (str(_PEER / "bin/ironic-dbsync"), "--config-file", str(config), "create_schema")
@@ -149,9 +149,3 @@ def _wait_until_it_answers(server: Server) -> None:
     raise LabError(
         f"{server.name} did not start within {_START_TIMEOUT_S} s; the end of its log:\n{server.program.log_tail()}"
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
