@@ -7,8 +7,7 @@ from agent.protocol.receipt import Receipt
 from controller.api.auth import is_public
 from controller.api.bodies import MAX_DEPTH
 from controller.api.lists import MAX_LIMIT
-from controller.api.nodes.fields import NODE_FIELDS, NodeField
-from controller.api.nodes.filters import FILTER_ARGUMENTS
+from controller.api.nodes.fields import NODES
 from controller.api.resource.description import Field, Resource
 from controller.api.routes import RESOURCES, ROUTES
 from controller.api.versions import MAX_MINOR, MIN_MINOR
@@ -62,18 +61,16 @@ sizes, config drives, capabilities, traits. Cipher suites with xRC4 (4, 5, 9, 10
 
 def rest_api_page() -> str:
     """Return the whole page."""
-    filters = ", ".join(f"`{name}`" for name in FILTER_ARGUMENTS)
+    filters = ", ".join(f"`{name}`" for name in NODES.filters)
     parts = [
         _INTRODUCTION.replace("{filters}", filters).replace("{receipt}", _receipt()),
         "## Routes\n",
         *_table(("method", "path", "since", "open", "what"), _route_rows()),
-        "\n## Fields of a node\n",
-        *_table(("field", "since", "create", "patch", "sort"), _node_rows()),
         *(
             line
-            for one in RESOURCES
+            for one in (NODES, *RESOURCES)
             for line in (
-                f"\n## Fields of a {one.kind}\n",
+                f"\n## Fields of {one.one}\n",
                 *_table(("field", "since", "create", "patch", "sort"), _rows_of(one)),
             )
         ),
@@ -104,20 +101,11 @@ def _route_rows() -> list[tuple[str, ...]]:
     ]
 
 
-def _node_rows() -> list[tuple[str, ...]]:
-    return [_node_row(field) for field in NODE_FIELDS.values()]
-
-
-def _node_row(field: NodeField) -> tuple[str, ...]:
-    marks = (field.at_creation, field.by_patch, field.sortable)
-    return (f"`{field.name}`", f"1.{field.since}", *map(_mark, marks))
-
-
 def _rows_of(resource: Resource) -> list[tuple[str, ...]]:
-    patchable = resource.patchable()
+    creatable, patchable = resource.settable(), resource.patchable()
 
     def marks(one: Field) -> tuple[str, ...]:
-        return tuple(map(_mark, (one.check is not None, one.name in patchable, one.is_sortable)))
+        return tuple(map(_mark, (one.name in creatable, one.name in patchable, one.is_sortable)))
 
     return [(f"`{one.name}`", f"1.{one.since}", *marks(one)) for one in resource.fields]
 

@@ -1,6 +1,6 @@
 """Lists: paging arguments of a request, and the ``next`` link of a reply."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,12 +9,16 @@ from controller.errors import Invalid
 from controller.store.paging import Page
 
 MAX_LIMIT = 1000
-_MIN_FIELDS = 8
 PAGE_ARGUMENTS = ("limit", "marker", "sort_key", "sort_dir")
 
 
-def page_of(call: Call, sortable: Collection[str]) -> Page:
+def asked_page(call: Call, sortable: Mapping[str, str], ident: str = "uuid") -> Page:
     """Return the page that the arguments ask for.
+
+    Args:
+        call: The request.
+        sortable: Columns by the names under which a list can be sorted by them.
+        ident: The column whose value is the marker.
 
     Raises:
         Invalid: A limit below 1, a direction that is none, a field that cannot be sorted by.
@@ -31,7 +35,8 @@ def page_of(call: Call, sortable: Collection[str]) -> Page:
     return Page(
         limit=_limit(call.query.get("limit")),
         marker=call.query.get("marker") or None,
-        sort_key=sort_key,
+        sort_column=sortable.get(sort_key, "id"),
+        ident=ident,
         is_descending=sort_dir == "desc",
     )
 
@@ -46,32 +51,13 @@ def listing(
         name: Key of the items.
         items: The page.
         page: What was asked for.
-        last: UUID of the last row, if there is any.
+        last: what the next page begins behind, if there is any row.
     """
     document: dict[str, Any] = {name: items}
     if len(items) == page.limit:
         query = dict(call.query) | {"limit": str(page.limit), "marker": last}
         document["next"] = f"{call.base_url}{call.path}?{urlencode(query, safe=',')}"
     return document
-
-
-def chosen_fields(call: Call, known: Collection[str], since: int = _MIN_FIELDS) -> set[str] | None:
-    """Return the names in ``?fields=``; ``None`` = not given.
-
-    Raises:
-        NotAcceptable: The microversion is older than 1.``since``.
-        Invalid: There is no such field, or all fields were asked for too.
-    """
-    text = call.query.get("fields")
-    if text is None:
-        return None
-    call.require(since, "?fields=")
-    if call.flag("detail"):
-        raise Invalid("Can not specify ?detail=True and fields in the same request.")
-    names = {name.strip() for name in text.split(",") if name.strip()}
-    if unknown := sorted(names - set(known)):
-        raise Invalid(f"Field(s) {', '.join(unknown)} are not valid; valid: {', '.join(known)}")
-    return names
 
 
 def _limit(text: str | None) -> int:

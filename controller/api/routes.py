@@ -14,10 +14,10 @@ from controller.api.nodes import (
     states,
     traits,
 )
+from controller.api.nodes.fields import NODES
 from controller.api.resource.description import Resource
 from controller.api.resource.endpoints import routes_of
 from controller.api.resources import (
-    conductors,
     drivers,
     health,
     ramdisk,
@@ -25,6 +25,7 @@ from controller.api.resources import (
     unserved,
 )
 from controller.api.resources.chassis import CHASSIS
+from controller.api.resources.conductors import CONDUCTORS
 from controller.api.resources.ports import PORTS
 from controller.api.resources.volumes import CONNECTORS, TARGETS
 from controller.api.route import Route
@@ -33,7 +34,6 @@ RESOURCES: tuple[Resource, ...] = (PORTS, CHASSIS, CONNECTORS, TARGETS)
 """Collections that are made of their description alone."""
 
 _NODE = "/v1/nodes/<ident>"
-_CHASSIS = "/v1/chassis/<ident>"
 
 _ROOT = (
     Route("GET", "/", root.versions),
@@ -42,10 +42,8 @@ _ROOT = (
 )
 
 _NODES = (
-    Route("GET", "/v1/nodes", collection.index),
+    *routes_of(NODES, ("GET",)),
     Route("POST", "/v1/nodes", collection.create),
-    Route("GET", "/v1/nodes/detail", collection.detail),
-    Route("GET", _NODE, collection.show),
     Route("PATCH", _NODE, collection.patch),
     Route("DELETE", _NODE, collection.delete),
     Route("GET", f"{_NODE}/states", states.show),
@@ -98,14 +96,11 @@ _NODE_PARTS = (
 )
 
 _OTHERS = (
-    Route("GET", f"{_CHASSIS}/nodes", collection.of_chassis),
-    Route("GET", f"{_CHASSIS}/nodes/detail", collection.of_chassis_in_detail),
     Route("GET", "/v1/drivers", drivers.index),
     Route("GET", "/v1/drivers/<name>", drivers.show),
     Route("GET", "/v1/drivers/<name>/properties", drivers.properties),
     Route("GET", "/v1/drivers/<name>/vendor_passthru/methods", drivers.methods),
-    Route("GET", "/v1/conductors", conductors.index, 49),
-    Route("GET", "/v1/conductors/<hostname>", conductors.show, 49),
+    *routes_of(CONDUCTORS, ("GET",)),
     Route("GET", "/v1/lookup", ramdisk.lookup),
     Route("POST", "/v1/heartbeat/<ident>", ramdisk.heartbeat),
     Route("POST", "/v1/continue_inspection", ramdisk.continue_inspection),

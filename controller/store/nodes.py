@@ -1,6 +1,9 @@
 """Queries for nodes."""
 
-from sqlalchemy import select
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from controller.errors import NotFound
@@ -30,6 +33,20 @@ def get_node(session: Session, ident: str, *, for_update: bool = False) -> Node:
     if for_update and node.work is not None:
         _lock_work(session, node.work)
     return node
+
+
+def read_node(session: Session, ident: str, columns: Sequence[str]) -> Row[Any]:
+    """Return ``columns`` of the node with this UUID or name.
+
+    Raises:
+        NotFound: There is no such node.
+    """
+    wanted = Node.uuid == ident.lower() if is_uuid(ident) else Node.name == ident
+    query = select(*(getattr(Node, name) for name in columns)).where(wanted)
+    row = session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"Node {ident} could not be found")
+    return row
 
 
 def _lock_work(session: Session, work: Work) -> None:

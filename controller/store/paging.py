@@ -17,9 +17,10 @@ class Page:
     limit: int
     """Most rows to return, at least 1."""
     marker: str | None = None
-    """UUID of the last row of the page before; ``None`` = from the start."""
-    sort_key: str = "id"
-    """Name of a column."""
+    """``ident`` of the last row of the page before; ``None`` = from the start."""
+    sort_column: str = "id"
+    ident: str = "uuid"
+    """The column that markers are of."""
     is_descending: bool = False
 
 
@@ -28,29 +29,31 @@ def fetch_page(session: Session, table: Any, query: Select[Any], page: Page) -> 
 
     Raises:
         NotFound: The marker names no row.
-        Invalid: The marker is no UUID.
+        Invalid: The marker is no UUID, and should be one.
     """
-    column = getattr(table, page.sort_key)
+    column = getattr(table, page.sort_column)
     if page.marker is not None:
         query = query.where(_is_past_marker(session, table, column, page))
     return list(session.execute(query.order_by(*_order(table, column, page)).limit(page.limit)))
 
 
 def _order(table: Any, column: InstrumentedAttribute[Any], page: Page) -> list[Any]:
-    by = [table.id] if page.sort_key == "id" else [column.is_not(None), column, table.id]
+    by = [table.id] if page.sort_column == "id" else [column.is_not(None), column, table.id]
     return [item.desc() for item in by] if page.is_descending else by
 
 
 def _is_past_marker(
     session: Session, table: Any, column: InstrumentedAttribute[Any], page: Page
 ) -> ColumnElement[bool]:
-    marker = session.execute(select(table.id, column).where(table.uuid == page.marker)).first()
+    is_last = getattr(table, page.ident) == page.marker
+    marker = session.execute(select(table.id, column).where(is_last)).first()
     if marker is None:
         text = f"marker {page.marker} names nothing in this list; start again without it"
-        raise NotFound(text) if is_uuid(page.marker or "") else Invalid(text)
+        is_uuids = page.ident == "uuid"
+        raise Invalid(text) if is_uuids and not is_uuid(page.marker or "") else NotFound(text)
     row_id, value = marker
     past_id: ColumnElement[bool] = table.id < row_id if page.is_descending else table.id > row_id
-    if page.sort_key == "id":
+    if page.sort_column == "id":
         return past_id
     if value is None:
         same = and_(column.is_(None), past_id)

@@ -9,7 +9,7 @@ import bcrypt
 from flask.testing import FlaskClient
 
 from controller.api.app import create_app
-from controller.api.nodes.fields import NODE_FIELDS
+from controller.api.nodes.fields import NODES
 from controller.api.routes import RESOURCES, ROUTES
 from controller.errors import NotFound
 from controller.store.nodes import get_node
@@ -86,8 +86,8 @@ _BODIES: dict[str, list[Any]] = {
 
 def targets() -> list[Target]:
     """Return every route with examples, from the route table and the tables of fields."""
-    nodes = [name for name, each in NODE_FIELDS.items() if each.check]
-    settable = {one.key: one.settable() for one in RESOURCES} | {"nodes": nodes}
+    nodes = NODES.patchable()
+    settable = {one.key: one.settable() for one in (*RESOURCES, NODES)}
     found = []
     for route in ROUTES:
         path = "/".join("{}" if part.startswith("<") else part for part in route.path.split("/"))
@@ -100,7 +100,7 @@ def targets() -> list[Target]:
             bodies += [{"driver": "fake-hardware", "name": f"more-{n}"} for n in range(100)]
         queries: list[dict[str, str]] = [{}]
         if route.method == "GET":
-            queries += [{"fields": name} for name in NODE_FIELDS] if last == "nodes" else []
+            queries += [{"fields": name} for name in NODES.by_name] if last == "nodes" else []
             queries += [{"limit": "2", "sort_key": "created_at", "sort_dir": "desc"}]
             queries += [{"addresses": "52:54:00:00:00:01", "node_uuid": _NODE}]
             queries += [{"detail": "true", "marker": _NODE, "provision_state": "enroll"}]

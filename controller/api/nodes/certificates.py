@@ -14,7 +14,7 @@ from controller.store.certificates import (
     public_keys,
     read_certificate,
 )
-from controller.store.node_lists import read_node
+from controller.store.nodes import read_node
 from controller.store.tables import Certificate
 
 _PAGE_HEADERS = {

@@ -6,11 +6,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from controller.api.call import Call
-from controller.api.documents import patch, values
-from controller.api.documents.patch import RESET, Operation
-from controller.api.nodes.fields import NODE_FIELDS, patchable
+from controller.api.documents.patch import Operation
+from controller.api.nodes.fields import NODES
 from controller.api.nodes.stored import current_instance_info, put_values
-from controller.api.nodes.view import check_names
+from controller.api.resource.values import parsed_patch, patched_values
 from controller.errors import Conflict, Invalid
 from controller.states import State
 from controller.store.tables import Node
@@ -51,8 +50,7 @@ def patch_node(call: Call, ident: str, document: Any) -> str:
         NodeLocked: Something goes on with the node.
         NotFound: There is no such node.
     """
-    operations = patch.parse(document, patchable())
-    check_names(call, [operation.attribute for operation in operations])
+    operations = parsed_patch(call, NODES, document)
 
     def may_have(node: Node) -> bool:
         return is_free(node) or _is_in_transition(node, operations)
@@ -64,7 +62,8 @@ def patch_node(call: Call, ident: str, document: Any) -> str:
 
 def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operation]) -> None:
     _refuse_in_transition(node, operations, call.minor)
-    changed = _new_values(node, operations)
+    names = {operation.attribute for operation in operations}
+    changed = patched_values(NODES, operations, {name: _current(node, name) for name in names})
     _refuse_by_state(node, changed)
     _refuse_reasons(node, changed)
     if "driver" in changed and call.flag("reset_interfaces"):
@@ -80,40 +79,12 @@ def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operat
     call.services.wake()
 
 
-def _new_values(node: Node, operations: Sequence[Operation]) -> dict[str, Any]:
-    names = {operation.attribute for operation in operations}
-    current = {name: _current(node, name) for name in names}
-    return {
-        name: _default(name) if value is RESET else _checked(name, value)
-        for name, value in patch.apply(operations, current).items()
-    }
-
-
 def _current(node: Node, name: str) -> Any:
     if name == "instance_info":
         return current_instance_info(node)
     if name.endswith("_interface"):
         return (node.interfaces or {}).get(name.removesuffix("_interface"))
     return getattr(node, name)
-
-
-def _checked(name: str, value: Any) -> Any:
-    check = NODE_FIELDS[name].check
-    if name == "driver" and not value:
-        raise Invalid("driver cannot be empty; GET /v1/drivers lists the valid ones")
-    return value if check is None else check(value, name)
-
-
-def _default(name: str) -> Any:
-    if name == "driver":
-        raise Invalid("driver cannot be removed; replace it")
-    match NODE_FIELDS[name].check:
-        case values.object_:
-            return {}
-        case values.boolean:
-            return False
-        case _:
-            return None
 
 
 def _is_in_transition(node: Node, operations: Sequence[Operation]) -> bool:

@@ -5,161 +5,190 @@ Source: Ironic's node document at API 1.115, field by field; ``progress``, ``sta
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from controller.api.documents import values
+from controller.api.nodes.filters import BELOW_CHASSIS, NODE_FILTERS, without_children
+from controller.api.nodes.shapes import (
+    INTERFACE_COLUMNS,
+    STATUS_COLUMNS,
+    as_deadline,
+    as_instance_info,
+    as_interface,
+    as_internal,
+    as_status,
+)
+from controller.api.resource.description import (
+    Check,
+    Field,
+    Resource,
+    Shape,
+    always,
+    as_date,
+    as_links,
+    as_links_below,
+    as_masked,
+    as_stored,
+)
+from controller.errors import Invalid
 from controller.hardware.interface import INTERFACE_KINDS
-
-Check = Callable[[Any, str], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeField:
-    """One field of the node document."""
-
-    name: str
-    since: int = 1
-    """Microversion 1.``since`` that shows and takes it."""
-    columns: tuple[str, ...] = ()
-    """Columns that it is made of; empty for links."""
-    shape: str = "plain"
-    """How ``view.py`` renders it: ``plain``, ``date``, ``masked``, ``interface``, ``links``, or its own."""
-    check: Check | None = None
-    """Turns a client's value into the stored one; ``None`` = clients cannot set it."""
-    at_creation: bool = False
-    by_patch: bool = False
-    sortable: bool = False
-
-
-def _plain(name: str, since: int = 1, *, sortable: bool = True) -> NodeField:
-    return NodeField(name=name, since=since, columns=(name,), sortable=sortable)
-
-
-def _date(name: str, since: int = 1) -> NodeField:
-    return NodeField(name=name, since=since, columns=(name,), shape="date", sortable=True)
-
-
-def _set(
-    name: str, check: Check, since: int = 1, *, shape: str = "plain", creatable: bool = True
-) -> NodeField:
-    return NodeField(
-        name=name,
-        since=since,
-        columns=(name,),
-        shape=shape,
-        check=check,
-        at_creation=creatable,
-        by_patch=True,
-        sortable=check is not values.object_,
-    )
-
-
-def _interface(kind: str) -> NodeField:
-    return NodeField(
-        name=f"{kind}_interface",
-        since=_INTERFACE_SINCE.get(kind, 31),
-        columns=("driver", "interfaces"),
-        shape="interface",
-        check=values.text,
-        at_creation=True,
-        by_patch=True,
-    )
-
-
-def _made(name: str, shape: str, since: int = 1, *columns: str) -> NodeField:
-    return NodeField(name=name, since=since, columns=columns, shape=shape)
-
+from controller.store.tables import Node
 
 _INTERFACE_SINCE = {"network": 20, "storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
-
-_STATUS_COLUMNS = (
-    *("stage", "stage_started_at", "stage_deadline_at", "progress", "last_error"),
-    *("maintenance", "provision_state"),
+_DEFAULTS: Mapping[Check, Callable[[], Any]] = MappingProxyType(
+    {values.object_: dict, values.boolean: bool}
 )
 
+
+def _driver(value: Any, name: str) -> str | None:
+    if not value:
+        raise Invalid("driver cannot be empty; GET /v1/drivers lists the valid ones")
+    return values.text(value, name)
+
+
+def _plain(name: str, since: int = 1, *, is_sortable: bool = True) -> Field:
+    return Field(name=name, since=since, is_sortable=is_sortable)
+
+
+def _document(name: str, since: int = 1) -> Field:
+    """Return a field that the controller sets and that holds no secrets."""
+    return Field(name=name, since=since, show=as_stored)
+
+
+def _date(name: str, since: int = 1) -> Field:
+    return Field(name=name, since=since, show=as_date, is_sortable=True)
+
+
+def _set(name: str, check: Check, since: int = 1, *, is_creatable: bool = True) -> Field:
+    return Field(
+        name=name,
+        since=since,
+        check=check,
+        is_creatable=is_creatable,
+        default=_DEFAULTS.get(check, lambda: None),
+        is_sortable=True,
+    )
+
+
+def _set_document(name: str, since: int = 1, *, show: Shape = as_stored) -> Field:
+    return Field(name=name, since=since, show=show, check=values.object_, default=dict)
+
+
+def _interface(kind: str) -> Field:
+    return Field(
+        name=f"{kind}_interface",
+        since=_INTERFACE_SINCE.get(kind, 31),
+        column=None,
+        also=INTERFACE_COLUMNS,
+        show=as_interface,
+        check=values.text,
+    )
+
+
+def _below(name: str, since: int = 1) -> Field:
+    """Return the links of a collection below the node."""
+    return Field(name=name, since=since, column=None, show=as_links_below)
+
+
 _FIELDS = (
-    NodeField(name="uuid", columns=("uuid",), check=values.uuid, at_creation=True, sortable=True),
+    Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
     _date("created_at"),
     _date("updated_at"),
     _set("automated_clean", values.optional_boolean, 47),
     *(_interface(kind) for kind in INTERFACE_KINDS),
     _plain("boot_mode", 75),
-    _plain("clean_step", 7, sortable=False),
+    _document("clean_step", 7),
     _set("conductor_group", values.text, 46),
     _plain("console_enabled"),
     _set("disable_power_off", values.boolean, 95),
-    _plain("deploy_step", 44, sortable=False),
+    _document("deploy_step", 44),
     _set("description", values.text, 51),
-    _set("driver", values.text),
-    _set("driver_info", values.object_, shape="masked"),
-    NodeField(
-        name="driver_internal_info", since=3, columns=("driver_internal_info",), shape="masked"
-    ),
-    _set("extra", values.object_),
+    Field(name="driver", check=_driver, is_required=True, is_sortable=True),
+    _set_document("driver_info", show=as_masked),
+    Field(name="driver_internal_info", since=3, show=as_masked),
+    _set_document("extra"),
     _plain("fault", 42),
-    _made("health", "null", 109),
+    Field(name="health", since=109, column=None, show=always(None)),
     _date("inspection_finished_at", 6),
     _date("inspection_started_at", 6),
-    NodeField(
+    Field(
         name="instance_info",
-        columns=("instance_info", "config_drive"),
-        shape="instance_info",
+        also=("config_drive",),
+        show=as_instance_info,
         check=values.object_,
-        at_creation=True,
-        by_patch=True,
+        default=dict,
     ),
     _set("instance_name", values.text, 104),
-    _set("instance_uuid", values.uuid),
+    Field(
+        name="instance_uuid",
+        check=values.uuid,
+        is_sortable=True,
+        taken="Instance {} is already associated with a node",
+    ),
     _plain("last_error"),
     _set("lessee", values.text, 65),
     _set("maintenance", values.boolean),
     _plain("maintenance_reason"),
     _set("name", values.text, 5),
-    _set("network_data", values.object_, 66),
+    _set_document("network_data", 66),
     _set("owner", values.text, 50),
     _set("parent_node", values.text, 83),
     _plain("power_state"),
-    _set("properties", values.object_),
-    _set("protected", values.boolean, 48, creatable=False),
-    _set("protected_reason", values.text, 48, creatable=False),
+    _set_document("properties"),
+    _set("protected", values.boolean, 48, is_creatable=False),
+    _set("protected_reason", values.text, 48, is_creatable=False),
     _plain("provision_state"),
     _date("provision_updated_at"),
-    _plain("raid_config", 12, sortable=False),
-    NodeField(name="reservation", columns=("claim_owner",), shape="reservation"),
+    _document("raid_config", 12),
+    Field(name="reservation", column="claim_owner", is_sortable=True),
     _set("resource_class", values.text, 21),
     _set("retired", values.boolean, 61),
     _set("retired_reason", values.text, 61),
     _plain("secure_boot", 75),
-    _plain("service_step", 87, sortable=False),
+    _document("service_step", 87),
     _set("shard", values.text, 82),
     _plain("target_power_state"),
     _plain("target_provision_state"),
-    _plain("target_raid_config", 12, sortable=False),
-    _plain("traits", 37, sortable=False),
-    _made("links", "links", 1, "uuid"),
+    _document("target_raid_config", 12),
+    _plain("traits", 37, is_sortable=False),
+    Field(name="links", column=None, show=as_links),
     _plain("conductor", 49),
-    _made("allocation_uuid", "null", 52),
+    Field(name="allocation_uuid", since=52, column=None, show=always(None)),
     _set("chassis_uuid", values.uuid),
-    _made("ports", "sub_links", 1, "uuid"),
-    _made("states", "sub_links", 14, "uuid"),
-    _made("portgroups", "sub_links", 24, "uuid"),
-    _made("volume", "sub_links", 32, "uuid"),
-    _plain("progress", sortable=False),
-    _plain("stage", sortable=False),
+    _below("ports"),
+    _below("states", 14),
+    _below("portgroups", 24),
+    _below("volume", 32),
+    _document("progress"),
+    _plain("stage", is_sortable=False),
     _date("stage_started_at"),
-    _made("stage_deadline_at", "deadline", 1, "stage_deadline_at"),
-    _made("status_text", "status", 1, *_STATUS_COLUMNS),
-    _made("image_receipt", "receipt", 1, "driver_internal_info"),
-    _made("burnin", "receipt", 1, "driver_internal_info"),
+    Field(name="stage_deadline_at", show=as_deadline),
+    Field(name="status_text", column=None, also=STATUS_COLUMNS, show=as_status),
+    Field(name="image_receipt", column="driver_internal_info", show=as_internal),
+    Field(name="burnin", column="driver_internal_info", show=as_internal),
 )
 
-NODE_FIELDS: Mapping[str, NodeField] = MappingProxyType({field.name: field for field in _FIELDS})
-"""All fields by name, in the order of the document."""
-
-LIST_FIELDS = ("instance_uuid", "maintenance", "power_state", "provision_state", "uuid", "name")
-"""What a list shows that was asked for no fields."""
+NODES = Resource(
+    path="nodes",
+    kind="node",
+    table=Node,
+    fields=_FIELDS,
+    listed=(
+        "instance_uuid",
+        "maintenance",
+        "power_state",
+        "provision_state",
+        "uuid",
+        "name",
+        "links",
+    ),
+    has_names=True,
+    filters=NODE_FILTERS,
+    visible=without_children,
+    parents=(BELOW_CHASSIS,),
+)
+"""The collection; how nodes are made, changed and deleted is code of its own."""
 
 STATES_FIELDS = (
     "console_enabled",
@@ -180,12 +209,3 @@ STATES_FIELDS = (
     "status_text",
 )
 """What ``GET /v1/nodes/<ident>/states`` shows."""
-
-
-def patchable(minor: int | None = None) -> tuple[str, ...]:
-    """Return the names that a patch may change; ``None`` = whatever the microversion."""
-    return tuple(
-        field.name
-        for field in _FIELDS
-        if field.by_patch and (minor is None or field.since <= minor)
-    )

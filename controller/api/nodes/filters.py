@@ -1,16 +1,21 @@
 """Query arguments that choose nodes."""
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
+from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
-from controller.api.call import Call
+from controller.api.call import Call, parse_boolean
+from controller.api.resource.rules import Condition, Filter, Parent, Rows
 from controller.errors import Invalid, NotFound
 from controller.states import State
 from controller.store.chassis import get_chassis
 from controller.store.identity import is_uuid
-from controller.store.node_lists import NodeFilters
 from controller.store.nodes import get_node
+from controller.store.tables import Node
 from controller.workflow.failure import STEP_FAILURE
 
 _FAULTS = (
@@ -20,114 +25,123 @@ _FAULTS = (
     "service failure",
     STEP_FAILURE,
 )
-_SINCE = {
-    "provision_state": 9,
-    "driver": 16,
-    "resource_class": 21,
-    "fault": 42,
-    "conductor_group": 46,
-    "conductor": 49,
-    "owner": 50,
-    "lessee": 65,
-    "shard": 82,
-    "sharded": 82,
-    "parent_node": 83,
-    "include_children": 83,
-    "instance_name": 104,
-}
-_BY_TEXT = (
-    "instance_uuid",
-    "driver",
-    "resource_class",
-    "owner",
-    "lessee",
-    "instance_name",
-)
-FILTER_ARGUMENTS = (
-    *_BY_TEXT,
-    "chassis_uuid",
-    "provision_state",
-    "fault",
-    "conductor_group",
-    "conductor",
-    "maintenance",
-    "retired",
-    "associated",
-    "project",
-    "description_contains",
-    "shard",
-    "sharded",
-    "parent_node",
-    "include_children",
-)
-"""Every argument that ``filters_of`` understands."""
 
 
-def filters_of(call: Call, session: Session, chassis: str | None = None) -> NodeFilters:
-    """Return the filters that the request's arguments ask for; ``chassis`` = the one whose nodes are listed.
+def without_children(call: Call, _session: Session) -> Iterable[Condition]:
+    """Leave nodes out that have a parent, unless they or a parent are asked for."""
+    if "parent_node" not in call.query and not call.flag("include_children"):
+        yield Node.parent_node.is_(None)
+
+
+def in_chassis(_call: Call, session: Session, uuid: str) -> Condition:
+    """Choose the nodes of a chassis.
 
     Raises:
-        NotAcceptable: An argument that the microversion does not have.
-        Invalid: A value that no node can have.
+        Invalid: That is no UUID.
         NotFound: There is no such chassis.
     """
-    for name, minor in _SINCE.items():
-        if name in call.query:
-            call.require(minor, f"The filter {name}")
-    shards = call.query.get("shard")
-    return NodeFilters(
-        equal=(*_equal(call, session), *_in_chassis(call, session, chassis)),
-        is_associated=call.flag("associated"),
-        project=call.query.get("project"),
-        description_contains=call.query.get("description_contains"),
-        shards=None if shards is None else tuple(shards.split(",")),
-        is_sharded=call.flag("sharded"),
-        with_children=bool(call.flag("include_children")),
-    )
+    if not is_uuid(uuid):
+        raise Invalid(f"Expected UUID for chassis_uuid: {uuid}")
+    return Node.chassis_uuid == get_chassis(session, uuid).uuid
 
 
-def _equal(call: Call, session: Session) -> list[tuple[str, Any]]:
-    query = call.query
-    found: list[tuple[str, Any]] = [(name, query[name]) for name in _BY_TEXT if name in query]
-    found += [(name, call.flag(name)) for name in ("maintenance", "retired") if name in query]
-    if "provision_state" in query:
-        found.append(("provision_state", _state(query["provision_state"])))
-    if "fault" in query:
-        found.append(("fault", _fault(query["fault"])))
-    if "conductor_group" in query:
-        found.append(("conductor_group", query["conductor_group"].lower()))
-    if "conductor" in query:
-        found.append(("conductor", query["conductor"]))
-    if "parent_node" in query:
-        found.append(("parent_node", _parent(session, query["parent_node"])))
-    return found
+def _equal(name: str) -> Rows:
+    column: Any = getattr(Node, name)
+
+    def rows(_call: Call, _session: Session, text: str) -> Condition:
+        found: Condition = column == text
+        return found
+
+    return rows
 
 
-def _in_chassis(call: Call, session: Session, chassis: str | None) -> list[tuple[str, Any]]:
-    asked = call.query.get("chassis_uuid")
-    for uuid in (asked, chassis):
-        if uuid is not None and not is_uuid(uuid):
-            raise Invalid(f"Expected UUID for chassis_uuid: {uuid}")
-    found = [get_chassis(session, uuid).uuid for uuid in (asked, chassis) if uuid is not None]
-    return [("chassis_uuid", uuid) for uuid in found]
+def _flag(name: str) -> Rows:
+    column: Any = getattr(Node, name)
+
+    def rows(_call: Call, _session: Session, text: str) -> Condition:
+        found: Condition = column == parse_boolean(text, name)
+        return found
+
+    return rows
 
 
-def _state(text: str) -> str:
+def _is_set(column: Any, name: str) -> Rows:
+    def rows(_call: Call, _session: Session, text: str) -> Condition:
+        found: Condition = column.is_not(None) if parse_boolean(text, name) else column.is_(None)
+        return found
+
+    return rows
+
+
+def _any(_call: Call, _session: Session, _text: str) -> None:
+    """Take an argument that ``without_children`` looks at."""
+
+
+def _in_state(_call: Call, _session: Session, text: str) -> Condition:
     if text not in set(State):
         raise Invalid(f'Provision state "{text}" is not valid; valid: {", ".join(State)}')
-    return text
+    return Node.provision_state == text
 
 
-def _fault(text: str) -> str | None:
+def _with_fault(_call: Call, _session: Session, text: str) -> Condition:
     if text == "none":
-        return None
+        return Node.fault.is_(None)
     if text not in _FAULTS:
         raise Invalid(f'Unrecognized fault "{text}"; valid: {", ".join(_FAULTS)}, none')
-    return text
+    return Node.fault == text
 
 
-def _parent(session: Session, ident: str) -> str:
-    try:
-        return get_node(session, ident).uuid
-    except NotFound:
-        return ident
+def _in_group(_call: Call, _session: Session, text: str) -> Condition:
+    return Node.conductor_group == text.lower()
+
+
+def _of_project(_call: Call, _session: Session, text: str) -> Condition:
+    """Choose by owner or lessee."""
+    return or_(Node.owner == text, Node.lessee == text)
+
+
+def _described(_call: Call, _session: Session, text: str) -> Condition:
+    return Node.description.icontains(text, autoescape=True)
+
+
+def _in_shards(_call: Call, _session: Session, text: str) -> Condition:
+    return Node.shard.in_(text.split(","))
+
+
+def _children(_call: Call, session: Session, ident: str) -> Condition:
+    with suppress(NotFound):  # of one that is not there, nobody is a child
+        ident = get_node(session, ident).uuid
+    return Node.parent_node == ident
+
+
+def _take(rows: Rows, since: int = 1) -> Filter:
+    return Filter(rows=rows, since=since, is_below=True)
+
+
+BELOW_CHASSIS = Parent(path="chassis/<ident>", rows=in_chassis)
+"""The list of the nodes of a chassis."""
+NODE_FILTERS: Mapping[str, Filter] = MappingProxyType(
+    {
+        "instance_uuid": _take(_equal("instance_uuid")),
+        "driver": _take(_equal("driver"), 16),
+        "resource_class": _take(_equal("resource_class"), 21),
+        "owner": _take(_equal("owner"), 50),
+        "lessee": _take(_equal("lessee"), 65),
+        "instance_name": _take(_equal("instance_name"), 104),
+        "chassis_uuid": _take(in_chassis),
+        "provision_state": _take(_in_state, 9),
+        "fault": _take(_with_fault, 42),
+        "conductor_group": _take(_in_group, 46),
+        "conductor": _take(_equal("conductor"), 49),
+        "maintenance": _take(_flag("maintenance")),
+        "retired": _take(_flag("retired")),
+        "associated": _take(_is_set(Node.instance_uuid, "associated")),
+        "project": _take(_of_project),
+        "description_contains": _take(_described),
+        "shard": _take(_in_shards, 82),
+        "sharded": _take(_is_set(Node.shard, "sharded"), 82),
+        "parent_node": _take(_children, 83),
+        "include_children": _take(_any, 83),
+    }
+)
+"""All that lists of nodes take."""

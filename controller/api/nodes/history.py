@@ -10,11 +10,11 @@ from flask import Response
 
 from agent.protocol.masking import masked
 from controller.api.call import Call
-from controller.api.lists import PAGE_ARGUMENTS, listing, page_of
+from controller.api.lists import PAGE_ARGUMENTS, asked_page, listing
 from controller.api.replies import iso_date, json_reply, links
 from controller.errors import NotFound
 from controller.store.history import list_events, read_event
-from controller.store.node_lists import read_node
+from controller.store.nodes import read_node
 
 _PROJECT_SINCE = 113
 _DURATION_SINCE = 115
@@ -23,7 +23,7 @@ _DURATION_SINCE = 115
 def index(call: Call, ident: str) -> Response:
     """Return a page of what happened to the node, oldest first."""
     call.expect(*PAGE_ARGUMENTS, "detail")
-    page = page_of(call, ())
+    page = asked_page(call, {})
     is_detailed = bool(call.flag("detail"))
     with call.services.store.read() as session:
         node = read_node(session, ident, ("id", "uuid"))

@@ -3,12 +3,14 @@
 from typing import Any
 
 from flask import Response
+from sqlalchemy import select
 
 from controller.api.call import Call
+from controller.api.lists import MAX_LIMIT
 from controller.api.replies import empty_reply, json_reply, links
 from controller.errors import Invalid, NotFound
-from controller.store.node_lists import NodeFilters, list_nodes, read_node
-from controller.store.paging import Page
+from controller.store.nodes import read_node
+from controller.store.tables import Node
 
 
 def vifs(call: Call, ident: str) -> Response:
@@ -60,10 +62,10 @@ def children(call: Call, ident: str) -> Response:
     """List the UUIDs of the nodes that have this one as parent."""
     with call.services.store.read() as session:
         uuid = read_node(session, ident, ("uuid",)).uuid
-        filters = NodeFilters(equal=(("parent_node", uuid),))
-        rows = list_nodes(session, ("uuid",), filters, Page(limit=1000))
+        query = select(Node.uuid).where(Node.parent_node == uuid).order_by(Node.id)
+        found = session.scalars(query.limit(MAX_LIMIT)).all()
     link = {"href": f"{call.base_url}/v1/nodes?parent_node={uuid}", "rel": "children"}
-    return json_reply({"children": [row.uuid for row in rows], "links": link})
+    return json_reply({"children": list(found), "links": link})
 
 
 def allocation(call: Call, ident: str) -> Response:

@@ -10,12 +10,12 @@ from flask import Response
 from agent.protocol.raid_config import check_raid_config
 from agent.protocol.refusal import Refusal
 from controller.api.call import Call
-from controller.api.nodes.fields import NODE_FIELDS, STATES_FIELDS
-from controller.api.nodes.view import make_view
-from controller.api.replies import empty_reply, json_reply
+from controller.api.nodes.fields import NODES, STATES_FIELDS
+from controller.api.replies import empty_reply
+from controller.api.resource.reading import document
 from controller.errors import Invalid, NotFound
 from controller.states import State
-from controller.store.node_lists import read_node
+from controller.store.nodes import read_node
 from controller.workflow import verbs
 from controller.workflow.locks import free_node
 from controller.workflow.machine import interfaces_of
@@ -31,11 +31,8 @@ _MOST_TIMEOUT_S = 7 * 24 * 3600
 
 def show(call: Call, ident: str) -> Response:
     """Show the states of a node and its progress."""
-    names = [name for name in STATES_FIELDS if NODE_FIELDS[name].since <= call.minor]
-    view = make_view(call, names)
-    with call.services.store.read() as session:
-        row = read_node(session, ident, view.columns)
-    return json_reply(view.render(row))
+    known = NODES.known(call.minor)
+    return document(call, NODES, ident, [name for name in STATES_FIELDS if name in known])
 
 
 def provision(call: Call, ident: str) -> Response:

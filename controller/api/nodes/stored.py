@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from agent.protocol.secret_names import MASK
-from controller.api.documents.values import refuse_too_long
 from controller.api.nodes.driver_info import checked_driver_info
-from controller.errors import Conflict, Invalid, NotFound
+from controller.api.nodes.fields import NODES
+from controller.api.resource.uniqueness import refuse_taken
+from controller.errors import Invalid, NotFound
 from controller.hardware.catalog import Catalog
 from controller.store.chassis import get_chassis
 from controller.store.identity import is_legal_name
@@ -30,16 +30,16 @@ def put_values(session: Session, node: Node, values: Mapping[str, Any], catalog:
         Invalid: An illegal name, an unknown driver, interface or parent, a mask without a secret.
         Conflict: The name, UUID or instance UUID belongs to another node.
     """
-    refuse_too_long(Node, values)
-    _refuse_taken(session, node, values)
     interfaces = dict(node.interfaces or {})
-    for name, value in values.items():
-        if name.endswith(_SUFFIX):
-            interfaces.pop(name.removesuffix(_SUFFIX), None)
-            if value is not None:
-                interfaces[name.removesuffix(_SUFFIX)] = value
-        else:
-            _put_one(session, node, name, value)
+    with session.no_autoflush:
+        for name, value in values.items():
+            if name.endswith(_SUFFIX):
+                interfaces.pop(name.removesuffix(_SUFFIX), None)
+                if value is not None:
+                    interfaces[name.removesuffix(_SUFFIX)] = value
+            else:
+                _put_one(session, node, name, value)
+    refuse_taken(session, NODES, node, values)
     catalog.names_of(node.driver, interfaces)
     if interfaces != node.interfaces:
         node.interfaces = interfaces
@@ -123,21 +123,3 @@ def _parent(session: Session, node: Node, ident: str | None) -> str | None:
             "give that child another parent first"
         )
     return parent.uuid
-
-
-def _refuse_taken(session: Session, node: Node, values: Mapping[str, Any]) -> None:
-    unique = {
-        "uuid": (Node.uuid, "A node with UUID {} already exists"),
-        "name": (Node.name, "A node with name {} already exists"),
-        "instance_uuid": (Node.instance_uuid, "Instance {} is already associated with a node"),
-    }
-    for name, (column, message) in unique.items():
-        value = values.get(name)
-        if value is not None and _exists(session, node, column == value):
-            raise Conflict(message.format(value))
-
-
-def _exists(session: Session, node: Node, condition: ColumnElement[bool]) -> bool:
-    with session.no_autoflush:
-        found = session.scalar(select(Node.id).where(condition))
-    return found is not None and found != node.id

@@ -6,7 +6,7 @@ from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid, NotFound
-from controller.store.node_lists import read_node
+from controller.store.nodes import read_node
 from controller.store.tables import Node
 from controller.workflow.locks import free_node
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from controller.api.call import Call
@@ -12,8 +12,9 @@ from controller.api.documents.patch import Operation
 from controller.api.resource.description import Resource
 from controller.api.resource.reading import is_item, missing
 from controller.api.resource.rules import Change
+from controller.api.resource.uniqueness import refuse_taken
 from controller.api.resource.values import created_values, parsed_patch, patched_values
-from controller.errors import Conflict, Invalid, NodeLocked, NotFound
+from controller.errors import Invalid, NodeLocked, NotFound
 from controller.store.identity import new_uuid
 from controller.store.nodes import get_node
 from controller.store.secrets import unmasked
@@ -21,8 +22,6 @@ from controller.store.tables import Node
 from controller.workflow.locks import free_node
 
 _NODE = "node_uuid"
-_WORDS = {"uuid": "UUID", "address": "MAC address"}
-"""What unique fields are called in messages, where that is not their name."""
 
 
 def create_item(call: Call, resource: Resource, body: dict[str, Any]) -> str:
@@ -156,12 +155,13 @@ def _put(session: Session, resource: Resource, row: Any, values: Mapping[str, An
     columns = _sources(resource, values)
     with session.no_autoflush:
         for name, column in columns.items():
-            is_kept = resource.by_name[name].has_secrets
-            kept = getattr(row, column) if is_kept else None
-            setattr(row, column, unmasked(values[name], kept, name) if is_kept else values[name])
+            value = values[name]
+            if resource.is_masked(name):
+                value = unmasked(value, getattr(row, column), name)
+            setattr(row, column, value)
         if resource.is_of_node and _NODE in values:
             row.node_id = _node_id(session, values[_NODE])
-        _refuse_taken(session, resource, row, {*columns.values(), "node_id"})
+        refuse_taken(session, resource, row, {*columns.values(), "node_id"})
 
 
 def _node_id(session: Session, uuid: str) -> int:
@@ -169,34 +169,3 @@ def _node_id(session: Session, uuid: str) -> int:
         return get_node(session, uuid).id
     except NotFound as error:
         raise Invalid(str(error)) from error
-
-
-def _refuse_taken(session: Session, resource: Resource, row: Any, columns: Collection[str]) -> None:
-    """Refuse what another row has, by the table's own promises of uniqueness.
-
-    Raises:
-        Conflict: There is one already; the message says what and, for an item of a node, where.
-    """
-    table = resource.table
-    for names in sorted(_unique(resource)):
-        held = {name: getattr(row, name) for name in names}
-        if not set(columns) & set(names) or None in held.values():
-            continue
-        query = select(table.id, Node.uuid if resource.is_of_node else table.uuid)
-        if resource.is_of_node:
-            query = query.join(Node, Node.id == table.node_id)
-        query = query.where(*(getattr(table, name) == value for name, value in held.items()))
-        others = [one for one in session.execute(query) if one.id != row.id]
-        if others:
-            shown = {one.source: _WORDS.get(one.name, one.name) for one in resource.fields}
-            what = ", ".join(f"{shown[one]} {held[one]}" for one in names if one in shown)
-            where = f" (on node {others[0].uuid})" if resource.is_of_node else ""
-            raise Conflict(f"{resource.one.capitalize()} with {what} already exists{where}")
-
-
-def _unique(resource: Resource) -> Iterator[tuple[str, ...]]:
-    """Return the columns, or groups of them, in which no two rows are equal."""
-    table = resource.table.__table__
-    for rule in (*table.constraints, *table.indexes):
-        if isinstance(rule, UniqueConstraint) or (isinstance(rule, Index) and rule.unique):
-            yield tuple(str(column.name) for column in rule.columns)

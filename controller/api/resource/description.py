@@ -1,12 +1,12 @@
 """What a resource of the API and its fields are: rows from which lists, documents, creations and patches are made."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import Session
 
 from agent.protocol.masking import masked
@@ -22,6 +22,7 @@ from controller.api.resource.rules import (
     nothing,
 )
 from controller.errors import Invalid, NotAcceptable
+from controller.store.sealing import SealedJson, SealedText
 from controller.store.tables import Node
 
 Check = Callable[[Any, str], Any]
@@ -39,24 +40,33 @@ class Field:
     """Microversion 1.``since`` shows and takes it."""
     column: str | None = ""
     """Column of the table that it is read from; empty = of the same name, ``None`` = none."""
+    also: tuple[str, ...] = ()
+    """Further columns that it is made of."""
     show: "Shape | None" = None
-    """``None`` = as it is stored."""
+    """``None`` = as it is stored; of what is sealed in the database, with its secrets masked (``as_masked``)."""
     check: Check | None = None
     """``None`` = clients cannot set it."""
     is_patchable: bool = True
     """If clients can set it: also after the creation."""
+    is_creatable: bool = True
+    """If clients can set it: also at the creation."""
     is_required: bool = False
     """It must be given at creation, and can only be replaced."""
     default: Callable[[], Any] = lambda: None
     """What is stored where nothing is given, and where it is removed."""
     is_sortable: bool = False
-    has_secrets: bool = False
-    """A document with secrets: shown masked, and what is stored stays where the mask is sent back."""
+    taken: str = ""
+    """What is said when another item has its value, ``{}``, and no two may; empty = the usual words."""
 
     @property
     def source(self) -> str | None:
         """The column that it is read from."""
         return self.name if self.column == "" else self.column
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All columns that it is made of."""
+        return self.also if self.source is None else (self.source, *self.also)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +78,7 @@ class Resource:
     kind: str
     """One of it, for messages: ``port``."""
     table: Any
+    """Whose rows it shows: a mapped class, or a dataclass whose values are at hand."""
     fields: tuple[Field, ...]
     listed: tuple[str, ...]
     """What a list shows that was asked for no fields."""
@@ -75,8 +86,12 @@ class Resource:
     """First microversion of the whole resource; an older request gets 404 ..."""
     early_write: int = HTTPStatus.NOT_FOUND
     """... or this, where it would change something (Ironic has 405 for some resources)."""
+    ident: str = "uuid"
+    """The column by which an item is found, and by which pages go on."""
+    fields_since: int = 8
+    """First microversion of ``?fields=`` ..."""
     detail_since: int = 43
-    """First microversion that has ``?detail=``."""
+    """... and of ``?detail=``."""
     has_names: bool = False
     """Its items are found by name too."""
     has_detail: bool = True
@@ -107,18 +122,20 @@ class Resource:
         """Refuse a description that says something else than the table.
 
         Raises:
-            ValueError: A field has no column, two have one name, or a list shows what there is not.
+            ValueError: A field has no column, or would show a secret, two have one name, or a list shows what there is not.
         """
         by_name = {one.name: one for one in self.fields}
         object.__setattr__(self, "by_name", by_name)
         if self.is_of_node:
             object.__setattr__(self, "others", {"node_uuid": Node.uuid, **self.others})
-        columns = {*self.table.__table__.columns.keys(), *self.others}
-        sources = {one.source for one in self.fields if one.source is not None}
+        columns = {*_columns_of(self.table), *self.others}
+        sources = {self.ident, *(source for one in self.fields for source in one.sources)}
         if len(by_name) < len(self.fields) or not set(self.listed) <= set(by_name):
             raise ValueError(f"{self.path}: fields are there twice, or listed and not there")
         if missing := sorted(sources - columns):
             raise ValueError(f"{self.path}: no column {', '.join(missing)}")
+        if bare := [one.name for one in self.fields if self._shape(one) is None]:
+            raise ValueError(f"{self.path}: {', '.join(bare)} would show a secret")
 
     @property
     def key(self) -> str:
@@ -141,7 +158,7 @@ class Resource:
 
     def settable(self) -> tuple[str, ...]:
         """Return the fields that a creation takes."""
-        return tuple(one.name for one in self.fields if one.check is not None)
+        return tuple(one.name for one in self.fields if one.check is not None and one.is_creatable)
 
     def patchable(self) -> tuple[str, ...]:
         """Return the fields that a patch takes."""
@@ -153,11 +170,26 @@ class Resource:
 
     def columns(self, names: Sequence[str]) -> dict[str, Any]:
         """Return the columns that a document with these fields needs, by the name under which they are read."""
-        sources = dict.fromkeys(("uuid", *filter(None, (self.by_name[n].source for n in names))))
+        found = (source for name in names for source in self.by_name[name].sources)
+        sources = dict.fromkeys((self.ident, *found))
         return {
             one: self.others[one] if one in self.others else getattr(self.table, one)
             for one in sources
         }
+
+    def _shape(self, one: Field) -> "Shape | None":
+        """Return how a field is shown; ``None`` = it must not be."""
+        table = getattr(self.table, "__table__", None)
+        kind = None if table is None else getattr(table.columns.get(one.source), "type", None)
+        if one.show is not None:
+            return one.show
+        if isinstance(kind, SealedText):
+            return None
+        return as_masked if isinstance(kind, SealedJson) else as_stored
+
+    def is_masked(self, name: str) -> bool:
+        """Say whether a field is shown masked; what is stored stays where the mask is sent back."""
+        return self._shape(self.by_name[name]) is as_masked
 
     def select(self, names: Sequence[str]) -> Select[Any]:
         """Return the query of the columns that a document with these fields needs."""
@@ -172,7 +204,9 @@ class Resource:
         found: dict[str, Getter] = {}
         for name in names:
             one = self.by_name[name]
-            show = one.show or (as_masked if one.has_secrets else as_stored)
+            show = self._shape(one)
+            if show is None:
+                raise ValueError(f"{self.path}: {name} cannot be shown")  # refused at the start
             found[name] = show(call, self, one)
         return found
 
@@ -212,28 +246,37 @@ def as_stored(_call: Call, _resource: Resource, one: Field) -> Getter:
     return attrgetter(one.source or one.name)
 
 
-def as_masked(_call: Call, _resource: Resource, one: Field) -> Getter:
-    """Show a document without its secrets."""
-    read = attrgetter(one.source or one.name)
-    return lambda row: masked(read(row) or {})
-
-
 def as_date(_call: Call, _resource: Resource, one: Field) -> Getter:
     """Show seconds since the epoch as a date."""
     read = attrgetter(one.source or one.name)
     return lambda row: iso_date(read(row))
 
 
+def as_masked(_call: Call, _resource: Resource, one: Field) -> Getter:
+    """Show a document with its secrets masked."""
+    read = attrgetter(one.source or one.name)
+    return lambda row: masked(read(row) or {})
+
+
 def as_links(call: Call, resource: Resource, _one: Field) -> Getter:
     """Show the links of the item itself."""
-    return lambda row: links(call.base_url, f"{resource.path}/{row.uuid}")
+    read = attrgetter(resource.ident)
+    return lambda row: links(call.base_url, f"{resource.path}/{read(row)}")
 
 
 def as_links_below(call: Call, resource: Resource, one: Field) -> Getter:
     """Show the links of a collection below the item."""
-    return lambda row: links(call.base_url, f"{resource.path}/{row.uuid}/{one.name}")
+    read = attrgetter(resource.ident)
+    return lambda row: links(call.base_url, f"{resource.path}/{read(row)}/{one.name}")
 
 
 def always(value: Any) -> Shape:
     """Return the shape of what is the same for every row."""
     return lambda _call, _resource, _one: lambda _row: value
+
+
+def _columns_of(table: Any) -> set[str]:
+    """Return what can be read of a row."""
+    if hasattr(table, "__table__"):
+        return set(inspect(table).all_orm_descriptors.keys())
+    return {one.name for one in fields(table)}

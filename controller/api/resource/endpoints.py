@@ -75,17 +75,18 @@ class _List:
                 yield name
 
     def _page(self, call: Call, ident: str, names: Sequence[str]) -> Response:
+        given = [name for name in self._filters() if name in call.query]
+        for name in given:
+            call.require(self.resource.filters[name].since, f"The filter {name}")
         with call.services.store.read() as session:
-            conditions: list[Condition | None] = list(self.resource.visible(call, session))
+            conditions: list[Condition | None] = [
+                self.resource.filters[name].rows(call, session, call.query[name]) for name in given
+            ]
             if self.parent is not None:
                 conditions.append(self.parent.rows(call, session, ident))
-            for name in self._filters():
-                if name in call.query:
-                    one = self.resource.filters[name]
-                    call.require(one.since, f"The filter {name}")
-                    conditions.append(one.rows(call, session, call.query[name]))
-            given = [one for one in conditions if one is not None]
-            return list_page(call, session, self.resource, names, given)
+            conditions.extend(self.resource.visible(call, session))
+            rows = [one for one in conditions if one is not None]
+            return list_page(call, session, self.resource, names, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from controller.api.call import Call
 from controller.api.resource.rules import Condition, Filter, Parent
-from controller.store.node_lists import read_node
+from controller.store.nodes import read_node
 from controller.store.tables import Node
 
 

@@ -1,21 +1,21 @@
 """Lists and documents of any resource."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from flask import Response
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from controller.api.call import Call
-from controller.api.lists import listing, page_of
+from controller.api.lists import asked_page, listing
 from controller.api.replies import json_reply
 from controller.api.resource.description import Resource
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_uuid
-from controller.store.paging import fetch_page
+from controller.store.paging import Page, fetch_page
 
-_FIELDS_SINCE = 8
 _LINKS = "links"
 
 
@@ -26,7 +26,7 @@ def wanted_names(call: Call, resource: Resource, default: Sequence[str]) -> tupl
         return tuple(name for name in default if resource.by_name[name].since <= call.minor)
     names = [name.strip() for name in text.split(",") if name.strip()]
     resource.require_known(call, names)
-    call.require(_FIELDS_SINCE, "?fields=")
+    call.require(resource.fields_since, "?fields=")
     resource.check_names(call, names)
     return tuple(name for name in resource.by_name if name in {*names, _LINKS})
 
@@ -52,12 +52,34 @@ def list_page(
     conditions: Sequence[ColumnElement[bool]] = (),
 ) -> Response:
     """Return the page that the request asks for, of the rows for which all conditions hold."""
-    page = page_of(call, resource.sortable())
+    page = page_of(call, resource)
     query = resource.select(names).where(*conditions)
     rows = fetch_page(session, resource.table, query, page)
+    last = str(getattr(rows[-1], resource.ident)) if rows else ""
+    items = made_items(call, resource, names, rows)
+    return json_reply(listing(call, resource.key, items, page, last))
+
+
+def made_items(
+    call: Call, resource: Resource, names: Sequence[str], rows: Iterable[Any]
+) -> list[dict[str, Any]]:
+    """Return documents with these fields."""
     getters = resource.getters(call, names)
-    items = [{name: get(row) for name, get in getters.items()} for row in rows]
-    return json_reply(listing(call, resource.key, items, page, str(rows[-1].uuid) if rows else ""))
+    return [{name: get(row) for name, get in getters.items()} for row in rows]
+
+
+def page_of(call: Call, resource: Resource) -> Page:
+    """Return the page that the request's arguments ask for.
+
+    Raises:
+        Invalid: An argument has no meaning, or the list cannot be sorted by the field.
+        NotAcceptable: The microversion does not have the field.
+    """
+    key = call.query.get("sort_key", "id")
+    if key in resource.by_name:
+        resource.check_names(call, [key])
+    columns = {name: str(resource.by_name[name].source) for name in resource.sortable()}
+    return asked_page(call, columns, resource.ident)
 
 
 def document(
@@ -78,11 +100,9 @@ def document(
         row = session.execute(resource.select(shown).where(is_item(resource, ident))).one_or_none()
     if row is None:
         raise missing(resource, ident)
-    made = {name: get(row) for name, get in resource.getters(call, shown).items()}
-    is_new = status == HTTPStatus.CREATED
-    return json_reply(
-        made, status, f"{call.base_url}/v1/{resource.path}/{row.uuid}" if is_new else None
-    )
+    (made,) = made_items(call, resource, shown, [row])
+    place = f"{call.base_url}/v1/{resource.path}/{getattr(row, resource.ident)}"
+    return json_reply(made, status, place if status == HTTPStatus.CREATED else None)
 
 
 def is_item(resource: Resource, ident: str) -> ColumnElement[bool]:
@@ -92,6 +112,9 @@ def is_item(resource: Resource, ident: str) -> ColumnElement[bool]:
         Invalid: It has no name, and ``ident`` is no UUID.
     """
     table = resource.table
+    if resource.ident != "uuid":
+        own: ColumnElement[bool] = getattr(table, resource.ident) == ident
+        return own
     if is_uuid(ident):
         found: ColumnElement[bool] = table.uuid == ident.lower()
         return found

@@ -9,6 +9,7 @@ from controller.api.resource.description import (
     as_date,
     as_links,
     as_links_below,
+    as_stored,
 )
 from controller.api.resource.rules import Change
 from controller.errors import Invalid
@@ -38,7 +39,7 @@ CHASSIS = Resource(
         Field(name="created_at", show=as_date, is_sortable=True),
         Field(name="updated_at", show=as_date, is_sortable=True),
         Field(name="description", check=values.text, is_sortable=True),
-        Field(name="extra", check=values.object_, default=dict),
+        Field(name="extra", show=as_stored, check=values.object_, default=dict),
         Field(name="links", column=None, show=as_links),
         Field(name="nodes", column=None, show=_nodes),
     ),

@@ -1,22 +1,25 @@
 """``/v1/drivers``: the hardware types, their interfaces and the ``driver_info`` keys they know."""
 
-from collections.abc import Collection
-from typing import Any
-
 from flask import Response
 
 from controller.api.call import Call
-from controller.api.lists import chosen_fields
-from controller.api.nodes.fields import NODE_FIELDS
-from controller.api.replies import json_reply, links
+from controller.api.replies import json_reply
+from controller.api.resource.description import (
+    Field,
+    Getter,
+    Resource,
+    always,
+    as_links,
+    as_links_below,
+)
+from controller.api.resource.reading import listed_names, made_items, wanted_names
 from controller.errors import Invalid, NotFound
 from controller.hardware.interface import INTERFACE_KINDS
 from controller.hardware.types import HardwareType
 
 _TYPES_SINCE = 30
-_FIELDS_SINCE = 77
-_PROPERTIES_SINCE = 14
-_PLAIN_FIELDS = ("name", "hosts", "links", "properties", "type")
+_LATER = {"storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
+_LISTED = ("name", "hosts", "links", "properties", "type")
 _COMMON_PROPERTIES = {
     "wipe_special_filesystems": "Erase filesystems too that other machines may be using; default false.",
     "fast_track": "Stay in the ramdisk between workflows, whose next takes its agent; the setting's by default.",
@@ -24,26 +27,67 @@ _COMMON_PROPERTIES = {
 }
 
 
+def _hosts(call: Call, _resource: Resource, _one: Field) -> Getter:
+    """Show which controllers serve it."""
+    return lambda _row: [call.services.hostname]
+
+
+def _choices(kind: str) -> tuple[Field, Field]:
+    """Return the fields of what nodes may choose of a kind of interface, and of what they have by default."""
+    since = _LATER.get(kind, _TYPES_SINCE)
+    return (
+        Field(
+            name=f"default_{kind}_interface",
+            since=since,
+            column="supports",
+            show=lambda _call, _resource, _one: lambda row: row.supports[kind][0],
+        ),
+        Field(
+            name=f"enabled_{kind}_interfaces",
+            since=since,
+            column="supports",
+            show=lambda _call, _resource, _one: lambda row: list(row.supports[kind]),
+        ),
+    )
+
+
+DRIVERS = Resource(
+    path="drivers",
+    kind="driver",
+    table=HardwareType,
+    ident="name",
+    fields_since=77,
+    detail_since=_TYPES_SINCE,
+    fields=(
+        Field(name="name"),
+        Field(name="hosts", column=None, show=_hosts),
+        Field(name="links", column=None, show=as_links),
+        Field(name="properties", since=14, column=None, show=as_links_below),
+        Field(name="type", since=_TYPES_SINCE, column=None, show=always("dynamic")),
+        *(field for kind in INTERFACE_KINDS for field in _choices(kind)),
+    ),
+    listed=_LISTED,
+)
+
+
 def index(call: Call) -> Response:
     """List the hardware types."""
     call.expect("type", "detail", "fields")
+    for name in {"type", "detail"} & set(call.query):
+        call.require(_TYPES_SINCE, f"?{name}=")
     kind = call.query.get("type")
     if kind not in (None, "dynamic", "classic"):
         raise Invalid(f'Driver type must be "dynamic" or "classic", not {kind!r}')
     served = call.services.catalog.types.values() if kind != "classic" else ()
-    wanted = chosen_fields(call, _field_names(), _FIELDS_SINCE)
-    is_detailed = wanted is not None or bool(call.flag("detail"))
-    documents = [_document(call, one, is_detailed=is_detailed) for one in served]
-    return json_reply({"drivers": [_chosen(document, wanted) for document in documents]})
+    return json_reply({"drivers": made_items(call, DRIVERS, listed_names(call, DRIVERS), served)})
 
 
 def show(call: Call, name: str) -> Response:
     """Show a hardware type with its interfaces."""
     call.expect("fields")
-    wanted = chosen_fields(call, _field_names(), _FIELDS_SINCE)
-    return json_reply(
-        _chosen(_document(call, _hardware_type(call, name), is_detailed=True), wanted)
-    )
+    names = wanted_names(call, DRIVERS, DRIVERS.known(call.minor))
+    (document,) = made_items(call, DRIVERS, names, [_hardware_type(call, name)])
+    return json_reply(document)
 
 
 def properties(call: Call, name: str) -> Response:
@@ -70,36 +114,3 @@ def _hardware_type(call: Call, name: str) -> HardwareType:
             f"Could not find the following driver(s) or hardware type(s): {name}; valid: {valid}"
         )
         raise NotFound(message) from None
-
-
-def _field_names() -> list[str]:
-    kinds = [
-        (f"default_{kind}_interface", f"enabled_{kind}_interfaces") for kind in INTERFACE_KINDS
-    ]
-    return [*_PLAIN_FIELDS, *(name for pair in kinds for name in pair)]
-
-
-def _chosen(document: dict[str, Any], wanted: Collection[str] | None) -> dict[str, Any]:
-    if wanted is None:
-        return document
-    return {key: value for key, value in document.items() if key in wanted or key == "links"}
-
-
-def _document(call: Call, one: HardwareType, *, is_detailed: bool) -> dict[str, Any]:
-    path = f"drivers/{one.name}"
-    document: dict[str, Any] = {
-        "name": one.name,
-        "hosts": [call.services.hostname],
-        "links": links(call.base_url, path),
-    }
-    if call.minor >= _PROPERTIES_SINCE:
-        document["properties"] = links(call.base_url, f"{path}/properties")
-    if call.minor < _TYPES_SINCE:
-        return document
-    document["type"] = "dynamic"
-    if is_detailed:
-        for kind, names in one.supports.items():
-            if max(NODE_FIELDS[f"{kind}_interface"].since, _TYPES_SINCE) <= call.minor + 1:
-                document[f"default_{kind}_interface"] = names[0]
-                document[f"enabled_{kind}_interfaces"] = list(names)
-    return document

@@ -6,7 +6,14 @@ from sqlalchemy.orm import Session
 
 from controller.api.call import Call
 from controller.api.documents import values
-from controller.api.resource.description import Field, Resource, always, as_date, as_links
+from controller.api.resource.description import (
+    Field,
+    Resource,
+    always,
+    as_date,
+    as_links,
+    as_stored,
+)
 from controller.api.resource.of_node import BELOW_NODES, NODE_FILTERS, of_node
 from controller.api.resource.rules import Change, Condition, Filter
 from controller.api.resources.port_rules import refuse_change, refuse_deletion
@@ -90,8 +97,8 @@ PORTS = Resource(
         Field(name="created_at", show=as_date, is_sortable=True),
         Field(name="updated_at", show=as_date, is_sortable=True),
         Field(name="address", check=values.mac, is_required=True, is_sortable=True),
-        Field(name="extra", check=values.object_, default=dict),
-        Field(name="internal_info", since=18),
+        Field(name="extra", show=as_stored, check=values.object_, default=dict),
+        Field(name="internal_info", show=as_stored, since=18),
         Field(
             name="is_smartnic",
             since=53,
@@ -99,7 +106,7 @@ PORTS = Resource(
             default=lambda: False,
             is_sortable=True,
         ),
-        Field(name="local_link_connection", since=19, check=_link, default=dict),
+        Field(name="local_link_connection", since=19, show=as_stored, check=_link, default=dict),
         Field(name="physical_network", since=34, check=values.text, is_sortable=True),
         Field(
             name="pxe_enabled",

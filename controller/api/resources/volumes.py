@@ -8,6 +8,8 @@ from controller.api.resource.description import (
     Resource,
     as_date,
     as_links,
+    as_masked,
+    as_stored,
 )
 from controller.api.resource.of_node import BELOW_NODES, of_node
 from controller.api.resource.rules import Change, Filter
@@ -71,7 +73,7 @@ CONNECTORS = Resource(
         Field(
             name="connector_id", since=_SINCE, check=values.text, is_required=True, is_sortable=True
         ),
-        Field(name="extra", since=_SINCE, check=values.object_, default=dict),
+        Field(name="extra", since=_SINCE, show=as_stored, check=values.object_, default=dict),
         Field(name="links", since=_SINCE, column=None, show=as_links),
     ),
     listed=("uuid", "node_uuid", "type", "connector_id", "links"),
@@ -112,9 +114,9 @@ TARGETS = Resource(
             since=_SINCE,
             check=values.object_,
             default=dict,
-            has_secrets=True,
+            show=as_masked,
         ),
-        Field(name="extra", since=_SINCE, check=values.object_, default=dict),
+        Field(name="extra", since=_SINCE, show=as_stored, check=values.object_, default=dict),
         Field(name="links", since=_SINCE, column=None, show=as_links),
     ),
     listed=("uuid", "node_uuid", "volume_type", "boot_index", "volume_id", "links"),

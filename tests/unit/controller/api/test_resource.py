@@ -8,17 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.protocol.secret_names import MASK
 from controller.api.call import Call
-from controller.api.resource.description import Field, Resource, as_date, as_links
+from controller.api.nodes.fields import NODES
+from controller.api.resource.description import Field, Resource, as_date, as_links, as_stored
 from controller.api.resource.values import created_values, parsed_patch, patched_values
 from controller.api.resources.chassis import CHASSIS
 from controller.api.resources.ports import PORTS
 from controller.api.routes import RESOURCES
 from controller.errors import Invalid, NotAcceptable
 from controller.store.chassis import Chassis
+from controller.store.tables import Node
 
 NODE = "1be26c0b-03f2-4d2e-ae87-c02d7f33c123"
+ALL = (NODES, *RESOURCES)
 GOOD: dict[str, dict[str, Any]] = {
+    "node": {"driver": "fake-hardware"},
     "chassis": {},
     "port": {"address": "52:54:00:00:00:01", "node_uuid": NODE},
     "volume connector": {"type": "iqn", "connector_id": "iqn.a", "node_uuid": NODE},
@@ -49,6 +54,7 @@ def call(minor: int = 115) -> Call:
     [
         ((Field(name="uuid"), Field(name="colour")), ("uuid",), "no column colour"),
         ((Field(name="uuid"), Field(name="x", column="token")), (), "no column token"),
+        ((Field(name="uuid"), Field(name="x", column=None, also=("y",))), (), "no column y"),
         ((Field(name="uuid"), Field(name="uuid")), (), "there twice"),
         ((Field(name="uuid"),), ("uuid", "description"), "listed and not there"),
     ],
@@ -66,12 +72,24 @@ def test_every_column_of_the_table_is_a_field_or_is_the_tables_own(resource: Res
     assert columns - {one.source for one in resource.fields} <= {"id", "node_id"}
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda one: str(one.kind))
+@pytest.mark.parametrize("resource", ALL, ids=lambda one: str(one.kind))
 def test_a_document_reads_only_the_columns_that_it_shows(resource: Resource) -> None:
     assert set(resource.columns(["links"])) == {"uuid"}
     for one in resource.fields:
-        wanted = {"uuid"} if one.source is None else {"uuid", one.source}
-        assert set(resource.columns([one.name])) == wanted
+        assert set(resource.columns([one.name])) == {"uuid", *one.sources}
+
+
+def test_what_is_sealed_is_shown_with_its_secrets_masked_unless_the_field_says_otherwise() -> None:
+    sent = {"password": "s3cr3t", "size": 1}
+    row = Node(uuid="u", extra=sent, properties=sent)
+    fields = (Field(name="uuid"), Field(name="extra"), Field(name="properties", show=as_stored))
+    one = replace(NODES, fields=fields, listed=("uuid",))
+    shown = {name: get(row) for name, get in one.getters(call(), list(one.by_name)).items()}
+    assert shown["extra"] == {"password": MASK, "size": 1}
+    assert shown["properties"] == sent
+    for name in ("agent_secret", "config_drive"):
+        with pytest.raises(ValueError, match=f"{name} would show a secret"):
+            replace(NODES, fields=(*fields, Field(name=name)), listed=("uuid",))
 
 
 def test_dates_and_links_are_made_and_the_rest_is_as_stored() -> None:
@@ -88,7 +106,7 @@ def test_dates_and_links_are_made_and_the_rest_is_as_stored() -> None:
     assert made["links"][0] == {"href": "http://here/v1/chassis/u", "rel": "self"}
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda one: str(one.kind))
+@pytest.mark.parametrize("resource", ALL, ids=lambda one: str(one.kind))
 def test_a_creation_without_anything_more_has_every_default(resource: Resource) -> None:
     values = created_values(call(), resource, GOOD[resource.kind])
     assert set(values) == set(resource.settable())
@@ -135,7 +153,7 @@ ANYTHING = st.recursive(
 )
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda one: str(one.kind))
+@pytest.mark.parametrize("resource", ALL, ids=lambda one: str(one.kind))
 @pytest.mark.parametrize("act", [created_values, None], ids=["create", "patch"])
 @given(data=st.data())
 def test_whatever_a_client_sends_is_stored_or_refused_with_words(
