@@ -51,9 +51,10 @@ was verified. Null before that, and when the ramdisk's agent is not ours. Its ke
 {{receipt}}
 Its field `burnin` has for each kind of burn-in when it began and passed, with which disks, and the figures ([how](../how-to/burn-in.md)).
 MAC addresses are taken in any usual spelling.
+A port group can move to another node, and a physical network that is taken from it goes from its ports, too.
 
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
-machine is recognized by them. A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check
+machine is recognized by them. A port is in a port group of its own node only (400). A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check
 the whole order by the agent's own rules (400, and a reason in `validate`): addresses, checksums and checksum files, formats, partition
 sizes, config drives, capabilities, traits. Cipher suites with xRC4 (4, 5, 9, 10, 13, 14) are refused.
 """

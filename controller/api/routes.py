@@ -26,11 +26,12 @@ from controller.api.resources import (
 )
 from controller.api.resources.chassis import CHASSIS
 from controller.api.resources.conductors import CONDUCTORS
+from controller.api.resources.portgroups import PORTGROUPS
 from controller.api.resources.ports import PORTS
 from controller.api.resources.volumes import CONNECTORS, TARGETS
 from controller.api.route import Route
 
-RESOURCES: tuple[Resource, ...] = (PORTS, CHASSIS, CONNECTORS, TARGETS)
+RESOURCES: tuple[Resource, ...] = (PORTS, CHASSIS, CONNECTORS, TARGETS, PORTGROUPS)
 """Collections that are made of their description alone."""
 
 _NODE = "/v1/nodes/<ident>"
@@ -82,7 +83,6 @@ _NODE_PARTS = (
     Route("GET", f"{_NODE}/children", parts.children, 83),
     Route("GET", f"{_NODE}/bios", parts.bios, 40),
     Route("GET", f"{_NODE}/firmware", parts.firmware, 86),
-    Route("GET", f"{_NODE}/portgroups", parts.portgroups, 24),
     Route("GET", f"{_NODE}/volume", parts.volume, 32),
     Route("GET", f"{_NODE}/allocation", parts.allocation, 52),
     Route("GET", f"{_NODE}/vmedia", parts.not_served, 93),
@@ -110,7 +110,6 @@ _OTHERS = (
 )
 
 _EMPTY = {
-    "portgroups": (23, HTTPStatus.NOT_FOUND),
     "allocations": (52, HTTPStatus.METHOD_NOT_ALLOWED),
     "deploy_templates": (55, HTTPStatus.METHOD_NOT_ALLOWED),
     "runbooks": (92, HTTPStatus.METHOD_NOT_ALLOWED),

@@ -127,6 +127,13 @@ class DeployInterface(Interface, Protocol):
         """Ask those who have the image; return warnings, raise ``Invalid``."""
 
 
+class NetworkInterface(Interface, Protocol):
+    """Says which of a client's virtual interfaces are on which ports."""
+
+    keeps_vifs: bool
+    """They are kept; else they are taken and forgotten."""
+
+
 class RamdiskInterface(Interface, Protocol):
     """Inspects or rescues."""
 
@@ -178,7 +185,7 @@ class Interfaces:
     bios: Interface
     console: Interface
     firmware: Interface
-    network: Interface
+    network: NetworkInterface
     raid: Interface
     storage: Interface
     vendor: Interface

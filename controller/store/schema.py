@@ -1,9 +1,10 @@
 """Every table: who looks at all of them (migrations, sealing) has them from here, whatever else the program has loaded."""
 
 from controller.store.chassis import Chassis
+from controller.store.portgroups import Portgroup
 from controller.store.tables import Base
 from controller.store.volumes import VolumeConnector, VolumeTarget
 
-ELSEWHERE = (Chassis, VolumeConnector, VolumeTarget)
+ELSEWHERE = (Chassis, Portgroup, VolumeConnector, VolumeTarget)
 """Tables with modules of their own."""
 METADATA = Base.metadata

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     false,
     select,
+    true,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import (
@@ -239,12 +240,15 @@ class Port(Base):
     pxe_enabled: Mapped[bool] = mapped_column(default=True)
     is_smartnic: Mapped[bool] = mapped_column(default=False)
     physical_network: Mapped[str | None] = mapped_column(String(64))
-    portgroup_uuid: Mapped[str | None] = mapped_column(String(36))
+    portgroup_uuid: Mapped[str | None] = mapped_column(String(36), index=True)
     local_link_connection: Mapped[JsonObject] = mapped_column(default=dict)
     extra: Mapped[JsonObject] = mapped_column(default=dict)
     internal_info: Mapped[JsonObject] = mapped_column(default=dict)
     vendor: Mapped[str | None] = mapped_column(String(255))
     category: Mapped[str | None] = mapped_column(String(255))
+    available_for_dynamic_portgroup: Mapped[bool] = mapped_column(
+        default=True, server_default=true()
+    )
 
 
 class NodeEvent(Base):

@@ -150,7 +150,6 @@ def _alike(value: Any, base: str, key: str = "") -> Any:
     if key == "href":
         return str(value).removeprefix(base)
     if key == "next":
-        address = urlsplit(str(value).removeprefix(base))
-        arguments = parse_qs(address.query)
-        return (address.path, arguments["limit"], arguments["marker"])
+        arguments = parse_qs(urlsplit(str(value)).query)  # Ironic forgets whose list it was
+        return arguments["limit"], arguments["marker"]
     return value

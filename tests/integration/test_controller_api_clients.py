@@ -125,7 +125,6 @@ def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
     "words",
     [
         ("chassis", "list"),
-        ("port", "group", "list"),
         ("allocation", "list"),
         ("deploy", "template", "list"),
         ("runbook", "list"),
@@ -133,6 +132,28 @@ def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
 )
 def test_what_is_not_served_lists_as_nothing(baremetal: Baremetal, words: tuple[str, ...]) -> None:
     assert baremetal.json(*words) == []
+
+
+def test_the_command_line_groups_ports(baremetal: Baremetal) -> None:
+    node = baremetal.json("node", "create", "--driver", "fake-hardware")["uuid"]
+    group = baremetal.json(
+        *("port", "group", "create", "--node", node, "--name", "bond0", "--mode", "802.3ad"),
+        *("--property", "miimon=100", "--address", "52:54:00:00:07:00"),
+    )
+    assert (group["mode"], group["properties"]) == ("802.3ad", {"miimon": 100})
+    address = "52:54:00:00:07:01"
+    port = baremetal.json("port", "create", address, "--node", node, "--port-group", group["uuid"])
+    assert port["portgroup_uuid"] == group["uuid"]
+    baremetal.ok("port", "group", "set", "bond0", "--unsupport-standalone-ports")
+    baremetal.ok("port", "group", "unset", "bond0", "--address")
+    shown = baremetal.json("port", "group", "show", "bond0")
+    assert (shown["address"], shown["standalone_ports_supported"]) == (None, False)
+    (listed,) = baremetal.json("port", "list", "--port-group", "bond0", "--fields", "address")
+    assert list(listed.values()) == [address]
+    assert "contains ports" in baremetal.refused("port", "group", "delete", "bond0")
+    baremetal.ok("port", "unset", port["uuid"], "--port-group")
+    baremetal.ok("port", "group", "delete", "bond0")
+    baremetal.ok("node", "delete", node)
 
 
 def test_the_command_line_keeps_volumes(baremetal: Baremetal) -> None:

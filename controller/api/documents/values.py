@@ -47,6 +47,13 @@ def integer(value: Any, name: str) -> int | None:
     raise Invalid(f"{name} must be a whole number of 32 bits, not {value!r}")
 
 
+def truth(value: Any, name: str) -> bool:
+    """Take a truth value, and no word for one."""
+    if isinstance(value, bool):
+        return value
+    raise Invalid(f"{name} must be true or false, not {_kind(value)}")
+
+
 def optional_boolean(value: Any, name: str) -> bool | None:
     """Take a truth value or null."""
     return None if value is None else boolean(value, name)
@@ -69,6 +76,11 @@ def mac(value: Any, name: str) -> str:
             f"Expected valid MAC address for {name}: {value}; write it as 52:54:00:12:34:56"
         )
     return address
+
+
+def optional_mac(value: Any, name: str) -> str | None:
+    """Take a MAC address as :func:`mac` does, or null."""
+    return None if value is None else mac(value, name)
 
 
 def refuse_too_long(table: type[Base], values: Mapping[str, Any]) -> None:

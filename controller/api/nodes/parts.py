@@ -44,11 +44,6 @@ def firmware(call: Call, ident: str) -> Response:
     return _empty(call, ident, "firmware")
 
 
-def portgroups(call: Call, ident: str) -> Response:
-    """Return no port groups."""
-    return _empty(call, ident, "portgroups")
-
-
 def volume(call: Call, ident: str) -> Response:
     """Return the links of the volume resources."""
     path = f"nodes/{_uuid_of(call, ident)}/volume"

@@ -33,7 +33,8 @@ def create_item(call: Call, resource: Resource, body: dict[str, Any]) -> str:
         Conflict: Something is taken that is unique.
         NodeLocked: Something goes on with the node.
     """
-    values = created_values(call, resource, resource.prepare(call, dict(body)))
+    sent = resource.prepare(call, dict(body))
+    values = created_values(call, resource, sent)
     values["uuid"] = values.get("uuid") or new_uuid()
     try:
         with _transaction(call, values[_NODE] if resource.is_of_node else None) as (session, node):
@@ -48,7 +49,7 @@ def create_item(call: Call, resource: Resource, body: dict[str, Any]) -> str:
                     row=row,
                     node=node,
                     values=values,
-                    changed=frozenset(values),
+                    changed=frozenset(sent),
                 )
             )
             return str(row.uuid)
@@ -75,7 +76,8 @@ def patch_item(call: Call, resource: Resource, ident: str) -> str:
             Change(call=call, session=session, row=row, node=node, values=values, changed=changed)
         )
         _put(session, resource, row, values)
-        row.updated_at = call.services.clock()
+        if changed:
+            row.updated_at = call.services.clock()
         return str(row.uuid)
 
 

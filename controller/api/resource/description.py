@@ -52,6 +52,8 @@ class Field:
     """If clients can set it: also at the creation."""
     is_required: bool = False
     """It must be given at creation, and can only be replaced."""
+    is_removable: bool = True
+    """A patch can remove it, which sets it to its default."""
     default: Callable[[], Any] = lambda: None
     """What is stored where nothing is given, and where it is removed."""
     is_sortable: bool = False

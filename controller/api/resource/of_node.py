@@ -6,8 +6,9 @@ from types import MappingProxyType
 from sqlalchemy.orm import Session
 
 from controller.api.call import Call
-from controller.api.resource.rules import Condition, Filter, Parent
-from controller.store.nodes import read_node
+from controller.api.resource.rules import Change, Condition, Filter, Parent
+from controller.errors import Invalid, NotFound
+from controller.store.nodes import get_node, read_node
 from controller.store.tables import Node
 
 
@@ -29,6 +30,23 @@ def _of_groups(_call: Call, _session: Session, names: str) -> Condition:
 
 def _of_shards(_call: Call, _session: Session, names: str) -> Condition:
     return Node.shard.in_(names.split(","))
+
+
+def node_after(change: Change) -> Node:
+    """Return the node whose an item is after a patch.
+
+    Raises:
+        Invalid: There is no such node.
+    """
+    if change.node is None:
+        raise RuntimeError("an item without a node")  # a fault of its description
+    if "node_uuid" not in change.changed:
+        return change.node
+    try:
+        with change.session.no_autoflush:
+            return get_node(change.session, change.values["node_uuid"])
+    except NotFound as error:
+        raise Invalid(str(error)) from error
 
 
 BELOW_NODES = Parent(path="nodes/<ident>", rows=of_node)

@@ -49,7 +49,7 @@ class Change:
     values: Mapping[str, Any] = field(default_factory=dict)
     """New values of the fields that the client sent (a creation: of all that can be set)."""
     changed: frozenset[str] = frozenset()
-    """Fields that get another value than they had."""
+    """Fields that get another value than they had (a creation: that the client sent)."""
 
 
 Rule = Callable[[Change], None]

@@ -77,6 +77,6 @@ def checked(resource: Resource, name: str, value: Any) -> Any:
 
 def _reset(resource: Resource, name: str) -> Any:
     one = resource.by_name[name]
-    if one.is_required:
+    if one.is_required or not one.is_removable:
         raise Invalid(f"{name} of {resource.one} cannot be removed; replace it")
     return one.default()

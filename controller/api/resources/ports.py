@@ -1,5 +1,7 @@
 """``/v1/ports``: the network interfaces of nodes, each with its MAC address."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,32 +11,24 @@ from controller.api.documents import values
 from controller.api.resource.description import (
     Field,
     Resource,
-    always,
     as_date,
     as_links,
     as_stored,
 )
 from controller.api.resource.of_node import BELOW_NODES, NODE_FILTERS, of_node
-from controller.api.resource.rules import Change, Condition, Filter
+from controller.api.resource.rules import Change, Condition, Filter, Parent
+from controller.api.resources.group_rules import join_group, refuse_while_inspecting, stay_in_group
 from controller.api.resources.port_rules import refuse_change, refuse_deletion
-from controller.errors import Invalid, NotFound
-from controller.store.identity import is_legal_name
+from controller.errors import Forbidden, Invalid, NotFound
+from controller.store.identity import is_legal_name, is_uuid
 from controller.store.nodes import get_node
+from controller.store.portgroups import get_portgroup
 from controller.store.tables import Port
 
 _NODE_IDENT_SINCE = 94
+_GROUP_SINCE = 24
+_SHARD_SINCE = 82
 _LINK_KEYS = ("switch_id", "port_id", "switch_info", "network_type", "hostname")
-
-
-def _always_true(value: Any, name: str) -> bool:
-    if values.boolean(value, name):
-        return True
-    raise Invalid(f"{name} cannot be false: port groups are not served")
-
-
-def _no_group(value: Any, name: str) -> None:
-    if values.uuid(value, name) is not None:
-        raise Invalid(f"Portgroup {value} could not be found: port groups are not served")
 
 
 def _link(value: Any, name: str) -> dict[str, Any]:
@@ -73,20 +67,59 @@ def _with_address(_call: Call, _session: Session, address: str) -> Condition:
     return found
 
 
-def _of_group(_call: Call, _session: Session, ident: str) -> None:
-    if ident:
-        raise Invalid("The filter portgroup is not served: there are no port groups")
+def _of_group(_call: Call, session: Session, ident: str) -> Condition | None:
+    if not ident:
+        return None
+    if not is_uuid(ident) and not is_legal_name(ident):
+        raise Invalid(f"Expected a UUID or name for portgroup: {ident}")
+    found: Condition = Port.portgroup_uuid == get_portgroup(session, ident).uuid
+    return found
+
+
+def _with_words(_call: Call, _session: Session, words: str) -> Condition | None:
+    return Port.description.icontains(words, autoescape=True) if words else None
+
+
+def _filters_together(call: Call, _session: Session) -> Iterable[Condition]:
+    """Refuse filters that Ironic does not take together."""
+    given = {name for name in _FILTERS if call.query.get(name)}
+    places = [bool(given & names) for names in ({"node", "node_uuid"}, {"portgroup"}, {"shard"})]
+    if sum(places) > 1:
+        raise Forbidden("Choose ports by node, portgroup or shard, not by two of them")
+    if "conductor_groups" in given and given & {"node", "node_uuid", "portgroup", "address"}:
+        raise Invalid(
+            "Filtering by conductor_groups cannot be combined with node, portgroup or address"
+        )
+    return ()
+
+
+def _physical_network(value: Any, name: str) -> str | None:
+    found = values.text(value, name)
+    if found == "":
+        raise Invalid(f"A non-empty value is required when setting {name}; null for none")
+    return found
 
 
 def _refuse_change(change: Change) -> None:
+    refuse_while_inspecting(change)
     if change.node is not None:
         refuse_change(change.node, change.row.uuid, change.changed)
+    stay_in_group(change)
 
 
 def _refuse_deletion(change: Change) -> None:
     if change.node is not None:
         refuse_deletion(change.node, change.row.uuid)
 
+
+_FILTERS = {
+    **NODE_FILTERS,
+    "shard": replace(NODE_FILTERS["shard"], since=_SHARD_SINCE),
+    "node_uuid": Filter(rows=of_node),
+    "address": Filter(rows=_with_address, is_below=True),
+    "portgroup": Filter(rows=_of_group, since=_GROUP_SINCE),
+    "description_contains": Filter(rows=_with_words, is_below=True),
+}
 
 PORTS = Resource(
     path="ports",
@@ -107,7 +140,7 @@ PORTS = Resource(
             is_sortable=True,
         ),
         Field(name="local_link_connection", since=19, show=as_stored, check=_link, default=dict),
-        Field(name="physical_network", since=34, check=values.text, is_sortable=True),
+        Field(name="physical_network", since=34, check=_physical_network, is_sortable=True),
         Field(
             name="pxe_enabled",
             since=19,
@@ -123,25 +156,24 @@ PORTS = Resource(
         Field(
             name="available_for_dynamic_portgroup",
             since=111,
-            column=None,
-            show=always(True),
-            check=_always_true,
+            check=values.truth,
             default=lambda: True,
+            is_sortable=True,
         ),
         Field(name="links", column=None, show=as_links),
-        Field(name="portgroup_uuid", since=24, check=_no_group),
+        Field(name="portgroup_uuid", since=24, check=values.uuid),
     ),
     listed=("uuid", "address", "links"),
     has_names=True,
     is_of_node=True,
-    filters={
-        **NODE_FILTERS,
-        "node_uuid": Filter(rows=of_node),
-        "address": Filter(rows=_with_address, is_below=True),
-        "portgroup": Filter(rows=_of_group),
-    },
-    parents=(BELOW_NODES,),
+    filters=_FILTERS,
+    visible=_filters_together,
+    parents=(
+        BELOW_NODES,
+        Parent(path="portgroups/<ident>", rows=_of_group, since=_GROUP_SINCE),
+    ),
     prepare=_with_node_uuid,
+    on_create=join_group,
     on_patch=_refuse_change,
     on_delete=_refuse_deletion,
 )

@@ -1,7 +1,5 @@
 """``/v1/volume/connectors`` and ``/v1/volume/targets``: kept and told to who asks; nothing boots from them here."""
 
-from sqlalchemy.orm import Session
-
 from controller.api.documents import values
 from controller.api.resource.description import (
     Field,
@@ -11,11 +9,10 @@ from controller.api.resource.description import (
     as_masked,
     as_stored,
 )
-from controller.api.resource.of_node import BELOW_NODES, of_node
+from controller.api.resource.of_node import BELOW_NODES, node_after, of_node
 from controller.api.resource.rules import Change, Filter
-from controller.errors import Invalid, InvalidStateRequested, NotFound
+from controller.errors import InvalidStateRequested
 from controller.states import State
-from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.store.volumes import VolumeConnector, VolumeTarget
 
@@ -26,31 +23,15 @@ _DELETED_WHILE_ON = (State.MANAGEABLE, State.ENROLL, State.ADOPT_FAILED)
 
 def _refuse_change(change: Change) -> None:
     """Refuse to change what a running machine may use; of a move, the new node's machine counts (Ironic's rule)."""
-    node = _node_after(change)
+    node = node_after(change)
     if node.power_state != _OFF:
         raise _unless_off("update", change, node)
 
 
 def _refuse_deletion(change: Change) -> None:
-    node = _node_after(change)
+    node = node_after(change)
     if node.power_state != _OFF and node.provision_state not in _DELETED_WHILE_ON:
         raise _unless_off("deletion", change, node)
-
-
-def _node_after(change: Change) -> Node:
-    if change.node is None:
-        raise RuntimeError("a volume's row without a node")  # the description says is_of_node
-    if "node_uuid" not in change.changed:
-        return change.node
-    return _node(change.session, change.values["node_uuid"])
-
-
-def _node(session: Session, uuid: str) -> Node:
-    try:
-        with session.no_autoflush:
-            return get_node(session, uuid)
-    except NotFound as error:
-        raise Invalid(str(error)) from error
 
 
 def _unless_off(action: str, change: Change, node: Node) -> InvalidStateRequested:

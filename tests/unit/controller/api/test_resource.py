@@ -26,6 +26,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "node": {"driver": "fake-hardware"},
     "chassis": {},
     "port": {"address": "52:54:00:00:00:01", "node_uuid": NODE},
+    "portgroup": {"node_uuid": NODE},
     "volume connector": {"type": "iqn", "connector_id": "iqn.a", "node_uuid": NODE},
     "volume target": {
         "volume_type": "iscsi",
