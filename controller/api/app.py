@@ -13,16 +13,18 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from controller.api import errors, versions
+from controller.api.accept import check_accepted
 from controller.api.auth import make_guard
 from controller.api.bodies import decode_for, limit_bytes
 from controller.api.boot_files import boot_blueprint
 from controller.api.browsers import Browsers, check_type
 from controller.api.call import Call
-from controller.api.paths import is_api, normal_path
+from controller.api.paths import SUFFIX, is_api, normal_path, without_suffix
 from controller.api.pools import PEOPLE, pool_of
 from controller.api.route import Route
 from controller.api.routes import ROUTES
 from controller.api.sender import sender_of
+from controller.errors import NotFound
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ _FOR_BROWSERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Nothing that is answered here is a page, a frame or a script of somebody else's page; the web page has its own."""
+_VERSION = "HTTP_" + versions.HEADER.upper().replace("-", "_")
+_HAD_SUFFIX = "ingot.had_json_suffix"
 _WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -82,12 +86,20 @@ def create_app(services: Services) -> Flask:
 
 def _bind(app: Flask, services: Services, route: Route) -> None:
     def handle(**parameters: str) -> Response:
+        check_accepted(request.headers.get("Accept"), route.media)
         if g.minor < route.since:
             return errors.fault_reply(
                 f"{route.method} {route.path} needs API version 1.{route.since} or newer, the request has 1.{g.minor}",
                 route.early,
             )
-        return route.handler(_call(services), **parameters)
+        try:
+            return route.handler(_call(services), **parameters)
+        except NotFound:
+            if not request.environ.get(_HAD_SUFFIX) or not route.path.endswith(">"):
+                raise
+            last = list(parameters)[-1]  # it may be a name that ends so
+            named = parameters | {last: parameters[last] + SUFFIX}
+            return route.handler(_call(services), **named)
 
     app.add_url_rule(
         route.path,
@@ -147,10 +159,12 @@ def _log_data(reply: Response) -> dict[str, Any]:
 
 
 def _normalised(app: _WsgiApp) -> _WsgiApp:
-    """Let clients write ``/nodes`` for ``/v1/nodes`` and a slash at the end, as Ironic does."""
+    """Let clients write ``/nodes`` for ``/v1/nodes``, a slash at the end, and at old versions ``.json``, as Ironic does."""
 
     def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        environ["PATH_INFO"] = normal_path(environ.get("PATH_INFO") or "/")
+        path = normal_path(environ.get("PATH_INFO") or "/")
+        environ["PATH_INFO"] = without_suffix(path, environ.get(_VERSION))
+        environ[_HAD_SUFFIX] = environ["PATH_INFO"] != path
         return app(environ, start_response)
 
     return call

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from flask import Response
 
+from controller.api.accept import JSON
+
 
 class Route(NamedTuple):
     """One method of one path; the handler takes a ``Call`` and the path's parameters by name."""
@@ -17,6 +19,8 @@ class Route(NamedTuple):
     """First microversion, 1.``since``."""
     early: int = HTTPStatus.NOT_FOUND
     """Status of a request with an older one; Ironic has 404, 405 and 406, route by route."""
+    media: str = JSON
+    """Type of the answer."""
     what: str = ""
     """What it does, for the reference page; empty = the handler's first sentence."""
 

@@ -79,7 +79,9 @@ _NODE_PARTS = (
     Route("GET", f"{_NODE}/inventory", history.inventory, 81),
     Route("GET", f"{_NODE}/certificates", certificates.index),
     Route("GET", f"{_NODE}/certificates/<certificate>", certificates.show),
-    Route("GET", f"{_NODE}/certificates/<certificate>/page", certificates.printable),
+    Route(
+        "GET", f"{_NODE}/certificates/<certificate>/page", certificates.printable, media="text/html"
+    ),
     Route("GET", f"{_NODE}/children", parts.children, 83),
     Route("GET", f"{_NODE}/bios", parts.bios, 40),
     Route("GET", f"{_NODE}/firmware", parts.firmware, 86),

@@ -6,10 +6,11 @@ workflow brings about are written past both APIs. Of a refusal only the status i
 
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -29,6 +30,7 @@ BESIDE_IRONIC = (
 _DATES = ("created_at", "updated_at", "provision_updated_at")
 _OURS = "http://localhost"
 _TIMEOUT_S = 120
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +51,41 @@ class Beside:
         self.differences: list[str] = []
 
     def ask(
-        self, method: str, path: str, body: Any = None, *, minor: int = LATEST
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        minor: int = LATEST,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> tuple[Said, Said]:
         """Return our answer and theirs."""
-        reply = self.ours.call(method, path, body, version=f"1.{minor}")
+        reply = self.ours.call(method, path, body, version=f"1.{minor}", headers=headers)
         ours = _said(reply.status_code, reply.get_json() if reply.data else None, _OURS)
         answer = requests.request(
             method,
             self.theirs.url + path,
             json=body,
-            headers={"X-OpenStack-Ironic-API-Version": f"1.{minor}"},
+            headers={"X-OpenStack-Ironic-API-Version": f"1.{minor}", **headers},
             timeout=_TIMEOUT_S,
         )
         theirs = answer.json() if answer.content else None
         return ours, _said(answer.status_code, theirs, self.theirs.url)
 
-    def same(self, method: str, path: str, body: Any = None, *, minor: int = LATEST) -> Said:
+    def same(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        minor: int = LATEST,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Said:
         """Ask both, note what is not the same, and return what they say."""
-        ours, theirs = self.ask(method, path, body, minor=minor)
+        ours, theirs = self.ask(method, path, body, minor=minor, headers=headers)
         if ours != theirs:
-            self.differences.append(
-                f"{method} {path} {body} at 1.{minor}: {_difference(ours, theirs)}"
-            )
+            what = f"{method} {path} {body} {dict(headers) or ''} at 1.{minor}"
+            self.differences.append(f"{what}: {_difference(ours, theirs)}")
         return theirs
 
     def ok(self, method: str, path: str, body: Any = None, *, minor: int = LATEST) -> Any:

@@ -1,8 +1,10 @@
 """The controller's API on a real database, without an engine: what the tests of the API stand on."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -39,12 +41,17 @@ class Api:
         *,
         version: str | None = LATEST,
         data: bytes | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> TestResponse:
         """Send a request; ``body`` as JSON, or ``data`` as it is."""
-        headers = {} if version is None else {"X-OpenStack-Ironic-API-Version": version}
+        named = {} if version is None else {"X-OpenStack-Ironic-API-Version": version}
         sent = data if data is not None else None if body is None else json.dumps(body)
         return self.client.open(
-            path, method=method, data=sent, headers=headers, content_type="application/json"
+            path,
+            method=method,
+            data=sent,
+            headers={**named, **headers},
+            content_type="application/json",
         )
 
     def ok(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
