@@ -59,10 +59,12 @@ class FakeDeploy:
     uses_agent: bool = False
 
     def validate(self, facts: Facts) -> None:
-        """Find nothing wrong."""
+        """See :class:`controller.hardware.interface.Interface`."""
+        self.check(facts.node, facts.settings)
 
-    def check(self, node: Node, settings: Settings) -> None:
-        """Find nothing wrong."""
+    def check(self, node: Node, _settings: Settings) -> None:
+        """Check the traits, as Ironic does whatever the deploy interface."""
+        check_traits(node)
 
     def ask_servers(self, _node: Node, _settings: Settings) -> tuple[str, ...]:
         """Ask nobody."""

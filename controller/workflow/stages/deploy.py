@@ -32,13 +32,17 @@ from controller.workflow.stages.steps import begin_course, step_stages
 
 @leaves_by("done", "at_once")
 def begin(context: Context) -> Outcome:
-    """Check the image before the machine is touched; leaves by ``at_once`` if there is nothing to be done."""
+    """Check the image before the machine is touched; leaves by ``at_once`` if there is nothing to be done.
+
+    Without an agent (the deploy interface ``fake``) only steps are carried out that were asked for, or that a BMC has.
+    """
     node = context.node
     settings = context.settings
     deploy = interfaces_of(context.services, node).deploy
     deploy.check(node, settings)
     if not deploy.uses_agent:
-        return leave("at_once")
+        steps = begin_course(context, Kind.DEPLOY, uses_ramdisk=False)
+        return leave("done" if steps.steps else "at_once", data=steps.data())
     check_drive(node)
     wants_kexec(
         context

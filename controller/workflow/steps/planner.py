@@ -19,6 +19,8 @@ AGENT_IS_UP = range(41, 100)
 """Priorities of deploy steps that run while the agent is up: below ``deploy``, above its tear-down."""
 _RANK: Mapping[Where, int] = {Where.CONTROLLER: 2, Where.BMC: 1, Where.AGENT: 0}
 """Who wins when several offer one step."""
+_CORE = "deploy.deploy"
+"""The step that brings the agent up; a client can only switch it off."""
 _JSON_TYPES: Mapping[str, tuple[type, ...]] = {"number": (int, float), "string": (str,)}
 
 
@@ -79,7 +81,7 @@ def plan_steps(
 
     Args:
         kind: The workflow.
-        offers: Everything that can be done, by whom it ever is; without reserved steps and deployment's core steps.
+        offers: Everything that can be done, by whom it ever is; without reserved steps and those of the deploy interface.
         wishes: What was asked for; ``None`` = automated cleaning.
         rules: The operator's.
         agent_is_known: ``offers`` has the agent's steps; without, wishes for unknown steps are left to the next planning.
@@ -93,6 +95,7 @@ def plan_steps(
     by_id = merged(offers)
     if wishes is None:
         return _ordered(_automatic(by_id.values(), rules))
+    by_id |= {step.id: step for step in rules.core}
     check_wishes(kind, by_id, wishes, rules, agent_is_known=agent_is_known)
     known = [wish for wish in wishes if find(kind, by_id, wish) is not None]
     if kind is not Kind.DEPLOY:
@@ -113,12 +116,14 @@ def check_wishes(
     Raises:
         Invalid: Names every one, and what is offered.
     """
+    by_id = {**by_id, **{step.id: step for step in rules.core}}
     mistakes = [
         f"{kind} step {clean_line(wish.id)} {text}"
         for wish in wishes
         for text in _mistakes(kind, by_id, wish, rules, agent_is_known)
     ]
     if kind is Kind.DEPLOY:
+        mistakes += _without_agent(by_id, wishes, rules)
         ids = [wish.id for wish in wishes if reserved(kind, wish.step, wish.interface) is None]
         twice = sorted({one for one in ids if ids.count(one) > 1})
         mistakes += [f"deploy step {clean_line(one)} is there twice; give it once" for one in twice]
@@ -185,18 +190,19 @@ def _automatic(offers: Iterable[StepSpec], rules: Rules) -> list[PlannedStep]:
 def _deployment(
     by_id: Mapping[str, StepSpec], wishes: Sequence[Wish], rules: Rules
 ) -> tuple[PlannedStep, ...]:
+    """Merge as Ironic does: what is asked for stands in the place of what runs by itself; of priority 0 it does not run."""
     core = {step.id for step in rules.core}
-    own = [step for step in by_id.values() if step.id not in core]
     wished = [_wished(Kind.DEPLOY, by_id, wish) for wish in wishes]
     asked_for = {step.id for step in wished}
+    own = [step for step in by_id.values() if step.id not in core | asked_for]
     automatic = [
         step
         for step in _automatic(own, rules)
-        if step.id not in asked_for
         # with the operator's priority, which may lie where no agent runs: then it is not taken
-        and (step.where is not Where.AGENT or step.priority in AGENT_IS_UP)
+        if step.where is not Where.AGENT or step.priority in AGENT_IS_UP
     ]
-    return _ordered([*map(planned, rules.core), *automatic, *wished])
+    left = [planned(step) for step in rules.core if step.id not in asked_for]
+    return _ordered([*left, *automatic, *wished])
 
 
 def _wished(kind: Kind, by_id: Mapping[str, StepSpec], wish: Wish) -> PlannedStep:
@@ -224,15 +230,15 @@ def _mistakes(
     """Return what is wrong with a wish, in words that follow its name."""
     if wish.id in rules.disallowed:
         return [f"is not allowed here: it stands in the setting {rules.disallowed_by}"]
-    if kind is Kind.DEPLOY and wish.id in {step.id for step in rules.core}:
-        return ["is part of every deployment; leave it out of deploy_steps"]
+    priority = None if wish.priority is None else int(wish.priority)
+    if wish.id == _CORE and priority and _CORE in {step.id for step in rules.core}:
+        return ["is the core of a deployment and keeps its priority; 0 switches it off"]
     spec = find(kind, by_id, wish)
     if spec is None and agent_is_known:
         known = ", ".join(sorted(by_id)) or "none"
         return [f"is offered by nobody; offered are: {known}"]
     found = [] if spec is None else [*_argument_mistakes(spec, wish), *_limits(spec, wish, rules)]
-    in_band = spec is None or spec.where is Where.AGENT
-    priority = None if wish.priority is None else int(wish.priority)
+    in_band = spec is None or spec.asks_agent
     if in_band and priority and priority not in AGENT_IS_UP:
         first, last = AGENT_IS_UP.stop - 1, AGENT_IS_UP.start
         found.append(f"has priority {priority}, but the agent runs from {first} to {last} only")
@@ -242,6 +248,22 @@ def _mistakes(
             "reboot and the steps of a BMC"
         )
     return found
+
+
+def _without_agent(
+    by_id: Mapping[str, StepSpec], wishes: Sequence[Wish], rules: Rules
+) -> list[str]:
+    """Return the mistakes of a deployment that does not bring the agent up: which steps nobody would know of or carry out."""
+    on = [wish for wish in wishes if wish.priority is not None and int(wish.priority)]
+    core = {step.id for step in rules.core}
+    if _CORE not in core or not any(wish.id == _CORE for wish in wishes if wish not in on):
+        return []
+    specs = [(wish, find(Kind.DEPLOY, by_id, wish)) for wish in on if wish.id not in core]
+    return [
+        f"deploy step {clean_line(wish.id)} needs the agent, which {_CORE} brings up; leave that on"
+        for wish, spec in specs
+        if spec is None or spec.where is Where.AGENT
+    ]
 
 
 def _argument_mistakes(spec: StepSpec, wish: Wish) -> list[str]:

@@ -110,7 +110,18 @@ def test_the_agents_own_write_image_does_not_replace_the_core_step() -> None:
         ),
         (Kind.CLEAN, wish("erase", execute_on_child_nodes=True), "cannot be executed on child"),
         (Kind.CLEAN, wish("hold", execute_on_child_nodes=True), "cannot be executed on child"),
-        (Kind.DEPLOY, wish("deploy", priority=90, args={}), "is part of every deployment"),
+        (Kind.DEPLOY, wish("deploy", priority=90, args={}), "0 switches it off"),
+        (Kind.DEPLOY, wish("write_image", priority=30, args={}), "the agent runs from 99 to 41"),
+        (
+            Kind.DEPLOY,
+            wish("prepare_instance_boot", priority=110, args={}),
+            "the agent runs from 99 to 41 only",
+        ),
+        (
+            Kind.DEPLOY,
+            wish("tear_down_agent", priority=30, args={"x": 1}),
+            "has no argument x; it takes none",
+        ),
         (Kind.DEPLOY, wish("erase", priority=20, args={}), "the agent runs from 99 to 41 only"),
     ],
 )
@@ -127,6 +138,35 @@ def test_impossible_wishes_are_refused_with_what_is_possible(
     )
     with pytest.raises(Invalid, match=words):
         plan_steps(kind, offers, [wanted], rules)
+
+
+def test_steps_of_the_deploy_interface_move_and_are_switched_off_as_in_ironic() -> None:
+    wanted = [
+        wish("write_image", priority=90, args={}),
+        wish("tear_down_agent", priority="0", args={}),
+        wish("boot_instance", priority=5, args={}),
+    ]
+    plan = plan_steps(Kind.DEPLOY, [], wanted, RULES)
+    assert [(s.step, s.priority, s.where, s.runs_as) for s in plan] == [
+        ("deploy", 100, Where.CONTROLLER, "deploy"),
+        ("write_image", 90, Where.AGENT, "agent"),
+        ("prepare_instance_boot", 60, Where.CONTROLLER, "prepare_instance_boot"),
+        ("boot_instance", 5, Where.CONTROLLER, "boot_instance"),
+    ]
+
+
+def test_without_the_core_step_only_steps_of_the_agent_are_refused() -> None:
+    off = wish("deploy", priority=0, args={})
+    offers = [step("erase"), bmc("reset_bios")]
+    plan = plan_steps(Kind.DEPLOY, offers, [off, wish("reset_bios", "bios", priority=30)], RULES)
+    assert names(plan)[0] == "write_image"
+    assert "reset_bios" in names(plan)
+    for name in ("erase", "unknown"):
+        wanted = [off, wish(name, priority=50, args={})]
+        with pytest.raises(Invalid, match=rf"{name} needs the agent, which deploy\.deploy brings"):
+            plan_steps(Kind.DEPLOY, offers, wanted, RULES, agent_is_known=False)
+    without = [off, wish("erase", priority=0, args={})]
+    assert "erase" not in names(plan_steps(Kind.DEPLOY, offers, without, RULES))
 
 
 def test_every_mistake_is_named_at_once() -> None:
