@@ -22,19 +22,31 @@ from controller.api.resources import (
     health,
     ramdisk,
     root,
+    runbooks,
     unserved,
 )
 from controller.api.resources.chassis import CHASSIS
 from controller.api.resources.conductors import CONDUCTORS
+from controller.api.resources.deploy_templates import DEPLOY_TEMPLATES
 from controller.api.resources.portgroups import PORTGROUPS
 from controller.api.resources.ports import PORTS
+from controller.api.resources.runbooks import RUNBOOKS
 from controller.api.resources.volumes import CONNECTORS, TARGETS
 from controller.api.route import Route
 
-RESOURCES: tuple[Resource, ...] = (PORTS, CHASSIS, CONNECTORS, TARGETS, PORTGROUPS)
+RESOURCES: tuple[Resource, ...] = (
+    PORTS,
+    CHASSIS,
+    CONNECTORS,
+    TARGETS,
+    PORTGROUPS,
+    DEPLOY_TEMPLATES,
+    RUNBOOKS,
+)
 """Collections that are made of their description alone."""
 
 _NODE = "/v1/nodes/<ident>"
+_RUNBOOK = "/v1/runbooks/<ident>"
 
 _ROOT = (
     Route("GET", "/", root.versions),
@@ -107,14 +119,17 @@ _OTHERS = (
     Route("POST", "/v1/heartbeat/<ident>", ramdisk.heartbeat),
     Route("POST", "/v1/continue_inspection", ramdisk.continue_inspection),
     Route("GET", "/v1/certificate_keys", certificates.keys),
+    Route("GET", f"{_RUNBOOK}/traits", runbooks.traits, 112),
+    Route("PUT", f"{_RUNBOOK}/traits", runbooks.replace_traits, 112),
+    Route("DELETE", f"{_RUNBOOK}/traits", runbooks.clear_traits, 112),
+    Route("PUT", f"{_RUNBOOK}/traits/<trait>", runbooks.add_trait, 112),
+    Route("DELETE", f"{_RUNBOOK}/traits/<trait>", runbooks.remove_trait, 112),
     Route("GET", "/v1/shards", unserved.shards, 82),
     Route("GET", "/v1/volume", unserved.volume, 32),
 )
 
 _EMPTY = {
     "allocations": (52, HTTPStatus.METHOD_NOT_ALLOWED),
-    "deploy_templates": (55, HTTPStatus.METHOD_NOT_ALLOWED),
-    "runbooks": (92, HTTPStatus.METHOD_NOT_ALLOWED),
     "inspection_rules": (96, HTTPStatus.METHOD_NOT_ALLOWED),
 }
 """Collections that are always empty: since when, and what a creation gets that is too early."""

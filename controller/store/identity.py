@@ -18,9 +18,11 @@ def new_uuid() -> str:
     return str(uuid.uuid4())
 
 
-def is_legal_name(text: str) -> bool:
-    """Say whether ``text`` may name a node.
+def is_name(text: str) -> bool:
+    """Say whether ``text`` has the form of a name: the unreserved characters of URLs (RFC 3986)."""
+    return _NAME.fullmatch(text) is not None
 
-    Legal are the unreserved characters of URLs (RFC 3986); a UUID or a word of the routes is not.
-    """
-    return _NAME.fullmatch(text) is not None and not is_uuid(text) and text not in _RESERVED_NAMES
+
+def is_legal_name(text: str) -> bool:
+    """Say whether ``text`` may name a node: a name that is no UUID and no word of the routes."""
+    return is_name(text) and not is_uuid(text) and text not in _RESERVED_NAMES

@@ -144,6 +144,27 @@ class SealedJson(TypeDecorator[Any]):
         return value
 
 
+class SealedList(SealedJson):
+    """A JSON list that is sealed whole if there is a secret in it."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        """Give the column's name, to which it is bound."""
+        super().__init__()
+        self.name = name
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Seal the list."""
+        is_plain = isinstance(value, list)
+        return super().process_bind_param({self.name: value} if is_plain else value, dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Open the list."""
+        opened = super().process_result_value(value, dialect)
+        return opened[self.name] if isinstance(opened, dict) else opened
+
+
 class SealedText(TypeDecorator[str]):
     """A text that is a secret; an empty one is none."""
 

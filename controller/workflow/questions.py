@@ -1,17 +1,24 @@
 """Questions about a node that are answered at once: is it complete, what does its BMC say."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from controller.errors import ControllerError, Invalid
 from controller.hardware.bmc import BootDevice
 from controller.hardware.interface import INTERFACE_KINDS, Facts, Interfaces
+from controller.hardware.steps import Kind
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.locks import held_node
 from controller.workflow.machine import boot_mode_of, interfaces_of, management_of
 from controller.workflow.services import Services
+from controller.workflow.stored_steps import with_stored_steps
+from controller.workflow.verb_checks import possible_steps
+from controller.workflow.verb_request import ProvisionRequest
 
 
 def validate(services: Services, ident: str) -> dict[str, dict[str, Any]]:
@@ -24,6 +31,13 @@ def validate(services: Services, ident: str) -> dict[str, dict[str, Any]]:
         node = get_node(session, ident)
         query = select(Port.id).where(Port.node_id == node.id, Port.pxe_enabled)
         has_port = session.scalar(query.limit(1)) is not None
+        templates = partial(_check_templates, services, session, node)
+        return _answers(services, node, has_port, templates)
+
+
+def _answers(
+    services: Services, node: Node, has_port: bool, check_templates: Callable[[], None]
+) -> dict[str, dict[str, Any]]:
     try:
         interfaces = interfaces_of(services, node)
     except Invalid as error:
@@ -31,7 +45,20 @@ def validate(services: Services, ident: str) -> dict[str, dict[str, Any]]:
     facts = Facts(
         node=node, settings=services.settings, interfaces=interfaces, has_boot_port=has_port
     )
-    return {kind: _answer(interfaces, kind, facts) for kind in INTERFACE_KINDS}
+    more = {"deploy": check_templates}
+    return {kind: _answer(interfaces, kind, facts, more.get(kind)) for kind in INTERFACE_KINDS}
+
+
+def _check_templates(services: Services, session: Session, node: Node) -> None:
+    """Check the deploy steps that the traits of the node's instance choose, as the verb would.
+
+    Raises:
+        Invalid: One cannot be carried out.
+    """
+    request = ProvisionRequest(target="active")
+    order = with_stored_steps(session, node, request, Kind.DEPLOY)
+    if order.templates:
+        possible_steps(Kind.DEPLOY)(services, node, order)
 
 
 def boot_device(services: Services, ident: str) -> dict[str, Any]:
@@ -71,11 +98,15 @@ def _read(services: Services, ident: str) -> Node:
         return get_node(session, ident)
 
 
-def _answer(interfaces: Interfaces, kind: str, facts: Facts) -> dict[str, Any]:
+def _answer(
+    interfaces: Interfaces, kind: str, facts: Facts, check_more: Callable[[], None] | None
+) -> dict[str, Any]:
     if not interfaces.supports(kind):
         return {"result": None, "reason": "not supported"}
     try:
         interfaces.of(kind).validate(facts)
+        if check_more is not None:
+            check_more()
     except ControllerError as error:
         return {"result": False, "reason": str(error)}
     return {"result": True}

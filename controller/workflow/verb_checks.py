@@ -3,7 +3,8 @@
 They only read: the node's row is locked, and nobody is asked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from agent.protocol.password_hash import LONGEST_PASSWORD, is_password
 from controller.errors import Conflict, Invalid, NodeProtected
@@ -19,9 +20,10 @@ from controller.workflow.services import Services
 from controller.workflow.steps.known import bmc_offer, bmc_steps, remembered_offer, rules_of
 from controller.workflow.steps.planner import check_wishes, merged, needs_ramdisk
 from controller.workflow.steps.wishes import Wish, read_wishes
+from controller.workflow.stored_steps import Order
 from controller.workflow.verb_request import ProvisionRequest
 
-Check = Callable[[Services, Node, ProvisionRequest], None]
+Check = Callable[[Services, Node, Order], None]
 
 
 def is_unprotected(_services: Services, node: Node, _request: ProvisionRequest) -> None:
@@ -135,19 +137,31 @@ def _check_children(services: Services, node: Node, wishes: Sequence[Wish]) -> N
         )
 
 
+@contextmanager
+def _named(templates: Sequence[str]) -> Iterator[None]:
+    """Say with a mistake from which deploy templates the steps are."""
+    try:
+        yield
+    except Invalid as error:
+        raise Invalid(f"deploy templates {', '.join(templates)}: {error}") from error
+
+
 def possible_steps(kind: Kind) -> Check:
     """Return the check that refuses steps that are known to be impossible, before the machine is touched."""
 
-    def check(services: Services, node: Node, request: ProvisionRequest) -> None:
+    def check(services: Services, node: Node, order: Order) -> None:
         settings = services.settings
-        wishes = read_wishes(kind, getattr(request, f"{kind}_steps") or ())
+        wishes = read_wishes(kind, order.steps(kind))
         of_bmc = bmc_offer(bmc_steps(services, node), kind)
         offers = (*of_bmc, *remembered_offer(node, settings, kind))
         uses_agent = interfaces_of(services, node).deploy.uses_agent
-        is_off = bool(request.disable_ramdisk) or not uses_agent
+        is_off = bool(order.disable_ramdisk) or not uses_agent
         rules = rules_of(settings, kind, core_steps_of(services, node))
         if is_off:
             offers = tuple(step for step in of_bmc if not step.requires_ramdisk)
+        of_templates = read_wishes(kind, order.template_steps)
+        with _named(order.templates):
+            check_wishes(kind, merged(offers), of_templates, rules, agent_is_known=is_off)
         check_wishes(kind, merged(offers), wishes, rules, agent_is_known=is_off)
         if kind is not Kind.DEPLOY and not is_off and needs_ramdisk(kind, of_bmc, wishes):
             require_ramdisk(services, node)

@@ -13,27 +13,28 @@ from controller.hardware.steps import Kind
 from controller.states import VERBS, Event, State
 from controller.workflow import verb_checks as check
 from controller.workflow.steps.course import DISABLE_RAMDISK, WISHES
+from controller.workflow.stored_steps import Order
 from controller.workflow.verb_request import ProvisionRequest
 
-Data = Callable[[ProvisionRequest], Mapping[str, Any]]
+Data = Callable[[Order], Mapping[str, Any]]
 
 
-def _nothing(_request: ProvisionRequest) -> Mapping[str, Any]:
+def _nothing(_request: Order) -> Mapping[str, Any]:
     return {}
 
 
 def _wishes(kind: Kind) -> Data:
     """Return what hands the steps of a request to their workflow."""
 
-    def data(request: ProvisionRequest) -> Mapping[str, Any]:
-        steps = getattr(request, f"{kind}_steps")
+    def data(request: Order) -> Mapping[str, Any]:
+        steps = request.steps(kind)
         found = {WISHES: steps} if steps else {}
         return {**found, DISABLE_RAMDISK: True} if request.disable_ramdisk else found
 
     return data
 
 
-def _rescue_password(request: ProvisionRequest) -> Mapping[str, Any]:
+def _rescue_password(request: Order) -> Mapping[str, Any]:
     return {"rescue_password": request.rescue_password}
 
 
@@ -51,11 +52,13 @@ class Verb:
     argument_since: Mapping[str, int] = field(default_factory=dict)
     """Of arguments that came to this verb later than to the API (``ARGUMENT_SINCE``)."""
     required: str | None = None
-    """The argument that must be there and not be empty."""
+    """The argument that must be there and not be empty, unless a runbook stands for it."""
     checks: tuple[check.Check, ...] = ()
     """In this order, with the node's row locked."""
     begins: Mapping[State, str] = field(default_factory=dict)
     """The first stage by the state that the verb leads to; elsewhere nothing is to be done."""
+    steps: Kind | None = None
+    """Which steps it takes."""
     data: Data = _nothing
     """What the workflow knows from its begin; secrets are sealed under names that sound like one."""
     is_new_instance: bool = False
@@ -88,6 +91,7 @@ def _deploy(name: str, *more: check.Check, since: int = 1) -> Verb:
         arguments=("configdrive", "deploy_steps"),
         checks=(*more, *_DEPLOY_CHECKS),
         begins={State.DEPLOYING: "deploy.begin"},
+        steps=Kind.DEPLOY,
         data=_wishes(Kind.DEPLOY),
         is_new_instance=True,
     )
@@ -138,7 +142,7 @@ _ROWS = (
     Verb(
         name="clean",
         since=15,
-        arguments=("clean_steps", "disable_ramdisk"),
+        arguments=("clean_steps", "disable_ramdisk", "runbook"),
         required="clean_steps",
         checks=(
             check.is_not_in_maintenance,
@@ -147,14 +151,15 @@ _ROWS = (
             check.possible_steps(Kind.CLEAN),
         ),
         begins={State.CLEANING: "clean.begin"},
+        steps=Kind.CLEAN,
         data=_wishes(Kind.CLEAN),
         target=State.MANAGEABLE,
     ),
     Verb(
         name="service",
         since=87,
-        arguments=("service_steps", "disable_ramdisk"),
-        argument_since={"disable_ramdisk": 108},
+        arguments=("service_steps", "disable_ramdisk", "runbook"),
+        argument_since={"disable_ramdisk": 108, "runbook": 108},
         required="service_steps",
         checks=(
             check.is_not_in_maintenance,
@@ -162,6 +167,7 @@ _ROWS = (
             check.possible_steps(Kind.SERVICE),
         ),
         begins={State.SERVICING: "service.begin"},
+        steps=Kind.SERVICE,
         data=_wishes(Kind.SERVICE),
     ),
     Verb(
@@ -236,7 +242,10 @@ def check_arguments(verb: Verb, request: ProvisionRequest) -> None:
             raise Invalid(
                 f'{name} does not go with provision verb "{verb.name}"; it takes: {known}'
             )
-    if verb.required and not getattr(request, verb.required):
+    has_required = not verb.required or bool(getattr(request, verb.required))
+    if has_required and verb.required and request.runbook:
+        raise Invalid(f'give either "{verb.required}" or a runbook, not both')
+    if not has_required and not request.runbook:
         raise Invalid(
             f'"{verb.required}" is required when setting target provision state to {verb.name}'
         )

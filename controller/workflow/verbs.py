@@ -22,6 +22,7 @@ from controller.workflow.questions import (
     validate,
 )
 from controller.workflow.services import Services
+from controller.workflow.stored_steps import Order, with_stored_steps
 from controller.workflow.transition import (
     change_state,
     enter_beside,
@@ -55,11 +56,19 @@ _SWITCHES_OFF = frozenset({PowerAction.OFF, PowerAction.SOFT_OFF, PowerAction.SO
 _NO_POWER_STATES = frozenset({State.CLEANING, State.CLEAN_WAIT})
 
 
-def provision(services: Services, ident: str, request: ProvisionRequest) -> None:
+def provision(
+    services: Services, ident: str, request: ProvisionRequest, *, runbooks_by_name: bool = False
+) -> None:
     """Start the workflow that ``request.target`` names.
 
+    Args:
+        services: The controller's parts.
+        ident: UUID or name of the node.
+        request: What is asked for.
+        runbooks_by_name: As :func:`with_stored_steps`.
+
     Raises:
-        NotFound: There is no such node.
+        NotFound: There is no such node, or no such runbook.
         InvalidStateRequested: Not possible in the node's state.
         Invalid: The request is malformed, or the verb is not served yet.
         NodeProtected: The node is protected from being deleted or rebuilt.
@@ -70,15 +79,18 @@ def provision(services: Services, ident: str, request: ProvisionRequest) -> None
     ident, config_drive = _config_drive(services, ident, request, verb)
     with free_node(services, ident) as (session, node):
         check_verb(State(node.provision_state), verb.name, tuple(TABLE))
+        order = with_stored_steps(
+            session, node, request, verb.steps, runbooks_by_name=runbooks_by_name
+        )
         for check in verb.checks:
-            check(services, node, request)
+            check(services, node, order)
         if verb.event in _ENDS and is_waited_for(node):
             _postpone(services, session, node, verb)
             return
         text = f"{verb.name} was asked for"
         record_event(session, node, "request", text, at=services.clock())
         node.config_drive = config_drive or node.config_drive
-        _begin(services, session, node, verb, request)
+        _begin(services, session, node, verb, order)
     services.wake()
 
 
@@ -120,9 +132,7 @@ def set_power(services: Services, ident: str, target: str, timeout_s: float | No
     services.wake()
 
 
-def _begin(
-    services: Services, session: Session, node: Node, verb: Verb, request: ProvisionRequest
-) -> None:
+def _begin(services: Services, session: Session, node: Node, verb: Verb, order: Order) -> None:
     """Move the node along the state table and into the first stage of what was asked for."""
     _certify_cut_off(services, session, node, verb)
     if State(node.provision_state) not in verb.moves_last:
@@ -136,7 +146,7 @@ def _begin(
         enter_stage(services, node, stage)
         return
     enter_stage(services, node, None)
-    enter_stage(services, node, stage, data=verb.data(request))
+    enter_stage(services, node, stage, data=verb.data(order))
 
 
 def _postpone(services: Services, session: Session, node: Node, verb: Verb) -> None:

@@ -25,6 +25,7 @@ from controller.workflow.verb_table import TABLE, Verb
 _POWER_ARGUMENTS = ("target", "timeout")
 _SOFT_POWER_SINCE = 27
 _CONFIG_DRIVE_OBJECT_SINCE = 56
+_RUNBOOK_TRAITS_SINCE = 112
 _MOST_TIMEOUT_S = 7 * 24 * 3600
 """Longer than any machine takes, and a deadline that every date format and database can hold."""
 
@@ -49,7 +50,12 @@ def provision(call: Call, ident: str) -> Response:
         call.require(_CONFIG_DRIVE_OBJECT_SINCE, "A config drive as an object")
     if verb is not None and verb.since_in:
         _require_in_state(call, ident, verb)
-    verbs.provision(call.services, ident, _provision_request(body))
+    verbs.provision(
+        call.services,
+        ident,
+        _provision_request(body),
+        runbooks_by_name=call.minor < _RUNBOOK_TRAITS_SINCE,
+    )
     return _accepted(call, ident)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import Session
 
-from agent.protocol.masking import masked
+from agent.protocol.masking import masked_value
 from controller.api.call import Call
 from controller.api.replies import iso_date, links
 from controller.api.resource.rules import (
@@ -38,6 +38,8 @@ class Field:
     name: str
     since: int = 1
     """Microversion 1.``since`` shows and takes it."""
+    early: type[Invalid | NotAcceptable] = NotAcceptable
+    """What an older request gets that names it; Ironic knows some fields no earlier (400) and refuses others (406)."""
     column: str | None = ""
     """Column of the table that it is read from; empty = of the same name, ``None`` = none."""
     also: tuple[str, ...] = ()
@@ -234,7 +236,7 @@ class Resource:
         for name in names:
             one = self.by_name[name]
             if one.since > call.minor:
-                raise NotAcceptable(
+                raise one.early(
                     f"Field {name} needs API version 1.{one.since}, the request has 1.{call.minor}"
                 )
 
@@ -255,9 +257,9 @@ def as_date(_call: Call, _resource: Resource, one: Field) -> Getter:
 
 
 def as_masked(_call: Call, _resource: Resource, one: Field) -> Getter:
-    """Show a document with its secrets masked."""
+    """Show a document or a list with its secrets masked."""
     read = attrgetter(one.source or one.name)
-    return lambda row: masked(read(row) or {})
+    return lambda row: masked_value("", read(row) or {})
 
 
 def as_links(call: Call, resource: Resource, _one: Field) -> Getter:

@@ -13,7 +13,7 @@ from controller.api.lists import asked_page, listing
 from controller.api.replies import json_reply
 from controller.api.resource.description import Resource
 from controller.errors import Invalid, NotFound
-from controller.store.identity import is_legal_name, is_uuid
+from controller.store.identity import is_name, is_uuid
 from controller.store.paging import Page, fetch_page
 
 _LINKS = "links"
@@ -120,7 +120,7 @@ def is_item(resource: Resource, ident: str) -> ColumnElement[bool]:
         return found
     if not resource.has_names:
         raise Invalid(f"Expected UUID for {resource.kind}: {ident}")
-    if not is_legal_name(ident):
+    if not is_name(ident):
         raise Invalid(f"Expected a UUID or name for {resource.kind}: {ident}")
     named: ColumnElement[bool] = table.name == ident
     return named

@@ -51,13 +51,20 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return f"{self.interface}.{self.step}"
 
 
-def read_wishes(kind: Kind, documents: Sequence[Mapping[str, Any]]) -> tuple[Wish, ...]:
+def read_wishes(
+    kind: Kind, documents: Sequence[Mapping[str, Any]], name: str = ""
+) -> tuple[Wish, ...]:
     """Read what a client sent, in the order in which the steps are to run (``order``, else that of the list).
+
+    Args:
+        kind: The workflow.
+        documents: The steps.
+        name: Where they stand, for messages; empty = ``<kind>_steps``.
 
     Raises:
         Invalid: Names the place and the mistake.
     """
-    name = f"{kind}_steps"
+    name = name or f"{kind}_steps"
     if len(documents) > MOST_STEPS:
         raise Invalid(f"{name} has {len(documents)} steps; at most {MOST_STEPS} are taken")
     wishes = tuple(_read(kind, f"{name}[{n}]", one) for n, one in enumerate(documents))

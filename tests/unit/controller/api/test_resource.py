@@ -34,6 +34,11 @@ GOOD: dict[str, dict[str, Any]] = {
         "boot_index": 0,
         "node_uuid": NODE,
     },
+    "deploy template": {
+        "name": "CUSTOM_A",
+        "steps": [{"interface": "deploy", "step": "burn", "args": {}, "priority": 50}],
+    },
+    "runbook": {"name": "a", "steps": [{"interface": "deploy", "step": "burn", "order": 1}]},
 }
 """By kind: what a creation needs at least."""
 
