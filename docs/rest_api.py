@@ -53,6 +53,9 @@ Its field `burnin` has for each kind of burn-in when it began and passed, with w
 MAC addresses are taken in any usual spelling.
 A port group can move to another node, and a physical network that is taken from it goes from its ports, too.
 
+**Networks**: nothing changes a switch. With `network_interface` `flat` VIFs are kept on ports and port groups (`internal_info`,
+`tenant_vif_port_id`), without a network service behind them; `noop`, the default, takes and forgets them.
+
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
 machine is recognized by them. A port is in a port group of its own node only (400). A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check
 the whole order by the agent's own rules (400, and a reason in `validate`): addresses, checksums and checksum files, formats, partition

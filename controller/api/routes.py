@@ -13,6 +13,7 @@ from controller.api.nodes import (
     parts,
     states,
     traits,
+    vifs,
 )
 from controller.api.nodes.fields import NODES
 from controller.api.resource.description import Resource
@@ -83,9 +84,9 @@ _NODE_PARTS = (
     Route("DELETE", f"{_NODE}/traits", traits.clear, 37),
     Route("PUT", f"{_NODE}/traits/<trait>", traits.add, 37, HTTPStatus.METHOD_NOT_ALLOWED),
     Route("DELETE", f"{_NODE}/traits/<trait>", traits.remove, 37),
-    Route("GET", f"{_NODE}/vifs", parts.vifs, 28),
-    Route("POST", f"{_NODE}/vifs", parts.attach_vif, 28),
-    Route("DELETE", f"{_NODE}/vifs/<vif>", parts.detach_vif, 28),
+    Route("GET", f"{_NODE}/vifs", vifs.index, 28),
+    Route("POST", f"{_NODE}/vifs", vifs.attach, 28),
+    Route("DELETE", f"{_NODE}/vifs/<vif>", vifs.detach, 28),
     Route("GET", f"{_NODE}/history", history.index, 78),
     Route("GET", f"{_NODE}/history/<event>", history.show, 78),
     Route("GET", f"{_NODE}/inventory", history.inventory, 81),

@@ -61,6 +61,8 @@ class Outcome:
     certificates: tuple[Signed, ...] = ()
     """Sanitization certificates to keep."""
     asked: tuple[Asked, ...] = ()
+    ends_instance: bool = False
+    """What is attached to the node's ports for an instance goes."""
 
 
 def leave(
@@ -71,6 +73,7 @@ def leave(
     data: Mapping[str, Any] | None = None,
     notes: tuple[Note, ...] = (),
     certificates: tuple[Signed, ...] = (),
+    ends_instance: bool = False,
 ) -> Outcome:
     """End the stage by ``way``."""
     return Outcome(
@@ -80,6 +83,7 @@ def leave(
         data=data or {},
         notes=notes,
         certificates=certificates,
+        ends_instance=ends_instance,
     )
 
 

@@ -25,6 +25,7 @@ from controller.workflow.transition import (
     merge,
     record_notes,
 )
+from controller.workflow.vifs import detach_all
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,8 @@ def _store_outcome(
     work.data = merge(work.data, {**retry, **outcome.data})
     record_notes(session, node, outcome.notes, services.clock())
     keep_certificates(services, session, node, outcome.certificates)
+    if outcome.ends_instance:
+        detach_all(services, session, node)
     for asked in outcome.asked:
         ask_node(services, session, node, asked)
     if outcome.columns.get("power_state") is not None:

@@ -43,6 +43,12 @@ seen["empty"] = [
     list(baremetal.chassis()),
     baremetal.list_node_vifs(node),
 ]
+baremetal.update_node(node.id, network_interface="flat")
+baremetal.attach_vif_to_node(node, "vif-1")
+seen["vifs"] = [
+    baremetal.list_node_vifs(node),
+    *(baremetal.detach_vif_from_node(node, "vif-1") for _ in range(2)),
+]
 try:
     baremetal.get_node_inventory(node)
 except openstack.exceptions.NotFoundException as error:

@@ -219,5 +219,6 @@ def test_openstacksdk_takes_a_node_through_its_life(url: str, tmp_path: Path) ->
         "traits": ["CUSTOM_FAST"],
         "listed": ["sdk~1"],
         "empty": [[], [], [], [], []],
+        "vifs": [["vif-1"], True, False],
         "left": [],
     }

@@ -7,31 +7,10 @@ from sqlalchemy import select
 
 from controller.api.call import Call
 from controller.api.lists import MAX_LIMIT
-from controller.api.replies import empty_reply, json_reply, links
+from controller.api.replies import json_reply, links
 from controller.errors import Invalid, NotFound
 from controller.store.nodes import read_node
 from controller.store.tables import Node
-
-
-def vifs(call: Call, ident: str) -> Response:
-    """Return no VIFs: the network interfaces that are served attach nothing."""
-    return _empty(call, ident, "vifs")
-
-
-def attach_vif(call: Call, ident: str) -> Response:
-    """Take and ignore a VIF, as Ironic's ``noop`` network interface does."""
-    _uuid_of(call, ident)
-    if not isinstance(call.body_object().get("id"), str):
-        raise Invalid("Missing mandatory parameter: id")
-    return empty_reply()
-
-
-def detach_vif(call: Call, ident: str, vif: str) -> Response:
-    """Refuse: no VIF is attached."""
-    _uuid_of(call, ident)
-    raise NotFound(
-        f"VIF {vif} is not attached to node {ident}: the network interface attaches none"
-    )
 
 
 def bios(call: Call, ident: str) -> Response:

@@ -44,12 +44,17 @@ def refuse_change(node: Node, port_uuid: str, changed: Collection[str]) -> None:
         )
 
 
-def refuse_deletion(node: Node, port_uuid: str) -> None:
-    """Refuse to delete a port by which a workflow recognizes the machine.
+def refuse_deletion(node: Node, port_uuid: str, vif: str | None) -> None:
+    """Refuse to delete a port that an instance uses, or by which a workflow recognizes the machine.
 
     Raises:
+        Conflict: The VIF is attached to it; it may go in maintenance.
         NodeLocked: A workflow is at the node.
     """
+    if vif is not None and not node.maintenance:
+        raise Conflict(
+            f"Cannot delete the port {port_uuid} as it is bound to VIF {vif} for use; detach that first"
+        )
     _refuse_while_busy(node, f"port {port_uuid} cannot be deleted")
 
 

@@ -24,6 +24,7 @@ from controller.store.identity import is_legal_name, is_uuid
 from controller.store.nodes import get_node
 from controller.store.portgroups import get_portgroup
 from controller.store.tables import Port
+from controller.workflow.vifs import keeps_vifs, vif_of
 
 _NODE_IDENT_SINCE = 94
 _GROUP_SINCE = 24
@@ -109,7 +110,8 @@ def _refuse_change(change: Change) -> None:
 
 def _refuse_deletion(change: Change) -> None:
     if change.node is not None:
-        refuse_deletion(change.node, change.row.uuid)
+        is_kept = keeps_vifs(change.call.services, change.node)
+        refuse_deletion(change.node, change.row.uuid, vif_of(change.row) if is_kept else None)
 
 
 _FILTERS = {

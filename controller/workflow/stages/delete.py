@@ -24,6 +24,7 @@ def forget_instance(_context: Context) -> Outcome:
             "root_uuid_or_disk_id": None,
             SYSTEM_IS_DOWN: None,
         },
+        ends_instance=True,
     )
 
 

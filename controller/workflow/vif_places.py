@@ -1,0 +1,55 @@
+"""Which port or port group of a node gets a VIF; pure, and Ironic's choice where no network service says on which physical networks it is.
+
+(``get_free_port_like_object`` in ``ironic/drivers/modules/network/common.py``.) A free port group goes before a port, a port that boots
+from the network before one that does not, else the older one. A group is free as a whole while none of its ports has a VIF of its
+own; afterwards its other ports count for themselves.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A port, or a port group."""
+
+    uuid: str
+    is_group: bool
+    vif: str | None
+    """What is attached to it."""
+    group: str | None = None
+    """UUID of the group that a port is in."""
+    boots: bool = True
+    """It boots from the network; groups count as such."""
+    is_usable: bool = True
+    """Nothing of what it says about its switch contradicts itself."""
+
+
+def choose_place(
+    places: Sequence[Place], port: str | None = None, group: str | None = None
+) -> Place | None:
+    """Return the place for one more VIF; ``None`` = none is free.
+
+    Args:
+        places: Ports and groups of one node, each the oldest first.
+        port: UUID of the only port that will do; it must be in no group.
+        group: UUID of the only group that will do; ``port`` goes before it.
+    """
+    free = tuple(_free(places, port, None if port else group))
+    return max(free, key=lambda one: (one.is_group, one.boots)) if free else None
+
+
+def _free(places: Sequence[Place], port: str | None, group: str | None) -> Iterator[Place]:
+    ports = [one for one in places if not one.is_group and one.is_usable]
+    divided = {one.group for one in ports if one.vif is not None}
+    for one in ports:
+        if one.vif is None and one.group is None and group is None and port in {None, one.uuid}:
+            yield one
+    for place in places:
+        if not place.is_group or port or place.vif is not None or group not in {None, place.uuid}:
+            continue
+        members = [one for one in ports if one.group == place.uuid and one.vif is None]
+        if place.uuid not in divided:
+            yield from [place] if members else []
+        elif group is None:
+            yield from members
