@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
 
-from controller.errors import NotFound
-from controller.store.identity import is_uuid
+from controller.errors import Invalid, NotFound
+from controller.store.identity import is_legal_name, is_uuid
 from controller.store.tables import Node, Work
 
 
@@ -21,10 +21,10 @@ def get_node(session: Session, ident: str, *, for_update: bool = False) -> Node:
             writer).
 
     Raises:
+        Invalid: That is neither a UUID nor a name.
         NotFound: There is no such node.
     """
-    wanted = Node.uuid == ident.lower() if is_uuid(ident) else Node.name == ident
-    query = select(Node).where(wanted)
+    query = select(Node).where(_is_node(ident))
     if for_update:
         query = query.with_for_update()
     node = session.scalars(query).one_or_none()
@@ -39,14 +39,22 @@ def read_node(session: Session, ident: str, columns: Sequence[str]) -> Row[Any]:
     """Return ``columns`` of the node with this UUID or name.
 
     Raises:
+        Invalid: That is neither a UUID nor a name.
         NotFound: There is no such node.
     """
-    wanted = Node.uuid == ident.lower() if is_uuid(ident) else Node.name == ident
-    query = select(*(getattr(Node, name) for name in columns)).where(wanted)
+    query = select(*(getattr(Node, name) for name in columns)).where(_is_node(ident))
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"Node {ident} could not be found")
     return row
+
+
+def _is_node(ident: str) -> ColumnElement[bool]:
+    if is_uuid(ident):
+        return Node.uuid == ident.lower()
+    if not is_legal_name(ident):
+        raise Invalid(f"Expected UUID or name for node: {ident}")
+    return Node.name == ident
 
 
 def _lock_work(session: Session, work: Work) -> None:

@@ -11,6 +11,7 @@ from controller.api.nodes.fields import NODES
 from controller.api.nodes.stored import current_instance_info, put_values
 from controller.api.resource.values import parsed_patch, patched_values
 from controller.errors import Conflict, Invalid
+from controller.hardware.catalog import Catalog
 from controller.states import State
 from controller.store.tables import Node
 from controller.workflow.locks import free_node, is_free
@@ -36,6 +37,7 @@ _UPDATE_ALLOWED = frozenset(
 _HARDWARE_MAY_CHANGE = frozenset(
     {State.ENROLL, State.INSPECTING, State.INSPECT_WAIT, State.MANAGEABLE, State.AVAILABLE}
 )
+_SUFFIX = "_interface"
 _INSPECTING_LOCKED_SINCE = 39
 _DECIDES_THE_OWNER = frozenset({"driver", "conductor_group"})
 
@@ -64,7 +66,7 @@ def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operat
     _refuse_in_transition(node, operations, call.minor)
     names = {operation.attribute for operation in operations}
     changed = patched_values(NODES, operations, {name: _current(node, name) for name in names})
-    _refuse_by_state(node, changed)
+    _refuse_by_state(node, _without_same_interfaces(node, changed, call.services.catalog))
     _refuse_reasons(node, changed)
     if "driver" in changed and call.flag("reset_interfaces"):
         node.interfaces = {}
@@ -79,11 +81,28 @@ def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operat
     call.services.wake()
 
 
+def _without_same_interfaces(
+    node: Node, changed: Mapping[str, Any], catalog: Catalog
+) -> Mapping[str, Any]:
+    """Return the changes without interfaces that the node has already, chosen or by default."""
+    if not any(name.endswith(_SUFFIX) for name in changed):
+        return changed
+    try:
+        names = catalog.names_of(node.driver, node.interfaces or {})
+    except Invalid:  # it has what is not served any more
+        return changed
+    return {
+        name: value
+        for name, value in changed.items()
+        if not name.endswith(_SUFFIX) or value != names[name.removesuffix(_SUFFIX)]
+    }
+
+
 def _current(node: Node, name: str) -> Any:
     if name == "instance_info":
         return current_instance_info(node)
-    if name.endswith("_interface"):
-        return (node.interfaces or {}).get(name.removesuffix("_interface"))
+    if name.endswith(_SUFFIX):
+        return (node.interfaces or {}).get(name.removesuffix(_SUFFIX))
     return getattr(node, name)
 
 
@@ -109,7 +128,7 @@ def _refuse_by_state(node: Node, changed: Mapping[str, Any]) -> None:
     state = node.provision_state
     is_open = state in _HARDWARE_MAY_CHANGE
     for name, value in changed.items():
-        if name.endswith("_interface") and not (is_open or node.maintenance):
+        if name.endswith(_SUFFIX) and not (is_open or node.maintenance):
             raise Conflict(_only_in(node, name, _HARDWARE_MAY_CHANGE, " or in maintenance mode"))
         if name == "resource_class" and node.resource_class not in (None, value) and not is_open:
             raise Conflict(_only_in(node, name, _HARDWARE_MAY_CHANGE))

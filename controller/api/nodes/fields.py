@@ -17,6 +17,7 @@ from controller.api.nodes.shapes import (
     as_instance_info,
     as_interface,
     as_internal,
+    as_provision_state,
     as_status,
 )
 from controller.api.resource.description import (
@@ -138,7 +139,7 @@ _FIELDS = (
     _set_document("properties"),
     _set("protected", values.boolean, 48, is_creatable=False),
     _set("protected_reason", values.text, 48, is_creatable=False),
-    _plain("provision_state"),
+    Field(name="provision_state", show=as_provision_state, is_sortable=True),
     _date("provision_updated_at"),
     _document("raid_config", 12),
     Field(name="reservation", column="claim_owner", is_sortable=True),

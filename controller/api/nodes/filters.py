@@ -55,6 +55,12 @@ def _equal(name: str) -> Rows:
     return rows
 
 
+def _of_instance(_call: Call, _session: Session, text: str) -> Condition:
+    if not is_uuid(text):
+        raise Invalid(f"Expected UUID for instance_uuid: {text}")
+    return Node.instance_uuid == text.lower()
+
+
 def _flag(name: str) -> Rows:
     column: Any = getattr(Node, name)
 
@@ -122,7 +128,7 @@ BELOW_CHASSIS = Parent(path="chassis/<ident>", rows=in_chassis)
 """The list of the nodes of a chassis."""
 NODE_FILTERS: Mapping[str, Filter] = MappingProxyType(
     {
-        "instance_uuid": _take(_equal("instance_uuid")),
+        "instance_uuid": _take(_of_instance),
         "driver": _take(_equal("driver"), 16),
         "resource_class": _take(_equal("resource_class"), 21),
         "owner": _take(_equal("owner"), 50),

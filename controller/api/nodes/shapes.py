@@ -10,12 +10,14 @@ from controller.api.nodes.status import status_text
 from controller.api.replies import iso_date
 from controller.api.resource.description import Field, Getter, Resource
 from controller.hardware.types import HardwareType
+from controller.states import State
 
 STATUS_COLUMNS = (
     *("stage", "stage_started_at", "stage_deadline_at", "progress", "last_error"),
     *("maintenance", "provision_state"),
 )
 """What ``as_status`` reads."""
+_AVAILABLE_SINCE = 2
 INTERFACE_COLUMNS = ("driver", "interfaces")
 """What ``as_interface`` reads."""
 
@@ -24,6 +26,14 @@ def as_interface(call: Call, _resource: Resource, one: Field) -> Getter:
     """Show the interface that the node has: its choice or the hardware type's default."""
     kind, types = one.name.removesuffix("_interface"), call.services.catalog.types
     return lambda row: _chosen(types.get(row.driver), row.interfaces, kind)
+
+
+def as_provision_state(call: Call, _resource: Resource, one: Field) -> Getter:
+    """Show the state; before 1.2 an available node had none (Ironic's ``NOSTATE``)."""
+    read = attrgetter(one.source or one.name)
+    if call.minor >= _AVAILABLE_SINCE:
+        return read
+    return lambda row: None if (state := read(row)) == State.AVAILABLE else state
 
 
 def as_instance_info(_call: Call, _resource: Resource, _one: Field) -> Getter:

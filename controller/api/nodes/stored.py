@@ -21,6 +21,10 @@ from controller.store.tables import Node
 
 _GROUP = re.compile(r"[a-z0-9._-]*")
 _SUFFIX = "_interface"
+_WORDS_OF_ROUTES = frozenset(
+    {"detail", "maintenance", "management", "states", "validate", "vendor_passthru"}
+)
+"""What stands, or stood, in the place of a node's name in a path."""
 
 
 def put_values(session: Session, node: Node, values: Mapping[str, Any], catalog: Catalog) -> None:
@@ -86,6 +90,10 @@ def _put_instance_info(node: Node, value: dict[str, Any]) -> None:
 
 
 def _refuse_illegal_name(name: str | None) -> None:
+    if name in _WORDS_OF_ROUTES:
+        raise Invalid(
+            f"The word {name!r} is reserved and cannot name a node; reserved are: {', '.join(sorted(_WORDS_OF_ROUTES))}"
+        )
     if name is not None and not is_legal_name(name):
         raise Invalid(
             f"Invalid name {name!r}: use up to 255 letters, digits or - . _ ~, and no UUID"
