@@ -57,7 +57,8 @@ A port group can move to another node, and a physical network that is taken from
 `tenant_vif_port_id`), without a network service behind them; `noop`, the default, takes and forgets them.
 
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
-machine is recognized by them. A port is in a port group of its own node only (400). A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check
+machine is recognized by them. A port is in a port group of its own node only (400). Names of ports and port groups are letters, digits, `-._~`, at most 255, and no
+UUIDs (400); OVN's keys of `local_link_connection`, which Ironic dropped in 1.105, are none in any version (400). A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check
 the whole order by the agent's own rules (400, and a reason in `validate`): addresses, checksums and checksum files, formats, partition
 sizes, config drives, capabilities, traits. Cipher suites with xRC4 (4, 5, 9, 10, 13, 14) are refused.
 """

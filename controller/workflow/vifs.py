@@ -18,7 +18,7 @@ from controller.workflow.vif_places import Place, choose_place
 
 _KEY = "tenant_vif_port_id"
 """Where ``internal_info`` has the VIF."""
-_SMART_LINK = frozenset({"port_id", "hostname"})
+SMART_LINK = frozenset({"port_id", "hostname"})
 """What the link of a smart NIC must have, and that of no other port may have, for Ironic."""
 
 
@@ -121,7 +121,7 @@ def _rows(session: Session, node: Node) -> Iterator[Port | Portgroup]:
 def _place(row: Port | Portgroup) -> Place:
     if isinstance(row, Portgroup):
         return Place(uuid=row.uuid, is_group=True, vif=vif_of(row))
-    is_smart = (row.local_link_connection or {}).keys() >= _SMART_LINK
+    is_smart = (row.local_link_connection or {}).keys() >= SMART_LINK
     is_infiniband = bool((row.extra or {}).get("client-id"))
     return Place(
         uuid=row.uuid,

@@ -120,20 +120,25 @@ def test_a_port_is_changed_moved_and_deleted(api: Api, node: str) -> None:
         *replace("/pxe_enabled", False),
         *replace("/node_uuid", other),
         {"op": "add", "path": "/local_link_connection/port_id", "value": "Ethernet1"},
+        {"op": "add", "path": "/local_link_connection/switch_id", "value": "52:54:00:AA:00:FF"},
         {"op": "add", "path": "/name", "value": "nic0"},
     ]
     changed = api.ok("PATCH", path, patch)
     assert changed["pxe_enabled"] is False
     assert changed["node_uuid"] == other
-    assert changed["local_link_connection"] == {"port_id": "Ethernet1"}
+    assert changed["local_link_connection"] == {
+        "port_id": "Ethernet1",
+        "switch_id": "52:54:00:aa:00:ff",
+    }
     assert api.ok("GET", "/v1/ports/nic0")["uuid"] == port["uuid"]
     again = api.ok("PATCH", path, [{"op": "remove", "path": "/pxe_enabled"}])
     assert again["pxe_enabled"] is True
     assert "cannot be removed" in api.error(
         400, "PATCH", path, [{"op": "remove", "path": "/address"}]
     )
-    for document in (replace("/node_uuid", None), [{"op": "remove", "path": "/node_uuid"}]):
-        assert "node_uuid" in api.error(400, "PATCH", path, document)
+    assert "node_uuid" in api.error(400, "PATCH", path, replace("/node_uuid", None))
+    stays = api.ok("PATCH", path, [{"op": "remove", "path": "/node_uuid"}])
+    assert stays["node_uuid"] == other
     assert "may have 64" in api.error(400, "PATCH", path, replace("/physical_network", "x" * 65))
     assert api.call("DELETE", path).status_code == 204
     assert port["uuid"] in api.error(404, "DELETE", path)

@@ -1,7 +1,7 @@
 """Checks of single values that clients send; each returns the value as it is stored or raises ``Invalid``."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.protocol.hardware_address import normal_mac
@@ -18,6 +18,18 @@ def text(value: Any, name: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise Invalid(f"{name} must be a string or null, not {_kind(value)}")
+
+
+def text_up_to(most: int) -> Callable[[Any, str], str | None]:
+    """Return the check for a string of at most ``most`` characters, or null."""
+
+    def check(value: Any, name: str) -> str | None:
+        found = text(value, name)
+        if found is not None and len(found) > most:
+            raise Invalid(f"{name} may have {most} characters, not {len(found)}")
+        return found
+
+    return check
 
 
 def object_(value: Any, name: str) -> dict[str, Any]:

@@ -24,13 +24,13 @@ def created_values(call: Call, resource: Resource, body: Mapping[str, Any]) -> d
             f"{resource.one.capitalize()} cannot be created with {', '.join(unknown)}; "
             f"valid fields: {', '.join(sorted(resource.settable()))}"
         )
-    resource.check_names(call, list(body))
     for one in resource.fields:
         if one.is_required and body.get(one.name) in (None, ""):
             raise Invalid(f"{one.name} is required to create {resource.one}")
     values = {name: resource.by_name[name].default() for name in resource.settable()}
     values |= {name: checked(resource, name, value) for name, value in body.items()}
     refuse_too_long(resource.table, values)
+    resource.check_names(call, list(body))
     return values
 
 
@@ -54,9 +54,12 @@ def patched_values(
     Raises:
         Invalid: A malformed value, or a required one that is removed.
     """
+    applied = patch.apply(operations, current)
+    if resource.is_of_node and applied.get("node_uuid") is RESET:
+        del applied["node_uuid"]  # the item stays where it is, as in Ironic
     values = {
         name: _reset(resource, name) if value is RESET else checked(resource, name, value)
-        for name, value in patch.apply(operations, current).items()
+        for name, value in applied.items()
     }
     refuse_too_long(resource.table, values)
     return values

@@ -18,28 +18,18 @@ from controller.api.resource.description import (
 from controller.api.resource.of_node import BELOW_NODES, NODE_FILTERS, of_node
 from controller.api.resource.rules import Change, Condition, Filter, Parent
 from controller.api.resources.group_rules import join_group, refuse_while_inspecting, stay_in_group
+from controller.api.resources.port_links import link, require_version
 from controller.api.resources.port_rules import refuse_change, refuse_deletion
 from controller.errors import Forbidden, Invalid, NotFound
 from controller.store.identity import is_legal_name, is_uuid
 from controller.store.nodes import get_node
 from controller.store.portgroups import get_portgroup
 from controller.store.tables import Port
-from controller.workflow.vifs import keeps_vifs, vif_of
+from controller.workflow.vifs import SMART_LINK, keeps_vifs, vif_of
 
 _NODE_IDENT_SINCE = 94
 _GROUP_SINCE = 24
 _SHARD_SINCE = 82
-_LINK_KEYS = ("switch_id", "port_id", "switch_info", "network_type", "hostname")
-
-
-def _link(value: Any, name: str) -> dict[str, Any]:
-    found = values.object_(value, name)
-    unknown = sorted(set(found) - set(_LINK_KEYS))
-    if unknown:
-        raise Invalid(
-            f"{name} has unknown keys: {', '.join(unknown)}; valid: {', '.join(_LINK_KEYS)}"
-        )
-    return found
 
 
 def _name(value: Any, name: str) -> str | None:
@@ -51,11 +41,12 @@ def _name(value: Any, name: str) -> str | None:
 
 def _with_node_uuid(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """Let a creation name its node by ``node_ident``, UUID or name."""
-    if "node_ident" in body:
-        call.require(_NODE_IDENT_SINCE, "The field node_ident")
-    ident = body.pop("node_ident", None)
-    if not isinstance(ident, str) or not ident or "node_uuid" in body:
+    if "node_ident" not in body:
         return body
+    call.require(_NODE_IDENT_SINCE, "The field node_ident")
+    ident = body.pop("node_ident")
+    if not isinstance(ident, str) or "node_uuid" in body:
+        raise Invalid("Give the node as node_ident, a UUID or name, or as node_uuid, not both")
     with call.services.store.read() as session:
         try:
             return body | {"node_uuid": get_node(session, ident).uuid}
@@ -92,6 +83,14 @@ def _filters_together(call: Call, _session: Session) -> Iterable[Condition]:
             "Filtering by conductor_groups cannot be combined with node, portgroup or address"
         )
     return ()
+
+
+def _check_new(change: Change) -> None:
+    port, has_link = change.row, "local_link_connection" in change.changed
+    require_version(change.call, port.local_link_connection)
+    if port.is_smartnic and has_link and not port.local_link_connection.keys() >= SMART_LINK:
+        raise Invalid("Smart NIC port must have port_id and hostname in local_link_connection")
+    join_group(change)
 
 
 def _physical_network(value: Any, name: str) -> str | None:
@@ -141,7 +140,7 @@ PORTS = Resource(
             default=lambda: False,
             is_sortable=True,
         ),
-        Field(name="local_link_connection", since=19, show=as_stored, check=_link, default=dict),
+        Field(name="local_link_connection", since=19, show=as_stored, check=link, default=dict),
         Field(name="physical_network", since=34, check=_physical_network, is_sortable=True),
         Field(
             name="pxe_enabled",
@@ -152,9 +151,9 @@ PORTS = Resource(
         ),
         Field(name="node_uuid", check=values.uuid, is_required=True),
         Field(name="name", since=88, check=_name, is_sortable=True),
-        Field(name="description", since=97, check=values.text, is_sortable=True),
-        Field(name="vendor", since=100, check=values.text, is_sortable=True),
-        Field(name="category", since=101, check=values.text, is_sortable=True),
+        Field(name="description", since=97, check=values.text_up_to(255), is_sortable=True),
+        Field(name="vendor", since=100, check=values.text_up_to(32), is_sortable=True),
+        Field(name="category", since=101, check=values.text_up_to(80), is_sortable=True),
         Field(
             name="available_for_dynamic_portgroup",
             since=111,
@@ -175,7 +174,7 @@ PORTS = Resource(
         Parent(path="portgroups/<ident>", rows=_of_group, since=_GROUP_SINCE),
     ),
     prepare=_with_node_uuid,
-    on_create=join_group,
+    on_create=_check_new,
     on_patch=_refuse_change,
     on_delete=_refuse_deletion,
 )

@@ -126,12 +126,16 @@ def test_what_is_required_must_be_given_and_stays() -> None:
         body = {name: value for name, value in GOOD["port"].items() if name != missing}
         with pytest.raises(Invalid, match=f"{missing} is required to create a port"):
             created_values(call(), PORTS, body)
-        operations = parsed_patch(call(), PORTS, [{"op": "remove", "path": f"/{missing}"}])
-        with pytest.raises(Invalid, match=f"{missing} of a port cannot be removed"):
-            patched_values(PORTS, operations, {})
         null = [{"op": "replace", "path": f"/{missing}", "value": None}]
         with pytest.raises(Invalid, match=missing):
             patched_values(PORTS, parsed_patch(call(), PORTS, null), {})
+    address, node = (
+        parsed_patch(call(), PORTS, [{"op": "remove", "path": f"/{name}"}])
+        for name in ("address", "node_uuid")
+    )
+    with pytest.raises(Invalid, match="address of a port cannot be removed"):
+        patched_values(PORTS, address, {})
+    assert patched_values(PORTS, node, {}) == {}
 
 
 def test_newer_fields_are_not_acceptable_and_unknown_ones_are_named() -> None:
