@@ -103,8 +103,8 @@ test-interop: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa os-image ## Rea
 # Guided by coverage; inputs worth keeping stay in build/fuzz for the next run.
 SECONDS ?= 60
 .PHONY: fuzz
-fuzz: setup ## Throw damaged images at the readers, SECONDS=60 for each of them
-	@for target in qcow2 packed xz detection checksums; do $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; done
+fuzz: setup ## Throw damaged images at the readers, and requests at the API, SECONDS=60 for each of them
+	@for target in qcow2 packed xz detection checksums openapi; do $(BIN)/python -m tests.fuzz $$target $(SECONDS) || exit 1; done
 
 # ---------------------------------------------------------------- demonstration
 

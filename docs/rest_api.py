@@ -1,20 +1,18 @@
 # ruff: noqa: INP001  # docs is no package
 """The page of the REST API, made from the route table and the field tables."""
 
-import re
+from typing import Any
 
 from agent.protocol.receipt import Receipt
-from controller.api.auth import is_public
 from controller.api.bodies import MAX_DEPTH
 from controller.api.lists import MAX_LIMIT
 from controller.api.nodes.fields import NODES
-from controller.api.resource.description import Field, Resource
-from controller.api.routes import RESOURCES, ROUTES
+from controller.api.routes import SHOWN, description
 from controller.api.versions import MAX_MINOR, MIN_MINOR
 
 _INTRODUCTION = f"""# The REST API of the controller
 
-Made by `docs/generate.py` from the route table and the field tables below `controller/api`; do not edit.
+Made by `docs/generate.py` from the description that `GET /openapi.json` serves (OpenAPI 3.1); do not edit.
 
 The API is OpenStack Ironic's, for the clients that exist. The tests run `baremetal` (python-ironicclient) and openstacksdk
 against it; shapes and codes were compared with Ironic 39, request by request. What differs is said here.
@@ -66,17 +64,21 @@ sizes, config drives, capabilities, traits. Cipher suites with xRC4 (4, 5, 9, 10
 
 def rest_api_page() -> str:
     """Return the whole page."""
+    document = description()
+    schemas = document["components"]["schemas"]
     filters = ", ".join(f"`{name}`" for name in NODES.filters)
     parts = [
         _INTRODUCTION.replace("{filters}", filters).replace("{receipt}", _receipt()),
         "## Routes\n",
-        *_table(("method", "path", "since", "open", "what"), _route_rows()),
+        *_table(("method", "path", "since", "open", "what"), _route_rows(document)),
         *(
             line
-            for one in (NODES, *RESOURCES)
+            for one in SHOWN
             for line in (
                 f"\n## Fields of {one.one}\n",
-                *_table(("field", "since", "create", "patch", "sort"), _rows_of(one)),
+                *_table(
+                    ("field", "since", "create", "patch", "sort"), _field_rows(schemas, one.name)
+                ),
             )
         ),
         "",
@@ -93,26 +95,24 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
-def _route_rows() -> list[tuple[str, ...]]:
+def _route_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
     return [
-        (
-            route.method,
-            f"`{route.path}`",
-            f"1.{route.since}",
-            _mark(is_public(re.sub("<[^>]+>", "x", route.path))),
-            route.sentence,
-        )
-        for route in ROUTES
+        (method.upper(), f"`{path}`", one["x-since"], _mark("security" in one), one["summary"])
+        for path, operations in document["paths"].items()
+        for method, one in operations.items()
     ]
 
 
-def _rows_of(resource: Resource) -> list[tuple[str, ...]]:
-    creatable, patchable = resource.settable(), resource.patchable()
+def _field_rows(schemas: dict[str, Any], name: str) -> list[tuple[str, ...]]:
+    created = schemas.get(f"{name}.create", {"properties": {}})["properties"]
 
-    def marks(one: Field) -> tuple[str, ...]:
-        return tuple(map(_mark, (one.name in creatable, one.name in patchable, one.is_sortable)))
+    def marks(field: str, schema: dict[str, Any]) -> tuple[str, ...]:
+        return tuple(
+            map(_mark, (field in created, "x-patchable" in schema, "x-sortable" in schema))
+        )
 
-    return [(f"`{one.name}`", f"1.{one.since}", *marks(one)) for one in resource.fields]
+    shown = schemas[name]["properties"]
+    return [(f"`{key}`", one["x-since"], *marks(key, one)) for key, one in shown.items()]
 
 
 def _mark(is_true: bool) -> str:

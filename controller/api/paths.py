@@ -8,12 +8,13 @@ SUFFIX = ".json"
 _SUFFIX_UNTIL = 91
 _MINOR = re.compile(r"\s*1\.(\d{1,4})\s*")
 
+_NAMED_SO = frozenset(route.path for route in ROUTES if route.path.endswith(SUFFIX))
 _UNVERSIONED = frozenset(route.path.split("/")[2] for route in ROUTES if route.path.count("/") > 1)
 
 
 def is_api(path: str) -> bool:
     """Say whether ``path`` is the REST API's."""
-    return path in ("/", "/v1", "/healthcheck") or path.startswith("/v1/")
+    return path in ("/", "/v1", "/healthcheck", "/openapi.json") or path.startswith("/v1/")
 
 
 def normal_path(path: str) -> str:
@@ -32,6 +33,6 @@ def without_suffix(path: str, version: str | None) -> str:
         version: The header ``X-OpenStack-Ironic-API-Version`` as it came.
     """
     match = _MINOR.fullmatch(version or "")
-    if match is None or int(match[1]) >= _SUFFIX_UNTIL or not is_api(path):
+    if match is None or int(match[1]) >= _SUFFIX_UNTIL or not is_api(path) or path in _NAMED_SO:
         return path
     return path.removesuffix(SUFFIX)

@@ -23,6 +23,12 @@ class Route(NamedTuple):
     """Type of the answer."""
     what: str = ""
     """What it does, for the reference page; empty = the handler's first sentence."""
+    query: tuple[str, ...] = ()
+    """Query arguments that it takes, where they are known."""
+    takes: str = ""
+    """Name of the schema of its body; empty = it is not described."""
+    gives: str = ""
+    """Name of the schema of its reply; empty = it is not described."""
 
     @property
     def sentence(self) -> str:

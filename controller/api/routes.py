@@ -4,7 +4,11 @@ What an older request gets is Ironic's answer: mostly 404, as if the route were 
 """
 
 from http import HTTPStatus
+from typing import Any
 
+from flask import Response
+
+from controller.api.call import Call
 from controller.api.nodes import (
     certificates,
     collection,
@@ -16,6 +20,8 @@ from controller.api.nodes import (
     vifs,
 )
 from controller.api.nodes.fields import NODES
+from controller.api.openapi.document import openapi_document
+from controller.api.replies import json_reply
 from controller.api.resource.description import Resource
 from controller.api.resource.endpoints import routes_of
 from controller.api.resources import (
@@ -34,6 +40,7 @@ from controller.api.resources.ports import PORTS
 from controller.api.resources.runbooks import RUNBOOKS
 from controller.api.resources.volumes import CONNECTORS, TARGETS
 from controller.api.route import Route
+from controller.workflow.verb_request import ProvisionRequest
 
 RESOURCES: tuple[Resource, ...] = (
     PORTS,
@@ -49,19 +56,34 @@ RESOURCES: tuple[Resource, ...] = (
 _NODE = "/v1/nodes/<ident>"
 _RUNBOOK = "/v1/runbooks/<ident>"
 
+SHOWN = (NODES, *RESOURCES, drivers.DRIVERS, CONDUCTORS)
+"""Everything that is shown by its description."""
+
+
+def description() -> dict[str, Any]:
+    """Return the whole API in OpenAPI."""
+    return openapi_document(ROUTES, SHOWN, {"provision": ProvisionRequest})
+
+
+def openapi(_call: Call) -> Response:
+    """Describe the API in OpenAPI."""
+    return json_reply(description())
+
+
 _ROOT = (
     Route("GET", "/", root.versions),
     Route("GET", "/v1", root.version_1),
     Route("GET", "/healthcheck", health.show),
+    Route("GET", "/openapi.json", openapi),
 )
 
 _NODES = (
-    *routes_of(NODES, ("GET",)),
-    Route("POST", "/v1/nodes", collection.create),
-    Route("PATCH", _NODE, collection.patch),
-    Route("DELETE", _NODE, collection.delete),
+    *routes_of(
+        NODES,
+        own={"POST": collection.create, "PATCH": collection.patch, "DELETE": collection.delete},
+    ),
     Route("GET", f"{_NODE}/states", states.show),
-    Route("PUT", f"{_NODE}/states/provision", states.provision),
+    Route("PUT", f"{_NODE}/states/provision", states.provision, takes="provision"),
     Route("PUT", f"{_NODE}/states/power", states.power),
     Route("PUT", f"{_NODE}/states/raid", states.raid, 12, HTTPStatus.NOT_ACCEPTABLE),
     Route("PUT", f"{_NODE}/states/boot_mode", states.not_served, 76),
@@ -111,11 +133,17 @@ _NODE_PARTS = (
 )
 
 _OTHERS = (
-    Route("GET", "/v1/drivers", drivers.index),
-    Route("GET", "/v1/drivers/<name>", drivers.show),
+    Route(
+        "GET",
+        "/v1/drivers",
+        drivers.index,
+        query=("type", "detail", "fields"),
+        gives="driver.list",
+    ),
+    Route("GET", "/v1/drivers/<name>", drivers.show, query=("fields",), gives="driver"),
     Route("GET", "/v1/drivers/<name>/properties", drivers.properties),
     Route("GET", "/v1/drivers/<name>/vendor_passthru/methods", drivers.methods),
-    *routes_of(CONDUCTORS, ("GET",)),
+    *routes_of(CONDUCTORS, is_written=False),
     Route("GET", "/v1/lookup", ramdisk.lookup),
     Route("POST", "/v1/heartbeat/<ident>", ramdisk.heartbeat),
     Route("POST", "/v1/continue_inspection", ramdisk.continue_inspection),

@@ -1,5 +1,6 @@
 """``make fuzz``: ``python -m tests.fuzz [qcow2|packed|xz|detection|checksums] [seconds]``, guided by coverage (atheris, libFuzzer).
 
+``openapi``, ``controller-api`` and ``agent-api`` send requests instead, from a seed: ``python -m tests.fuzz openapi [seconds] [seed]``.
 Inputs that were worth keeping stay in build/fuzz/<target>, so that the next run goes on from there; one that is a find is
 written beside them, and the exit status is not 0.
 """
@@ -12,7 +13,7 @@ import atheris
 with atheris.instrument_imports(include=["agent.images", "agent.disks"]):
     from tests.fuzz import seeds, targets
 
-from tests.fuzz import web  # after those that are to be instrumented
+from tests.fuzz import described_api, web  # after those that are to be instrumented
 
 _FOLDER = Path("build/fuzz")
 _MEMORY_MIB = 1024
@@ -44,11 +45,14 @@ def main(name: str = "qcow2", seconds: str = "60") -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["openapi"]:
+        seconds, seed, *_ = *sys.argv[2:], "60", "1"
+        sys.exit(described_api.run(float(seconds), int(seed)))
     if sys.argv[1:2] and sys.argv[1] in web.TARGETS:
         name, seconds, seed, *_ = *sys.argv[1:], "60", "1"
         sys.exit(web.run(name, float(seconds), int(seed)))
     if len(sys.argv) > 1 and sys.argv[1] not in targets.TARGETS:
         sys.exit(
-            f"no target {sys.argv[1]!r}; there are {', '.join((*targets.TARGETS, *web.TARGETS))}"
+            f"no target {sys.argv[1]!r}; there are {', '.join((*targets.TARGETS, *web.TARGETS, 'openapi'))}"
         )
     main(*sys.argv[1:])

@@ -147,6 +147,11 @@ class Resource:
         return self.path.rpartition("/")[2]
 
     @property
+    def name(self) -> str:
+        """One of it as a word: ``volume_connector``."""
+        return self.kind.replace(" ", "_")
+
+    @property
     def one(self) -> str:
         """One of it with its article: ``a port``."""
         return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"

@@ -1,8 +1,10 @@
 """The routes of a collection, made of its description: lists, one item, creation, patch, deletion, lists below a parent."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
 
 from flask import Response
 
@@ -15,30 +17,45 @@ from controller.api.resource.reading import document, list_page, listed_names, w
 from controller.api.resource.rules import Condition, Parent
 from controller.api.route import Route
 
-WRITES = ("POST", "PATCH", "DELETE")
+Handler = Callable[..., Response]
+NO_OWN: Mapping[str, Handler] = MappingProxyType({})
 
 
-def routes_of(resource: Resource, methods: Collection[str] = ("GET", *WRITES)) -> tuple[Route, ...]:
+def routes_of(
+    resource: Resource, *, own: Mapping[str, Handler] = NO_OWN, is_written: bool = True
+) -> tuple[Route, ...]:
     """Return the routes of a collection.
 
     Args:
         resource: The collection.
-        methods: Which of them; a resource that changes in ways of its own brings those routes itself.
+        own: Handlers by method, for a resource that changes in ways of its own.
+        is_written: Clients may create, change and delete.
     """
     items = _Items(resource)
-    item = f"/v1/{resource.path}/<ident>"
-    since, early = resource.since, resource.early_write
-    names = ", by UUID or name" if resource.has_names else ""
-    found = (
+    reads = (
         *_lists(_List(resource)),
-        Route("POST", f"/v1/{resource.path}", items.create, since, early),
-        Route("GET", item, items.show, since),
-        Route("PATCH", item, items.patch, since, early),
-        Route("DELETE", item, items.delete, since, early),
+        _item(resource, "GET", items.show, query=("fields",), gives=resource.name),
         *(route for parent in resource.parents for route in _lists(_List(resource, parent))),
     )
-    told = (route._replace(what=route.sentence.format(resource.one, names)) for route in found)
-    return tuple(route for route in told if route.method in methods)
+    return (*reads, *_writes(resource, items, own)) if is_written else reads
+
+
+def _writes(resource: Resource, items: "_Items", own: Mapping[str, Handler]) -> Iterator[Route]:
+    name = resource.name
+    made = _item(
+        resource, "POST", own.get("POST", items.create), takes=f"{name}.create", gives=name
+    )
+    yield made._replace(path=f"/v1/{resource.path}")
+    patch = own.get("PATCH", items.patch)
+    yield _item(resource, "PATCH", patch, takes=f"{name}.patch", gives=name)
+    yield _item(resource, "DELETE", own.get("DELETE", items.delete))
+
+
+def _item(resource: Resource, method: str, handler: Handler, **said: Any) -> Route:
+    early = HTTPStatus.NOT_FOUND if method == "GET" else resource.early_write
+    made = Route(method, f"/v1/{resource.path}/<ident>", handler, resource.since, early, **said)
+    names = ", by UUID or name" if resource.has_names else ""
+    return made._replace(what=made.sentence.format(resource.one, names))
 
 
 def _lists(one: "_List") -> Iterator[Route]:
@@ -47,9 +64,12 @@ def _lists(one: "_List") -> Iterator[Route]:
     since = max(resource.since, parent.since) if parent else resource.since
     whose = f" of one of the {parent.path.partition('/')[0]}" if parent else ""
     words = f"Return a page of {resource.plural}{whose}"
-    yield Route("GET", place, one.index, since, what=f"{words}.")
+    made = Route("GET", place, one.index, since, gives=f"{resource.name}.list")
+    chosen = (*PAGE_ARGUMENTS, *one.filters())
+    yield made._replace(what=f"{words}.", query=(*chosen, "fields", "detail"))
     if resource.has_detail:
-        yield Route("GET", f"{place}/detail", one.detail, since, what=f"{words} with all fields.")
+        words = f"{words} with all fields."
+        yield made._replace(path=f"{place}/detail", handler=one.detail, what=words, query=chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +81,22 @@ class _List:
 
     def index(self, call: Call, ident: str = "") -> Response:
         """Return a page."""
-        call.expect(*PAGE_ARGUMENTS, *self._filters(), "fields", "detail")
+        call.expect(*PAGE_ARGUMENTS, *self.filters(), "fields", "detail")
         return self._page(call, ident, listed_names(call, self.resource))
 
     def detail(self, call: Call, ident: str = "") -> Response:
         """Return a page with all fields."""
-        call.expect(*PAGE_ARGUMENTS, *self._filters())
+        call.expect(*PAGE_ARGUMENTS, *self.filters())
         return self._page(call, ident, self.resource.known(call.minor))
 
-    def _filters(self) -> Iterator[str]:
+    def filters(self) -> Iterator[str]:
+        """Return the names of the arguments that choose rows."""
         for name, one in self.resource.filters.items():
             if self.parent is None or one.is_below:
                 yield name
 
     def _page(self, call: Call, ident: str, names: Sequence[str]) -> Response:
-        given = [name for name in self._filters() if name in call.query]
+        given = [name for name in self.filters() if name in call.query]
         for name in given:
             call.require(self.resource.filters[name].since, f"The filter {name}")
         with call.services.store.read() as session:

@@ -1,0 +1,131 @@
+"""The controller's API as its own description says: requests made of the document (schemathesis), answers held against it.
+
+Unlike ``controller_api.py``, which bends good requests, this one believes the document and so finds where that is wrong.
+"""
+
+import itertools
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import response_schema_conformance
+
+from controller.api.app import create_app
+from controller.api.versions import HEADER
+from tests.integration.controller_api import Api, make_services
+
+_CASES = 25
+"""Requests of each operation in a round."""
+_NODE = "11111111-2222-4333-8444-555555555555"
+_CHASSIS = "22222222-2222-4333-8444-555555555555"
+_CONNECTOR = "33333333-2222-4333-8444-555555555555"
+_TARGET = "44444444-2222-4333-8444-555555555555"
+_NAMES = {
+    "nodes": ("node-1", _NODE),
+    "ports": ("port-1",),
+    "chassis": (_CHASSIS,),
+    "drivers": ("fake-hardware",),
+    "conductors": ("lab-1",),
+    "connectors": (_CONNECTOR,),
+    "targets": (_TARGET,),
+    "portgroups": ("group-1",),
+    "deploy_templates": ("CUSTOM_A",),
+    "runbooks": ("CUSTOM_A",),
+}
+"""What there is, by collection."""
+_VALUES = {"driver": "fake-hardware", "node_uuid": _NODE, "chassis_uuid": _CHASSIS, "boot_index": 1}
+_STEPS = [{"interface": "deploy", "step": "erase_devices", "args": {}, "priority": 10}]
+"""What bodies name that is there, half of the time."""
+_VERSIONS = ("latest", "1.115", "1.100", "1.50", "1.22", "1.1")
+
+
+def run(seconds: float, seed: int) -> int:
+    """Ask until the time is over, or something is wrong; 1 = a find, which is printed with its seed."""
+    end, count = time.monotonic() + seconds, itertools.count()
+    while time.monotonic() < end:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                _round(Path(folder), seed, end, count)
+            except (
+                AssertionError,
+                schemathesis.errors.SchemathesisError,
+                BaseExceptionGroup,
+            ) as error:
+                sys.stdout.write(f"openapi: seed {seed}: {_words(error)}\n")
+                return 1
+        seed += 1
+    sys.stdout.write(f"openapi: {next(count)} requests, nothing found; the next seed is {seed}\n")
+    return 0
+
+
+def _round(folder: Path, seed: int, end: float, count: "itertools.count[int]") -> None:
+    services = make_services(folder, [], verb_patience_s=0.01, image_check_timeout_s=0.5)
+    app = create_app(services)
+    api = Api(services=services, client=app.test_client())
+    schema: Any = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    for found in schema.get_all_operations():
+        if time.monotonic() >= end:
+            break
+        _fill(api)
+        _ask(found.ok(), seed, count)
+    services.store.close()
+
+
+def _ask(operation: Any, seed: int, count: "itertools.count[int]") -> None:
+    collection = operation.path.partition("/{")[0].rpartition("/")[2]
+    names = st.sampled_from(_NAMES.get(collection, (_NODE,)))
+
+    @seeded(seed)
+    @settings(
+        max_examples=_CASES,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        case=operation.as_strategy(),
+        name=names,
+        version=st.sampled_from(_VERSIONS),
+        is_good=st.integers(0, 3),
+    )
+    def ask(case: Any, name: str, version: str, is_good: int) -> None:
+        next(count)
+        if is_good:
+            case.path_parameters = dict.fromkeys(case.path_parameters or {}, name)
+        if is_good > 1 and isinstance(case.body, dict):
+            case.body = case.body | {key: one for key, one in _VALUES.items() if key in case.body}
+        case.headers = {**(case.headers or {}), HEADER: version}
+        checks = [not_a_server_error, response_schema_conformance]
+        case.call_and_validate(checks=checks)
+
+    ask()
+
+
+def _fill(api: Api) -> None:
+    """Have something of each kind to ask for; what is there already stays."""
+    api.call("POST", "/v1/nodes", {"driver": "fake-hardware", "uuid": _NODE, "name": "node-1"})
+    port = {"node_uuid": _NODE, "address": "52:54:00:00:00:01", "name": "port-1"}
+    api.call("POST", "/v1/ports", port)
+    api.call("POST", "/v1/chassis", {"uuid": _CHASSIS})
+    api.call("POST", "/v1/portgroups", {"node_uuid": _NODE, "name": "group-1"})
+    runbook_steps = [{"interface": "deploy", "step": "erase_devices", "args": {}, "order": 1}]
+    api.call("POST", "/v1/deploy_templates", {"name": "CUSTOM_A", "steps": _STEPS})
+    api.call("POST", "/v1/runbooks", {"name": "CUSTOM_A", "steps": runbook_steps})
+    connector = {"node_uuid": _NODE, "uuid": _CONNECTOR, "type": "iqn", "connector_id": "iqn.a"}
+    api.call("POST", "/v1/volume/connectors", connector)
+    target = {"node_uuid": _NODE, "uuid": _TARGET, "boot_index": 0}
+    api.call("POST", "/v1/volume/targets", target | {"volume_id": "1", "volume_type": "iscsi"})
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_words(one) for one in error.exceptions)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,69 @@
+"""The description of the API says everything that there is, and nothing that is not."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from controller.api.nodes.fields import NODES
+from controller.api.resource.description import Resource
+from controller.api.routes import RESOURCES, ROUTES, description
+
+DOCUMENT = description()
+SCHEMAS = DOCUMENT["components"]["schemas"]
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _references(one)
+
+
+def test_every_route_is_an_operation_with_its_parameters() -> None:
+    for route in ROUTES:
+        path = route.path.replace("<", "{").replace(">", "}")
+        one = DOCUMENT["paths"][path][route.method.lower()]
+        assert one["summary"] == route.sentence
+        named = {p["name"] for p in one["parameters"] if p.get("in") == "path"}
+        assert named == set(re.findall("<([^>]+)>", route.path))
+    assert sum(map(len, DOCUMENT["paths"].values())) == len(ROUTES)
+    assert len({route.path + route.method for route in ROUTES}) == len(ROUTES)
+
+
+def test_every_reference_leads_to_something() -> None:
+    for reference in _references(DOCUMENT):
+        where: Any = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            where = where[part]
+
+
+@pytest.mark.parametrize("resource", [NODES, *RESOURCES], ids=lambda one: str(one.name))
+def test_a_resource_is_described_by_its_fields(resource: Resource) -> None:
+    shown = SCHEMAS[resource.name]["properties"]
+    assert list(shown) == [one.name for one in resource.fields]
+    assert set(SCHEMAS[f"{resource.name}.create"]["properties"]) == set(resource.settable())
+    assert {one for one in shown if "x-patchable" in shown[one]} == set(resource.patchable())
+    assert {one for one in shown if "x-sortable" in shown[one]} == set(resource.sortable())
+
+
+def test_dates_links_secrets_and_columns_have_their_types() -> None:
+    node = SCHEMAS["node"]["properties"]
+    assert node["created_at"]["format"] == "date-time"
+    assert node["driver_info"]["type"] == node["extra"]["type"] == ["object"]
+    assert "array" in SCHEMAS["runbook"]["properties"]["steps"]["type"]
+    assert node["maintenance"]["type"] == "boolean"
+    assert node["name"]["type"] == ["string", "null"]
+    assert node["ports"]["allOf"] == [{"$ref": "#/components/schemas/links"}]
+    created = SCHEMAS["node.create"]
+    assert created["required"] == ["driver"]
+    assert created["properties"]["resource_class"]["maxLength"] == 80
+
+
+def test_the_request_of_a_verb_is_described_by_its_struct() -> None:
+    assert SCHEMAS["provision"]["$ref"] == "#/components/schemas/ProvisionRequest"
+    assert SCHEMAS["ProvisionRequest"]["required"] == ["target"]
