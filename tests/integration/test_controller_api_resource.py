@@ -128,7 +128,7 @@ def test_it_is_made_shown_listed_changed_and_deleted(api: Api) -> None:
     (listed,) = api.ok("GET", PATH)["slots"]
     assert listed == {name: made[name] for name in ("uuid", "position", "links")}
     assert api.ok("GET", f"{PATH}?detail=true")["slots"] == [made]
-    api.error(400, "GET", f"{PATH}/detail")  # neither a UUID nor a name
+    assert "detail could not be found" in api.error(404, "GET", f"{PATH}/detail")
     assert api.ok("PATCH", f"{PATH}/left", _patch("position", 4))["position"] == 4
     api.ok("DELETE", f"{PATH}/left")
     assert "Slot left could not be found" in api.error(404, "GET", f"{PATH}/left")
