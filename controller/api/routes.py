@@ -3,6 +3,7 @@
 What an older request gets is Ironic's answer: mostly 404, as if the route were not there.
 """
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import Response
 
 from controller.api.call import Call
 from controller.api.nodes import (
+    abilities,
     certificates,
     collection,
     history,
@@ -86,18 +88,20 @@ _NODES = (
     Route("PUT", f"{_NODE}/states/provision", states.provision, takes="provision"),
     Route("PUT", f"{_NODE}/states/power", states.power),
     Route("PUT", f"{_NODE}/states/raid", states.raid, 12, HTTPStatus.NOT_ACCEPTABLE),
-    Route("PUT", f"{_NODE}/states/boot_mode", states.not_served, 76),
-    Route("PUT", f"{_NODE}/states/secure_boot", states.not_served, 76),
-    Route("GET", f"{_NODE}/states/console", parts.console),
-    Route("PUT", f"{_NODE}/states/console", states.not_served),
+    Route("PUT", f"{_NODE}/states/boot_mode", abilities.set_boot_mode, 76),
+    Route("PUT", f"{_NODE}/states/secure_boot", abilities.set_secure_boot, 76),
+    Route("GET", f"{_NODE}/states/console", abilities.console),
+    Route("PUT", f"{_NODE}/states/console", abilities.set_console),
     Route("GET", f"{_NODE}/validate", management.validate),
     Route("PUT", f"{_NODE}/maintenance", management.set_maintenance),
     Route("DELETE", f"{_NODE}/maintenance", management.unset_maintenance),
     Route("GET", f"{_NODE}/management/boot_device", management.boot_device),
     Route("PUT", f"{_NODE}/management/boot_device", management.set_boot_device),
     Route("GET", f"{_NODE}/management/boot_device/supported", management.supported_boot_devices),
-    Route("PUT", f"{_NODE}/management/inject_nmi", parts.not_served, 29),
-    Route("GET", f"{_NODE}/management/indicators", parts.not_served, 63),
+    Route("PUT", f"{_NODE}/management/inject_nmi", abilities.inject_nmi, 29),
+    Route("GET", f"{_NODE}/management/indicators", abilities.indicators),
+    Route("GET", f"{_NODE}/management/indicators/<indicator>", abilities.indicator),
+    Route("PUT", f"{_NODE}/management/indicators/<indicator>", abilities.set_indicator),
 )
 
 _NODE_PARTS = (
@@ -125,10 +129,16 @@ _NODE_PARTS = (
     Route("GET", f"{_NODE}/vmedia", parts.not_served, 93),
     Route("POST", f"{_NODE}/vmedia", parts.not_served, 89),
     Route("DELETE", f"{_NODE}/vmedia", parts.not_served, 89),
-    Route("GET", f"{_NODE}/vendor_passthru/methods", parts.passthru_methods),
+    Route("GET", f"{_NODE}/vendor_passthru/methods", abilities.passthru_methods),
     *(
-        Route(m, f"{_NODE}/vendor_passthru", parts.not_served)
-        for m in ("GET", "POST", "PUT", "DELETE")
+        Route(
+            method,
+            f"{_NODE}/vendor_passthru{below}",
+            partial(abilities.pass_through, http_method=method),
+            what="Call a method of the vendor interface.",
+        )
+        for below in ("", "/<name>")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
     ),
 )
 

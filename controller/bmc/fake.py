@@ -11,8 +11,20 @@ from typing import Any
 
 from controller.bmc.driver_info_values import boolean
 from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.hardware.abilities import Indicator, Indicators, IndicatorState
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
+
+_LAMPS: Indicators = {
+    "chassis": {
+        "led-0": Indicator(states=(IndicatorState.OFF, IndicatorState.ON), readonly=True),
+    },
+    "system": {
+        "led": Indicator(
+            states=(IndicatorState.BLINKING, IndicatorState.OFF, IndicatorState.ON),
+        ),
+    },
+}
 
 
 @dataclass(slots=True)
@@ -24,6 +36,10 @@ class _Machine:
     override: BootOverride = field(
         default_factory=lambda: BootOverride(device=None, is_persistent=None)
     )
+    boot_mode: BootMode = BootMode.UEFI
+    secure_boot: bool = False
+    interrupts: int = 0
+    lamps: dict[tuple[str, str], IndicatorState] = field(default_factory=dict)
 
 
 class FakeDriver:
@@ -116,6 +132,55 @@ class FakeBmc:
         """Set the boot device override; a fake machine has no firmware that ``mode`` could matter to."""
         self._call(f"set boot device {device} ({mode})", timeout_s)
         self._machine.override = BootOverride(device=device, is_persistent=persistent)
+
+    def inject_nmi(self, *, timeout_s: float) -> None:
+        """Count it; only a machine that is on can be interrupted."""
+        self._call("inject NMI", timeout_s)
+        if self._machine.power is not PowerState.ON:
+            raise BmcError(f"fake BMC {self._name!r}: NMI refused: the machine is off; power it on")
+        self._machine.interrupts += 1
+
+    def boot_mode(self, *, timeout_s: float) -> BootMode:
+        """Ask for the boot mode."""
+        self._call("get boot mode", timeout_s)
+        return self._machine.boot_mode
+
+    def set_boot_mode(self, mode: BootMode, *, timeout_s: float) -> None:
+        """Set the boot mode; there is no Secure Boot in BIOS mode."""
+        self._call(f"set boot mode {mode}", timeout_s)
+        self._machine.boot_mode = mode
+        self._machine.secure_boot = self._machine.secure_boot and mode is BootMode.UEFI
+
+    def secure_boot(self, *, timeout_s: float) -> bool:
+        """Ask whether Secure Boot is on."""
+        self._call("get Secure Boot", timeout_s)
+        return self._machine.secure_boot
+
+    def set_secure_boot(self, is_on: bool, *, timeout_s: float) -> None:
+        """Switch Secure Boot, which needs UEFI."""
+        self._call(f"set Secure Boot {is_on}", timeout_s)
+        if is_on and self._machine.boot_mode is not BootMode.UEFI:
+            raise BmcError(
+                f"fake BMC {self._name!r}: Secure Boot needs UEFI; set the boot mode first"
+            )
+        self._machine.secure_boot = is_on
+
+    def indicators(self, *, timeout_s: float) -> Indicators:
+        """Say which lamps there are."""
+        self._call("list indicators", timeout_s)
+        return _LAMPS
+
+    def indicator_state(self, component: str, name: str, *, timeout_s: float) -> IndicatorState:
+        """Ask what a lamp does; a new machine's are on."""
+        self._call(f"get indicator {name}", timeout_s)
+        return self._machine.lamps.get((component, name), IndicatorState.ON)
+
+    def set_indicator_state(
+        self, component: str, name: str, state: IndicatorState, *, timeout_s: float
+    ) -> None:
+        """Switch a lamp."""
+        self._call(f"set indicator {name} {state}", timeout_s)
+        self._machine.lamps[component, name] = state
 
     def _call(self, what: str, timeout_s: float) -> None:
         """Take as long and fail as often as ``driver_info`` wants."""

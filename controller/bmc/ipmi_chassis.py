@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _NETFN_CHASSIS = 0x00
 _GET_STATUS, _CONTROL, _SET_BOOT_OPTIONS, _GET_BOOT_OPTIONS = 0x01, 0x02, 0x08, 0x09
-_POWER_DOWN, _POWER_UP, _HARD_RESET, _SOFT_SHUTDOWN = 0, 1, 3, 5
+_POWER_DOWN, _POWER_UP, _HARD_RESET, _INTERRUPT, _SOFT_SHUTDOWN = 0, 1, 3, 4, 5
 _PARAMETER_VALID_BIT_CLEARING = 3
 _KEEP_ON_TIMEOUT = 0x08  # do not clear the boot flags when no reset comes within 60 s
 _PARAMETER_BOOT_FLAGS = 5
@@ -103,6 +103,10 @@ class IpmiBmc:
     def reset(self, *, timeout_s: float) -> None:
         """Reset a machine that is on."""
         self._ask(_CONTROL, (_HARD_RESET,), timeout_s, "reset")
+
+    def inject_nmi(self, *, timeout_s: float) -> None:
+        """Pulse the diagnostic interrupt (28.3, control 4)."""
+        self._ask(_CONTROL, (_INTERRUPT,), timeout_s, "inject NMI")
 
     def boot_device(self, *, timeout_s: float) -> BootOverride:
         """Ask for the boot device override."""

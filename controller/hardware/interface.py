@@ -134,6 +134,40 @@ class NetworkInterface(Interface, Protocol):
     """They are kept; else they are taken and forgotten."""
 
 
+@runtime_checkable
+class ConsoleInterface(Interface, Protocol):
+    """Shows what a machine shows."""
+
+    def start(self, facts: Facts) -> None:
+        """Begin to serve the console; it may be served already."""
+
+    def stop(self, facts: Facts) -> None:
+        """End that; it may have ended already."""
+
+    def information(self, facts: Facts) -> Mapping[str, Any]:
+        """Return how the console is reached: ``{"type": .., "url": ..}``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassthruMethod:
+    """A method of a vendor interface, as ``GET .../vendor_passthru/methods`` tells it."""
+
+    http_methods: tuple[str, ...]
+    description: str
+    call: Callable[[Facts, Mapping[str, Any]], Any]
+    """Takes the node and the body; raises ``Invalid`` for what the body lacks. Returns within the BMC's time limit."""
+    is_async: bool = True
+    """Clients are answered 202 and get no result."""
+    requires_exclusive_lock: bool = True
+
+
+@runtime_checkable
+class VendorInterface(Interface, Protocol):
+    """Does what only machines of one vendor can."""
+
+    methods: Mapping[str, PassthruMethod]
+
+
 class RamdiskInterface(Interface, Protocol):
     """Inspects or rescues."""
 

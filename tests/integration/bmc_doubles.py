@@ -71,6 +71,7 @@ class Chassis:
 
     name: str = "m1"
     is_on: bool = False
+    interrupts: int = 0
     boot_override: BootOverride | None = None
 
     def power_on(self) -> None:
@@ -84,6 +85,9 @@ class Chassis:
 
     def soft_off(self) -> None:
         self.is_on = False
+
+    def interrupt(self) -> None:
+        self.interrupts += 1
 
     def set_boot_device(self, device: BootDevice, *, persistent: bool, uefi: bool) -> None:
         self.boot_override = BootOverride(device=device, persistent=persistent, uefi=uefi)

@@ -8,6 +8,7 @@ import pytest
 from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.ipmitool import IpmitoolDriver
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
+from controller.hardware.abilities import Interrupts
 from controller.hardware.bmc import BootDevice, BootMode, PowerState
 from tests.integration.bmc_doubles import LabMachine, lab_machine
 from tests.lab import hardware
@@ -88,6 +89,19 @@ def test_the_machine_sees_the_boot_device_the_firmware_mode_and_how_long(
     assert machine.chassis.boot_override == hardware.BootOverride(
         device=hardware.BootDevice.DISK, persistent=True, uefi=False
     )
+
+
+def test_a_machine_that_is_on_is_interrupted(driver: Driver, machine: LabMachine) -> None:
+    bmc = driver.connect(machine.info)
+    assert isinstance(bmc, Interrupts)
+    machine.chassis.power_off()
+    with pytest.raises(BmcError, match="not possible in the machine's present state"):
+        bmc.inject_nmi(timeout_s=10)
+    bmc.power_on(timeout_s=10)
+    before = machine.chassis.interrupts
+    bmc.inject_nmi(timeout_s=10)
+    assert machine.chassis.interrupts == before + 1
+    bmc.power_off(timeout_s=10)
 
 
 def test_a_bmc_that_forgets_the_boot_device_is_found_out_by_asking(

@@ -136,12 +136,6 @@ def test_the_wanted_raid_is_kept_if_it_follows_the_schema(api: Api, node: str) -
     assert api.ok("GET", node)["target_raid_config"] == {}
 
 
-@pytest.mark.parametrize("what", ["boot_mode", "secure_boot", "console"])
-def test_state_requests_that_nothing_carries_out_say_so(api: Api, node: str, what: str) -> None:
-    words = api.error(400, "PUT", f"{node}/states/{what}", {"target": "x"})
-    assert f"Changing {what} is not served yet" in words
-
-
 def test_the_history_begins_with_the_creation_and_has_pages(api: Api, node: str) -> None:
     api.ok("PUT", f"{node}/maintenance", {"reason": "why"})
     api.ok("DELETE", f"{node}/maintenance")

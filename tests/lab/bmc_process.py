@@ -83,6 +83,12 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         self.ask("soft off")
         return 0
 
+    def pulse_diag(self) -> int:
+        if self.get_power_state() == "off":
+            return _NOT_IN_THIS_STATE
+        self.ask("interrupt")
+        return 0
+
     def cold_reset(self) -> int:
         return 0
 

@@ -149,6 +149,15 @@ class Machine:
                 self._record(EventKind.SOFT_OFF)
                 self._run.qmp.execute("system_powerdown")
 
+    def interrupt(self) -> None:
+        """Send a non-maskable interrupt.
+
+        Raises:
+            LabError: The machine is off.
+        """
+        with self._changed:
+            self._running().qmp.execute("inject-nmi")
+
     def set_boot_device(
         self, device: BootDevice, *, persistent: bool = False, uefi: bool = False
     ) -> None:

@@ -48,18 +48,6 @@ def allocation(call: Call, ident: str) -> Response:
     raise NotFound(f"Allocation for node {uuid} was not found: allocations are not served")
 
 
-def console(call: Call, ident: str) -> Response:
-    """Say that there is no console."""
-    _uuid_of(call, ident)
-    return json_reply({"console_enabled": False, "console_info": None})
-
-
-def passthru_methods(call: Call, ident: str) -> Response:
-    """Return no vendor methods."""
-    _uuid_of(call, ident)
-    return json_reply({})
-
-
 def not_served(call: Call, ident: str, **_rest: str) -> Response:
     """Refuse: no interface of the node offers this yet."""
     _uuid_of(call, ident)

@@ -89,14 +89,6 @@ def raid(call: Call, ident: str) -> Response:
     return empty_reply()
 
 
-def not_served(call: Call, ident: str) -> Response:
-    """Refuse: nothing carries this out yet."""
-    with call.services.store.read() as session:
-        read_node(session, ident, ("id",))
-    what = call.path.rpartition("/")[2]
-    raise Invalid(f"Changing {what} is not served yet; node {ident} is unchanged")
-
-
 def _target(body: dict[str, Any]) -> str:
     target = body.get("target")
     if not isinstance(target, str):

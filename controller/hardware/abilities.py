@@ -1,0 +1,75 @@
+"""What only some BMCs can do, each a protocol of its own: a connection that has the methods has the ability.
+
+As with every call to a BMC: each method returns or raises ``BmcUnreachable`` (temporary), ``BmcAuthenticationFailed`` or
+``BmcError`` within ``timeout_s`` seconds, and calls to one BMC do not overlap.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from controller.hardware.bmc import BootMode
+
+
+class IndicatorState(StrEnum):
+    """What a lamp does; the values are Ironic's."""
+
+    ON = "on"
+    OFF = "off"
+    BLINKING = "blinking"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """A lamp on a machine."""
+
+    states: tuple[IndicatorState, ...]
+    """What it can do."""
+    readonly: bool = False
+
+
+Indicators = Mapping[str, Mapping[str, Indicator]]
+"""By component (``chassis``, ``system``, ``disk``, ``power``, ``nic``) and name."""
+
+
+@runtime_checkable
+class Interrupts(Protocol):
+    """Can send a non-maskable interrupt, for a crash dump of a system that hangs."""
+
+    def inject_nmi(self, *, timeout_s: float) -> None:
+        """Send it."""
+
+
+@runtime_checkable
+class SwitchesFirmware(Protocol):
+    """Can change how the firmware boots; what is set holds from the next power-on."""
+
+    def boot_mode(self, *, timeout_s: float) -> BootMode:
+        """Ask for the boot mode."""
+
+    def set_boot_mode(self, mode: BootMode, *, timeout_s: float) -> None:
+        """Set the boot mode."""
+
+    def secure_boot(self, *, timeout_s: float) -> bool:
+        """Ask whether Secure Boot is on."""
+
+    def set_secure_boot(self, is_on: bool, *, timeout_s: float) -> None:
+        """Switch Secure Boot."""
+
+
+@runtime_checkable
+class HasIndicators(Protocol):
+    """Can switch lamps, so that a person finds the machine."""
+
+    def indicators(self, *, timeout_s: float) -> Indicators:
+        """Say which lamps there are."""
+
+    def indicator_state(self, component: str, name: str, *, timeout_s: float) -> IndicatorState:
+        """Ask what one of them does."""
+
+    def set_indicator_state(
+        self, component: str, name: str, state: IndicatorState, *, timeout_s: float
+    ) -> None:
+        """Switch one of them."""

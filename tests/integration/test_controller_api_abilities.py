@@ -1,0 +1,104 @@
+"""What a node's interfaces can do beside workflows, over the API: firmware modes, NMI, indicators, console."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.bmc.fake import FakeBmc
+from tests.integration.controller_api import Api, make_api
+
+IPMI = {"ipmi_address": "192.0.2.1", "ipmi_username": "u", "ipmi_password": "p"}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    made = make_api(tmp_path)
+    yield made
+    made.services.store.close()
+
+
+def add(api: Api, **values: object) -> str:
+    body = {"driver": "fake-hardware", "driver_info": {"fake_id": "m1"}} | values
+    return f"/v1/nodes/{api.ok('POST', '/v1/nodes', body)['uuid']}"
+
+
+def told(api: Api, path: str) -> list[str]:
+    return [one["event"] for one in api.ok("GET", f"{path}/history?detail=true")["history"]]
+
+
+def test_the_boot_mode_and_secure_boot_are_set_read_back_and_told(api: Api) -> None:
+    path = add(api)
+    reply = api.call("PUT", f"{path}/states/secure_boot", {"target": True})
+    assert (reply.status_code, reply.headers["Location"]) == (
+        202,
+        f"http://localhost{path}/states",
+    )
+    assert api.ok("GET", f"{path}/states")["secure_boot"] is True
+    api.ok("PUT", f"{path}/states/boot_mode", {"target": "bios"})
+    states = api.ok("GET", f"{path}/states")
+    assert (states["boot_mode"], states["secure_boot"]) == ("bios", False)
+    said = api.error(500, "PUT", f"{path}/states/secure_boot", {"target": True})
+    assert "Secure Boot needs UEFI" in said
+    assert {"The boot mode was set to bios", "Secure Boot was switched on"} <= {*told(api, path)}
+
+
+def test_a_bmc_that_says_yes_and_does_nothing_is_found_out(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = add(api)
+    monkeypatch.setattr(FakeBmc, "set_boot_mode", lambda *_args, **_options: None)
+    said = api.error(500, "PUT", f"{path}/states/boot_mode", {"target": "bios"})
+    assert "took the boot mode bios and still says uefi" in said
+    assert api.ok("GET", f"{path}/states")["boot_mode"] == "uefi"
+    api.ok("PUT", f"{path}/management/boot_device", {"boot_device": "pxe"})  # it was let go
+
+
+def test_an_nmi_needs_a_machine_that_is_on(api: Api) -> None:
+    path = add(api)
+    said = api.error(500, "PUT", f"{path}/management/inject_nmi", {})
+    assert "NMI refused: the machine is off" in said
+    assert "An NMI was sent" not in told(api, path)
+
+
+def test_an_indicator_is_switched_unless_it_can_be_read_only(api: Api) -> None:
+    path = f"{add(api)}/management/indicators"
+    api.ok("PUT", f"{path}/led@system", {"state": "blinking"})
+    assert api.ok("GET", f"{path}/led@system") == {"state": "blinking"}
+    assert "read only" in api.error(400, "PUT", f"{path}/led-0@chassis", {"state": "on"})
+    said = api.error(400, "PUT", f"{path}/led@system", {"state": "green"})
+    assert "possible: blinking, off, on" in said
+    assert "there are: led-0@chassis, led@system" in api.error(400, "GET", f"{path}/x@system")
+
+
+@pytest.mark.parametrize(
+    ("method", "below", "body", "what"),
+    [
+        ("PUT", "states/boot_mode", {"target": "bios"}, "change the boot mode"),
+        ("PUT", "states/secure_boot", {"target": False}, "switch Secure Boot"),
+        ("GET", "management/indicators", None, "show indicators"),
+        ("PUT", "management/indicators/led@system", {"state": "on"}, "switch indicators"),
+    ],
+)
+def test_an_interface_that_cannot_says_so_and_asks_nobody(
+    api: Api, method: str, below: str, body: object, what: str
+) -> None:
+    path = add(api, driver="ipmi", driver_info=IPMI)
+    said = api.error(400, method, f"{path}/{below}", body)
+    assert f"The management_interface ipmitool of node {path.rpartition('/')[2]} cannot" in said
+    assert f"cannot {what}; nothing was changed" in said
+
+
+def test_a_node_on_its_way_keeps_its_firmware(api: Api) -> None:
+    path = add(api)
+    api.set_row(path.rpartition("/")[2], provision_state="cleaning")
+    said = api.error(409, "PUT", f"{path}/states/boot_mode", {"target": "bios"})
+    assert "is cleaning, on its way to another state" in said
+
+
+def test_the_console_of_a_node_without_one(api: Api) -> None:
+    path = add(api)
+    said = api.error(400, "PUT", f"{path}/states/console", {"enabled": True})
+    assert "The console_interface no-console" in said
+    shown = api.ok("GET", f"{path}/states/console")
+    assert shown == {"console_enabled": False, "console_info": None}
