@@ -54,6 +54,9 @@ A port group can move to another node, and a physical network that is taken from
 **Networks**: nothing changes a switch. With `network_interface` `flat` VIFs are kept on ports and port groups (`internal_info`,
 `tenant_vif_port_id`), without a network service behind them; `noop`, the default, takes and forgets them.
 
+**Lists below a node or a port group** are lists only: what is in them is created, shown and changed in its own collection (below,
+Ironic answers 400, we 404 and 405).
+
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
 machine is recognized by them. A port is in a port group of its own node only (400). Names of ports and port groups are letters, digits, `-._~`, at most 255, and no
 UUIDs (400); OVN's keys of `local_link_connection`, which Ironic dropped in 1.105, are none in any version (400). A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check

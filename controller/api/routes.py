@@ -186,6 +186,8 @@ ROUTES = (
             Route("GET", f"/v1/{name}", unserved.empty_list, since),
             Route("POST", f"/v1/{name}", unserved.not_created, since, early),
             Route("GET", f"/v1/{name}/<ident>", unserved.not_found, since),
+            Route("PATCH", f"/v1/{name}/<ident>", unserved.not_found, since, early),
+            Route("DELETE", f"/v1/{name}/<ident>", unserved.not_found, since, early),
         )
     ),
 )

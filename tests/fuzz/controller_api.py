@@ -68,6 +68,17 @@ _BODIES: dict[str, list[Any]] = {
             "extra": {},
         }
     ],
+    "POST portgroups": [{"node_uuid": _NODE, "name": "bond", "properties": {"miimon": 100}}],
+    "POST connectors": [{"node_uuid": _NODE, "type": "ip", "connector_id": "192.0.2.1"}],
+    "POST targets": [
+        {
+            "node_uuid": _NODE,
+            "volume_type": "iscsi",
+            "volume_id": "x",
+            "boot_index": 0,
+            "properties": {"auth_password": "x"},
+        }
+    ],
     "POST heartbeat": [
         {
             "callback_url": "https://192.0.2.7:9999",
@@ -94,7 +105,7 @@ def targets() -> list[Target]:
         last = next(part for part in reversed(path.split("/")) if part != "{}")
         bodies = _BODIES.get(f"{route.method} {last}", [])
         if route.method == "PATCH":
-            bodies = _patches(list(settable[last]))
+            bodies = _patches(list(settable.get(last, ("extra",))))
         elif (route.method, last) == ("POST", "nodes"):
             bodies = [{"driver": "fake-hardware", name: _value(name)} for name in nodes]
             bodies += [{"driver": "fake-hardware", "name": f"more-{n}"} for n in range(100)]

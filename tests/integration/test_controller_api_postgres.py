@@ -57,6 +57,28 @@ def test_filters_and_patches_work(api: Api) -> None:
     assert api.ok("GET", "/v1/ports")["ports"] == []
 
 
+def test_groups_volumes_and_vifs_are_kept_and_go_with_their_node(api: Api) -> None:
+    node = api.node(name="a", network_interface="flat")["uuid"]
+    whose = {"node_uuid": node}
+    group = api.ok("POST", "/v1/portgroups", whose | {"name": "bond"})["uuid"]
+    assert "already exists" in api.error(409, "POST", "/v1/portgroups", whose | {"name": "bond"})
+    member = {"address": "52:54:00:00:00:01", "portgroup_uuid": group, "physical_network": "p"}
+    api.ok("POST", "/v1/ports", whose | member)
+    assert api.ok("GET", "/v1/portgroups/bond")["physical_network"] == "p"
+    assert len(api.ok("GET", "/v1/portgroups/bond/ports")["ports"]) == 1
+    api.ok("POST", "/v1/nodes/a/vifs", {"id": "v"})
+    assert api.ok("GET", "/v1/nodes/a/vifs") == {"vifs": [{"id": "v"}]}
+    connector = whose | {"type": "ip", "connector_id": "192.0.2.1"}
+    api.ok("POST", "/v1/volume/connectors", connector)
+    assert "192.0.2.1" in api.error(409, "POST", "/v1/volume/connectors", connector)
+    target = whose | {"volume_type": "iscsi", "volume_id": "v", "boot_index": 0}
+    api.ok("POST", "/v1/volume/targets", target | {"properties": {"auth_password": "geheim"}})
+    assert "boot_index 0" in api.error(409, "POST", "/v1/volume/targets", target)
+    api.ok("DELETE", "/v1/nodes/a")
+    for path in ("portgroups", "volume/connectors", "volume/targets", "ports"):
+        assert api.ok("GET", f"/v1/{path}")[path.rpartition("/")[2]] == []
+
+
 def test_of_many_that_want_one_name_one_gets_it(api: Api) -> None:
     def create(_number: int) -> int:
         return api.call("POST", "/v1/nodes", {"driver": "ipmi", "name": "one"}).status_code
