@@ -43,12 +43,14 @@ def openapi_document(
         resources: Whose schemas the routes name.
         orders: What the other schemas that they name are made of.
     """
+    by_name = {resource.name: resource for resource in resources}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         path = _PARAMETER.sub(r"{\1}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+        shown = by_name.get(route.gives.removesuffix(".list"))
+        paths.setdefault(path, {})[route.method.lower()] = _operation(route, shown)
     schemas = dict(COMMON)
-    for resource in resources:
+    for resource in by_name.values():
         schemas |= schemas_of(resource)
     made, parts = msgspec.json.schema_components(
         orders.values(), ref_template="#/components/schemas/{name}"
@@ -71,12 +73,12 @@ def openapi_document(
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route, shown: Resource | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": f"{route.method} {route.path}",
         "summary": route.sentence,
         "x-since": f"1.{route.since}",
-        "parameters": [*_parameters(route)],
+        "parameters": [*_parameters(route, shown)],
         "responses": _responses(route),
     }
     if is_public(_PARAMETER.sub("x", route.path)):
@@ -90,12 +92,22 @@ def _operation(route: Route) -> dict[str, Any]:
     return found
 
 
-def _parameters(route: Route) -> Iterable[dict[str, Any]]:
+def _parameters(route: Route, shown: Resource | None) -> Iterable[dict[str, Any]]:
     for name in _PARAMETER.findall(route.path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     for name in route.query:
-        yield {"name": name, "in": "query", "schema": _QUERY.get(name, {"type": "string"})}
+        yield {"name": name, "in": "query", **_argument(name, shown)}
     yield {"$ref": "#/components/parameters/version"}
+
+
+def _argument(name: str, shown: Resource | None) -> dict[str, Any]:
+    """Return how a query argument is written, and what it may be."""
+    if shown is not None and name == "fields":
+        items = {"enum": list(shown.by_name)}
+        return {"style": "form", "explode": False, "schema": {"type": "array", "items": items}}
+    if shown is not None and name == "sort_key":
+        return {"schema": {"enum": ["id", *shown.sortable()]}}
+    return {"schema": _QUERY.get(name, {"type": "string"})}
 
 
 def _responses(route: Route) -> dict[str, Any]:

@@ -64,6 +64,16 @@ def test_dates_links_secrets_and_columns_have_their_types() -> None:
     assert created["properties"]["resource_class"]["maxLength"] == 80
 
 
+def test_a_list_says_which_fields_it_shows_and_is_sorted_by() -> None:
+    (get,) = DOCUMENT["paths"]["/v1/nodes/detail"].values()
+    arguments = {one["name"]: one for one in get["parameters"] if one.get("in") == "query"}
+    assert arguments["sort_key"]["schema"]["enum"] == ["id", *NODES.sortable()]
+    assert "fields" not in arguments
+    listed = DOCUMENT["paths"]["/v1/nodes"]["get"]["parameters"]
+    (fields,) = [one for one in listed if one.get("name") == "fields"]
+    assert fields["schema"]["items"]["enum"] == list(NODES.by_name)
+
+
 def test_the_request_of_a_verb_is_described_by_its_struct() -> None:
     assert SCHEMAS["provision"]["$ref"] == "#/components/schemas/ProvisionRequest"
     assert SCHEMAS["ProvisionRequest"]["required"] == ["target"]
