@@ -15,6 +15,7 @@ def forget_instance(_context: Context) -> Outcome:
         columns={
             "instance_info": {},
             "instance_uuid": None,
+            "instance_name": None,
             "config_drive": None,
             "agent_secret": None,
         },
