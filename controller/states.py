@@ -189,6 +189,27 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 _NOT_FOR_CLIENTS = frozenset({(S.CLEANING, E.MANAGE), (S.DELETING, E.CLEAN)})
 """Steps with the name of a verb that only the work itself takes."""
 
+UPDATE_ALLOWED = frozenset(
+    {
+        State.DEPLOY_FAILED,
+        State.INSPECTING,
+        State.INSPECT_FAILED,
+        State.INSPECT_WAIT,
+        State.CLEAN_FAILED,
+        State.ERROR,
+        State.VERIFYING,
+        State.ADOPT_FAILED,
+        State.RESCUE_FAILED,
+        State.UNRESCUE_FAILED,
+        State.SERVICE_HOLD,
+        State.SERVICE_FAILED,
+    }
+)
+"""In these a node may be changed while it is on its way somewhere; Ironic's ``UPDATE_ALLOWED_STATES``."""
+HARDWARE_MAY_CHANGE = frozenset(
+    {State.ENROLL, State.INSPECTING, State.INSPECT_WAIT, State.MANAGEABLE, State.AVAILABLE}
+)
+"""In these what belongs to the hardware may be changed: nobody uses the machine."""
 STABLE = frozenset({S.ENROLL, S.MANAGEABLE, S.AVAILABLE, S.ACTIVE, S.ERROR, S.RESCUE})
 RESCUED = frozenset({S.RESCUING, S.RESCUE_WAIT})
 """States in which a ramdisk is booted for a rescue."""

@@ -27,6 +27,7 @@ from controller.api.replies import json_reply
 from controller.api.resource.description import Resource
 from controller.api.resource.endpoints import routes_of
 from controller.api.resources import (
+    allocations,
     drivers,
     health,
     ramdisk,
@@ -58,7 +59,7 @@ RESOURCES: tuple[Resource, ...] = (
 _NODE = "/v1/nodes/<ident>"
 _RUNBOOK = "/v1/runbooks/<ident>"
 
-SHOWN = (NODES, *RESOURCES, drivers.DRIVERS, CONDUCTORS)
+SHOWN = (NODES, *RESOURCES, allocations.ALLOCATIONS, drivers.DRIVERS, CONDUCTORS)
 """Everything that is shown by its description."""
 
 
@@ -125,7 +126,6 @@ _NODE_PARTS = (
     Route("GET", f"{_NODE}/bios", parts.bios, 40),
     Route("GET", f"{_NODE}/firmware", parts.firmware, 86),
     Route("GET", f"{_NODE}/volume", parts.volume, 32),
-    Route("GET", f"{_NODE}/allocation", parts.allocation, 52),
     Route("GET", f"{_NODE}/vmedia", parts.not_served, 93),
     Route("POST", f"{_NODE}/vmedia", parts.not_served, 89),
     Route("DELETE", f"{_NODE}/vmedia", parts.not_served, 89),
@@ -168,7 +168,6 @@ _OTHERS = (
 )
 
 _EMPTY = {
-    "allocations": (52, HTTPStatus.METHOD_NOT_ALLOWED),
     "inspection_rules": (96, HTTPStatus.METHOD_NOT_ALLOWED),
 }
 """Collections that are always empty: since when, and what a creation gets that is too early."""
@@ -179,6 +178,7 @@ ROUTES = (
     *_NODE_PARTS,
     *_OTHERS,
     *(route for resource in RESOURCES for route in routes_of(resource)),
+    *allocations.ROUTES,
     *(
         route
         for name, (since, early) in _EMPTY.items()

@@ -1,5 +1,6 @@
 """Every table: who looks at all of them (migrations, sealing) has them from here, whatever else the program has loaded."""
 
+from controller.store.allocations import Allocation
 from controller.store.chassis import Chassis
 from controller.store.deploy_templates import DeployTemplate
 from controller.store.portgroups import Portgroup
@@ -7,6 +8,6 @@ from controller.store.runbooks import Runbook
 from controller.store.tables import Base
 from controller.store.volumes import VolumeConnector, VolumeTarget
 
-ELSEWHERE = (Chassis, DeployTemplate, Portgroup, Runbook, VolumeConnector, VolumeTarget)
+ELSEWHERE = (Allocation, Chassis, DeployTemplate, Portgroup, Runbook, VolumeConnector, VolumeTarget)
 """Tables with modules of their own."""
 METADATA = Base.metadata

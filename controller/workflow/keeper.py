@@ -1,4 +1,7 @@
-"""One thread that keeps the engine alive: beats, takes over what others left, names what is stuck, replaces what died."""
+"""One thread that keeps the engine alive: beats, takes over what others left, names what is stuck, replaces what died.
+
+It also finds nodes for allocations, once a second.
+"""
 
 import logging
 import threading
@@ -11,6 +14,7 @@ from controller.store.claims import release
 from controller.store.conductors import Serves, Watch, give_name_back, report_alive, take_name
 from controller.store.steady_clock import Difference, correction
 from controller.store.tables import Conductor
+from controller.workflow.allocating import allocate_waiting
 from controller.workflow.lane import Lane
 from controller.workflow.outage import Outage, is_outage
 from controller.workflow.ownership import Controller
@@ -112,6 +116,7 @@ class Keeper:
             try:
                 self._look_after_threads()
                 self._tell_steps()
+                allocate_waiting(self._services)
                 if time.monotonic() >= beat_at or self._outage.is_on:
                     beat_at = time.monotonic() + self._beat_s
                     self._beat()

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
 from controller.errors import ControllerError
+from controller.store.allocations import forget_allocation_of
 from controller.store.claims import Claim, held, let_go
 from controller.store.tables import BACKGROUND, Node, Work
 from controller.workflow.failure import fail
@@ -95,6 +96,8 @@ def _store_outcome(
     services, now = context.services, context.services.steady()
     for column, value in outcome.columns.items():
         setattr(node, column, value)
+    if outcome.columns.get("instance_uuid", "") is None:  # the instance has gone
+        forget_allocation_of(session, node)
     node.driver_internal_info = merge(node.driver_internal_info, outcome.internal)
     retry = {"_tries": None, "_failing_since": None}
     work.data = merge(work.data, {**retry, **outcome.data})

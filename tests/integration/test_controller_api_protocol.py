@@ -126,7 +126,7 @@ def test_malformed_json_is_the_clients_fault(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["allocations", "inspection_rules"],
+    ["inspection_rules"],
 )
 def test_collections_that_are_not_served_are_empty_and_refuse_more(api: Api, name: str) -> None:
     assert api.ok("GET", f"/v1/{name}") == {name: []}

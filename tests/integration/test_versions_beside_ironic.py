@@ -91,6 +91,8 @@ _LENIENT = (
         for path, names in _NEWER.items()
         for name in names
     ),
+    *("runbooks?fields=description", "runbooks?fields=traits"),  # as long as it has no runbook
+    "runbooks?sort_key=description",
 )
 """Ironic takes these before their version."""
 _NOT_SORTED = ("_interface", "=health")

@@ -10,33 +10,15 @@ from controller.api.documents.patch import Operation
 from controller.api.nodes.fields import NODES
 from controller.api.nodes.stored import current_instance_info, put_values
 from controller.api.resource.values import parsed_patch, patched_values
+from controller.api.resources.allocation_rules import release_instance
 from controller.errors import Conflict, Invalid
 from controller.hardware.catalog import Catalog
-from controller.states import State
+from controller.states import HARDWARE_MAY_CHANGE, UPDATE_ALLOWED, State
 from controller.store.tables import Node
 from controller.workflow.locks import free_node, is_free
 from controller.workflow.maintenance import set_maintenance
 from controller.workflow.takeover import assign
 
-_UPDATE_ALLOWED = frozenset(
-    {
-        State.DEPLOY_FAILED,
-        State.INSPECTING,
-        State.INSPECT_FAILED,
-        State.INSPECT_WAIT,
-        State.CLEAN_FAILED,
-        State.ERROR,
-        State.VERIFYING,
-        State.ADOPT_FAILED,
-        State.RESCUE_FAILED,
-        State.UNRESCUE_FAILED,
-        State.SERVICE_HOLD,
-        State.SERVICE_FAILED,
-    }
-)
-_HARDWARE_MAY_CHANGE = frozenset(
-    {State.ENROLL, State.INSPECTING, State.INSPECT_WAIT, State.MANAGEABLE, State.AVAILABLE}
-)
 _SUFFIX = "_interface"
 _INSPECTING_LOCKED_SINCE = 39
 _DECIDES_THE_OWNER = frozenset({"driver", "conductor_group"})
@@ -68,6 +50,8 @@ def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operat
     changed = patched_values(NODES, operations, {name: _current(node, name) for name in names})
     _refuse_by_state(node, _without_same_interfaces(node, changed, call.services.catalog))
     _refuse_reasons(node, changed)
+    if "instance_uuid" in changed and not changed["instance_uuid"]:
+        release_instance(session, node)
     if "driver" in changed and call.flag("reset_interfaces"):
         node.interfaces = {}
     if "maintenance" in changed:
@@ -111,7 +95,7 @@ def _is_in_transition(node: Node, operations: Sequence[Operation]) -> bool:
     only = [(operation.op, operation.path) for operation in operations]
     if node.maintenance and only == [("remove", ("instance_uuid",))]:
         return False
-    return bool(node.target_provision_state) and node.provision_state not in _UPDATE_ALLOWED
+    return bool(node.target_provision_state) and node.provision_state not in UPDATE_ALLOWED
 
 
 def _refuse_in_transition(node: Node, operations: Sequence[Operation], minor: int) -> None:
@@ -126,12 +110,12 @@ def _refuse_in_transition(node: Node, operations: Sequence[Operation], minor: in
 
 def _refuse_by_state(node: Node, changed: Mapping[str, Any]) -> None:
     state = node.provision_state
-    is_open = state in _HARDWARE_MAY_CHANGE
+    is_open = state in HARDWARE_MAY_CHANGE
     for name, value in changed.items():
         if name.endswith(_SUFFIX) and not (is_open or node.maintenance):
-            raise Conflict(_only_in(node, name, _HARDWARE_MAY_CHANGE, " or in maintenance mode"))
+            raise Conflict(_only_in(node, name, HARDWARE_MAY_CHANGE, " or in maintenance mode"))
         if name == "resource_class" and node.resource_class not in (None, value) and not is_open:
-            raise Conflict(_only_in(node, name, _HARDWARE_MAY_CHANGE))
+            raise Conflict(_only_in(node, name, HARDWARE_MAY_CHANGE))
         if name == "protected" and value and state not in (State.ACTIVE, State.RESCUE):
             raise Conflict(_only_in(node, "protected", {State.ACTIVE, State.RESCUE}))
         if name == "retired" and value and state == State.AVAILABLE:

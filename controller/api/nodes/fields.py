@@ -34,6 +34,7 @@ from controller.api.resource.description import (
 )
 from controller.errors import Invalid
 from controller.hardware.interface import INTERFACE_KINDS
+from controller.store.allocations import UUID_OF_NODE
 from controller.store.tables import Node
 
 _INTERFACE_SINCE = {"network": 20, "storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
@@ -155,7 +156,7 @@ _FIELDS = (
     _plain("traits", 37, is_sortable=False),
     Field(name="links", column=None, show=as_links),
     _plain("conductor", 49),
-    Field(name="allocation_uuid", since=52, column=None, show=always(None)),
+    Field(name="allocation_uuid", since=52),
     _set("chassis_uuid", values.uuid),
     _below("ports"),
     _below("states", 14),
@@ -185,6 +186,7 @@ NODES = Resource(
         "links",
     ),
     has_names=True,
+    others={"allocation_uuid": UUID_OF_NODE},
     filters=NODE_FILTERS,
     visible=without_children,
     parents=(BELOW_CHASSIS,),

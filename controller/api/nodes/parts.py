@@ -8,7 +8,7 @@ from sqlalchemy import select
 from controller.api.call import Call
 from controller.api.lists import MAX_LIMIT
 from controller.api.replies import json_reply, links
-from controller.errors import Invalid, NotFound
+from controller.errors import Invalid
 from controller.store.nodes import read_node
 from controller.store.tables import Node
 
@@ -40,12 +40,6 @@ def children(call: Call, ident: str) -> Response:
         found = session.scalars(query.limit(MAX_LIMIT)).all()
     link = {"href": f"{call.base_url}/v1/nodes?parent_node={uuid}", "rel": "children"}
     return json_reply({"children": list(found), "links": link})
-
-
-def allocation(call: Call, ident: str) -> Response:
-    """Refuse: allocations are not served."""
-    uuid = _uuid_of(call, ident)
-    raise NotFound(f"Allocation for node {uuid} was not found: allocations are not served")
 
 
 def not_served(call: Call, ident: str, **_rest: str) -> Response:
