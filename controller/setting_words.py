@@ -40,6 +40,22 @@ def step_priorities(text: str) -> Mapping[str, int]:
     return found
 
 
+def class_runbooks(text: str) -> Mapping[str, str]:
+    """Read the setting ``automated_cleaning_runbook_by_resource_class``.
+
+    Raises:
+        SettingsError: A word of it is no resource class with a runbook.
+    """
+    pairs = [word.rpartition(":") for word in words_of(text)]
+    for name, _colon, runbook in pairs:
+        if not name or not runbook:
+            raise SettingsError(
+                f"setting automated_cleaning_runbook_by_resource_class is {text!r}; write class:runbook, such as "
+                "large:deep-clean, separated by commas"
+            )
+    return {name.strip(): runbook.strip() for name, _colon, runbook in pairs}
+
+
 def proxy_networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     """Read the setting ``trusted_proxies``.
 

@@ -15,6 +15,8 @@ from controller.workflow.verbs import provision, validate
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
 from tests.integration.steps_asked_for import Reset, held, orders, step, wish
 
+HYBRID = {"automated_cleaning_step_source": "hybrid"}
+RUNBOOK = {"automated_cleaning_step_source": "runbook"}
 CORE = ["deploy", "write_image", "prepare_instance_boot", "tear_down_agent", "boot_instance"]
 
 
@@ -207,3 +209,56 @@ def test_a_runbook_is_for_nodes_that_have_one_of_its_traits_and_earlier_its_name
     clean("CUSTOM_CARE", by_name=True)
     controller.wait_for("m1", "manageable")
     assert orders(bmc.machine) == ["get_clean_steps", "burn"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "info", "ends"),
+    [
+        ({"automated_cleaning_step_source": "hybrid"}, {}, "erase_devices_metadata"),
+        ({"automated_cleaning_runbook": "all"}, {}, "erase_devices_metadata"),
+        ({"automated_cleaning_runbook": "all"} | HYBRID, {}, "tune"),
+        ({"automated_cleaning_runbook_by_resource_class": "rc:large"} | HYBRID, {}, "burn"),
+        (
+            {"automated_cleaning_runbook_from_node": True} | HYBRID,
+            {"cleaning_runbook": "own"},
+            "flash",
+        ),
+        (HYBRID, {"cleaning_runbook": "own"}, "erase_devices_metadata"),
+        (RUNBOOK, {}, "wants one; set automated_cleaning_runbook"),
+        ({"automated_cleaning_runbook": "gone"} | RUNBOOK, {}, "Runbook gone could not be found"),
+        ({"automated_cleaning_runbook": "foreign"} | RUNBOOK, {}, "is not meant for node"),
+        (
+            {
+                "automated_cleaning_runbook": "foreign",
+                "automated_cleaning_runbook_validate_traits": False,
+            }
+            | RUNBOOK,
+            {},
+            "burn",
+        ),
+    ],
+)
+def test_automated_cleaning_by_a_runbook(
+    tmp_path: Path, settings: dict[str, Any], info: dict[str, Any], ends: str
+) -> None:
+    with running_controller(tmp_path, **settings) as controller:
+        bmc = controller.enrol(
+            *("m1", "manageable"),
+            resource_class="rc",
+            traits=["CUSTOM_A"],
+            driver_info={"fake_id": "m1"} | info,
+        )
+        steps = [step(name) for name in ("tune", "burn", "flash")]
+        bmc.machine.behaviour.steps = {"clean": [*steps, step("erase_devices_metadata", 10)]}
+        send = wish("send_raw", "vendor")
+        runbook(controller, "all", send, wish("tune"), traits=["CUSTOM_A"])
+        runbook(controller, "large", wish("burn"), traits=["CUSTOM_A"])
+        runbook(controller, "own", wish("flash"), traits=["CUSTOM_A"])
+        runbook(controller, "foreign", wish("burn"), traits=["CUSTOM_B"])
+        controller.ask("m1", "provide")
+        if " " in ends:
+            assert ends in str(controller.wait_for("m1", "clean failed").last_error)
+            assert bmc.machine.boots == []
+        else:
+            controller.wait_for("m1", "available")
+            assert orders(bmc.machine) == ["get_clean_steps", ends]

@@ -2,29 +2,38 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from controller.errors import Invalid
 from controller.hardware.steps import Kind
 from controller.states import Event
+from controller.store.runbooks import get_runbook
 from controller.workflow.fast_track import may_be_kept
 from controller.workflow.machine import forget_agent, interfaces_of
-from controller.workflow.outcome import Outcome, leave
+from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.fast_track import find_agent_stage, keep_agent, kept_note
 from controller.workflow.stages.steps import begin_course, step_stages, wishes_of
-from controller.workflow.steps.course import DISABLE_RAMDISK, Course, course_of
+from controller.workflow.steps.course import DISABLE_RAMDISK, WISHES, Course, course_of
 from controller.workflow.steps.known import bmc_offer, bmc_steps
 from controller.workflow.steps.planner import needs_ramdisk
+from controller.workflow.stored_steps import cleaning_runbook, refuse_foreign
+
+_RUNBOOK = "runbook"
+"""Key of a work's data: the runbook that an automated cleaning has its steps from."""
 
 
-@leaves_by("clean", "steps", "skip")
+@leaves_by("clean", "steps", "skip", "runbook")
 def begin(context: Context) -> Outcome:
     """Decide whether there is anything to clean, and whether that needs the ramdisk."""
     wishes = wishes_of(context, Kind.CLEAN)
     if wishes is None:
         return _begin_automated(context)
     course = plan_wanted(context, Kind.CLEAN)
+    if context.data.get(_RUNBOOK):
+        course = msgspec.structs.replace(course, is_automatic=True)
     return leave("clean" if course.uses_ramdisk else "steps", data=course.data())
 
 
@@ -78,12 +87,32 @@ def _uses_agent(context: Context) -> bool:
 
 
 def _begin_automated(context: Context) -> Outcome:
-    if not _uses_agent(context):  # who would clean is the agent
-        return leave("skip")
     wanted = context.node.automated_clean
     is_wanted = context.settings.automated_clean if wanted is None else wanted
+    name = cleaning_runbook(context.node, context.settings) if is_wanted else None
+    if name is not None:
+        return _by_runbook(context, name)
+    if not _uses_agent(context):  # who would clean is the agent
+        return leave("skip")
     course = Course(kind=Kind.CLEAN, is_automatic=True)
     return leave("clean" if is_wanted else "skip", data=course.data())
+
+
+def _by_runbook(context: Context, name: str) -> Outcome:
+    """Begin anew with the steps of a runbook, without those that the operator does not allow."""
+    with context.services.store.read() as session:
+        runbook = get_runbook(session, name)
+    if context.settings.automated_cleaning_runbook_validate_traits:
+        refuse_foreign(runbook, context.node)
+    disallowed = context.settings.listed("disallow_clean_steps")
+    steps = [
+        dict(step)
+        for step in runbook.steps
+        if f"{step['interface']}.{step['step']}" not in disallowed
+    ]
+    note = Note(kind="step", message=f"cleaned by runbook {runbook.name}")
+    data = {_RUNBOOK: runbook.name, WISHES: steps, DISABLE_RAMDISK: runbook.disable_ramdisk}
+    return leave("runbook" if steps else "skip", data=data, notes=(note,))
 
 
 _READY = {
@@ -97,6 +126,7 @@ STAGES: Mapping[str, Stage] = {
             "clean": To(stage="clean.find_agent"),
             "steps": To(stage="clean.next"),
             "skip": To(stage=None, event=Event.DONE),
+            "runbook": To(stage="clean.begin"),
         },
         is_before_touch=True,
     ),
