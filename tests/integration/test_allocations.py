@@ -161,6 +161,21 @@ def test_an_allocation_whose_nodes_stay_busy_fails_in_the_end(api: Api) -> None:
     assert "could not reserve any of 1 suitable nodes" in words
 
 
+def test_candidates_are_kept_by_uuid_in_their_order_and_are_not_more_than_a_query_takes(
+    api: Api,
+) -> None:
+    uuids = [api.node(name=name)["uuid"] for name in ("n1", "n2", "n3")]
+    body = {"resource_class": "rc", "candidate_nodes": ["n3", uuids[0].upper(), "n2", "n3"]}
+    found = api.ok("POST", "/v1/allocations", body)["candidate_nodes"]
+    assert found == [uuids[2], uuids[0], uuids[1], uuids[2]]
+    body["candidate_nodes"] = ["n1", "gone", "n2", "away"]
+    assert "cannot be found: gone, away" in api.error(400, "POST", "/v1/allocations", body)
+    body["candidate_nodes"] = [f"n{number}" for number in range(10_000)]
+    assert "cannot be found: n0, n4" in api.error(400, "POST", "/v1/allocations", body)
+    body["candidate_nodes"] = ["n1"] * 10_001
+    assert "may have 10000 nodes" in api.error(400, "POST", "/v1/allocations", body)
+
+
 def test_a_uuid_that_is_an_instance_already_gets_no_second_node(api: Api) -> None:
     add_node(api.services, "n1", instance_uuid=(used := str(uuid4())))
     add_node(api.services, "n2")
