@@ -166,17 +166,34 @@ def _steps_verb(name: str, wanted: str, text: str) -> None:
     """Add a sub-command that has the steps of a file, or of its argument, carried out."""
 
     def run(
-        api: Api, ident: str, *, steps: str, no_ramdisk: bool, wait: bool, timeout_s: float
+        api: Api,
+        ident: str,
+        *,
+        steps: str | None,
+        runbook: str | None,
+        no_ramdisk: bool,
+        wait: bool,
+        timeout_s: float,
     ) -> None:
-        arguments: dict[str, Any] = {f"{name}_steps": read_steps(steps)}
+        if (steps is None) is (runbook is None):
+            raise click.UsageError("Give either --steps or --runbook.")
+        if runbook is not None and no_ramdisk:
+            raise click.UsageError(
+                "Whether the ramdisk is booted says the runbook; leave --no-ramdisk out."
+            )
+        arguments: dict[str, Any] = {"runbook": runbook}
+        if steps is not None:
+            arguments = {f"{name}_steps": read_steps(steps)}
         if no_ramdisk:
             arguments["disable_ramdisk"] = True
         api.provision(ident, name, **arguments)
         _end(api, ident, wanted, timeout_s if wait else None)
 
-    option = click.option("--steps", required=True, metavar="FILE|JSON", help=_STEPS_HELP)
+    option = click.option("--steps", metavar="FILE|JSON", help=_STEPS_HELP)
+    other = click.option("--runbook", metavar="NAME", help="The runbook that has the steps.")
     flag = click.option("--no-ramdisk", is_flag=True, help="Take steps that run without it only.")
-    command = click.argument("ident", metavar="NODE")(option(flag(_waits(click.pass_obj(run)))))
+    options = option(other(flag(_waits(click.pass_obj(run)))))
+    command = click.argument("ident", metavar="NODE")(options)
     node.command(name, help=text)(command)
 
 

@@ -7,12 +7,15 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import bcrypt
 import pytest
 
 from agent.protocol.password_hash import hash_password
 from controller.client.cli import main
+from controller.store.runbooks import Runbook
 from tests.integration.agent_behaviour import RECEIPT
 from tests.integration.running_controller import SHA256, RunningController, running_controller
 from tests.integration.terminal import on_terminal
@@ -93,6 +96,23 @@ def test_a_node_goes_all_the_way_and_tells_where_its_time_went(
 
     assert ingot("node", "undeploy", "m1", "--wait") == 0
     assert re.search(r"m1: available\n", ingot.out)
+
+
+def test_steps_are_given_or_kept_in_a_runbook(controller: RunningController, ingot: Ingot) -> None:
+    bmc = controller.enrol("m1", "manageable", traits=["CUSTOM_A"])
+    steps = [{"interface": "power", "step": "power_on", "args": {}, "order": 1}]
+    more: dict[str, Any] = {"disable_ramdisk": True, "traits": ["CUSTOM_A"], "created_at": 1.0}
+    with controller.store.edit() as session:
+        session.add(Runbook(uuid=str(uuid4()), name="care", steps=steps, **more))
+    assert ingot("node", "clean", "m1", "--runbook", "care", "--wait") == 0, ingot.err
+    assert "power_on" in bmc.calls
+    for words in (
+        (),
+        ("--runbook", "care", "--steps", "[]"),
+        ("--runbook", "care", "--no-ramdisk"),
+    ):
+        assert ingot("node", "clean", "m1", *words) != 0
+        assert "Usage: " in ingot.err
 
 
 def test_a_failure_ends_with_its_reason_and_what_happened_last(
