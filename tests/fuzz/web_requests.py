@@ -7,11 +7,13 @@ than flipped bits.
 import io
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+_BMC_REFUSES = re.compile(rb'faultstring\\*": ?\\*"(fake )?BMC [^"]*refused')
 ODD_TEXTS = (
     "",
     " ",
@@ -242,13 +244,18 @@ def send(app: Callable[..., Iterable[bytes]], request: WebRequest) -> WebAnswer:
     return WebAnswer(status=int(status[:3]), headers=dict(headers), body=body)
 
 
+def is_broken(status: int, body: bytes) -> bool:
+    """Say whether the application itself failed; that a BMC refuses something is a 500 as in Ironic, and told with its words."""
+    return status >= 500 and _BMC_REFUSES.search(body) is None
+
+
 def fault_of(answer: WebAnswer, request: WebRequest, secrets: Sequence[bytes]) -> str | None:
     """Return what is wrong with an answer; ``None`` = nothing."""
     if any(secret in answer.body for secret in secrets):
         return "a secret is in the answer"
     if any("\r" in f"{name}{value}" or "\n" in value for name, value in answer.headers.items()):
         return "a header has a line break in it"
-    if answer.status >= 500:
+    if is_broken(answer.status, answer.body):
         return f"status {answer.status}: {answer.body[:500]!r}"
     if answer.status >= 400 and request.method != "HEAD" and not _words(answer.body):
         return f"status {answer.status} without words: {answer.body[:500]!r}"
