@@ -72,9 +72,13 @@ class NodeLocked(Conflict):
 class BmcError(ControllerError):
     """A BMC said no, or said nonsense; the message names address and operation."""
 
+    status = HTTPStatus.BAD_GATEWAY
+
 
 class BmcUnreachable(BmcError, TemporaryError):
     """A BMC did not answer before the deadline."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class BmcAuthenticationFailed(BmcError):

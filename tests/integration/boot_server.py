@@ -5,8 +5,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import select
@@ -22,6 +23,7 @@ from controller.store.migrate import migrate
 from controller.store.sealed_rows import unlock
 from controller.store.tables import Node, NodeEvent, Port
 from controller.workflow.services import Services
+from tests.integration.with_ramdisk import WITH_RAMDISK
 
 
 def boot_key(node_uuid: str) -> str:
@@ -88,7 +90,7 @@ def boot_server(directory: Path, settings: Settings) -> Iterator[BootServer]:
     services = Services(
         store=store,
         settings=settings,
-        catalog=load_catalog(settings),
+        catalog=load_catalog(replace(settings, **dict[str, Any](WITH_RAMDISK))),
         wake=lambda: None,
         clock=time.time,
         hostname="test",

@@ -21,6 +21,7 @@ from controller.store.sealed_rows import unlock
 from controller.store.tables import NODE, WORKFLOW, Work
 from controller.workflow.services import Services
 from controller.workflow.transition import enter_stage
+from tests.integration.with_ramdisk import WITH_RAMDISK
 
 LATEST = "1.115"
 
@@ -108,7 +109,7 @@ def make_services(directory: Path, woken: list[int], **settings: Any) -> Service
     store = Store(settings.get("database_url") or f"sqlite:///{directory / 'api.sqlite'}")
     migrate(store)
     unlock(store, directory / "secrets.key")
-    wanted = Settings(state_directory=str(directory), **settings)
+    wanted = Settings(**{"state_directory": str(directory), **WITH_RAMDISK, **settings})
     services = Services(
         store=store,
         settings=wanted,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.integration.with_ramdisk import WITH_RAMDISK
 from tests.lab.ports import free_port
 
 _START_TIMEOUT_S = 30
@@ -20,7 +21,12 @@ _STOP_TIMEOUT_S = 15
 def controller_process(folder: Path, **settings: str | bool) -> Iterator[str]:
     """Run a controller, on loopback unless told otherwise, and give its URL; it is ended whatever happens."""
     port = free_port()
-    lines = {"state_directory": str(folder / "state"), "hostname": "lab-1"} | settings
+    lines = {
+        "state_directory": str(folder / "state"),
+        "hostname": "lab-1",
+        **WITH_RAMDISK,
+        **settings,
+    }
     config = folder / "controller.toml"
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
     config.write_text(f"listen_port = {port}\n{text}")

@@ -21,6 +21,7 @@ from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerSta
 from controller.hardware.interface import Facts
 from controller.load_settings import load_settings
 from tests.integration.hardware import catalog_with
+from tests.integration.with_ramdisk import WITH_RAMDISK
 
 
 class Powered(Protocol):
@@ -133,7 +134,8 @@ class ParkBmc:
 def write_settings(file: Path, **settings: Any) -> Path:
     """Write a settings file."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items()))
+    lines = {**WITH_RAMDISK, **settings}
+    file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items()))
     return file
 
 

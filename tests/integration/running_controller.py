@@ -32,6 +32,7 @@ from controller.workflow.verbs import provision
 from tests.integration.agent_double import Machine
 from tests.integration.hardware import catalog_with
 from tests.integration.waiting import wait_until
+from tests.integration.with_ramdisk import WITH_RAMDISK
 
 SHA256 = "7e75f1b677ddcfb3c5b25fae8dffc401a77f11e2edd061ce0dcf9d04171a3a9d"
 IMAGE = {
@@ -125,6 +126,7 @@ class RunningController:
         **changes: Any,
     ) -> None:
         defaults: dict[str, Any] = {
+            **WITH_RAMDISK,
             "state_directory": str(folder),
             "agent_require_tls": False,
             "power_poll_interval_s": 0.02,

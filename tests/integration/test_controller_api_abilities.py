@@ -38,7 +38,7 @@ def test_the_boot_mode_and_secure_boot_are_set_read_back_and_told(api: Api) -> N
     api.ok("PUT", f"{path}/states/boot_mode", {"target": "bios"})
     states = api.ok("GET", f"{path}/states")
     assert (states["boot_mode"], states["secure_boot"]) == ("bios", False)
-    said = api.error(500, "PUT", f"{path}/states/secure_boot", {"target": True})
+    said = api.error(502, "PUT", f"{path}/states/secure_boot", {"target": True})
     assert "Secure Boot needs UEFI" in said
     assert {"The boot mode was set to bios", "Secure Boot was switched on"} <= {*told(api, path)}
 
@@ -48,7 +48,7 @@ def test_a_bmc_that_says_yes_and_does_nothing_is_found_out(
 ) -> None:
     path = add(api)
     monkeypatch.setattr(FakeBmc, "set_boot_mode", lambda *_args, **_options: None)
-    said = api.error(500, "PUT", f"{path}/states/boot_mode", {"target": "bios"})
+    said = api.error(502, "PUT", f"{path}/states/boot_mode", {"target": "bios"})
     assert "took the boot mode bios and still says uefi" in said
     assert api.ok("GET", f"{path}/states")["boot_mode"] == "uefi"
     api.ok("PUT", f"{path}/management/boot_device", {"boot_device": "pxe"})  # it was let go
@@ -56,7 +56,7 @@ def test_a_bmc_that_says_yes_and_does_nothing_is_found_out(
 
 def test_an_nmi_needs_a_machine_that_is_on(api: Api) -> None:
     path = add(api)
-    said = api.error(500, "PUT", f"{path}/management/inject_nmi", {})
+    said = api.error(502, "PUT", f"{path}/management/inject_nmi", {})
     assert "NMI refused: the machine is off" in said
     assert "An NMI was sent" not in told(api, path)
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from controller.api.call import Call
+from controller.api.documents import values
 from controller.api.documents.patch import Operation
 from controller.api.nodes.fields import NODES
 from controller.api.nodes.stored import current_instance_info, put_values
@@ -59,6 +60,8 @@ def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operat
         reason = node.maintenance_reason if is_on else None
         set_maintenance(call.services, session, node, is_on=is_on, reason=reason)
     put_values(session, node, changed | _consequences(changed), call.services.catalog)
+    if "instance_info" in changed and not node.instance_name:
+        node.instance_name = values.text(node.instance_info.get("display_name"), "display_name")
     if _DECIDES_THE_OWNER & set(changed):
         assign(call.services, session, node)
     node.updated_at = call.services.clock()
