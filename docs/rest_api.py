@@ -57,6 +57,10 @@ A port group can move to another node, and a physical network that is taken from
 **Lists below a node or a port group** are lists only: what is in them is created, shown and changed in its own collection (below,
 Ironic answers 400, we 404 and 405).
 
+**Inspection rules** are kept and shown, and **not carried out yet**: each inspection says so in the node's history while there are rules.
+Where Ironic 39 fails (500) we do what is meant: rules without `conditions`, `DELETE /v1/inspection_rules` (all of them), wrong arguments (400). `phase` chooses
+rules, `remove` of `phase` resets it to `main`, links lead to the rule. A sensitive rule stays sensitive: Ironic shows its actions once `sensitive` is removed.
+
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
 machine is recognized by them. A port is in a port group of its own node only (400). Names of ports and port groups are letters, digits, `-._~`, at most 255, and no
 UUIDs (400); OVN's keys of `local_link_connection`, which Ironic dropped in 1.105, are none in any version (400). A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check

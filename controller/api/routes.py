@@ -30,10 +30,11 @@ from controller.api.resources import (
     allocations,
     drivers,
     health,
+    inspection_rules,
     ramdisk,
     root,
     runbooks,
-    unserved,
+    small_pages,
 )
 from controller.api.resources.chassis import CHASSIS
 from controller.api.resources.conductors import CONDUCTORS
@@ -53,6 +54,7 @@ RESOURCES: tuple[Resource, ...] = (
     PORTGROUPS,
     DEPLOY_TEMPLATES,
     RUNBOOKS,
+    inspection_rules.INSPECTION_RULES,
 )
 """Collections that are made of their description alone."""
 
@@ -163,14 +165,9 @@ _OTHERS = (
     Route("DELETE", f"{_RUNBOOK}/traits", runbooks.clear_traits, 112),
     Route("PUT", f"{_RUNBOOK}/traits/<trait>", runbooks.add_trait, 112),
     Route("DELETE", f"{_RUNBOOK}/traits/<trait>", runbooks.remove_trait, 112),
-    Route("GET", "/v1/shards", unserved.shards, 82),
-    Route("GET", "/v1/volume", unserved.volume, 32),
+    Route("GET", "/v1/shards", small_pages.shards, 82),
+    Route("GET", "/v1/volume", small_pages.volume, 32),
 )
-
-_EMPTY = {
-    "inspection_rules": (96, HTTPStatus.METHOD_NOT_ALLOWED),
-}
-"""Collections that are always empty: since when, and what a creation gets that is too early."""
 
 ROUTES = (
     *_ROOT,
@@ -179,16 +176,6 @@ ROUTES = (
     *_OTHERS,
     *(route for resource in RESOURCES for route in routes_of(resource)),
     *allocations.ROUTES,
-    *(
-        route
-        for name, (since, early) in _EMPTY.items()
-        for route in (
-            Route("GET", f"/v1/{name}", unserved.empty_list, since),
-            Route("POST", f"/v1/{name}", unserved.not_created, since, early),
-            Route("GET", f"/v1/{name}/<ident>", unserved.not_found, since),
-            Route("PATCH", f"/v1/{name}/<ident>", unserved.not_found, since, early),
-            Route("DELETE", f"/v1/{name}/<ident>", unserved.not_found, since, early),
-        )
-    ),
+    *inspection_rules.ROUTES,
 )
 """All routes."""

@@ -3,11 +3,21 @@
 from controller.store.allocations import Allocation
 from controller.store.chassis import Chassis
 from controller.store.deploy_templates import DeployTemplate
+from controller.store.inspection_rules import InspectionRule
 from controller.store.portgroups import Portgroup
 from controller.store.runbooks import Runbook
 from controller.store.tables import Base
 from controller.store.volumes import VolumeConnector, VolumeTarget
 
-ELSEWHERE = (Allocation, Chassis, DeployTemplate, Portgroup, Runbook, VolumeConnector, VolumeTarget)
+ELSEWHERE = (
+    Allocation,
+    Chassis,
+    DeployTemplate,
+    InspectionRule,
+    Portgroup,
+    Runbook,
+    VolumeConnector,
+    VolumeTarget,
+)
 """Tables with modules of their own."""
 METADATA = Base.metadata

@@ -26,6 +26,7 @@ from controller.settings import Settings
 from controller.states import State
 from controller.store.events import ForeignEvent, count_event, record_event
 from controller.store.identity import new_uuid
+from controller.store.inspection_rules import count_rules
 from controller.store.leases import leased_mac
 from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
@@ -231,6 +232,9 @@ def _take(services: Services, session: Session, node: Node, found: Findings | St
         record_event(session, node, "agent", f"inspected: {found.summary}{ports}", at=now)
         for warning in found.warnings:
             text = f"the inspection is incomplete: {warning}"
+            record_event(session, node, "agent", text, severity="WARNING", at=now)
+        if rules := count_rules(session):
+            text = f"inspection rules are not carried out yet: {rules} kept, none applied"
             record_event(session, node, "agent", text, severity="WARNING", at=now)
         _compare_bmc(session, node, reported_bmc_addresses(found.inventory), now)
     if node.work is not None:

@@ -27,6 +27,7 @@ _NODE = "11111111-2222-4333-8444-555555555555"
 _CHASSIS = "22222222-2222-4333-8444-555555555555"
 _CONNECTOR = "33333333-2222-4333-8444-555555555555"
 _TARGET = "44444444-2222-4333-8444-555555555555"
+_RULE = "55555555-2222-4333-8444-555555555555"
 _NAMES = {
     "nodes": ("node-1", _NODE),
     "ports": ("port-1",),
@@ -38,10 +39,12 @@ _NAMES = {
     "portgroups": ("group-1",),
     "deploy_templates": ("CUSTOM_A",),
     "runbooks": ("CUSTOM_A",),
+    "inspection_rules": (_RULE,),
 }
 """What there is, by collection."""
 _VALUES = {"driver": "fake-hardware", "node_uuid": _NODE, "chassis_uuid": _CHASSIS, "boot_index": 1}
 _STEPS = [{"interface": "deploy", "step": "erase_devices", "args": {}, "priority": 10}]
+_ACTIONS = [{"op": "fail", "args": {"msg": "no"}}]
 """What bodies name that is there, half of the time."""
 _VERSIONS = ("latest", "1.115", "1.100", "1.50", "1.22", "1.1")
 
@@ -120,6 +123,7 @@ def _fill(api: Api) -> None:
     runbook_steps = [{"interface": "deploy", "step": "erase_devices", "args": {}, "order": 1}]
     api.call("POST", "/v1/deploy_templates", {"name": "CUSTOM_A", "steps": _STEPS})
     api.call("POST", "/v1/runbooks", {"name": "CUSTOM_A", "steps": runbook_steps})
+    api.call("POST", "/v1/inspection_rules", {"uuid": _RULE, "actions": _ACTIONS})
     connector = {"node_uuid": _NODE, "uuid": _CONNECTOR, "type": "iqn", "connector_id": "iqn.a"}
     api.call("POST", "/v1/volume/connectors", connector)
     target = {"node_uuid": _NODE, "uuid": _TARGET, "boot_index": 0}

@@ -165,7 +165,10 @@ def _alike(value: Any, base: str, key: str = "") -> Any:
     if key in _DATES and value is not None:
         return "a date"
     if key == "href":
-        return str(value).removeprefix(base)
+        place = str(value).removeprefix(base)
+        return place.replace(
+            "inspection/", "inspection_rules/"
+        )  # Ironic's links of rules lead nowhere
     if key == "next":
         arguments = parse_qs(urlsplit(str(value)).query)  # Ironic forgets whose list it was
         return arguments["limit"], arguments["marker"]

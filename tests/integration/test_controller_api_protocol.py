@@ -124,17 +124,6 @@ def test_malformed_json_is_the_clients_fault(api: Api) -> None:
         assert "not valid JSON" in api.error(400, "POST", path, data=b"{bad")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["inspection_rules"],
-)
-def test_collections_that_are_not_served_are_empty_and_refuse_more(api: Api, name: str) -> None:
-    assert api.ok("GET", f"/v1/{name}") == {name: []}
-    assert "not served yet" in api.error(400, "POST", f"/v1/{name}", {})
-    for method, body in (("GET", None), ("PATCH", []), ("DELETE", None)):
-        assert "not served" in api.error(404, method, f"/v1/{name}/one", body)
-
-
 def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
     drivers = {one["name"]: one for one in api.ok("GET", "/v1/drivers")["drivers"]}
     assert set(drivers) == {"fake-hardware", "ipmi"}

@@ -66,6 +66,11 @@ def truth(value: Any, name: str) -> bool:
     raise Invalid(f"{name} must be true or false, not {_kind(value)}")
 
 
+def truth_or_null(value: Any, name: str) -> bool:
+    """Take a truth value, and no word for one; null is false."""
+    return False if value is None else truth(value, name)
+
+
 def optional_boolean(value: Any, name: str) -> bool | None:
     """Take a truth value or null."""
     return None if value is None else boolean(value, name)

@@ -38,6 +38,7 @@ _TAKEN: Mapping[Check, Schema] = MappingProxyType(
         values.optional_boolean: {"type": ["boolean", "string", "null"]},
         values.integer: {"type": ["integer", "null"], "format": "int32"},
         values.truth: {"type": ["boolean", "string"]},
+        values.truth_or_null: {"type": ["boolean", "null"]},
         values.mac: {"type": "string"},
         values.optional_mac: {"type": ["string", "null"]},
     }
@@ -132,7 +133,8 @@ def _shown(resource: Resource, one: Field) -> Schema:
     if one.show not in (None, as_stored, as_masked) or column is None:
         return {}
     if isinstance(column.type, SealedJson):
-        return _document(one, is_nullable=column.nullable and one.show is not as_masked)
+        is_nullable = one.hidden_by is not None or (column.nullable and one.show is not as_masked)
+        return _document(one, is_nullable=is_nullable)
     for kind, name in _TYPES:
         if isinstance(column.type, kind) and not isinstance(column.type, JSON):
             return {"type": [name, "null"] if column.nullable else name}

@@ -46,6 +46,8 @@ class Field:
     """Further columns that it is made of."""
     show: "Shape | None" = None
     """``None`` = as it is stored; of what is sealed in the database, with its secrets masked (``as_masked``)."""
+    hidden_by: str | None = None
+    """Column that says with its truth that it is shown as null; ``None`` = it never is."""
     check: Check | None = None
     """``None`` = clients cannot set it."""
     is_patchable: bool = True
@@ -70,7 +72,8 @@ class Field:
     @property
     def sources(self) -> tuple[str, ...]:
         """All columns that it is made of."""
-        return self.also if self.source is None else (self.source, *self.also)
+        found = (self.source, *self.also, self.hidden_by)
+        return tuple(one for one in found if one is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +219,8 @@ class Resource:
             show = self._shape(one)
             if show is None:
                 raise ValueError(f"{self.path}: {name} cannot be shown")  # refused at the start
-            found[name] = show(call, self, one)
+            get = show(call, self, one)
+            found[name] = get if one.hidden_by is None else _unless(one.hidden_by, get)
         return found
 
     def require_known(self, call: Call, names: Sequence[str]) -> None:
@@ -264,7 +268,17 @@ def as_date(_call: Call, _resource: Resource, one: Field) -> Getter:
 def as_masked(_call: Call, _resource: Resource, one: Field) -> Getter:
     """Show a document or a list with its secrets masked."""
     read = attrgetter(one.source or one.name)
-    return lambda row: masked_value("", read(row) or {})
+
+    def get(row: Any) -> Any:
+        value = read(row)
+        return {} if value is None else masked_value("", value)
+
+    return get
+
+
+def _unless(column: str, get: Getter) -> Getter:
+    """Return what makes ``None`` of a row where this column is true, and what ``get`` makes otherwise."""
+    return lambda row: None if getattr(row, column) else get(row)
 
 
 def as_links(call: Call, resource: Resource, _one: Field) -> Getter:

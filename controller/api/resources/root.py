@@ -25,7 +25,7 @@ _RESOURCES = {
     "runbooks": 92,
     "inspection_rules": 96,
 }
-"""Resources and the microversion that shows them; all of them answer, some with an empty list."""
+"""Resources and the microversion that shows them; all of them answer."""
 
 
 def versions(call: Call) -> Response:

@@ -21,13 +21,6 @@ TRAITS_SINCE = 112
 """Until then a runbook's name had to be a trait, and was the only one."""
 
 
-def _truth(value: Any, name: str) -> bool:
-    """Take a truth value, and no word for one; null is false."""
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    raise Invalid(f"{name} must be true, false or null")
-
-
 def _name(value: Any, name: str) -> str:
     if isinstance(value, str) and is_legal_name(value):
         return value
@@ -74,11 +67,16 @@ RUNBOOKS = Resource(
             check=values.text,
             is_sortable=True,
         ),
-        Field(name="disable_ramdisk", check=_truth, default=lambda: False, is_sortable=True),
+        Field(
+            name="disable_ramdisk",
+            check=values.truth_or_null,
+            default=lambda: False,
+            is_sortable=True,
+        ),
         Field(name="extra", check=values.object_, default=dict),
         Field(name="links", column=None, show=as_links),
         Field(name="owner", check=values.text, is_sortable=True),
-        Field(name="public", check=_truth, default=lambda: False, is_sortable=True),
+        Field(name="public", check=values.truth_or_null, default=lambda: False, is_sortable=True),
         Field(name="steps", check=runbook_steps, is_required=True),
         Field(name="traits", since=TRAITS_SINCE, early=Invalid),
     ),

@@ -1,0 +1,1 @@
+"""Inspection rules: what administrators want done with what an inspection found."""
