@@ -182,6 +182,21 @@ def test_the_command_line_keeps_runbooks_and_cleans_with_them(
     baremetal.ok("runbook", "delete", "other")
 
 
+def test_the_command_line_keeps_inspection_rules(baremetal: Baremetal) -> None:
+    rule = ("inspection", "rule")
+    actions = [{"op": "fail", "args": {"msg": "no"}}]
+    conditions = [{"op": "!eq", "args": {"values": [1, 2]}, "loop": [1], "multiple": "all"}]
+    more = ("--actions", json.dumps(actions), "--conditions", json.dumps(conditions))
+    uuid = baremetal.json(*rule, "create", *more, "--description", "words")["uuid"]
+    shown = baremetal.json(*rule, "show", uuid)
+    assert (shown["actions"], shown["conditions"]) == (actions, conditions)
+    baremetal.ok(*rule, "unset", uuid, "--description")
+    (listed,) = baremetal.json(*rule, "list")
+    assert (listed["uuid"], listed["description"]) == (uuid, None)
+    baremetal.ok(*rule, "delete", uuid)
+    assert baremetal.json(*rule, "list") == []
+
+
 def test_the_command_line_allocates_nodes(url: str, baremetal: Baremetal) -> None:
     uuid = fake_node(url, "a1", "CUSTOM_A", resource_class="large")
     create = ("allocation", "create", "--resource-class", "large", "--wait", "60")
