@@ -61,6 +61,13 @@ Ironic answers 400, we 404 and 405).
 Where Ironic 39 fails (500) we do what is meant: rules without `conditions`, `DELETE /v1/inspection_rules` (all of them), wrong arguments (400). `phase` chooses
 rules, `remove` of `phase` resets it to `main`, links lead to the rule. A sensitive rule stays sensitive: Ironic shows its actions once `sensitive` is removed.
 
+**Otherwise than Ironic, on purpose**: errors of the router (no such path, no such method, a version that is too old) have a
+`faultstring` like all others. A field of a newer version cannot be removed either (406). Names follow the rules of 1.10 in every version, and
+name nodes below 1.5, too; a port can be deleted by its name. A MAC address in any usual spelling is taken in filters; `fault=none` chooses the nodes
+without a fault; an empty `marker` is none. `boot_mode` and `secure_boot` come from the machine, never with the creation. A node of a
+conductor group or driver that no controller serves now is created, and its history says who is missing. Paths below a node that are none are 404,
+bodies must be `application/json` (415), and what Ironic answers with 500 is 400 or 404. A BMC that says no is 502, one that does not answer 503.
+
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
 machine is recognized by them. A port is in a port group of its own node only (400). Names of ports and port groups are letters, digits, `-._~`, at most 255, and no
 UUIDs (400); OVN's keys of `local_link_connection`, which Ironic dropped in 1.105, are none in any version (400). A node with `disable_power_off` refuses `soft rebooting` at once (409). `active` and `rebuild` check
