@@ -20,6 +20,7 @@ from controller.api.nodes import (
     states,
     traits,
     vifs,
+    virtual_media,
 )
 from controller.api.nodes.fields import NODES
 from controller.api.openapi.document import openapi_document
@@ -128,9 +129,9 @@ _NODE_PARTS = (
     Route("GET", f"{_NODE}/bios", parts.bios, 40),
     Route("GET", f"{_NODE}/firmware", parts.firmware, 86),
     Route("GET", f"{_NODE}/volume", parts.volume, 32),
-    Route("GET", f"{_NODE}/vmedia", parts.not_served, 93),
-    Route("POST", f"{_NODE}/vmedia", parts.not_served, 89),
-    Route("DELETE", f"{_NODE}/vmedia", parts.not_served, 89),
+    Route("GET", f"{_NODE}/vmedia", virtual_media.show, 93),
+    Route("POST", f"{_NODE}/vmedia", virtual_media.attach, 89),
+    Route("DELETE", f"{_NODE}/vmedia", virtual_media.detach, 89),
     Route("GET", f"{_NODE}/vendor_passthru/methods", abilities.passthru_methods),
     *(
         Route(

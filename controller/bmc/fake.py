@@ -6,12 +6,13 @@
 import random
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.bmc.driver_info_values import boolean
 from controller.errors import BmcError, BmcUnreachable, Invalid
-from controller.hardware.abilities import Indicator, Indicators, IndicatorState
+from controller.hardware.abilities import Indicator, Indicators, IndicatorState, MediaDevice
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
 
@@ -40,6 +41,7 @@ class _Machine:
     secure_boot: bool = False
     interrupts: int = 0
     lamps: dict[tuple[str, str], IndicatorState] = field(default_factory=dict)
+    media: dict[MediaDevice, str] = field(default_factory=dict)
 
 
 class FakeDriver:
@@ -181,6 +183,21 @@ class FakeBmc:
         """Switch a lamp."""
         self._call(f"set indicator {name} {state}", timeout_s)
         self._machine.lamps[component, name] = state
+
+    def media(self, *, timeout_s: float) -> Mapping[MediaDevice, str | None]:
+        """Ask what is in the drives: there is one of each kind."""
+        self._call("list virtual media", timeout_s)
+        return {device: self._machine.media.get(device) for device in MediaDevice}
+
+    def attach_media(self, device: MediaDevice, url: str, *, timeout_s: float) -> None:
+        """Remember the address."""
+        self._call(f"attach virtual media {device}", timeout_s)
+        self._machine.media[device] = url
+
+    def detach_media(self, device: MediaDevice, *, timeout_s: float) -> None:
+        """Forget the address."""
+        self._call(f"detach virtual media {device}", timeout_s)
+        self._machine.media.pop(device, None)
 
     def _call(self, what: str, timeout_s: float) -> None:
         """Take as long and fail as often as ``driver_info`` wants."""

@@ -30,6 +30,14 @@ class Indicator:
     readonly: bool = False
 
 
+class MediaDevice(StrEnum):
+    """A drive that a BMC shows to the machine; the values are Ironic's."""
+
+    DISK = "disk"
+    CDROM = "cdrom"
+    FLOPPY = "floppy"
+
+
 Indicators = Mapping[str, Mapping[str, Indicator]]
 """By component (``chassis``, ``system``, ``disk``, ``power``, ``nic``) and name."""
 
@@ -73,3 +81,17 @@ class HasIndicators(Protocol):
         self, component: str, name: str, state: IndicatorState, *, timeout_s: float
     ) -> None:
         """Switch one of them."""
+
+
+@runtime_checkable
+class HasVirtualMedia(Protocol):
+    """Can put an image into a drive that the machine sees."""
+
+    def media(self, *, timeout_s: float) -> Mapping[MediaDevice, str | None]:
+        """Ask which drives there are, and for the address of what is in each; ``None`` = it is empty."""
+
+    def attach_media(self, device: MediaDevice, url: str, *, timeout_s: float) -> None:
+        """Put the image at an address into a drive, in place of what is in it."""
+
+    def detach_media(self, device: MediaDevice, *, timeout_s: float) -> None:
+        """Empty a drive; it may be empty already."""

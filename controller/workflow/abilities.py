@@ -45,7 +45,8 @@ _UNSTABLE = frozenset(
     }
 )
 """States that end without a person; the firmware is not changed under what goes on."""
-_STAGE = "management.call"
+STAGE = "management.call"
+"""What goes on meanwhile."""
 
 
 def inject_nmi(services: Services, ident: str) -> None:
@@ -57,12 +58,12 @@ def inject_nmi(services: Services, ident: str) -> None:
         NodeLocked: Something goes on with the node.
         BmcError: The BMC refused, for example because the machine is off.
     """
-    with held_node(services, ident, _STAGE) as node:
+    with held_node(services, ident, STAGE) as node:
         bmc = management_of(services, node)
         if not isinstance(bmc, Interrupts):
-            raise _cannot(services, node, "send an NMI")
+            raise cannot(services, node, "send an NMI")
         bmc.inject_nmi(timeout_s=services.settings.bmc_timeout_s)
-        _tell(services, node, "An NMI was sent")
+        tell(services, node, "An NMI was sent")
 
 
 def set_boot_mode(services: Services, ident: str, mode: BootMode) -> None:
@@ -81,7 +82,7 @@ def set_boot_mode(services: Services, ident: str, mode: BootMode) -> None:
         bmc.set_boot_mode(mode, timeout_s=limit_s)
         found, secure = bmc.boot_mode(timeout_s=limit_s), bmc.secure_boot(timeout_s=limit_s)
         text = f"The boot mode was set to {mode}"
-        _tell(services, node, text, boot_mode=str(found), secure_boot=secure)
+        tell(services, node, text, boot_mode=str(found), secure_boot=secure)
         _require_set("boot mode", mode, found)
 
 
@@ -97,13 +98,13 @@ def set_secure_boot(services: Services, ident: str, is_on: bool) -> None:
         bmc.set_secure_boot(is_on, timeout_s=limit_s)
         found = bmc.secure_boot(timeout_s=limit_s)
         text = f"Secure Boot was switched {'on' if is_on else 'off'}"
-        _tell(services, node, text, secure_boot=found)
+        tell(services, node, text, secure_boot=found)
         _require_set("Secure Boot", is_on, found)
 
 
 def indicators(services: Services, ident: str) -> Indicators:
     """Return the lamps of a node; raises as :func:`inject_nmi`."""
-    with held_node(services, ident, _STAGE) as node:
+    with held_node(services, ident, STAGE) as node:
         bmc = _lamps(services, node, "show indicators")
         return bmc.indicators(timeout_s=services.settings.bmc_timeout_s)
 
@@ -111,7 +112,7 @@ def indicators(services: Services, ident: str) -> Indicators:
 def indicator_state(services: Services, ident: str, component: str, name: str) -> IndicatorState:
     """Return what a lamp does; raises as :func:`inject_nmi`, and ``Invalid`` for a lamp that is not there."""
     limit_s = services.settings.bmc_timeout_s
-    with held_node(services, ident, _STAGE) as node:
+    with held_node(services, ident, STAGE) as node:
         bmc = _lamps(services, node, "show indicators")
         _require_lamp(bmc.indicators(timeout_s=limit_s), component, name)
         return bmc.indicator_state(component, name, timeout_s=limit_s)
@@ -122,7 +123,7 @@ def set_indicator_state(
 ) -> None:
     """Switch a lamp; raises as :func:`indicator_state`, and ``Invalid`` for what it cannot do."""
     limit_s = services.settings.bmc_timeout_s
-    with held_node(services, ident, _STAGE) as node:
+    with held_node(services, ident, STAGE) as node:
         bmc = _lamps(services, node, "switch indicators")
         known = bmc.indicators(timeout_s=limit_s)
         _require_lamp(known, component, name)
@@ -144,13 +145,13 @@ def set_console(services: Services, ident: str, is_on: bool) -> None:
         Invalid: Its console interface serves none, or ``driver_info`` lacks something.
         NodeLocked: Something goes on with the node.
     """
-    with held_node(services, ident, _STAGE) as node:
+    with held_node(services, ident, STAGE) as node:
         console, facts = _console(services, node)
         console.validate(facts)
         (console.start if is_on else console.stop)(facts)
         if node.console_enabled != is_on:
             text = f"The console was switched {'on' if is_on else 'off'}"
-            _tell(services, node, text, console_enabled=is_on)
+            tell(services, node, text, console_enabled=is_on)
 
 
 def console_information(services: Services, ident: str) -> Mapping[str, Any] | None:
@@ -181,7 +182,7 @@ def pass_through(
         Invalid: No such method, not with this HTTP method, or the body lacks something.
         NodeLocked: Something goes on with the node.
     """
-    with held_node(services, ident, _STAGE) as node:
+    with held_node(services, ident, STAGE) as node:
         interfaces = interfaces_of(services, node)
         known = interfaces.vendor.methods if isinstance(interfaces.vendor, VendorInterface) else {}
         method = known.get(name)
@@ -201,18 +202,19 @@ def pass_through(
 def _firmware(services: Services, node: Node, what: str) -> SwitchesFirmware:
     bmc = management_of(services, node)
     if not isinstance(bmc, SwitchesFirmware):
-        raise _cannot(services, node, what)
+        raise cannot(services, node, what)
     return bmc
 
 
 def _lamps(services: Services, node: Node, what: str) -> HasIndicators:
     bmc = management_of(services, node)
     if not isinstance(bmc, HasIndicators):
-        raise _cannot(services, node, what)
+        raise cannot(services, node, what)
     return bmc
 
 
-def _cannot(services: Services, node: Node, what: str) -> Invalid:
+def cannot(services: Services, node: Node, what: str) -> Invalid:
+    """Return the error for what the node's management interface lacks."""
     name = interfaces_of(services, node).names["management"]
     return Invalid(
         f"The management_interface {name} of node {node.name or node.uuid} cannot {what}; nothing was changed"
@@ -227,7 +229,7 @@ def _at_rest(services: Services, ident: str, what: str) -> Iterator[Node]:
         raise Conflict(
             f"Node {ident} is {state}, on its way to another state: its {what} is not changed under that; wait, or abort first"
         )
-    with held_node(services, ident, _STAGE) as node:
+    with held_node(services, ident, STAGE) as node:
         yield node
 
 
@@ -253,7 +255,7 @@ def _require_set(what: str, wanted: object, found: object) -> None:
         )
 
 
-def _tell(services: Services, node: Node, text: str, **columns: Any) -> None:
+def tell(services: Services, node: Node, text: str, **columns: Any) -> None:
     """Write down what was done, and what the row tells of it."""
     with services.store.edit() as session:
         row = get_node(session, node.uuid, for_update=True)

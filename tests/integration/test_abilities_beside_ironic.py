@@ -131,3 +131,25 @@ def test_what_switches_the_firmware_answers_alike(beside: Beside) -> None:
             target = "uefi" if name == "boot_mode" else False
             statuses(beside, "PUT", f"/v1/nodes/{node}/states/{name}", {"target": target})
         beside.set_node(node, provision_state="enroll")
+
+
+def test_virtual_media_answers_alike(beside: Beside) -> None:
+    """Theirs takes an order and fails later, having no virtual media: compared are the checks before that."""
+    node = beside.node()
+    path = f"/v1/nodes/{node}/vmedia"
+    good = {"device_type": "cdrom", "image_url": "http://images.example/a.iso"}
+    changes: tuple[dict[str, Any], ...] = (
+        {},
+        {"device_type": "tape"},
+        {"device_type": None},
+        {"image_url": "file:///x"},
+        {"image_url": 1},
+        {"image_url": ""},
+        {"image_download_source": "local"},
+        {"image_download_source": "tape"},
+        {"username": "u"},
+    )
+    for change, minor in product(changes, (88, 89, 115)):
+        statuses(beside, "POST", path, good | change, minor=minor)
+    for query in ("", "?device_types=cdrom", "?device_types=cdrom,floppy", "?device_types=tape"):
+        statuses(beside, "DELETE", f"{path}{query}")

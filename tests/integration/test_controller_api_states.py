@@ -180,8 +180,3 @@ def test_parts_that_a_node_does_not_have_are_truthfully_empty(
 ) -> None:
     assert api.ok("GET", f"{node}/{part}") == document
     assert "nope" in api.error(404, "GET", f"/v1/nodes/nope/{part}")
-
-
-def test_virtual_media_is_refused_clearly(api: Api, node: str) -> None:
-    assert "vmedia is not served yet" in api.error(400, "GET", f"{node}/vmedia")
-    assert "was not found" in api.error(404, "GET", f"{node}/allocation")

@@ -8,7 +8,6 @@ from sqlalchemy import select
 from controller.api.call import Call
 from controller.api.lists import MAX_LIMIT
 from controller.api.replies import json_reply, links
-from controller.errors import Invalid
 from controller.store.nodes import read_node
 from controller.store.tables import Node
 
@@ -40,13 +39,6 @@ def children(call: Call, ident: str) -> Response:
         found = session.scalars(query.limit(MAX_LIMIT)).all()
     link = {"href": f"{call.base_url}/v1/nodes?parent_node={uuid}", "rel": "children"}
     return json_reply({"children": list(found), "links": link})
-
-
-def not_served(call: Call, ident: str, **_rest: str) -> Response:
-    """Refuse: no interface of the node offers this yet."""
-    _uuid_of(call, ident)
-    what = call.path.partition(f"/{ident}/")[2] or call.path
-    raise Invalid(f"{what} is not served yet by the interfaces of node {ident}")
 
 
 def _empty(call: Call, ident: str, name: str) -> Response:
