@@ -69,7 +69,7 @@ check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tes
 # pytest's own time limit per test keeps a wedged machine from holding the whole run.
 PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 
-.PHONY: test prepared test-integration test-vm test-cloud-init test-interop test-long
+.PHONY: test prepared test-integration test-vm test-cloud-init test-interop test-clients test-long
 # The images are mostly downloaded and packed: they are built beside the checks. Integration tests wait for most of their time,
 # a machine test keeps one processor busy: they run beside each other, the machines' output comes in one piece at their end.
 MACHINES_LOG := build/test-results/machines.log
@@ -99,6 +99,9 @@ test-cloud-init: setup ramdisk os-image ## An image with Debian's cloud-init rea
 
 test-interop: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
 	$(PYTEST) -m interop tests/integration tests/e2e
+
+test-clients: setup $(STAMPS)/peer-client ## Other projects' clients: openstacksdk's functional tests, baremetal, a session of openstacksdk
+	$(PYTEST) -m interop tests/integration/test_sdk_functional.py tests/integration/test_controller_api_clients.py
 
 # Guided by coverage; inputs worth keeping stay in build/fuzz for the next run.
 SECONDS ?= 60

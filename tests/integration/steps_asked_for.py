@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.hardware.bmc import BmcStep, BmcStepLook, StepArgument
 from tests.integration.agent_double import Machine
-from tests.integration.running_controller import RunningController
+from tests.integration.running_controller import IMAGE, RunningController
 from tests.integration.waiting import wait_until
 
 
@@ -58,3 +58,11 @@ class Reset:
             if name == "reset"
             else {},
         )
+
+
+def in_use(controller: RunningController, name: str = "m1", **columns: Any) -> Any:
+    """Return the BMC of a machine that runs its own system."""
+    bmc = controller.enrol(name, "active", instance_info=IMAGE, **columns)
+    bmc.machine.power_on()
+    bmc.machine.behaviour.steps = {"service": [step("flash"), step("burn", abortable=False)]}
+    return bmc

@@ -1,4 +1,4 @@
-"""An agent that never got its token: the answer to its first lookup was lost, or somebody else asked first."""
+"""An agent without a token: the answer to its first lookup was lost, somebody else asked first, or it came back after a reset."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from agent.protocol.lookup import Heartbeat
 from controller.workflow import heartbeats, ramdisk
 from tests.integration.agent_behaviour import THIEF
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.steps_asked_for import held, in_use, orders, wish
 from tests.integration.waiting import wait_until
 
 MAC, HERE = "52:54:00:00:00:01", "127.0.0.1"
@@ -107,3 +108,17 @@ def test_where_addresses_mean_nothing_the_token_is_given_once(tmp_path: Path) ->
         controller.ask("m1", "provide")
         controller.wait_for("m1", "available")
         assert boots_of_the_ramdisk(bmc.machine.boots) == 2
+
+
+def test_a_machine_that_was_reset_in_a_hold_is_told_from_one_that_does_not_answer(
+    controller: RunningController,
+) -> None:
+    bmc = in_use(controller)
+    controller.ask("m1", "service", service_steps=[wish("hold"), wish("flash")])
+    held(controller, "m1", "service hold")
+    bmc.machine.crash()
+    wait_until(lambda: bmc.machine.agent.is_locked_down, 20, "the new agent's lookup")
+    controller.ask("m1", "unhold")
+    node = controller.wait_for("m1", "service failed")
+    assert "the agent on m1 restarted while it had nothing to do" in str(node.last_error)
+    assert orders(bmc.machine) == ["get_service_steps"]

@@ -1,7 +1,6 @@
 """Service of a machine in use, its end in the middle, and adoption."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,16 +11,8 @@ from tests.integration.running_controller import (
     RunningController,
     running_controller,
 )
-from tests.integration.steps_asked_for import Reset, held, orders, step, wish
+from tests.integration.steps_asked_for import Reset, held, in_use, orders, step, wish
 from tests.integration.waiting import wait_until
-
-
-def in_use(controller: RunningController, name: str = "m1", **columns: Any) -> Any:
-    """Return the BMC of a machine that runs its own system."""
-    bmc = controller.enrol(name, "active", instance_info=IMAGE, **columns)
-    bmc.machine.power_on()
-    bmc.machine.behaviour.steps = {"service": [step("flash"), step("burn", abortable=False)]}
-    return bmc
 
 
 def refuse(*_args: object, **_keywords: object) -> None:
@@ -166,20 +157,6 @@ def test_a_service_that_is_held_goes_on_or_begins_anew(controller: RunningContro
     controller.ask("m1", "unhold")
     controller.wait_for("m1", "active")
     assert orders(bmc.machine) == ["get_service_steps", "flash"]
-
-
-def test_a_machine_that_was_reset_in_a_hold_is_told_from_one_that_does_not_answer(
-    controller: RunningController,
-) -> None:
-    bmc = in_use(controller)
-    controller.ask("m1", "service", service_steps=[wish("hold"), wish("flash")])
-    held(controller, "m1", "service hold")
-    bmc.machine.crash()
-    wait_until(lambda: bmc.machine.agent.is_locked_down, 20, "the new agent's lookup")
-    controller.ask("m1", "unhold")
-    node = controller.wait_for("m1", "service failed")
-    assert "the agent on m1 restarted while it had nothing to do" in str(node.last_error)
-    assert orders(bmc.machine) == ["get_service_steps"]
 
 
 def test_abort_waits_for_a_service_step_that_must_not_be_interrupted(
