@@ -166,7 +166,7 @@ class Site:
             power_poll_interval_s=0.1,
             progress_poll_interval_s=0.1,
             power_check_interval_s=2.0,
-            agent_silence_timeout_s=8.0,
+            agent_silence_timeout_s=20.0,  # longer than an agent takes to come back on a busy machine
             agent_request_timeout_s=5.0,
             agent_power_off_timeout_s=1.0,
             callback_timeout_s=90.0,

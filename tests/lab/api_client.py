@@ -5,12 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from tests.lab.errors import LabError
 
 _VERSION = "1.95"
 _REQUEST_TIMEOUT_S = 60
 _POLL_S = 0.2
+_AGAIN = Retry(total=1, connect=0, read=1, redirect=0, status=0, allowed_methods={"GET"})
+"""A server may close a connection that rests in the moment in which it is used again."""
 
 Document = dict[str, Any]
 
@@ -23,6 +27,7 @@ class ApiClient:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.auth = credentials
+        self._session.mount("http://", HTTPAdapter(max_retries=_AGAIN))
         self._session.headers["X-OpenStack-Ironic-API-Version"] = _VERSION
 
     def call(self, method: str, path: str, body: object = None, *, ok: int = 200) -> Any:
