@@ -75,5 +75,5 @@ def test_with_nothing_new_it_costs_one_small_query(store: Store) -> None:
     statements: list[str] = []
     event.listen(store.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     assert limit.apply() == 0
-    (statement,) = statements
+    (statement,) = [one for one in statements if one != "BEGIN"]  # of the moment that is read
     assert "max(" in statement

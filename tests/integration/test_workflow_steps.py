@@ -60,7 +60,7 @@ def test_impossible_requests_leave_the_node_as_it_is(controller: RunningControll
             Invalid,
             "deploy.erase_devices is offered by nobody; offered are: none",
         ),
-        ("m1", {"clean_steps": [wish("hold")], "runbook": "r"}, Invalid, "runbook does not go"),
+        ("m1", {"clean_steps": [wish("hold")], "runbook": "r"}, Invalid, "or a runbook, not both"),
         ("m2", {"clean_steps": [wish("hold")]}, Invalid, "in maintenance .dust."),
     ]
     for name, arguments, error, words in refused:
