@@ -64,7 +64,7 @@ FAKE_HARDWARE = HardwareType(
             "power": ("fake",),
             "raid": ("fake", "no-raid", "agent"),
             "rescue": ("fake", "agent", "no-rescue"),
-            "storage": ("fake", "noop"),
+            "storage": ("noop", "fake"),
             "vendor": ("fake", "no-vendor"),
         }
     ),
