@@ -223,13 +223,12 @@ def cannot(services: Services, node: Node, what: str) -> Invalid:
 
 @contextmanager
 def _at_rest(services: Services, ident: str, what: str) -> Iterator[Node]:
-    with services.store.read() as session:
-        state = get_node(session, ident).provision_state
-    if state in _UNSTABLE:
-        raise Conflict(
-            f"Node {ident} is {state}, on its way to another state: its {what} is not changed under that; wait, or abort first"
-        )
     with held_node(services, ident, STAGE) as node:
+        if node.provision_state in _UNSTABLE:
+            raise Conflict(
+                f"Node {ident} is {node.provision_state}, on its way to another state: its {what} is not changed under that; "
+                "wait, or abort first"
+            )
         yield node
 
 

@@ -1,33 +1,21 @@
 """``rescue.finalize_rescue`` with the agent's real process; the ramdisk's login service is played by the test."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
 
 from agent.protocol.password_hash import hash_password
 from tests.integration.agent_process import Agent, Conductor
-from tests.integration.fake_controller import TOKEN, FakeController, fake_controller
+from tests.integration.agent_process_site import agent, controller
+from tests.integration.fake_controller import TOKEN, FakeController
 from tests.integration.login_service import LoginService
 from tests.integration.waiting import wait_until
 
 HASH = hash_password("hunter2", salt="saltstring")
 
 
-@pytest.fixture
-def controller() -> Iterator[FakeController]:
-    with fake_controller() as served:
-        yield served
-
-
-@pytest.fixture
-def agent(tmp_path: Path, controller: FakeController) -> Iterator[Agent]:
-    made = Agent(tmp_path, controller)
-    yield made
-    if made._process is not None and made._process.poll() is None:
-        made.kill()
+__all__ = ["agent", "controller"]
 
 
 def test_the_login_is_opened_and_the_agent_serves_nobody_after_that(

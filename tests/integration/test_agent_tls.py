@@ -4,9 +4,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -14,21 +12,10 @@ import pytest
 import requests
 
 from tests.integration.agent_process import Agent, Conductor
-from tests.integration.fake_controller import FakeController, fake_controller
+from tests.integration.agent_process_site import agent, controller
+from tests.integration.fake_controller import FakeController
 
-
-@pytest.fixture
-def controller() -> Iterator[FakeController]:
-    with fake_controller() as served:
-        yield served
-
-
-@pytest.fixture
-def agent(tmp_path: Path, controller: FakeController) -> Iterator[Agent]:
-    made = Agent(tmp_path, controller)
-    yield made
-    if made._process is not None and made._process.poll() is None:
-        made.kill()
+__all__ = ["agent", "controller"]
 
 
 def address_of(url: str) -> tuple[str, int]:
