@@ -20,6 +20,7 @@ from controller.api.nodes.shapes import (
     as_provision_state,
     as_status,
 )
+from controller.api.resource.common_fields import identity
 from controller.api.resource.description import (
     Check,
     Field,
@@ -94,9 +95,7 @@ def _below(name: str, since: int = 1) -> Field:
 
 
 _FIELDS = (
-    Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
-    _date("created_at"),
-    _date("updated_at"),
+    *identity(),
     _set("automated_clean", values.optional_boolean, 47),
     *(_interface(kind) for kind in INTERFACE_KINDS),
     _plain("boot_mode", 75),

@@ -14,7 +14,8 @@ from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.replies import empty_reply
 from controller.api.resource.changing import create_item, delete_item, patch_item
-from controller.api.resource.description import Field, Resource, as_date, as_links
+from controller.api.resource.common_fields import identity
+from controller.api.resource.description import Field, Resource, as_links
 from controller.api.resource.endpoints import routes_of
 from controller.api.resource.of_node import of_node
 from controller.api.resource.reading import document, wanted_names
@@ -84,9 +85,7 @@ def _with_node(query: Select[Any]) -> Select[Any]:
 
 
 _FIELDS = (
-    Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
-    Field(name="created_at", show=as_date, is_sortable=True),
-    Field(name="updated_at", show=as_date, is_sortable=True),
+    *identity(),
     Field(name="candidate_nodes", check=_list, is_patchable=False, default=list),
     Field(name="extra", check=values.object_, default=dict),
     Field(name="last_error", is_sortable=True),

@@ -2,11 +2,11 @@
 
 from controller.api.call import Call
 from controller.api.documents import values
+from controller.api.resource.common_fields import identity
 from controller.api.resource.description import (
     Field,
     Getter,
     Resource,
-    as_date,
     as_links,
     as_links_below,
     as_stored,
@@ -35,9 +35,7 @@ CHASSIS = Resource(
     kind="chassis",
     table=Chassis,
     fields=(
-        Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
-        Field(name="created_at", show=as_date, is_sortable=True),
-        Field(name="updated_at", show=as_date, is_sortable=True),
+        *identity(),
         Field(name="description", check=values.text, is_sortable=True),
         Field(name="extra", show=as_stored, check=values.object_, default=dict),
         Field(name="links", column=None, show=as_links),

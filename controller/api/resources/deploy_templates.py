@@ -6,7 +6,8 @@ from typing import Any
 from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.documents.stored_steps import deploy_steps
-from controller.api.resource.description import Field, Resource, as_date, as_links
+from controller.api.resource.common_fields import identity
+from controller.api.resource.description import Field, Resource, as_links
 from controller.errors import Invalid
 from controller.store.deploy_templates import DeployTemplate
 
@@ -32,9 +33,7 @@ DEPLOY_TEMPLATES = Resource(
     since=55,
     early_write=HTTPStatus.METHOD_NOT_ALLOWED,
     fields=(
-        Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
-        Field(name="created_at", show=as_date, is_sortable=True),
-        Field(name="updated_at", show=as_date, is_sortable=True),
+        *identity(),
         Field(name="name", check=_name, is_required=True, is_sortable=True),
         Field(name="extra", check=values.object_, default=dict),
         Field(name="links", column=None, show=as_links),

@@ -11,7 +11,8 @@ from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.documents.inspection_rules import actions, conditions
 from controller.api.replies import empty_reply
-from controller.api.resource.description import Field, Resource, as_date, as_links
+from controller.api.resource.common_fields import identity
+from controller.api.resource.description import Field, Resource, as_links
 from controller.api.resource.rules import Change, Condition, Filter
 from controller.api.route import Route
 from controller.errors import Invalid
@@ -55,9 +56,7 @@ INSPECTION_RULES = Resource(
     since=_SINCE,
     early_write=HTTPStatus.METHOD_NOT_ALLOWED,
     fields=(
-        Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
-        Field(name="created_at", show=as_date, is_sortable=True),
-        Field(name="updated_at", show=as_date, is_sortable=True),
+        *identity(),
         Field(name="description", check=values.text, is_sortable=True),
         Field(name="priority", check=_priority, default=lambda: 0, is_sortable=True),
         Field(

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from controller.api.call import Call
 from controller.api.documents import values
+from controller.api.resource.common_fields import identity
 from controller.api.resource.description import (
     Field,
     Resource,
-    as_date,
     as_links,
     as_links_below,
     as_stored,
@@ -73,9 +73,7 @@ PORTGROUPS = Resource(
     kind="portgroup",
     table=Portgroup,
     fields=(
-        Field(name="uuid", since=SINCE, check=values.uuid, is_patchable=False, is_sortable=True),
-        Field(name="created_at", since=SINCE, show=as_date, is_sortable=True),
-        Field(name="updated_at", since=SINCE, show=as_date, is_sortable=True),
+        *identity(SINCE),
         Field(name="address", since=SINCE, check=values.optional_mac, is_sortable=True),
         Field(name="extra", since=SINCE, show=as_stored, check=values.object_, default=dict),
         Field(name="internal_info", since=SINCE, show=as_stored),

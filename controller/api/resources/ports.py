@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from controller.api.call import Call
 from controller.api.documents import values
+from controller.api.resource.common_fields import identity
 from controller.api.resource.description import (
     Field,
     Resource,
-    as_date,
     as_links,
     as_stored,
 )
@@ -127,9 +127,7 @@ PORTS = Resource(
     kind="port",
     table=Port,
     fields=(
-        Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
-        Field(name="created_at", show=as_date, is_sortable=True),
-        Field(name="updated_at", show=as_date, is_sortable=True),
+        *identity(),
         Field(name="address", check=values.mac, is_required=True, is_sortable=True),
         Field(name="extra", show=as_stored, check=values.object_, default=dict),
         Field(name="internal_info", show=as_stored, since=18),

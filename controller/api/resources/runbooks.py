@@ -11,7 +11,8 @@ from controller.api.call import Call, parse_boolean
 from controller.api.documents import values
 from controller.api.documents.stored_steps import runbook_steps
 from controller.api.replies import empty_reply, json_reply
-from controller.api.resource.description import Field, Resource, as_date, as_links
+from controller.api.resource.common_fields import identity
+from controller.api.resource.description import Field, Resource, as_links
 from controller.api.resource.rules import Change, Condition, Filter
 from controller.errors import Invalid
 from controller.store.identity import is_legal_name
@@ -56,9 +57,7 @@ RUNBOOKS = Resource(
     since=92,
     early_write=HTTPStatus.METHOD_NOT_ALLOWED,
     fields=(
-        Field(name="uuid", check=values.uuid, is_patchable=False, is_sortable=True),
-        Field(name="created_at", show=as_date, is_sortable=True),
-        Field(name="updated_at", show=as_date, is_sortable=True),
+        *identity(),
         Field(name="name", check=_name, is_required=True, is_sortable=True),
         Field(
             name="description",

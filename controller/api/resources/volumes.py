@@ -1,10 +1,10 @@
 """``/v1/volume/connectors`` and ``/v1/volume/targets``: kept and told to who asks; nothing boots from them here."""
 
 from controller.api.documents import values
+from controller.api.resource.common_fields import identity
 from controller.api.resource.description import (
     Field,
     Resource,
-    as_date,
     as_links,
     as_masked,
     as_stored,
@@ -46,9 +46,7 @@ CONNECTORS = Resource(
     kind="volume connector",
     table=VolumeConnector,
     fields=(
-        Field(name="uuid", since=_SINCE, check=values.uuid, is_patchable=False, is_sortable=True),
-        Field(name="created_at", since=_SINCE, show=as_date, is_sortable=True),
-        Field(name="updated_at", since=_SINCE, show=as_date, is_sortable=True),
+        *identity(_SINCE),
         Field(name="node_uuid", since=_SINCE, check=values.uuid, is_required=True),
         Field(name="type", since=_SINCE, check=values.text, is_required=True, is_sortable=True),
         Field(
@@ -73,9 +71,7 @@ TARGETS = Resource(
     kind="volume target",
     table=VolumeTarget,
     fields=(
-        Field(name="uuid", since=_SINCE, check=values.uuid, is_patchable=False, is_sortable=True),
-        Field(name="created_at", since=_SINCE, show=as_date, is_sortable=True),
-        Field(name="updated_at", since=_SINCE, show=as_date, is_sortable=True),
+        *identity(_SINCE),
         Field(name="node_uuid", since=_SINCE, check=values.uuid, is_required=True),
         Field(
             name="volume_type", since=_SINCE, check=values.text, is_required=True, is_sortable=True
