@@ -83,9 +83,10 @@ test-vm-into-log:
 	@echo "machine tests run beside the others; their output: $(MACHINES_LOG)"
 	@$(MAKE) --no-print-directory test-vm >$(MACHINES_LOG) 2>&1; status=$$?; cat $(MACHINES_LOG); exit $$status
 
-prepared: ramdisk check os-image peers $(STAMPS)/peer-ipa $(STAMPS)/peer-plugins
+TEST_PEERS = $(patsubst %,$(STAMPS)/peer-%,client ironic ipa plugins nova)
+prepared: ramdisk check os-image $(TEST_PEERS)
 
-test-integration: setup peers $(STAMPS)/peer-ipa $(STAMPS)/peer-plugins ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
+test-integration: setup $(TEST_PEERS) ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
 	$(PYTEST) --numprocesses=3 --dist=loadfile -m "not long" tests/integration
 
 test-long: setup ramdisk os-image ## What takes too long for make test: a hundred kills, more machines (over an hour)
@@ -100,8 +101,9 @@ test-cloud-init: setup ramdisk os-image ## An image with Debian's cloud-init rea
 test-interop: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
 	$(PYTEST) -m interop tests/integration tests/e2e
 
-test-clients: setup $(STAMPS)/peer-client ## Other projects' clients: openstacksdk's functional tests, baremetal, a session of openstacksdk
-	$(PYTEST) -m interop tests/integration/test_sdk_functional.py tests/integration/test_controller_api_clients.py
+CLIENTS = sdk_functional controller_api_clients keystone baremetal_commands metal3_order nova_driver ansible redfish_peers
+test-clients: setup $(patsubst %,$(STAMPS)/peer-%,client ironic keystone nova ansible redfish) ## Other projects' clients: openstacksdk, baremetal, Nova's driver, Ansible, Redfish; Keystone
+	$(PYTEST) -m interop $(CLIENTS:%=tests/integration/test_%.py)
 
 # Guided by coverage; inputs worth keeping stay in build/fuzz for the next run.
 SECONDS ?= 60
@@ -133,6 +135,11 @@ bench: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa ## Measure images, API
 	$(BIN)/python -m tests.bench.api
 	$(BIN)/python -m tests.bench.controller
 	$(BIN)/python -m tests.bench.ramdisk
+
+# SIMULATE_WAVE=1000 SIMULATE_CONTROLLERS=3 SIMULATE_POSTGRES=1 SIMULATE_KILL=1 and more: tests/simulate/README.md
+.PHONY: simulate
+simulate: setup ## Play machines with BMC and agent against real controllers (NODES=10000)
+	SIMULATE_NODES=$(if $(filter-out file,$(origin NODES)),$(NODES),10000) $(BIN)/python -m tests.simulate
 
 # ---------------------------------------------------------------- cleaning up
 

@@ -77,6 +77,10 @@ class DiskError(AgentError):
     """The disk refused to be opened, read, written or flushed."""
 
 
+class ExportError(AgentError):
+    """A disk could not be offered over iSCSI, or that could not be ended."""
+
+
 class ImageError(AgentError):
     """The image is unusable: wrong checksum, wrong format, truncated, too large."""
 

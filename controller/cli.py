@@ -1,8 +1,10 @@
 """``ingot-controller``: the only place that turns errors into exit codes."""
 
+import importlib
 import os
 import socket
 import sys
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from importlib.metadata import version
@@ -12,21 +14,25 @@ from typing import Any
 import click
 from sqlalchemy.engine import make_url
 
+from agent.protocol.secret_names import MASK
 from controller.errors import ControllerError, SettingsError
 from controller.load_settings import ENVIRONMENT_PREFIX, load_settings
 from controller.log_output import set_up_logging
-from controller.service import Service, key_path, open_store
-from controller.settings import Settings, setting_types
+from controller.settings import Settings, secret_settings, setting_types
 from controller.states import FAILED, STABLE, TRANSITIONS
 from controller.store import sealed_rows
 from controller.store.conductors import refuse_others
+from controller.store.opening import database_url, key_path, open_store
+from controller.store.state_lock import StateLock
 
 _CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--config FILE`` and one option per setting."""
+    """Give a command ``--config FILE`` and one option per setting; none for a password, which every list of processes would show."""
     for field in reversed(fields(Settings)):
+        if field.name in secret_settings():
+            continue
         kind = setting_types()[field.name]
         option = f"--{field.name.replace('_', '-')}"
         name = f"{option}/--no-{option[2:]}" if kind is bool else option
@@ -53,7 +59,10 @@ def serve(config: Path | None, **flags: Any) -> None:
     """Run the controller until it is told to stop."""
     settings = _settings(config, flags)
     set_up_logging(settings.log_level)
-    Service(settings).run()
+    service = importlib.import_module(
+        "controller.service"
+    )  # a second that other commands are spared
+    service.Service(settings).run()
 
 
 @cli.command("settings")
@@ -93,6 +102,43 @@ def rekey(config: Path | None, file_is_shared: bool, **flags: Any) -> None:
     click.echo(
         f"{rows} rows are sealed with a new key. Keep a copy of {key_path(settings)} apart from the database's "
         "backups; backups made before need the copy of before."
+    )
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_with_settings
+def backup(config: Path | None, file: Path, **flags: Any) -> None:
+    """Write the database into FILE, of one moment, also while controllers run."""
+    settings = _settings(config, flags)
+    made = _backups().back_up(database_url(settings), file)
+    sealed = (
+        f"Its secrets are sealed with key {made.content.key_id}: without a copy of {key_path(settings)} it is useless, so "
+        "keep one, apart from it."
+    )
+    click.echo(
+        f"{file} has the database ({made.size_bytes} bytes, tables of revision {made.content.revision}). "
+        f"{sealed if made.content.key_id else 'It has no secrets.'} The settings file and htpasswd_file are not in it."
+    )
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_with_settings
+def restore(config: Path | None, file: Path, **flags: Any) -> None:
+    """Put the backup FILE in the place of the database; no controller may run, on any host."""
+    settings = _settings(config, flags)
+    directory = Path(settings.state_directory)
+    lock = StateLock(directory, str(uuid.uuid4()))
+    try:
+        content = _backups().restore(
+            database_url(settings), file, key_file=key_path(settings), scratch=directory
+        )
+    finally:
+        lock.close()
+    click.echo(
+        f"The database is that of {file}, with tables of revision {content.revision}. What was in the middle of something "
+        "when it was made has failed now; look at these machines, and at what was done since, before you go on."
     )
 
 
@@ -140,6 +186,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _backups() -> Any:
+    """Load what only backups need: drivers of databases, and migrations."""
+    return importlib.import_module("controller.store.backup.order")
+
+
 def _settings(config: Path | None, flags: Mapping[str, Any]) -> Settings:
     environment = {key: value for key, value in os.environ.items() if key != _CONFIG_VARIABLE}
     try:
@@ -154,6 +205,8 @@ def _toml(name: str, value: Any) -> str:
         return str(value).lower()
     if name == "database_url" and value:
         value = make_url(value).render_as_string(hide_password=True)
+    if name in secret_settings() and value:
+        value = MASK
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -69,6 +69,13 @@ class NodeLocked(Conflict):
     """A worker holds the node and the request cannot wait."""
 
 
+class LimitReached(TemporaryError):
+    """So much goes on already that no more is begun."""
+
+    def __init__(self, message: str, *, delay_s: float = 30.0) -> None:
+        super().__init__(message, delay_s=delay_s)
+
+
 class BmcError(ControllerError):
     """A BMC said no, or said nonsense; the message names address and operation."""
 
@@ -83,6 +90,30 @@ class BmcUnreachable(BmcError, TemporaryError):
 
 class BmcAuthenticationFailed(BmcError):
     """A BMC refused the user name or the password."""
+
+
+class ProgramFailed(ControllerError):
+    """A program of this machine cannot be started, or misbehaved; who started it says on whose behalf."""
+
+
+class ProgramLate(ProgramFailed, TemporaryError):
+    """A program did not end in time and was ended."""
+
+
+class SwitchError(ControllerError):
+    """A switch said no, or said nonsense; the message names switch, port and what it answered."""
+
+    status = HTTPStatus.BAD_GATEWAY
+
+
+class SwitchUnreachable(SwitchError, TemporaryError):
+    """A switch did not answer before the deadline."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class SwitchBusy(SwitchUnreachable):
+    """Others are at the switch; nothing was asked of it."""
 
 
 class AgentUnreachable(TemporaryError):

@@ -1,5 +1,6 @@
 """One controller process: database, API and boot files, workers, dnsmasq, timers; started and stopped together."""
 
+import gc
 import ipaddress
 import logging
 import signal
@@ -16,48 +17,35 @@ from agent.protocol.http_server.server import BoundedServer
 from controller.api.app import create_app
 from controller.api.pools import bounds, pool_of, pools
 from controller.boot.dnsmasq import Dnsmasq
-from controller.boot.dnsmasq_config import DhcpEvent
+from controller.boot.dnsmasq_log import DhcpEvent
 from controller.boot.history import take_lease
+from controller.boot.loaders import missing_grub
+from controller.boot.tftp_server import TftpGateway
 from controller.errors import SettingsError
 from controller.hardware.registry import load_catalog
 from controller.images.config_drive import is_program_installed
 from controller.settings import Settings
 from controller.store.conductors import ALIVE_S, take_name
-from controller.store.database import Store
 from controller.store.history_limit import HistoryLimit
-from controller.store.migrate import migrate
-from controller.store.sealed_rows import unlock
+from controller.store.opening import open_store
 from controller.store.state_lock import StateLock
 from controller.web.page import web_blueprint
 from controller.workflow.engine import Engine
+from controller.workflow.image_keeper import ImageKeeper
+from controller.workflow.inspection_hooks.loading import hooks_of
+from controller.workflow.inspection_rules.built_in import built_in_rules
 from controller.workflow.keeper import serves_of
+from controller.workflow.loader_choice import cards_with_other_loader, cards_without_loader
 from controller.workflow.services import Services
+from controller.workflow.stages.iscsi import end_unwanted
 
 log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_S = 10.0
 _LOOK_AFTER_S = 1.0
+_LOADERS_S = 2.0
 _STOP_S = 5.0
-
-
-def open_store(settings: Settings) -> Store:
-    """Return the database that the settings name, brought to this version's tables."""
-    directory = Path(settings.state_directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    url = settings.database_url
-    if not url:
-        file = (directory / "ingot.sqlite").resolve()
-        file.touch(mode=0o600)  # it holds the BMCs' passwords
-        url = f"sqlite:///{file}"
-    store = Store(url)
-    migrate(store)
-    unlock(store, key_path(settings))
-    return store
-
-
-def key_path(settings: Settings) -> Path:
-    """Return the file with the keys of the database's secrets."""
-    return Path(settings.state_directory) / (settings.secrets_key_file or "secrets.key")
+_COLLECT_AT = (10_000, 20, 20)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -72,7 +60,7 @@ def check_exposure(settings: Settings) -> None:
         raise SettingsError(
             f"listen_host is {settings.listen_host} and auth_strategy is noauth: everybody who reaches this "
             "address could power machines off and erase their disks; set auth_strategy = "
-            '"http_basic" and htpasswd_file (made with: htpasswd -B -c FILE USER), or, on a network that '
+            '"http_basic" and htpasswd_file (made with: htpasswd -B -c FILE USER) or "keystone", or, on a network that '
             "you trust, allow_unauthenticated = true"
         )
 
@@ -88,6 +76,8 @@ class Service:
                 directory.
         """
         check_exposure(settings)
+        hooks_of(settings.inspection_hooks)
+        built_in_rules(settings.inspection_built_in_rules)
         self._settings = settings
         self._instance = str(uuid.uuid4())
         self._lock = StateLock(Path(settings.state_directory), self._instance)
@@ -103,6 +93,7 @@ class Service:
             hostname=settings.hostname or socket.gethostname(),
             ailments=self._engine.ailments,
         )
+        self._images = ImageKeeper(self.services)
         app = create_app(self.services)
         app.register_blueprint(web_blueprint())
         address = (settings.listen_host, settings.listen_port)
@@ -115,6 +106,9 @@ class Service:
             shutdown_timeout=1,
         )
         self._dnsmasq = Dnsmasq(settings, self._on_dhcp) if settings.dhcp != "off" else None
+        has_grub = not missing_grub(settings) or not missing_grub(settings, is_bios=True)
+        serves_grub = self._dnsmasq is not None and has_grub
+        self._gateway = TftpGateway(settings, self.services.gateway_key) if serves_grub else None
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -159,9 +153,15 @@ class Service:
             )
         if self._dnsmasq:
             self._dnsmasq.start()
+        if self._gateway:
+            self._gateway.start()
+        if self._dnsmasq:
+            threading.Thread(target=self._choose_loaders, name="loaders", daemon=True).start()
         self._engine.start(services, instance=self._instance)
+        self._images.keep_alive()
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
         self._timers = self._start_timers()
+        _spare_the_collector()
         log.info(
             "serving on http://%s:%d as %s",
             settings.listen_host,
@@ -172,9 +172,13 @@ class Service:
     def _stop(self) -> None:
         log.info("stopping")
         self._stopping.set()
+        if self._gateway:
+            self._gateway.stop()
         if self._dnsmasq:
             self._dnsmasq.stop()
+        self._images.stop(_STOP_S)
         self._engine.stop(timeout_s=_STOP_S)
+        self.services.lun_writers.close()
         self.services.agents.close()
         self._http.stop()
         self._store.close()
@@ -185,6 +189,18 @@ class Service:
             take_lease(self.services, event, self._settings.dhcp_lease_s)
         except SQLAlchemyError:  # dnsmasq's reader must go on; the lease itself is given
             log.exception("a DHCP lease of %s could not be stored", event.mac)
+
+    def _choose_loaders(self) -> None:
+        """Tell dnsmasq which cards get GRUB, and which nothing; firmware takes longer to ask than this to look again."""
+        while self._dnsmasq and not self._stopping.is_set():
+            try:
+                with self._store.read() as session:
+                    cards = cards_with_other_loader(session, self.services.catalog, self._settings)
+                    silent = cards_without_loader(session, self._settings)
+                self._dnsmasq.choose_loader(cards, silent)
+            except (SQLAlchemyError, OSError):
+                log.exception("which machines get GRUB could not be found out; it is tried again")
+            self._stopping.wait(_LOADERS_S)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping.set()
@@ -201,6 +217,7 @@ class Service:
 
     def _replace_dead_threads(self) -> None:
         self._engine.look_after()
+        self._images.keep_alive()
         if not self._timers.is_alive():
             log.error("the timers' thread had died; it is started again")
             self._timers = self._start_timers()
@@ -211,18 +228,31 @@ class Service:
         return thread
 
     def _keep_time(self) -> None:
-        """Look after dnsmasq and histories."""
+        """Look after dnsmasq, histories and image writers."""
         history = HistoryLimit(self._store, self._settings.history_entries_per_node)
         while not self._stopping.wait(_HOUSEKEEPING_S):
             try:
                 self.services.strangers.flush()
                 history.apply()
+                end_unwanted(self.services)
             except SQLAlchemyError:
                 log.warning(
-                    "histories could not be shortened; trying again in %d s", _HOUSEKEEPING_S
+                    "histories and image writers could not be looked after; trying again in %d s",
+                    _HOUSEKEEPING_S,
                 )
             if self._dnsmasq and not self._dnsmasq.check():
                 log.warning("dnsmasq is not running: machines cannot boot from the network")
+
+
+def _spare_the_collector() -> None:
+    """Keep the cyclic garbage collector from going through what stays for ever, and from coming with every few hundred objects.
+
+    Modules, routes, tables and settings are most of the heap: 50 to 200 ms of each full collection, in whichever thread sets it
+    off. A long list sets off several.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AT)
 
 
 def _is_loopback(host: str) -> bool:

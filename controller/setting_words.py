@@ -3,14 +3,17 @@
 import ipaddress
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from agent.protocol.containers import image_name
 from agent.protocol.refusal import Refusal
 from controller.errors import SettingsError
 
-_HOOKS = frozenset({"parse-lldp", "local-link-connection", "pci-devices", "boot-mode"})
 BURNIN_KINDS = ("cpu", "memory", "disk", "network", "gpu")
 """What can be burned in: the step is ``burnin_<kind>``."""
+_ACCELERATOR = re.compile(
+    r"(?P<vendor>[0-9a-fA-F]{4}):(?P<product>[0-9a-fA-F]{4})=(?P<type>[A-Za-z]{1,32}):(?P<name>.{1,128})"
+)
 _PCI_ALIAS = re.compile(
     r"(?P<vendor>[0-9a-fA-F]{4}):(?P<product>[0-9a-fA-F]{4})=(?P<name>[A-Za-z0-9_.-]{1,64})"
 )
@@ -56,8 +59,8 @@ def class_runbooks(text: str) -> Mapping[str, str]:
     return {name.strip(): runbook.strip() for name, _colon, runbook in pairs}
 
 
-def proxy_networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    """Read the setting ``trusted_proxies``.
+def networks(text: str, setting: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Read the setting of this name, which holds networks.
 
     Raises:
         SettingsError: A word of it is neither an address nor a network.
@@ -66,7 +69,7 @@ def proxy_networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Net
         return tuple(ipaddress.ip_network(word, strict=False) for word in words_of(text))
     except ValueError as error:
         raise SettingsError(
-            f"setting trusted_proxies is {text!r}: {error}; write addresses or networks such as 192.0.2.0/24, "
+            f"setting {setting} is {text!r}: {error}; write addresses or networks such as 192.0.2.0/24, "
             "separated by commas"
         ) from error
 
@@ -97,18 +100,66 @@ def container_images(text: str) -> tuple[str, ...]:
         raise SettingsError(f"setting agent_allowed_containers: a word {error}") from error
 
 
-def inspection_hooks(text: str) -> frozenset[str]:
-    """Read the setting ``inspection_hooks``.
+class Accelerator(NamedTuple):
+    """What is told of an accelerator, by Ironic's names."""
+
+    vendor_id: str
+    device_id: str
+    type: str
+    device_info: str
+
+
+def cpu_capabilities(text: str) -> Mapping[str, str]:
+    """Read the setting ``inspection_cpu_capabilities``: capabilities by flag.
 
     Raises:
-        SettingsError: It names one that does not exist.
+        SettingsError: A word of it is not of the form ``vmx=cpu_vt``.
     """
-    hooks = frozenset(words_of(text))
-    if unknown := sorted(hooks - _HOOKS):
-        raise SettingsError(
-            f"setting inspection_hooks: there is no {', '.join(unknown)}; possible: {', '.join(sorted(_HOOKS))}"
-        )
-    return hooks
+    pairs = [word.partition("=") for word in words_of(text)]
+    for flag, _sign, name in pairs:
+        if not flag or not name or ":" in name:
+            raise SettingsError(
+                f"setting inspection_cpu_capabilities is {text!r}; write flag=capability, such as vmx=cpu_vt"
+            )
+    return {flag.strip(): name.strip() for flag, _sign, name in pairs}
+
+
+def accelerators(text: str) -> Mapping[tuple[str, str], Accelerator]:
+    """Read the setting ``inspection_accelerators``; the keys are vendor and product in lower case.
+
+    Raises:
+        SettingsError: A word of it is not of the form ``10de:1eb8=GPU:NVIDIA Tesla T4``.
+    """
+    found = {}
+    for word in words_of(text):
+        parts = _ACCELERATOR.fullmatch(word)
+        if parts is None:
+            raise SettingsError(
+                f"setting inspection_accelerators: {word!r} is not of the form 10de:1eb8=GPU:NVIDIA Tesla T4"
+            )
+        vendor, product = parts["vendor"].lower(), parts["product"].lower()
+        found[vendor, product] = Accelerator(vendor, product, parts["type"], parts["name"])
+    return found
+
+
+def physical_networks(
+    text: str,
+) -> Mapping[ipaddress.IPv4Network | ipaddress.IPv6Network, str]:
+    """Read the setting ``inspection_physical_networks``: names by network, in their order.
+
+    Raises:
+        SettingsError: A word of it is not of the form ``10.10.10.0/24:red``.
+    """
+    found = {}
+    for word in words_of(text):
+        network, _colon, name = word.rpartition(":")
+        try:
+            found[ipaddress.ip_network(network)] = name
+        except ValueError as error:
+            raise SettingsError(
+                f"setting inspection_physical_networks: {word!r} is not of the form 10.10.10.0/24:red"
+            ) from error
+    return found
 
 
 def pci_aliases(text: str) -> Mapping[tuple[str, str], str]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from controller.interface_settings import InterfaceSettings
+from controller.keystone_settings import KeystoneSettings
 from controller.setting_words import class_runbooks, step_priorities, words_of
+from controller.switch_settings import SwitchSettings
 
 _CALLS_PER_STAGE = 3
 """No stage makes more calls to a BMC or an agent than this before it ends."""
@@ -18,7 +20,7 @@ _WAITS_PER_IMAGE_CHECK = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(InterfaceSettings):
+class Settings(InterfaceSettings, KeystoneSettings, SwitchSettings):
     """Everything that can be set. Times are seconds; paths are absolute or relative to ``state_directory``."""
 
     state_directory: str = "/var/lib/ingot"
@@ -49,9 +51,13 @@ class Settings(InterfaceSettings):
     connections: int = 1024
     """Open connections in all; one address gets at most a quarter."""
     auth_strategy: str = "noauth"
-    """``noauth`` or ``http_basic``."""
+    """``noauth``, ``http_basic`` or ``keystone`` (``docs/how-to/use-keystone.md``)."""
     htpasswd_file: str = ""
     """File of ``user:bcrypt-hash`` lines for ``http_basic``."""
+    roles_file: str = ""
+    """File of ``user:role`` and ``user:role:project`` lines for ``http_basic`` (``docs/how-to/give-colleagues-some-rights.md``); who has no line in it has no rights. Empty: every user may do everything."""
+    project_admin_can_manage_own_nodes: bool = True
+    """Let the role ``admin`` in a project create and delete nodes of that project."""
     allow_unauthenticated: bool = False
     """Listen beyond loopback although ``auth_strategy`` is ``noauth``; only on a network you trust."""
 
@@ -64,6 +70,8 @@ class Settings(InterfaceSettings):
     """Network interface dnsmasq serves."""
     dhcp_range: str = ""
     """``first,last[,netmask]`` for ``range``; the network address for ``proxy``."""
+    dhcp6_range: str = ""
+    """IPv6 addresses that ``range`` hands out by DHCPv6, ``first,last[,prefix length]``, also without ``dhcp_range``: machines then boot over IPv6. Empty: none."""
     dhcp_router: str = ""
     """Default gateway handed out; empty: none."""
     dhcp_dns: str = ""
@@ -72,12 +80,16 @@ class Settings(InterfaceSettings):
     """Lease time."""
     tftp_directory: str = "/usr/lib/ipxe"
     """Where ``undionly.kpxe`` and ``snponly.efi`` are."""
+    grub_directory: str = "/usr/lib"
+    """Where ``shim/shimx64.efi.signed`` and ``grub/`` are: the loaders of nodes with the boot interface ``pxe``."""
+    loader: str = "ipxe"
+    """What firmware gets first of machines whose node does not say it by its boot interface: ``ipxe``, or ``grub`` (signed, so that Secure Boot may be on)."""
     sender_check: str = "lease"
     """From where lookups, heartbeats and inspection results are taken: ``lease`` (the address that this site's DHCP gave to a port of the node, where ``dhcp = "range"`` knows it; and agents call back to the address that they send from), ``callback`` (the latter alone), ``off`` (from anywhere, to anywhere)."""
     trusted_proxies: str = ""
     """Addresses or networks, separated by commas, of the proxies before this controller: their ``X-Forwarded-For`` says who sent a request."""
     unknown_machine: str = "explain"
-    """What a machine that no port names gets: ``explain`` (says so and waits), ``local`` (boots its disk)."""
+    """What a machine that no port names gets: ``explain`` (says so and waits), ``local`` (boots its disk), ``inspect`` (boots the ramdisk and is discovered; see ``discovery``)."""
 
     deploy_kernel: str = ""
     """Kernel of the deploy ramdisk: a path or an http(s) URL; a node's ``driver_info.deploy_kernel`` wins."""
@@ -87,6 +99,16 @@ class Settings(InterfaceSettings):
     """Kernel arguments for the ramdisk; ``%default%`` in a node's own stands for these."""
     image_directory: str = ""
     """Folder whose files are served below ``/images/``; empty: none."""
+    image_store_directory: str = "image-store"
+    """Folder of the registered images, served below ``/images/store/`` (``docs/how-to/keep-images.md``)."""
+    image_store_mib: int = 0
+    """How much it may hold, MiB; what is needed least gives way, if it can be fetched again. 0: what the disk has."""
+    image_store_free_mib: int = 2048
+    """So much of its disk stays free, MiB."""
+    image_fetch_piece_s: float = 300.0
+    """Longest time for one request (64 MiB, where the server has Range) while an image is fetched into the store."""
+    image_fetch_whole_s: float = 7200.0
+    """The same for a whole image of a server without Range."""
     default_boot_mode: str = "uefi"
     """Firmware mode of nodes whose ``capabilities`` say nothing: ``uefi`` or ``bios``."""
 
@@ -149,14 +171,46 @@ class Settings(InterfaceSettings):
     burnin_valid_days: int = 0
     """After how many days a passed burn-in no longer counts; 0: never."""
 
+    discovery: str = "off"
+    """What becomes of an inspection's result that no node waits for: ``off`` (it is refused), ``expected`` (it is taken for the node whose ``properties.expected`` describes the machine), ``all`` (others become nodes in ``enroll``, too)."""
+    discovery_driver: str = ""
+    """The ``driver`` of nodes that strangers become; needed for ``all``."""
+    discovery_per_hour: int = 60
+    """So many machines become nodes within an hour at most, in each controller process."""
+    discovery_most: int = 1000
+    """None becomes a node while so many nodes are in ``enroll``."""
     inspection_add_ports: str = "pxe"
     """Ports an inspection creates: ``pxe`` (the interface it booted from), ``active`` (those with an address), ``all``, ``disabled``."""
     inspection_collectors: str = ""
     """What our ramdisk or the real one collects in an inspection, with commas between (``docs/reference/inspection.md``); empty: what it collects by itself."""
-    inspection_hooks: str = "parse-lldp"
-    """What is made of an inspection's result, with commas between: ``parse-lldp``, ``local-link-connection`` (of ports, from LLDP; what a port has stays), ``pci-devices`` (counts those of ``inspection_pci_aliases`` in the node's capabilities), ``boot-mode`` (into the capabilities)."""
+    inspection_keep_ports: str = "all"
+    """Ports that an inspection leaves: ``all``, ``present`` (whose card the machine has), ``added`` (that ``inspection_add_ports`` chooses)."""
+    inspection_update_pxe_enabled: bool = True
+    """Have an inspection set ``pxe_enabled`` of ports: true for the card that the machine booted from alone."""
+    inspection_hooks: str = "$default_hooks"
+    """What is made of an inspection's result, in this order, with commas between (``docs/reference/inspection.md``); ``$default_hooks`` stands for those that are usual."""
+    inspection_link_check: str = "warn"
+    """What the hook ``check-links`` does about a port that is plugged in elsewhere than its ``local_link_connection`` says: ``warn`` or ``fail``."""
+    inspection_cpu_capabilities: str = (
+        "vmx=cpu_vt,svm=cpu_vt,aes=cpu_aes,pse=cpu_hugepages,pdpe1gb=cpu_hugepages_1g,smx=cpu_txt"
+    )
+    """Which capability the hook ``cpu-capabilities`` sets for which flag of the processor."""
+    inspection_accelerators: str = "10de:1eb8=GPU:NVIDIA Corporation Tesla T4,10de:1df6=GPU:NVIDIA Corporation GV100GL,10de:2236=GPU:NVIDIA Corporation A10,10de:2235=GPU:NVIDIA Corporation A40,10de:26b9=GPU:NVIDIA Corporation L40S,10de:26ba=GPU:NVIDIA Corporation L20"
+    """Which PCI devices the hook ``accelerators`` knows: vendor, product, type, name."""
+    inspection_disk_spacing: bool = True
+    """Leave 1 GiB of the root disk out of ``local_gb``, for partitioning."""
+    inspection_extra_hardware_strict: bool = False
+    """Have the hook ``extra-hardware`` drop data of which a row is malformed."""
+    inspection_physical_networks: str = ""
+    """Which physical network the hook ``physical-network`` sets for cards with which addresses: ``10.10.10.0/24:red,2001:db8::/64:blue``."""
     inspection_pci_aliases: str = ""
     """Names for PCI devices, with commas between: ``10de:2330=h100`` is vendor, product, name."""
+    inspection_built_in_rules: str = ""
+    """A file of inspection rules beside those of the API: a list as JSON; they may have negative priorities and those above 9999."""
+    inspection_rule_mask_secrets: str = "always"
+    """When inspection rules read secrets masked: ``always``, ``never``, ``sensitive`` (not those that are ``sensitive`` themselves)."""
+    inspection_rule_call_networks: str = ""
+    """Networks, with commas between them, that ``api-call`` of an inspection rule may call although they are of this machine or of one link, such as ``127.0.0.0/8``."""
     rescue_password_hash_algorithm: str = "sha512"  # noqa: S105  # the name of a method
     """How the password of a rescue is hashed before it goes to the machine: ``sha256`` or ``sha512`` (crypt(5))."""
     require_rescue_password_hashed: bool = True
@@ -168,6 +222,10 @@ class Settings(InterfaceSettings):
     """Nodes with this ``conductor_group`` are this controller's; empty: those without one."""
     workers: int = 96
     """Most threads that do people's orders and what follows from them; half of them for machines that are slow or silent."""
+    max_concurrent_deploy: int = 250
+    """Most nodes that are deployed at a time, by all controllers of the database; the verb for one more is answered with 503. As Ironic's setting of this name."""
+    max_concurrent_clean: int = 50
+    """Most nodes that are deleted or cleaned at a time, likewise; ``provide`` is not limited. It keeps a slip from erasing everything."""
     background_workers: int = 32
     """Most threads that read the power state of idle nodes."""
     claim_lease_s: float = 30.0
@@ -175,7 +233,7 @@ class Settings(InterfaceSettings):
     heartbeat_timeout_s: int = 300
     """Interval that agents are told; they send two to three heartbeats in it."""
     progress_poll_interval_s: float = 1.0
-    """How often a running step is asked for its progress."""
+    """How often a running step is asked for its progress; a controller that is at many nodes asks less often, 50 in a second in all."""
     bmc_timeout_s: float = 30.0
     """Longest wait for one answer of a BMC."""
     bmc_tries: int = 3
@@ -198,6 +256,8 @@ class Settings(InterfaceSettings):
     """Leave machines in the ramdisk after an inspection or a cleaning, and let the next workflow take the agent that runs there, without a boot; a node's ``driver_info.fast_track`` wins."""
     fast_track_timeout_s: float = 300.0
     """How old the last heartbeat of such an agent may be; with an older one the machine is booted."""
+    local_boot_by_order: bool = False
+    """Give machines that run the system on their disk (``active``) an address, but no loader, so that firmware which tries the network first goes on to the disk by its boot order; a node's ``driver_info.local_boot_by_order`` wins. Needs ``dhcp`` to be ``range`` or ``proxy``."""
     kexec: bool = False
     """Have the ramdisk start the deployed system itself at the end of a deployment, without a boot through the firmware; a node's ``driver_info.kexec`` wins."""
     kexec_timeout_s: float = 60.0
@@ -208,6 +268,16 @@ class Settings(InterfaceSettings):
     """How long a clean step may go without progress; one that reports none has this time in all."""
     service_step_timeout_s: float = 14400.0
     """How long a service step may go without progress; one that reports none has this time in all."""
+    iscsi_writers: int = 8
+    """Most disks that this controller writes over iSCSI at a time (deploy interface ``iscsi``), a process of about 60 MiB each; further deployments wait."""
+    iscsi_portal_port: int = 3260
+    """Where machines export their disks; Ironic's ``[iscsi] portal_port``."""
+    iscsi_write_timeout_s: float = 14400.0
+    """Longest time for one such write."""
+    iscsi_silence_timeout_s: float = 300.0
+    """How long it may go without progress; a machine that does not answer at all is given up after 60 s."""
+    iscsi_verify: str = "sample"
+    """How much of such a disk is read back and compared: ``none``, ``sample`` or ``whole``."""
     step_stop_timeout_s: float = 60.0
     """How long an agent may take to stop a step in the middle when an abort asks for it."""
     erase_step_timeout_s: float = 259200.0
@@ -219,7 +289,7 @@ class Settings(InterfaceSettings):
     agent_require_tls: bool = True
     """Refuse agents that do not offer TLS."""
     power_sync_interval_s: float = 120.0
-    """How often the power state of idle nodes is asked for; 0 = never."""
+    """How often the power state of idle nodes is asked for, of 25 nodes a second at most; 0 = never."""
     power_sync_tries: int = 3
     """So many looks in a row that fail put an idle node into maintenance with the fault ``power failure``."""
     power_recovery_interval_s: float = 300.0
@@ -251,10 +321,16 @@ class Settings(InterfaceSettings):
         """Return how long one run of a stage takes at most; one that takes longer is stuck."""
         call_s = max(self.bmc_timeout_s, self.agent_request_timeout_s)
         image_s = _WAITS_PER_IMAGE_CHECK * self.image_check_timeout_s
-        return max(_CALLS_PER_STAGE * call_s, image_s) + _BESIDE_CALLS_S
+        longest_s = max(_CALLS_PER_STAGE * call_s, image_s, self.switch_timeout_s)
+        return longest_s + _BESIDE_CALLS_S
 
 
 def setting_types() -> Mapping[str, type]:
     """Return the type of every setting by its name: ``str``, ``int``, ``float`` or ``bool``."""
     defaults = Settings()
     return {field.name: type(getattr(defaults, field.name)) for field in fields(Settings)}
+
+
+def secret_settings() -> frozenset[str]:
+    """Return the names of the settings whose values are shown nowhere."""
+    return frozenset(field.name for field in fields(Settings) if not field.repr)

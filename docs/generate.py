@@ -1,4 +1,4 @@
-"""Write the generated pages of the documentation: settings, kernel arguments, the REST API, the state machine.
+"""Write the generated pages of the documentation: settings, kernel arguments, the REST API, the policies, the state machine.
 
 ``python3 docs/generate.py`` writes them, ``--check`` only says whether they are current (a test calls it).
 The pages are made from the code's own dataclasses and tables, so they cannot promise something else.
@@ -17,6 +17,7 @@ sys.path.insert(0, str(_ROOT))
 
 from agent.settings import Settings as AgentSettings  # noqa: E402  # after the path is set
 from controller.states import STABLE, TRANSITIONS, State, target_of  # noqa: E402  # after the path is set
+from docs.policies import policies_page  # noqa: E402  # after the path is set
 from docs.rest_api import rest_api_page  # noqa: E402  # after the path is set
 
 
@@ -52,11 +53,18 @@ def read_fields(source: Path, class_name: str) -> tuple[Field, ...]:
             Field(
                 name=field.target.id,
                 type=ast.unparse(field.annotation),
-                default=ast.unparse(field.value) if field.value else "(required)",
+                default=_default(field.value),
                 text=" ".join(str(after.value.value).split()),
             )
         )
     return tuple(fields)
+
+
+def _default(value: ast.expr | None) -> str:
+    """Return a field's default as it is written, also one inside of ``field(default=...)``."""
+    if isinstance(value, ast.Call):
+        value = next((one.value for one in value.keywords if one.arg == "default"), value)
+    return ast.unparse(value) if value else "(required)"
 
 
 def controller_settings_page() -> str:
@@ -66,13 +74,15 @@ def controller_settings_page() -> str:
         for f in (
             *read_fields(_ROOT / "controller/settings.py", "Settings"),
             *read_fields(_ROOT / "controller/interface_settings.py", "InterfaceSettings"),
+            *read_fields(_ROOT / "controller/keystone_settings.py", "KeystoneSettings"),
+            *read_fields(_ROOT / "controller/switch_settings.py", "SwitchSettings"),
         )
     ]
     return "\n".join(
         [
             "# Settings of the controller",
             "",
-            "Made by `docs/generate.py` from `controller/settings.py` and `controller/interface_settings.py`; do not edit.",
+            "Made by `docs/generate.py` from `controller/settings.py`, `controller/interface_settings.py`, `controller/keystone_settings.py` and `controller/switch_settings.py`; do not edit.",
             "",
             "A setting comes from, in this order: a flag of `ingot-controller serve` (`--listen-host`), an environment",
             "variable, the TOML file given with `--config`, the default. A key that is not in this table is an error.",
@@ -150,6 +160,7 @@ def pages() -> dict[Path, str]:
     return {
         docs / "reference/controller-settings.md": controller_settings_page(),
         docs / "reference/kernel-arguments.md": agent_settings_page(),
+        docs / "reference/policies.md": policies_page(),
         docs / "reference/rest-api.md": rest_api_page(),
         docs / "explanation/state-machine.md": state_machine_page(),
     }

@@ -7,22 +7,25 @@ from agent.protocol.receipt import Receipt
 from controller.api.bodies import MAX_DEPTH
 from controller.api.lists import MAX_LIMIT
 from controller.api.nodes.fields import NODES
-from controller.api.routes import SHOWN, description
+from controller.api.openapi.schemas import COMMON
+from controller.api.routes import PARTS, SHOWN, description
 from controller.api.versions import MAX_MINOR, MIN_MINOR
 
 _INTRODUCTION = f"""# The REST API of the controller
 
 Made by `docs/generate.py` from the description that `GET /openapi.json` serves (OpenAPI 3.1); do not edit.
 
-The API is OpenStack Ironic's, for the clients that exist. The tests run `baremetal` (python-ironicclient) and openstacksdk
-against it; shapes and codes were compared with Ironic 39, request by request. What differs is said here.
+The API is OpenStack Ironic's, for the clients that exist. The tests run `baremetal` (python-ironicclient), openstacksdk,
+Nova's driver and Ansible's `openstack.cloud` against it; shapes and codes were compared with Ironic 39, request by request. What differs is said here.
 
 **Versions.** `X-OpenStack-Ironic-API-Version: 1.N` or `OpenStack-API-Version: baremetal 1.N` or `latest`; 1.{MIN_MINOR} to
 1.{MAX_MINOR} are served, without a header 1.{MIN_MINOR}. Fields of a newer version are hidden in replies and 406 in requests;
 routes of a newer version are 404 (some 405 or 406, as in Ironic). `/nodes` means `/v1/nodes`, and a slash at the end does not matter.
 
 **Authentication** (setting `auth_strategy`). `noauth`, or `http_basic` with an htpasswd file of bcrypt hashes
-(`htpasswd -B`), which is read again when it changes. The open routes are marked; `/boot/` and `/images/` are open too.
+(`htpasswd -B`), which is read again when it changes, or `keystone`: a token in `X-Auth-Token`
+([Let Keystone say who calls](../how-to/use-keystone.md)). The open routes are marked; `/boot/` and `/images/` are open too.
+With `roles_file` or Keystone users have roles, and [the policies](policies.md) say what each may see and change; the history names who did what.
 
 **Errors** are `{{"error_message": "{{\\"faultcode\\": .., \\"faultstring\\": .., \\"debuginfo\\": null}}"}}`, a JSON string inside
 of a JSON object, as Ironic's clients expect. A body that nests deeper than {MAX_DEPTH} levels (400) or is too large (413: more than
@@ -57,7 +60,7 @@ A port group can move to another node, and a physical network that is taken from
 **Lists below a node or a port group** are lists only: what is in them is created, shown and changed in its own collection (below,
 Ironic answers 400, we 404 and 405).
 
-**Inspection rules** are kept and shown, and **not carried out yet**: each inspection says so in the node's history while there are rules.
+**Inspection rules** are carried out by each inspection; [how](../how-to/inspection-rules.md).
 Where Ironic 39 fails (500) we do what is meant: rules without `conditions`, `DELETE /v1/inspection_rules` (all of them), wrong arguments (400). `phase` chooses
 rules, `remove` of `phase` resets it to `main`, links lead to the rule. A sensitive rule stays sensitive: Ironic shows its actions once `sensitive` is removed.
 
@@ -66,6 +69,7 @@ rules, `remove` of `phase` resets it to `main`, links lead to the rule. A sensit
 name nodes below 1.5, too; a port can be deleted by its name. A MAC address in any usual spelling is taken in filters; `fault=none` chooses the nodes
 without a fault; an empty `marker` is none. `boot_mode` and `secure_boot` come from the machine, never with the creation. A node of a
 conductor group or driver that no controller serves now is created, and its history says who is missing. Paths below a node that are none are 404,
+`/` is only read (405), UUIDs are the same in capital letters, lists below a node take no filter for nodes or port groups (400), one firmware component is no path (404),
 bodies must be `application/json` (415), and what Ironic answers with 500 is 400 or 404. A BMC that says no is 502, one that does not answer 503.
 
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
@@ -84,7 +88,12 @@ def rest_api_page() -> str:
     parts = [
         _INTRODUCTION.replace("{filters}", filters).replace("{receipt}", _receipt()),
         "## Routes\n",
-        *_table(("method", "path", "since", "open", "what"), _route_rows(document)),
+        *_table(
+            ("method", "path", "since", "open", "takes", "gives", "what"), _route_rows(document)
+        ),
+        "\n## Bodies and replies that are no resource\n",
+        "Truth values may be Ironic's words for them; orders of the console, the boot device and lamps are taken in the query, too.\n",
+        *_table(("type", "field", "what", "needed"), _other_rows(schemas)),
         *(
             line
             for one in SHOWN
@@ -111,10 +120,55 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 
 def _route_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
     return [
-        (method.upper(), f"`{path}`", one["x-since"], _mark("security" in one), one["summary"])
+        (
+            method.upper(),
+            f"`{path}`",
+            one["x-since"],
+            _mark("security" in one),
+            _said(one.get("requestBody")),
+            _said(next(iter(one["responses"].values()))),
+            one["summary"],
+        )
         for path, operations in document["paths"].items()
         for method, one in operations.items()
     ]
+
+
+def _said(body: dict[str, Any] | None) -> str:
+    """Return what a body or a reply is, in a word."""
+    contents = list((body or {}).get("content", {}).values())
+    return _words(contents[0]["schema"]) if contents else ""
+
+
+def _words(schema: dict[str, Any]) -> str:
+    """Return the name of a type."""
+    if "$ref" in schema:
+        return f"`{schema['$ref'].rpartition('/')[2]}`"
+    if "anyOf" in schema:
+        return " or ".join(_words(one) for one in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_words(schema['items'])}" if schema.get("items") else "list"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"{_words(schema['additionalProperties'])} by name"
+    if "enum" in schema:
+        return ", ".join(f"`{one}`" for one in schema["enum"])
+    kind = schema.get("type", "anything")
+    return str(kind if isinstance(kind, str) else " or ".join(kind))
+
+
+def _other_rows(schemas: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return the fields of what is no resource."""
+    known = {f"{one.name}{end}" for one in SHOWN for end in ("", ".list", ".create", ".patch")}
+    rows: list[tuple[str, ...]] = []
+    for name, schema in schemas.items():
+        if name in known or name in COMMON or name in PARTS:
+            continue
+        if "enum" in schema:
+            rows.append((f"`{name}`", "", _words(schema), ""))
+        for field, one in schema.get("properties", {}).items():
+            needed = _mark(field in schema.get("required", ()))
+            rows.append((f"`{name}`", f"`{field}`", _words(one), needed))
+    return rows
 
 
 def _field_rows(schemas: dict[str, Any], name: str) -> list[tuple[str, ...]]:

@@ -17,6 +17,7 @@ from agent.by_hand.comparison import (
 from agent.by_hand.order import Exit, Order
 from agent.by_hand.plan import contents_of, describe_disk, plan_lines
 from agent.disks.busy import uses_of
+from agent.disks.disk import Disk
 from agent.disks.open_disk import MIB, OpenDisk, require_whole_disk
 from agent.disks.partition_table import Partition
 from agent.errors import AgentError, DiskInUse, ImageError
@@ -227,7 +228,7 @@ def find_disk(path: Path, disks: Sequence[BlockDevice]) -> BlockDevice:
         )
 
 
-def _compare_drive(disk: OpenDisk, work: Work, drives: Sequence[Partition]) -> Difference | None:
+def _compare_drive(disk: Disk, work: Work, drives: Sequence[Partition]) -> Difference | None:
     """Compare the config drive, if one was named."""
     wanted = work.configdrive
     if wanted is None:

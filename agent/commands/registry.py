@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent.commands.bootloader import Bootloader
 from agent.commands.command import Command, catalogue
 from agent.commands.identity import Identity
+from agent.commands.iscsi import IscsiExport
 from agent.commands.kexec import Kexec
 from agent.commands.lockdown import Lockdown
 from agent.commands.machine_info import MachineInfo
@@ -48,6 +49,7 @@ def build_commands(deps: CommandDependencies) -> Mapping[str, Command]:
     return catalogue(
         [
             *Standby(deps.hardware, deps.power, deps.written, deps.identity).commands(),
+            *IscsiExport(deps.hardware, deps.written, deps.identity, deps.runner).commands(),
             *StepCommands(deps.hardware, deps.written, deps.identity, deps.runner).commands(),
             *bootloader.commands(),
             *Kexec(deps.written, deps.runner, deps.power, deps.announce_end).commands(),

@@ -1,36 +1,18 @@
 """Whether a disk is the one that a hint means. Pure; the language is read in :mod:`agent.protocol.device_hints`."""
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from agent.errors import InvalidRequest
 from agent.hardware.devices import BlockDevice
 from agent.protocol import device_hints
-from agent.protocol.device_hints import Hint, finite_number
+from agent.protocol.device_hints import Hint
+from agent.protocol.hint_values import holds
 from agent.protocol.refusal import Refusal
 
 _GIB = 1 << 30
 UNKNOWN = "none"
 """What a value that a disk does not tell is compared as: Ironic's agent makes text of Python's ``None``."""
-_NUMBERS: Mapping[str, Callable[[float, float], bool]] = {
-    "=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
-_TEXTS: Mapping[str, Callable[[str, str], bool]] = {
-    "s==": operator.eq,
-    "s!=": operator.ne,
-    "s>=": lambda left, right: _order(left) >= _order(right),
-    "s<=": lambda left, right: _order(left) <= _order(right),
-    "s>": lambda left, right: _order(left) > _order(right),
-    "s<": lambda left, right: _order(left) < _order(right),
-}
 _NEGATIONS = ("!=", "s!=")
 _VALUES: Mapping[str, Callable[[BlockDevice], tuple[str | None, ...]]] = {
     "name": lambda disk: (str(disk.path), *map(str, disk.paths)),
@@ -107,7 +89,7 @@ def protects(hints: Sequence[Hint], disk: BlockDevice) -> bool:
 def judge(hint: Hint, disk: BlockDevice) -> bool | None:
     """Return whether ``hint`` holds for ``disk``; ``None`` = it compares numbers and the disk has none there."""
     values = [value.lower() for value in _told(hint, disk)] or [UNKNOWN]
-    verdicts = [_holds(hint, value) for value in values]
+    verdicts = [holds(hint, value) for value in values]
     known = [verdict for verdict in verdicts if verdict is not None]
     if not known:
         return None
@@ -124,35 +106,3 @@ def shown_value(hint: Hint, disk: BlockDevice) -> str:
     if hint.name == "size":
         return f"{disk.size_bytes / _GIB:.2f} GiB"
     return " or ".join(values) or "unknown"
-
-
-def _order(text: str) -> str:
-    """Return ``text`` as Ironic's agent orders it: quoted as in a URL."""
-    return quote(text, errors="surrogatepass")
-
-
-def _holds(hint: Hint, value: str) -> bool | None:
-    """Return whether ``hint`` holds for one value; ``None`` = it compares numbers and the value is none."""
-    if hint.op in _TEXTS:
-        return _TEXTS[hint.op](value, hint.values[0])
-    if hint.op in ("<in>", "<all-in>"):
-        return all(part in value for part in hint.values)
-    if hint.op == "<or>" and hint.name != "size":
-        return value in hint.values
-    number = finite_number(value)
-    return None if number is None else _holds_number(hint, number)
-
-
-def _holds_number(hint: Hint, number: float) -> bool:
-    if hint.op == "<or>":
-        return number in map(float, hint.values)
-    if hint.op == "<range-in>":
-        return _within(number, hint.values)
-    return _NUMBERS[hint.op](number, float(hint.values[0]))
-
-
-def _within(number: float, values: tuple[str, ...]) -> bool:
-    left, low, high, right = values
-    above = number >= float(low) if left == "[" else number > float(low)
-    below = number <= float(high) if right == "]" else number < float(high)
-    return above and below

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.disks.open_disk import OpenDisk
+from agent.disks.disk import Disk
 from agent.disks.partition_table import Partition
 from agent.errors import ImageError
 from agent.system.runner import Runner
@@ -42,7 +42,7 @@ def _partition_files(disk: Path, sys: Path) -> list[Path]:
     return list(root.glob("*/partition"))
 
 
-def show_partitions(disk: OpenDisk, expected: Sequence[Partition], runner: Runner) -> int:
+def show_partitions(disk: Disk, expected: Sequence[Partition], runner: Runner) -> int:
     """Re-read the partition table and wait until every expected partition has its node.
 
     Returns:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from agent.hardware.collecting import Collector
 from agent.hardware.devices import BlockDevice
 from agent.hardware.erasing import DiskEraser, EraseOffer, EraseWish, MetadataEraser
+from agent.hardware.exporting import DiskExporter
 from agent.hardware.raiding import RaidConfigurator
 from agent.hardware.reading import (
     BmcLocator,
@@ -65,6 +66,9 @@ class HardwareView(MachineView, Protocol):
 
     def container_installer(self) -> ContainerInstaller:
         """Return the best installer of bootable containers."""
+
+    def disk_exporter(self) -> DiskExporter:
+        """Return what offers disks over iSCSI."""
 
     def metadata_eraser(self) -> MetadataEraser:
         """Return the best metadata eraser."""
@@ -152,6 +156,7 @@ class HardwareManager:
     root_disk_chooser: RootDiskChooser | None = None
     image_writer: ImageWriter | None = None
     container_installer: ContainerInstaller | None = None
+    disk_exporter: DiskExporter | None = None
     metadata_eraser: MetadataEraser | None = None
     disk_releaser: DiskReleaser | None = None
     bootloader: BootloaderInstaller | None = None

@@ -18,6 +18,7 @@ from agent.hardware.devices import (
     SystemIdentity,
 )
 from agent.hardware.erasing import MetadataEraser, MetadataEvidence
+from agent.hardware.exporting import DiskExporter, ExportWish
 from agent.hardware.reading import MachineReader, RootDiskChoice, RootDiskChooser
 from agent.hardware.tools import ProgressSink
 from agent.hardware.writing import (
@@ -136,6 +137,21 @@ class WillingContainerInstaller:
     ) -> InstalledContainer:
         """See :class:`ContainerInstaller`."""
         return self._offers.ask(lambda one: one.install_container(order, disk, progress, stop=stop))
+
+
+class WillingExporter:
+    """A :class:`DiskExporter` of several."""
+
+    def __init__(self, offers: Offers[DiskExporter]) -> None:
+        self._offers = offers
+
+    def export(self, wish: ExportWish) -> None:
+        """See :class:`DiskExporter`."""
+        self._offers.ask(lambda one: one.export(wish))
+
+    def end(self) -> Sequence[Path]:
+        """See :class:`DiskExporter`."""
+        return self._offers.ask(lambda one: one.end())
 
 
 class WillingMetadataEraser:

@@ -19,6 +19,7 @@ from agent.hardware.erasing import (
     MetadataEraser,
     best_first,
 )
+from agent.hardware.exporting import DiskExporter
 from agent.hardware.raiding import RaidConfigurator
 from agent.hardware.reading import DiskFilter, MachineReader, RootDiskChoice
 from agent.hardware.steps import check_steps
@@ -121,6 +122,11 @@ class Hardware:
         does = "installs bootable containers, which takes podman (build-ramdisk --with podman)"
         offers = self._wanted(lambda m: m.container_installer, does)
         return declining.WillingContainerInstaller(offers)
+
+    def disk_exporter(self) -> DiskExporter:
+        """Return what offers disks over iSCSI."""
+        offers = self._wanted(lambda m: m.disk_exporter, "offers disks over iSCSI")
+        return declining.WillingExporter(offers)
 
     def metadata_eraser(self) -> MetadataEraser:
         """Return the best metadata eraser."""

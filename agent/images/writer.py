@@ -7,10 +7,11 @@ first MiB last. What is different with partition images is in :mod:`agent.images
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 from agent.disks import mbr
+from agent.disks.disk import Disk
 from agent.disks.kernel_view import show_partitions
 from agent.disks.open_disk import OpenDisk
 from agent.disks.partition_table import PartitionTable
@@ -42,9 +43,16 @@ log = logging.getLogger(__name__)
 class StreamingImageWriter:
     """Implements :class:`agent.hardware.writing.ImageWriter`."""
 
-    def __init__(self, runner: Runner, settings: WriterSettings | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        settings: WriterSettings | None = None,
+        open_disk: Callable[[BlockDevice], AbstractContextManager[Disk]] | None = None,
+    ) -> None:
+        """``open_disk`` opens the disk elsewhere than on this machine."""
         self._runner = runner
         self._settings = settings or WriterSettings()
+        self._open_disk = open_disk or _open_own_disk
 
     def write_image(
         self,
@@ -72,7 +80,7 @@ class StreamingImageWriter:
             settings = stoppable(self._settings, stop)
             work = prepare(image, configdrive, settings, meter, clean_up)
             stop.check("the image write")
-            opened = clean_up.enter_context(OpenDisk(disk.path))
+            opened = clean_up.enter_context(self._open_disk(disk))
             work = self._with_suited_drive(work, opened)
             check_fit(work, opened)
             layout = self._layout(work, opened)
@@ -93,7 +101,7 @@ class StreamingImageWriter:
         _log_end(receipt, len(table.partitions()))
         return _written(disk, names, receipt)
 
-    def _show(self, disk: OpenDisk, table: PartitionTable) -> tuple[str, ...]:
+    def _show(self, disk: Disk, table: PartitionTable) -> tuple[str, ...]:
         """Have the kernel look at the new table; the disk can boot already, so a failure is only told."""
         try:
             show_partitions(disk, table.partitions(), self._runner)
@@ -102,7 +110,7 @@ class StreamingImageWriter:
             return (f"the disk is complete, but this system does not see it so: {error}",)
         return ()
 
-    def _with_suited_drive(self, work: Work, disk: OpenDisk) -> Work:
+    def _with_suited_drive(self, work: Work, disk: Disk) -> Work:
         """Return the work with a config drive that can be mounted from this disk."""
         if work.configdrive is None:
             return work
@@ -110,14 +118,19 @@ class StreamingImageWriter:
         drive = suited_to(work.configdrive, disk.sector_bytes, self._runner, rebuild=rebuild)
         return replace(work, configdrive=drive)
 
-    def _layout(self, work: Work, disk: OpenDisk) -> PartitionedDisk | None:
+    def _layout(self, work: Work, disk: Disk) -> PartitionedDisk | None:
         """Return the layout of a partition image; ``None`` = the image brings its own."""
         if not is_partition_image(work.image):
             return None
+        if not isinstance(disk, OpenDisk):
+            raise ImageError(
+                f"{work.name}: a partition image can only be written by the machine itself, which has to make partitions and a boot"
+                " loader; use an image of a whole disk, or the deploy interface direct"
+            )
         firmware = Firmware.of_this_machine()
         return PartitionedDisk(work, disk, self._runner, firmware)
 
-    def _target(self, work: Work, disk: OpenDisk, layout: PartitionedDisk | None) -> ImageTarget:
+    def _target(self, work: Work, disk: Disk, layout: PartitionedDisk | None) -> ImageTarget:
         """Return where the image goes, after a look at its partition table."""
         witness = make_witness(self._settings.verify)
         if layout is not None:
@@ -154,6 +167,10 @@ class StreamingImageWriter:
         disk.flush()
         target.make_bootable()
         return table, DiskNames(root_uuid=mbr.disk_signature(table.head))
+
+
+def _open_own_disk(disk: BlockDevice) -> AbstractContextManager[Disk]:
+    return OpenDisk(disk.path)
 
 
 def _written(disk: BlockDevice, names: DiskNames, receipt: Receipt) -> WrittenImage:
@@ -246,7 +263,7 @@ def check_digest(work: Work, digest: str, consequence: str) -> None:
         )
 
 
-def check_fit(work: Work, disk: OpenDisk) -> None:
+def check_fit(work: Work, disk: Disk) -> None:
     """Compare what is known of the image with the disk before the first write."""
     size = work.inside.content_bytes
     if work.inside.tables is not None:

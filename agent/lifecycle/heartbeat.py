@@ -7,12 +7,16 @@ moment. The next regular one comes minutes later; until then a node would stand 
 import logging
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 
 from agent.errors import AgentError, ControllerRefused, ControllerUnreachable
 from agent.system.status import StatusBoard
 
 log = logging.getLogger(__name__)
 _RETRY_S = 5.0
+_MOST_DOUBLED = 6
+_RETRY_SHARE = 0.15
+"""Of the controller's time limit: no pause between failures is longer than twice that, so that it hears of us within the limit."""
 _QUIET_FAILURES = 12
 _AGAIN_S = (5.0, 15.0, 45.0)
 """Pauses after accepted heartbeats with news that nobody asked for yet."""
@@ -31,6 +35,8 @@ class Heartbeater:
         self._is_asked = False
         self._stopped = False
         self._failures = 0
+        self._is_busy_node = False
+        """The last one was refused because something goes on with the node, which ends soon (409)."""
         self._thread: threading.Thread | None = None
         self.has_tried = threading.Event()
         """The first heartbeat was sent, or could not be; what is of lower rank may use the processor."""
@@ -86,7 +92,7 @@ class Heartbeater:
             succeeded = self._try(beat)
             self.has_tried.set()
             delay_s = next_beat_in(
-                succeeded=succeeded,
+                failures=min(self._failures, 1) if self._is_busy_node else self._failures,
                 heartbeat_timeout_s=heartbeat_timeout_s,
                 uniform=self._uniform,
             )
@@ -107,6 +113,8 @@ class Heartbeater:
             beat()
         except (ControllerRefused, ControllerUnreachable) as error:
             self._failures += 1
+            answered = error.answered if isinstance(error, ControllerRefused) else None
+            self._is_busy_node = answered == HTTPStatus.CONFLICT
             self._board.not_heard(str(error))
             if self._failures % _QUIET_FAILURES == 1:
                 data = {"failures": self._failures, "why": str(error)}
@@ -119,8 +127,16 @@ class Heartbeater:
         return True
 
 
-def next_beat_in(*, succeeded: bool, heartbeat_timeout_s: float, uniform: Uniform) -> float:
-    """Return the seconds until the next heartbeat (the factors are those of Ironic's agent)."""
-    if not succeeded:
-        return _RETRY_S * uniform(1, 2)
-    return heartbeat_timeout_s * uniform(0.3, 0.6)
+def next_beat_in(*, failures: int, heartbeat_timeout_s: float, uniform: Uniform) -> float:
+    """Return the seconds until the next heartbeat; Ironic's agent has the same first factors.
+
+    Args:
+        failures: How many in a row have failed; with each the pause doubles: a thousand agents that a busy controller has refused
+            must not keep it busy by asking again.
+        heartbeat_timeout_s: The controller's.
+        uniform: Draws a number.
+    """
+    if not failures:
+        return heartbeat_timeout_s * uniform(0.3, 0.6)
+    doubled_s = _RETRY_S * float(1 << min(failures - 1, _MOST_DOUBLED))
+    return min(doubled_s, max(_RETRY_S, _RETRY_SHARE * heartbeat_timeout_s)) * uniform(1, 2)

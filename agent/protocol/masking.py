@@ -32,6 +32,26 @@ _PRIVATE_KEY = re.compile(
 )
 
 
+_SIGNS = ("@", "%", "\\", "-p", "-k", "-y", "-u")
+"""Where neither these are in a document's JSON, in small letters, ..."""
+_WORDS = (
+    *("pass", "pwd", "secret", "token", "cred", "authorization", "cookie", "community", "key"),
+    *("sig", "accessid", "pem", "kg", "psk", "configdrive", "imageurl", "userdata", "policy"),
+    "content",
+)
+"""... nor these, without separators, nothing of it is masked: each name of a secret has one of them."""
+_WITHOUT_SEPARATORS = str.maketrans("", "", " ._-")
+
+
+def may_hold_secrets(text: str) -> bool:
+    """Say whether something may be masked in the document of which ``text`` is the JSON; false is certain, true is not."""
+    small = text.lower()
+    if any(sign in small for sign in _SIGNS):
+        return True
+    plain = small.translate(_WITHOUT_SEPARATORS)
+    return any(word in plain for word in _WORDS)
+
+
 def masked(document: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of ``document`` with the secrets of every level replaced by ``MASK``.
 

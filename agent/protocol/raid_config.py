@@ -4,7 +4,7 @@ Source: Ironic ``drivers/raid_config_schema.json``; what a configurator makes of
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.protocol.refusal import Refusal
 
@@ -33,21 +33,54 @@ def _are_disks(value: Any) -> bool:
 
 _TEXT = (lambda value: isinstance(value, str), "text")
 _BOOLEAN = (lambda value: isinstance(value, bool), "true or false")
-_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "raid_level": _one_of(*RAID_LEVELS),
-    "size_gb": (_is_size, "a whole number of GiB, or MAX"),
-    "volume_name": _TEXT,
-    "is_root_volume": _BOOLEAN,
-    "share_physical_disks": _BOOLEAN,
-    "disk_type": _one_of("hdd", "ssd"),
-    "interface_type": _one_of("sata", "scsi", "sas"),
-    "number_of_physical_disks": (
-        lambda value: _is_number(value) and value >= 0,
-        "a whole number",
+
+
+class _Field(NamedTuple):
+    is_fine: Callable[[Any], bool]
+    wanted: str
+    meaning: str
+
+
+_FIELDS: Mapping[str, _Field] = {
+    "raid_level": _Field(
+        *_one_of(*RAID_LEVELS),
+        f"How the disks are joined: one of {', '.join(RAID_LEVELS)}. Required.",
     ),
-    "controller": _TEXT,
-    "physical_disks": (_are_disks, "a list of names, or of at least two objects of hints"),
+    "size_gb": _Field(
+        _is_size,
+        "a whole number of GiB, or MAX",
+        "How large it is, in GiB; MAX takes all that is left. Required.",
+    ),
+    "volume_name": _Field(*_TEXT, "Its name; one is made up where none is given."),
+    "is_root_volume": _Field(
+        *_BOOLEAN, "The instance is written to it; at most one logical disk has it. Default false."
+    ),
+    "share_physical_disks": _Field(
+        *_BOOLEAN, "Other logical disks may lie on the same physical disks. Default false."
+    ),
+    "disk_type": _Field(
+        *_one_of("hdd", "ssd"), "Only such physical disks are taken: hdd or ssd. Default: any."
+    ),
+    "interface_type": _Field(
+        *_one_of("sata", "scsi", "sas"),
+        "Only physical disks with this interface are taken: sata, scsi or sas. Default: any.",
+    ),
+    "number_of_physical_disks": _Field(
+        lambda value: _is_number(value) and value > 0,
+        "a whole number above 0",
+        "How many physical disks it takes; default: as few as the RAID level needs.",
+    ),
+    "controller": _Field(
+        *_TEXT, "The RAID controller that makes it, or software; one is chosen where none is given."
+    ),
+    "physical_disks": _Field(
+        _are_disks,
+        "a list of names, or of at least two objects of hints",
+        "The physical disks that it takes, as the controller names them, or hints by which they are found; wants controller too.",
+    ),
 }
+MEANINGS: Mapping[str, str] = {name: one.meaning for name, one in _FIELDS.items()}
+"""What each property of a logical disk is for."""
 
 
 def check_raid_config(config: Any) -> None:
@@ -84,10 +117,10 @@ def _check(place: str, disk: Any) -> None:
         if name not in _FIELDS:
             known = ", ".join(_FIELDS)
             raise Refusal(f"{place}.{name!s:.100} is unknown; known are {known}", field=place)
-        is_fine, wanted = _FIELDS[name]
-        if not is_fine(value):
+        one = _FIELDS[name]
+        if not one.is_fine(value):
             raise Refusal(
-                f"{place}.{name} is {value!r:.100}; give {wanted}", field=f"{place}.{name}"
+                f"{place}.{name} is {value!r:.100}; give {one.wanted}", field=f"{place}.{name}"
             )
     for name in ("raid_level", "size_gb"):
         if name not in disk:

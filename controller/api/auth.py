@@ -1,23 +1,28 @@
-"""Who may call: nobody is asked (``noauth``) or every request needs HTTP basic authentication.
+"""Who may call: nobody is asked (``noauth``), or every request needs HTTP basic authentication or a token of Keystone.
 
 Version documents, and what machines call that boot the ramdisk, are open as in Ironic.
 """
 
 import base64
+import importlib
 import re
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
 from flask import Response
 
+from controller.api.access.principal import EVERYBODY, NOBODY, Principal
 from controller.api.htpasswd import Htpasswd
 from controller.api.replies import json_reply
+from controller.api.roles_file import RolesFile
+from controller.api.versions import Headers
 from controller.errors import SettingsError
 from controller.settings import Settings
 
-Guard = Callable[[str, str | None], Response | None]
-"""From the path and the ``Authorization`` header to a refusal; ``None`` = welcome."""
+Guard = Callable[[str, str, Headers], Principal | Response]
+"""From a request's method, path and headers to who asks, or to a refusal."""
 
 _PUBLIC = re.compile(
     r"/(v1)?|/healthcheck|/v1/lookup|/v1/heartbeat/[^/]+|/v1/continue_inspection|/(boot|images)/.*"
@@ -28,20 +33,23 @@ def make_guard(settings: Settings) -> Guard:
     """Return the guard that the settings ask for.
 
     Raises:
-        SettingsError: An unknown strategy, or no usable htpasswd file.
+        SettingsError: An unknown strategy, or no usable file of users or roles.
     """
     if settings.auth_strategy == "noauth":
-        return _welcome
+        return lambda _method, _path, _headers: EVERYBODY
+    if settings.auth_strategy == "keystone":
+        return partial(_unless_public, _keystone(settings))
     if settings.auth_strategy != "http_basic":
         raise SettingsError(
-            f"auth_strategy {settings.auth_strategy!r} is unknown; set noauth or http_basic"
+            f"auth_strategy {settings.auth_strategy!r} is unknown; set noauth, http_basic or keystone"
         )
     if not settings.htpasswd_file:
         raise SettingsError(
             "auth_strategy http_basic needs htpasswd_file; make one with htpasswd -B"
         )
     users = Htpasswd(Path(settings.htpasswd_file))
-    return lambda path, header: _check(users, path, header)
+    roles = RolesFile(Path(settings.roles_file)).principal if settings.roles_file else _unrestricted
+    return partial(_unless_public, partial(_check, users, roles))
 
 
 def is_public(path: str) -> bool:
@@ -49,13 +57,38 @@ def is_public(path: str) -> bool:
     return _PUBLIC.fullmatch(path) is not None
 
 
-def _welcome(_path: str, _header: str | None) -> None:
-    return None
+def _unless_public(guard: Guard, method: str, path: str, headers: Headers) -> Principal | Response:
+    return NOBODY if is_public(path) else guard(method, path, headers)
 
 
-def _check(users: Htpasswd, path: str, header: str | None) -> Response | None:
-    if is_public(path):
-        return None
+def _keystone(settings: Settings) -> Guard:
+    """Load what only this strategy needs.
+
+    Raises:
+        SettingsError: It is not installed, or a setting is missing.
+    """
+    try:
+        module = importlib.import_module("controller.api.keystone.guard")
+    except ImportError as error:
+        raise SettingsError(
+            f"auth_strategy keystone needs packages that are not installed ({error}); install the extra: pip install 'ingot[keystone]'"
+        ) from error
+    guard: Guard = module.KeystoneGuard(settings)
+    return guard
+
+
+def _unrestricted(user: str) -> Principal:
+    return Principal(user=user, is_unrestricted=True)
+
+
+def _check(
+    users: Htpasswd,
+    roles: Callable[[str], Principal],
+    _method: str,
+    _path: str,
+    headers: Headers,
+) -> Principal | Response:
+    header = headers.get("Authorization")
     if header is None:
         return _refusal(HTTPStatus.UNAUTHORIZED, "Authorization required")
     scheme, _, encoded = header.partition(" ")
@@ -68,7 +101,7 @@ def _check(users: Htpasswd, path: str, header: str | None) -> Response | None:
     if not colon:
         return _refusal(HTTPStatus.BAD_REQUEST, "Could not decode the Authorization header")
     if users.accepts(user, password):
-        return None
+        return roles(user)
     return _refusal(HTTPStatus.UNAUTHORIZED, "Incorrect username or password")
 
 

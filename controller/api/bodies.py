@@ -13,9 +13,12 @@ _MIB = 1024 * 1024
 MOST_BYTES = 65 * _MIB
 """What the HTTP server takes at all; above every limit below, so that these are the ones that answer."""
 _DEFAULT_LIMIT_BYTES = 1 * _MIB
+_OF_BYTES = re.compile(r"/v1/images/[^/]+/file")
+"""Bodies that are no JSON."""
 _LIMITS = (
     (re.compile(r"/v1/nodes/[^/]+/states/provision"), 64 * _MIB),
     (re.compile(r"/v1/continue_inspection"), 16 * _MIB),
+    (_OF_BYTES, 64 * _MIB),
     (re.compile(r"/v1/heartbeat/[^/]+"), _MIB // 16),
 )
 
@@ -26,6 +29,11 @@ _OF_MACHINES = re.compile(r"/v1/continue_inspection")
 
 class TooDeep(Invalid):
     """The document has more nested containers than any real one."""
+
+
+def is_json(path: str) -> bool:
+    """Say whether the bodies of requests to ``path`` are JSON."""
+    return not _OF_BYTES.fullmatch(path)
 
 
 def limit_bytes(path: str) -> int:

@@ -1,50 +1,68 @@
-"""Routes of booting machines: iPXE scripts, kernels, ramdisks, first loaders, and images for the agents.
+"""Routes of booting machines: boot scripts, kernels, ramdisks and first loaders.
 
 Nobody logs in here: a machine without an operating system cannot. So nothing secret is served, and nothing but files
 in the folders that the settings name. What a machine fetched, and how long it took, goes into its node's history.
 """
 
 import logging
-import re
+import secrets
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
-from http import HTTPStatus
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
 
 from agent.protocol.hardware_address import mac_of_bootif
-from agent.protocol.http_server.files import FileRange, Transfer
+from agent.protocol.http_server.files import Transfer
+from controller.api.boot_transfers import transfer_event
+from controller.api.file_reply import stream_file
 from controller.api.sender import sender_of
-from controller.boot import history, machines
-from controller.boot.answer import (
-    Asker,
-    KnownNode,
-    Platform,
-    Unknown,
-    ambiguous_script,
-    first_script,
-    script,
-)
-from controller.boot.files import find_boot_file, find_file, find_image
+from controller.boot import answer, grub_answer, history, machines
+from controller.boot.answer import Asker, KnownNode, Platform, Unknown, first_script
+from controller.boot.files import find_boot_file
+from controller.boot.loaders import find_loader
+from controller.boot.medium import KERNEL, MEDIA_TYPE, RAMDISK, open_medium, plan_medium
 from controller.boot.recognition import Evidence
-from controller.boot.urls import LOADER_PATH, SCRIPT_PATH, public_url
+from controller.boot.tftp.gateway import ASKER_HEADER, KEY_HEADER
+from controller.boot.urls import (
+    GRUB_SCRIPT_PATH,
+    LOADER_PATH,
+    MEDIUM_PATH,
+    SCRIPT_PATH,
+    public_url,
+)
 from controller.errors import Invalid, NotFound
 from controller.settings import Settings
-from controller.states import RESCUED
 from controller.store.events import ForeignEvent
 from controller.store.leases import leased_mac
 from controller.store.nodes import get_node
 from controller.store.tables import Node
+from controller.store.volumes import volumes_of
+from controller.workflow.discovery import has_room
 from controller.workflow.ramdisk import NOT_FOUND
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
-_LOADER_NAME = re.compile(r"[a-z0-9-]+\.(k?kpxe|efi)")
 _LONGEST_MACS = 1024 * len("52:54:00:12:34:56,")
 _SHOWN_MACS = 4
+_OF_RAMDISK = ("kernel", "ramdisk")
+
+
+class _Language(Protocol):
+    """Writes answers for one loader."""
+
+    def script(self, asker: Asker, node: KnownNode | None, *, unknown: Unknown) -> str:
+        """Return the script for a machine."""
+
+    def ambiguous_script(self, asker: Asker) -> str:
+        """Return the script for one that fits several nodes."""
+
+
+IPXE: _Language = answer
+GRUB: _Language = grub_answer
 
 
 def boot_blueprint(services: Services) -> Blueprint:
@@ -57,29 +75,52 @@ def boot_blueprint(services: Services) -> Blueprint:
 
     @routes.get(f"{SCRIPT_PATH}/script")
     def _script() -> Response:
-        return _text(_answer(services))
+        return _text(_answer(services, IPXE))
 
-    @routes.get("/boot/<any(kernel, ramdisk):kind>/<boot_key>")
+    @routes.get(GRUB_SCRIPT_PATH)
+    def _grub_script() -> Response:
+        return _text(_answer(services, GRUB))
+
+    @routes.get("/boot/<any(kernel, ramdisk, boot_iso):kind>/<boot_key>")
     def _boot_file(kind: str, boot_key: str) -> Response:
         return _serve_boot_file(services, kind, boot_key)
 
+    @routes.get(MEDIUM_PATH)
+    def _boot_medium() -> Response:
+        return _medium(services)
+
     @routes.get(f"{LOADER_PATH}/<name>")
     def _loader(name: str) -> Response:
-        path = find_file(Path(services.settings.tftp_directory) / name)
-        if path is None or not _LOADER_NAME.fullmatch(name):
+        path = find_loader(name, services.settings)
+        if path is None:
             raise NotFound(
-                f"loader {name[:100]!r} could not be found in the setting tftp_directory"
+                f"loader {name[:100]!r} could not be found in the settings tftp_directory and grub_directory"
             )
-        return _stream(path)
-
-    @routes.get("/images/<path:name>")
-    def _image(name: str) -> Response:
-        return _stream(find_image(name, services.settings))
+        return stream_file(path)
 
     return routes
 
 
-def _answer(services: Services) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    """What the machine that asks is told, in no loader's language yet."""
+
+    asker: Asker
+    node: KnownNode | None
+    row: Node | None = None
+    is_torn: bool = False
+    """It fits several nodes, some of which shall boot the ramdisk."""
+
+
+def _answer(services: Services, language: _Language) -> str:
+    decision = _decide(services)
+    if decision.is_torn:
+        return language.ambiguous_script(decision.asker)
+    unknown = Unknown(services.settings.unknown_machine)
+    return language.script(decision.asker, decision.node, unknown=unknown)
+
+
+def _decide(services: Services) -> _Decision:
     """Decide on the machine that asks, and note it in its node's history."""
     settings, asker, sender = services.settings, _asker(services), _sender(services)
     evidence = _evidence(asker)
@@ -87,34 +128,62 @@ def _answer(services: Services) -> str:
     with services.store.read() as session:
         leased = leased_mac(session, sender, now)
         evidence = replace(evidence, leased_mac=leased)
+        if leased and not asker.macs:  # firmware that boots by HTTP says nothing of itself
+            asker = replace(asker, macs=(leased,))
         match = machines.recognize_machine(session, evidence, prefer_awaited=True)
         row = get_node(session, match.uuid) if match.uuid else None
-        is_torn = row is None and machines.any_boots_ramdisk(session, match.others)
-        is_guess = not match.uuid and not match.others and settings.unknown_machine == "explain"
+        is_torn = row is None and machines.any_boots_from_network(session, match.others)
+        is_unknown = not match.uuid and not match.others
+        is_guess = is_unknown and settings.unknown_machine != Unknown.LOCAL
         if is_guess:
             row = machines.find_inspected_without_ports(session)
-        leases = machines.leases_of(session, row, now) if row and not is_guess else {}
+        is_discovered = is_unknown and row is None and _discovers(services, session)
+        leases = machines.leases_of(session, row.id, now) if row and not is_guess else {}
         mac = machines.own_mac(session, row, tuple(evidence.all_macs)) if row else None
+        may_know = row is not None and mac is not None and (sender in leases or not leases)
+        volumes = volumes_of(session, row.id) if row is not None and may_know else None
     history.note_ambiguity(services, match, _words(asker))
     if is_torn:
-        return ambiguous_script(asker)
+        return _Decision(asker=asker, node=None, is_torn=True)
     node = None
     if row:
         is_own = sender in leases
-        if machines.boots_ramdisk(row):
+        if machines.boots_from_network(row):
             first = sender if mac and (is_own or not leases) else None
             if not machines.has_begun(row, first):
                 row = machines.begin_boot(services.store, row.uuid, first) or row
         node = machines.facts_of(
-            row, settings, asker.base_url, is_shown=is_own, is_guess=is_guess and row is not None
+            row,
+            settings,
+            asker.base_url,
+            is_shown=is_own,
+            is_guess=is_guess and row is not None,
+            volumes=volumes,
         )
         event = _script_event(asker, node, mac, sender)
         history.record_boot_event(services, row.uuid, event, is_own=is_own)
     elif match.others:  # all of them would boot their disks
         node = KnownNode(label=None, provision_state="", ramdisk=None)
     else:
-        log.info("a machine that no port names asks for a boot script", extra={"macs": asker.macs})
-    return script(asker, node, unknown=Unknown(settings.unknown_machine))
+        if is_discovered:
+            node = machines.facts_of_stranger(settings, asker.base_url)
+        _log_stranger(asker, node)
+    return _Decision(asker=asker, node=node, row=row)
+
+
+def _discovers(services: Services, session: Session) -> bool:
+    """Say whether machines that no node knows are given the ramdisk now."""
+    return services.settings.unknown_machine == Unknown.INSPECT and has_room(services, session)
+
+
+def _log_stranger(asker: Asker, node: KnownNode | None) -> None:
+    facts = {"macs": asker.macs}
+    if node is None:
+        log.info("a machine that no port names asks for a boot script", extra=facts)
+    elif node.problem:
+        log.warning("a machine that no port names cannot boot the ramdisk: %s", node.problem)
+    else:
+        log.info("a machine that no port names is given the ramdisk", extra=facts)
 
 
 def _asker(services: Services) -> Asker:
@@ -138,6 +207,11 @@ def _evidence(asker: Asker) -> Evidence:
 
 
 def _sender(services: Services) -> str:
+    """Return who asks; the gateway says for whom it does."""
+    if secrets.compare_digest(
+        request.headers.get(KEY_HEADER, "").encode(), services.gateway_key.encode()
+    ):
+        return request.headers.get(ASKER_HEADER, "")
     return sender_of(
         request.remote_addr,
         request.headers.get("X-Forwarded-For"),
@@ -154,14 +228,16 @@ def _script_event(asker: Asker, node: KnownNode, mac: str | None, sender: str) -
     """Return what the answer was; a machine without one of the node's MAC addresses could call itself anything, so it has no name."""
     firmware = "UEFI" if asker.platform is Platform.UEFI else "BIOS"
     if node.problem:
-        answer, severity = f"cannot boot the ramdisk: {node.problem}", "ERROR"
+        answer, severity = f"cannot boot from the network: {node.problem}", "ERROR"
     elif node.ramdisk:
         answer, severity = "boots the ramdisk", "INFO"
+    elif node.instance:
+        answer, severity = "boots its instance from the network", "INFO"
     else:
         answer, severity = "boots its disk", "INFO"
     data = {
         "file": "script",
-        "boots": "ramdisk" if node.ramdisk else "nothing" if node.problem else "disk",
+        "boots": _boots(node),
         "mac": mac or next(iter(asker.macs), None),
         "platform": asker.platform.value,
         "address": sender,
@@ -172,70 +248,83 @@ def _script_event(asker: Asker, node: KnownNode, mac: str | None, sender: str) -
     return ForeignEvent(kind="boot", message=message, same=message, severity=severity, data=data)
 
 
+def _boots(node: KnownNode) -> str:
+    if node.problem:
+        return "nothing"
+    return "ramdisk" if node.ramdisk else "instance" if node.instance else "disk"
+
+
 def _serve_boot_file(services: Services, kind: str, boot_key: str) -> Response:
     """Send a kernel or a ramdisk; whatever is wrong, the answer is the same."""
-    sender = _sender(services)
+    if boot_key == machines.STRANGERS_KEY:
+        return _serve_to_stranger(services, kind)
     with services.store.read() as session:
         node = machines.find_booting(session, boot_key)
-        leases = machines.leases_of(session, node, services.clock()) if node else {}
     path = _path_of(kind, node, services.settings) if node else None
     if node is None or path is None:
         raise NotFound(NOT_FOUND)
-    uuid = node.uuid
+    return stream_file(path, on_end=_recorder(services, kind, node))
+
+
+def _serve_to_stranger(services: Services, kind: str) -> Response:
+    """Send the kernel or the ramdisk of the settings while machines that no node knows are given it."""
+    with services.store.read() as session:
+        is_served = _discovers(services, session)
+    path = _path_of(kind, None, services.settings) if is_served else None
+    if path is None:
+        raise NotFound(NOT_FOUND)
+    return stream_file(path)
+
+
+def _recorder(services: Services, kind: str, node: Node | None) -> Callable[[Transfer], None]:
+    """Return what notes a transfer in the node's history when it has ended."""
+    sender, uuid = _sender(services), node.uuid if node else None
+    with services.store.read() as session:
+        leases = machines.leases_of(session, node.id, services.clock()) if node else {}
 
     def record(transfer: Transfer) -> None:
-        event = _transfer_event(kind, sender, transfer)
-        history.record_boot_event(services, uuid, event, is_own=sender in leases)
+        if uuid:
+            event = transfer_event(kind, sender, transfer)
+            history.record_boot_event(services, uuid, event, is_own=sender in leases)
 
-    return _stream(path, on_end=record)
-
-
-def _path_of(kind: str, node: Node, settings: Settings) -> Path | None:
-    try:
-        is_rescue = node.provision_state in RESCUED
-        return find_boot_file(kind, dict(node.driver_info), settings, is_rescue=is_rescue).path
-    except Invalid as error:
-        log.warning("%s: the %s cannot be served: %s", node.name or node.uuid, kind, error)
-        return None
+    return record
 
 
-def _transfer_event(kind: str, sender: str, transfer: Transfer) -> ForeignEvent:
-    sent_mb, wanted_mb = transfer.sent_bytes / 1e6, transfer.wanted_bytes / 1e6
-    rate = sent_mb / max(transfer.seconds, 0.001)
-    is_whole = transfer.sent_bytes == transfer.wanted_bytes
-    if is_whole:
-        what = f"Machine fetched its {kind}: "
-        message = f"{what}{sent_mb:.1f} MB in {transfer.seconds:.1f} s, {rate:.0f} MB/s"
-    else:
-        what = f"Machine broke off fetching its {kind} "
-        message = f"{what}after {sent_mb:.1f} of {wanted_mb:.1f} MB and {transfer.seconds:.1f} s"
-    return ForeignEvent(
-        kind="boot",
-        message=message,
-        same=what,
-        severity="INFO" if is_whole else "WARNING",
-        data={
-            "file": kind,
-            "bytes": transfer.sent_bytes,
-            "bytes_total": transfer.wanted_bytes,
-            "seconds": round(transfer.seconds, 3),
-            "address": sender,
-        },
+def _medium(services: Services) -> Response:
+    """Send the file system that UEFI HTTP boot starts as a disk: signed loaders, what they shall do, kernel and ramdisk."""
+    settings, decision = services.settings, _decide(services)
+    row, files = decision.row, {}
+    if decision.node and decision.node.ramdisk:
+        files = {kind: _path_of(kind, row, settings) for kind in _OF_RAMDISK}
+    found = {kind: path for kind, path in files.items() if path}
+    names = (KERNEL, RAMDISK) if len(found) == len(files) and found else None
+    unknown = Unknown(settings.unknown_machine)
+    text = (
+        grub_answer.ambiguous_script(decision.asker)
+        if decision.is_torn
+        else grub_answer.script(decision.asker, decision.node, unknown=unknown, files=names)
     )
-
-
-def _stream(path: Path, *, on_end: Callable[[Transfer], None] | None = None) -> Response:
-    """Answer with a file, or with what the request's conditions and range leave of it (RFC 9110 sections 13, 14)."""
-    facts = path.stat()
-    reply = Response(mimetype="application/octet-stream", direct_passthrough=True)
-    reply.content_length = facts.st_size
-    reply.last_modified = datetime.fromtimestamp(facts.st_mtime, UTC)
-    reply.set_etag(f"{facts.st_ino:x}-{facts.st_size:x}-{facts.st_mtime_ns:x}")
-    reply.make_conditional(request, accept_ranges=True, complete_length=facts.st_size)
-    if request.method == "GET" and reply.status_code in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-        start_byte = (reply.content_range.start if reply.content_range else None) or 0
-        reply.response = FileRange(path, start_byte, reply.content_length, on_end)
+    medium = plan_medium(
+        grub_answer.medium_script(text), settings, *(found.values() if names else ())
+    )
+    reply = Response(mimetype=MEDIA_TYPE, direct_passthrough=True)
+    reply.content_length = medium.size_bytes
+    reply.cache_control.no_store = True
+    if request.method == "GET":
+        reply.response = open_medium(medium, _recorder(services, "medium", row))
     return reply
+
+
+def _path_of(kind: str, node: Node | None, settings: Settings) -> Path | None:
+    """Return the file that a machine boots; ``node`` ``None``: one that no node knows."""
+    try:
+        if node is None:
+            return find_boot_file(kind, {}, settings).path if kind in _OF_RAMDISK else None
+        return machines.file_of(kind, node, settings).path
+    except Invalid as error:
+        whose = (node.name or node.uuid) if node else "unknown machines"
+        log.warning("%s: the %s cannot be served: %s", whose, kind, error)
+        return None
 
 
 def _base_url(services: Services) -> str:

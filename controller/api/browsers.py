@@ -14,7 +14,8 @@ from controller.api.versions import Headers
 from controller.errors import ControllerError, Forbidden
 from controller.settings import Settings
 
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
 _OWN_SITES = frozenset({"same-origin", "none"})
 _JSON = "application/json"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -51,7 +52,7 @@ class Browsers:
                 f"Host {host[:100]!r} is not a name of this controller; use its address or its hostname, "
                 "or add the name to the setting allowed_hosts"
             )
-        if method not in _READING:
+        if method not in READING:
             self._check_origin(headers, host)
 
     def _check_origin(self, headers: Headers, host: str) -> None:

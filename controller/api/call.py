@@ -1,10 +1,11 @@
 """What a request handler gets: the services, the microversion, the query and the body; no Flask below."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.protocol.loose_values import FALSE_WORDS, TRUE_WORDS, truth_word
+from controller.api.access.principal import Principal
 from controller.errors import Invalid, NotAcceptable
 from controller.workflow.services import Services
 
@@ -23,8 +24,14 @@ class Call:
     query: Mapping[str, str]
     sender: str
     """Address that the request came from, behind trusted proxies too."""
+    principal: Principal
+    """Who asks."""
     read_json: Callable[[], Any]
     """Decodes the body; ``None`` when it is empty."""
+    read_body: Callable[[int], bytes] = lambda _size: b""
+    """Reads so many bytes of a body that is no JSON; nothing at its end."""
+    decided: set[tuple[Any, ...]] = field(default_factory=set)
+    """What it was allowed by (``access/sight.py``, ``mark_of``)."""
 
     def expect(self, *names: str) -> None:
         """Refuse query arguments that are none of ``names``."""
@@ -54,6 +61,13 @@ class Call:
         if not isinstance(document, dict):
             raise Invalid(f"The body must be a JSON object, not {type(document).__name__}")
         return document
+
+
+def refuse_unknown(document: Mapping[str, Any], *names: str) -> None:
+    """Refuse keys of a body that are none of ``names``."""
+    unknown = sorted(set(document) - set(names))
+    if unknown:
+        raise Invalid(f"Unexpected arguments: {', '.join(unknown)}; valid: {', '.join(names)}")
 
 
 def parse_boolean(value: object, name: str) -> bool:

@@ -39,7 +39,7 @@ class Htpasswd:
         self._lock = threading.Lock()
         self._key = secrets.token_bytes(32)
         self._remembered: dict[bytes, str] = {}
-        self._stamp = _stamp(path)
+        self._stamp = stamp_of(path)
         self._hashes = read_hashes(path)
 
     def accepts(self, user: str, password: str) -> bool:
@@ -75,7 +75,7 @@ class Htpasswd:
     def _reread(self) -> None:
         """Read a file that has changed; while it cannot be used, the users before stay, and the log says so once."""
         with self._lock:
-            stamp = _stamp(self._path)
+            stamp = stamp_of(self._path)
             if stamp == self._stamp:
                 return
             self._stamp = stamp
@@ -110,7 +110,7 @@ def read_hashes(path: Path) -> dict[str, bytes]:
     return hashes
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
     """Return what changes with the file; ``None`` = it is not there."""
     try:
         status = path.stat()

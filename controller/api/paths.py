@@ -9,7 +9,10 @@ _SUFFIX_UNTIL = 91
 _MINOR = re.compile(r"\s*1\.(\d{1,4})\s*")
 
 _NAMED_SO = frozenset(route.path for route in ROUTES if route.path.endswith(SUFFIX))
-_UNVERSIONED = frozenset(route.path.split("/")[2] for route in ROUTES if route.path.count("/") > 1)
+_UNVERSIONED = frozenset(
+    route.path.split("/")[2] for route in ROUTES if route.path.count("/") > 1
+) - {"images"}
+"""``/images/`` without a version is the folder of files."""
 
 
 def is_api(path: str) -> bool:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 from flask import Response
 
 from controller.api.accept import JSON
+
+Described = Any
+"""The name of a schema that is made of a resource, or a type that ``msgspec`` knows; ``""`` = nothing."""
 
 
 class Route(NamedTuple):
@@ -23,14 +27,27 @@ class Route(NamedTuple):
     """Type of the answer."""
     what: str = ""
     """What it does, for the reference page; empty = the handler's first sentence."""
-    query: tuple[str, ...] = ()
-    """Query arguments that it takes, where they are known."""
-    takes: str = ""
-    """Name of the schema of its body; empty = it is not described."""
-    gives: str = ""
-    """Name of the schema of its reply; empty = it is not described."""
+    query: tuple[str, ...] | type[msgspec.Struct] = ()
+    """Query arguments that it takes: names of those of lists, or their types."""
+    takes: Described = ""
+    """Its body."""
+    sends: str = JSON
+    """Type of its body."""
+    gives: Described = ""
+    """Its reply."""
+    status: str = ""
+    """Of success; empty = 201 for what creates, 200 with a reply, 204 without."""
 
     @property
     def sentence(self) -> str:
         """What it does, in a sentence."""
         return self.what or (self.handler.__doc__ or "").split("\n")[0].replace("``", "`")
+
+    @property
+    def success(self) -> str:
+        """Status of success, or ``2XX``."""
+        if self.status:
+            return self.status
+        if not self.gives:
+            return str(HTTPStatus.NO_CONTENT.value)
+        return str((HTTPStatus.CREATED if self.method == "POST" else HTTPStatus.OK).value)

@@ -1,13 +1,17 @@
 """Which address a request came from, also behind proxies. Pure."""
 
 import ipaddress
+from functools import lru_cache
 
-from controller.setting_words import proxy_networks
+from controller.setting_words import networks
 
 _MOST_HOPS = 32
+_MOST_SENDERS = 1024
+"""So many are remembered: whoever asks once asks again."""
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+@lru_cache(maxsize=_MOST_SENDERS)
 def sender_of(remote: str | None, forwarded_for: str | None, trusted_proxies: str) -> str:
     """Return the address of whoever sent the request, in its usual form.
 
@@ -17,10 +21,10 @@ def sender_of(remote: str | None, forwarded_for: str | None, trusted_proxies: st
             write anything, so it is read from its end for as long as the addresses are those of trusted proxies.
         trusted_proxies: The setting.
     """
-    networks = proxy_networks(trusted_proxies)
+    trusted = networks(trusted_proxies, "trusted_proxies")
     address = _address(remote or "")
     hops = (forwarded_for or "").split(",")[-_MOST_HOPS:]
-    while address is not None and hops and any(address in network for network in networks):
+    while address is not None and hops and any(address in network for network in trusted):
         hop = _address(hops.pop().strip())
         if hop is None:
             break

@@ -17,9 +17,7 @@ def text(info: dict[str, Any], key: str, *, max_bytes: int = 255) -> str:
     if not words.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in words):
         raise Invalid(f"driver_info/{key} has letters that are no Unicode; write it again")
     if len(words.encode()) > max_bytes or "\0" in words:
-        raise Invalid(
-            f"driver_info/{key} must be at most {max_bytes} bytes without a zero byte (IPMI)"
-        )
+        raise Invalid(f"driver_info/{key} must be at most {max_bytes} bytes without a zero byte")
     return words
 
 

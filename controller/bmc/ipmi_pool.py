@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.protocol.foreign_text import clean_line
-from controller.bmc import programs
 from controller.bmc.ipmi_target import IpmiTarget
 from controller.bmc.ipmi_wire import MAX_MESSAGE_BYTES, Login, Outcome, Reply, Request
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
+from controller.peers import programs
 
 _FIRST_TIMEOUTS_S = (0.5, 4.0)
 """Wait for a login packet before it counts as lost: by try. The second try is for slow BMCs."""

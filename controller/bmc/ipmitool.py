@@ -16,6 +16,7 @@ from controller.bmc.ipmi_chassis import IpmiBmc
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 from controller.hardware.interface import Facts
+from controller.peers.programs import Finished, is_installed
 
 _COMPLETION_CODE = re.compile(r"rsp=0x([0-9a-fA-F]{1,2})")
 _REFUSALS = (
@@ -144,7 +145,7 @@ def read_bytes(output: str) -> bytes:
     return bytes.fromhex("".join(lines))
 
 
-def classify(target: IpmiTarget, done: programs.Finished, what: str, waited_s: float) -> BmcError:
+def classify(target: IpmiTarget, done: Finished, what: str, waited_s: float) -> BmcError:
     """Return the error that the words of ``ipmitool -v`` stand for; it ended without an answer of the BMC."""
     words, begin = done.errors, f"BMC {target.where}: {what}"
     if any(mark in words for mark in _REFUSALS):
@@ -181,7 +182,7 @@ def _parse(driver_info: dict[str, Any]) -> IpmiTarget:
             "to every user of this machine; use cipher suite 3 or 17 and the power_interface pyghmi"
         )
         raise Invalid(message)
-    if not programs.is_installed(_PROGRAM):
+    if not is_installed(_PROGRAM):
         raise Invalid(
             f"the program {_PROGRAM} is needed for this node's BMC and is not installed on the controller's machine; install"
             " the package ipmitool, or use IPMI 2.0 with cipher suite 3 or 17 and without bridging"

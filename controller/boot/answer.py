@@ -1,13 +1,16 @@
-"""What a machine that boots from the network is told: facts about its node in, an iPXE script out. Pure.
+"""What a machine that boots from the network is told: facts about its node in, an iPXE script out; GRUB's: ``grub_answer.py``. Pure.
 
 Kernel arguments are those of real Ironic (ironic-wire-capture.md, "Kernel command line"), so that the real agent's
 ramdisk boots from here too. Every script says on the machine's screen what it does and why, and none can strand a
 machine: whatever fails is asked for again, because the answer may have changed in the meantime.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from controller.boot.instances import Instance, loading
 from controller.boot.script_text import ipxe_url, ipxe_words
 
 _MAX_NICS = 64
@@ -28,6 +31,7 @@ class Unknown(StrEnum):
 
     EXPLAIN = "explain"
     LOCAL = "local"
+    INSPECT = "inspect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +84,15 @@ class KnownNode:
     """Name and UUID; ``None`` = the asker is not known to be the node's machine."""
     provision_state: str
     ramdisk: Ramdisk | None
-    """``None`` = the machine shall boot its disk."""
+    """``None`` = the machine shall boot what its instance is."""
+    instance: Instance | None = None
+    """``None`` = that is on its disk."""
     problem: str | None = None
     """Why the ramdisk cannot be given; shown instead of it."""
     is_guess: bool = False
     """No port names the machine: it is given the ramdisk of a node without ports that waits for an inspection."""
+    is_stranger: bool = False
+    """There is no node yet: the machine is given the ramdisk to be discovered."""
 
 
 def first_script(base_url: str) -> str:
@@ -147,14 +155,23 @@ def script(asker: Asker, node: KnownNode | None, *, unknown: Unknown) -> str:
         return _problem(asker, node, node.problem)
     if node.ramdisk:
         return _ramdisk(asker, node, node.ramdisk)
+    if node.instance:
+        heading = (*_identity(node), "echo Ingot: starting the instance over the network")
+        return _tried(asker, heading, loading(node.instance))
     return _disk(asker, node)
 
 
 def kernel_arguments(ramdisk: Ramdisk, base_url: str) -> str:
-    """Return the kernel's arguments exactly as real Ironic orders them; ``${mac}`` is iPXE's own."""
+    """Return the kernel's arguments for iPXE exactly as real Ironic orders them; ``${mac}`` is iPXE's own."""
+    words = ipxe_words(kernel_words(ramdisk, base_url, mac=""))
+    return f"{words}${{mac}} initrd=deploy_ramdisk"
+
+
+def kernel_words(ramdisk: Ramdisk, base_url: str, *, mac: str) -> str:
+    """Return the kernel's arguments as real Ironic orders them, for no loader's language yet; the last is ``BOOTIF``."""
     if ramdisk.is_inspection:
         call_back = f"ipa-inspection-callback-url={base_url}/v1/continue_inspection"
-        if collectors := ipxe_words("".join(ramdisk.collectors.split())):
+        if collectors := "".join(ramdisk.collectors.split()):
             call_back += f" ipa-inspection-collectors={collectors}"
         if ramdisk.stays:
             call_back += f" ipa-api-url={base_url}"
@@ -162,14 +179,19 @@ def kernel_arguments(ramdisk: Ramdisk, base_url: str) -> str:
         call_back = f"ipa-api-url={base_url}"
     words = (
         "selinux=0 troubleshoot=0 text",
-        ipxe_words(ramdisk.append_params),
+        ramdisk.append_params,
         "ipa-debug=1" if ramdisk.debug else "",
         call_back,
         f"ipa-global-request-id={ramdisk.request_id}",
-        "BOOTIF=${mac}",
-        "initrd=deploy_ramdisk",
+        f"BOOTIF={mac}",
     )
-    return " ".join(word for word in words if word)
+    return " ".join(filter(None, (" ".join(word.split()) for word in words)))
+
+
+def own_params(instance_info: Mapping[str, Any], driver_info: Mapping[str, Any]) -> str | None:
+    """Return a node's own ``kernel_append_params``: its instance's before its own, as in Ironic; ``None`` = it has none."""
+    found = (info.get("kernel_append_params") for info in (instance_info, driver_info))
+    return next((str(own) for own in found if own is not None), None)
 
 
 def expand_params(own: str | None, default: str) -> str:
@@ -180,14 +202,22 @@ def expand_params(own: str | None, default: str) -> str:
 def _ramdisk(asker: Asker, node: KnownNode, ramdisk: Ramdisk) -> str:
     kernel = ipxe_url(ramdisk.kernel_url, "the URL of the kernel")
     initrd = ipxe_url(ramdisk.ramdisk_url, "the URL of the ramdisk")
-    return _lines(
-        *_heading(asker, node),
-        "set i:int32 0",
-        ":deploy",
-        "imgfree",
+    load = (
         f"kernel {kernel} {kernel_arguments(ramdisk, asker.base_url)} || goto retry",
         f"initrd --name deploy_ramdisk {initrd} || goto retry",
         "boot || goto retry",
+    )
+    return _tried(asker, _heading(asker, node), load)
+
+
+def _tried(asker: Asker, heading: tuple[str, ...], load: tuple[str, ...]) -> str:
+    """Return a script that tries several times to load something, then asks again; the lines go to ``retry`` where they fail."""
+    return _lines(
+        *heading,
+        "set i:int32 0",
+        ":deploy",
+        "imgfree",
+        *load,
         ":retry",
         "inc i",
         f"iseq ${{i}} {_FILE_TRIES} && goto again ||",
@@ -205,6 +235,11 @@ def _heading(asker: Asker, node: KnownNode) -> tuple[str, ...]:
         return (
             f"echo Ingot: this machine ({_macs(asker)}) is not known, but a node has no ports and waits for an",
             "echo   inspection: looking whether this is its machine; nothing is changed on this machine",
+        )
+    if node.is_stranger:
+        return (
+            f"echo Ingot: this machine ({_macs(asker)}) is not known: starting the agent, which tells the controller",
+            "echo   what it is made of; nothing is changed on this machine",
         )
     return (*_identity(node), "echo Ingot: starting the agent")
 
@@ -235,6 +270,7 @@ def _unknown_machine(asker: Asker, unknown: Unknown) -> str:
     return _lines(
         "echo",
         "echo Ingot: this machine is not known: no port has one of its MAC addresses",
+        *(f"echo   {words}" for words in why_not_discovered(unknown)),
         f"echo   MAC addresses: {_macs(asker)}",
         f"echo   Firmware: {asker.platform}",
         "echo   To enrol it, create a node, then a port with one of these addresses:",
@@ -249,13 +285,29 @@ def _unknown_machine(asker: Asker, unknown: Unknown) -> str:
 
 
 def _problem(asker: Asker, node: KnownNode, problem: str) -> str:
-    shown = ipxe_words(problem) if node.label else "the history of its node says why"
+    shown = ipxe_words(problem) if node.label else where_the_reason_is(node)
     return _lines(
         *_identity(node),
         f"echo Ingot: this machine ({_macs(asker)}) cannot boot the ramdisk:",
         f"echo   {shown}",
         f"echo Ingot: asking again in {_ASK_AGAIN_S} seconds",
         *_ask_again(asker),
+    )
+
+
+def why_not_discovered(unknown: Unknown) -> tuple[str, ...]:
+    """Return what else a machine is told that would be given the ramdisk if discovery had not reached its limits."""
+    if unknown is not Unknown.INSPECT:
+        return ()
+    return ("It is not given the ramdisk now: discovery has reached its limits",)
+
+
+def where_the_reason_is(node: KnownNode) -> str:
+    """Return where a machine's operator finds the problem that its screen does not show."""
+    return (
+        "the log of the controller says why"
+        if node.is_stranger
+        else "the history of its node says why"
     )
 
 

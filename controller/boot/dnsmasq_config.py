@@ -1,52 +1,55 @@
-"""The configuration of dnsmasq as text, and what its log lines mean. Pure; options as in dnsmasq(8), version 2.90.
+"""The configuration of dnsmasq as text. Pure; options as in dnsmasq(8), version 2.90.
 
 A machine boots in two steps: its firmware gets a first loader (iPXE) by TFTP or HTTP, then iPXE, which says so in
 option 175 and in its user class, gets the URL of the controller's script. NICs whose ROM is iPXE skip the first step.
+Cards that the hosts' file names get shim and GRUB instead, which asks by TFTP and never again by DHCP.
 """
 
 import ipaddress
-import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.protocol.hardware_address import mac_of_bootif
+from controller.boot.dnsmasq_v6 import ipv6_lines
+from controller.boot.loaders import ARM_LOADER, BIOS_GRUB, BIOS_LOADER, SHIM, UEFI_LOADER
 from controller.boot.script_text import dnsmasq_word
-from controller.boot.urls import LOADER_PATH, SCRIPT_PATH, public_url
+from controller.boot.urls import LOADER_PATH, MEDIUM_PATH, SCRIPT_PATH, public_url
 from controller.errors import SettingsError
 from controller.settings import Settings
 
-BIOS_LOADER = "undionly.kpxe"
-UEFI_LOADER = "snponly.efi"
-ARM_LOADER = "snponly-arm64.efi"
-_ACK = re.compile(r"DHCPACK\(\S+\) (?P<ip>[\d.]+) (?P<mac>[0-9a-f:-]{17,})")
-_PROXY = re.compile(r"PXE\(\S+\) (?:(?P<ip>[\d.]+) )?(?P<mac>[0-9a-f:-]{17,}) ")
-_WARNINGS = (
-    "no address range available",
-    "no address available",
-    "not found",
-    "failed sending",
-    "cannot access",
-    "Permission denied",
-)
+_LISTED = "listed"
+"""Tag of the cards that get another loader than the setting says."""
+_SILENT = "silent"
+"""Tag of the cards that get no loader: their machines go on to their disks."""
 _RANGE_WORDS = (2, 3)
 _UEFI_TAGS = {"efi-x86_64": (7, 9), "efi-arm64": (11,), "http-x86_64": (16,), "http-arm64": (19,)}
 """Client system architectures by tag (RFC 4578 and IANA "Processor Architecture Types")."""
+_PXE_SERVICES = {"bios": (0,), "efi-x86_64": (7, 9)}
+"""Those that a proxy offers boot services to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DhcpEvent:
-    """A machine has got an address, or an answer of the proxy."""
-
-    mac: str
-    ip: str | None
-    """``None`` = another server gives the addresses."""
-    at: float
-    """Seconds since the epoch."""
-
-
-def dnsmasq_config(settings: Settings, *, lease_file: Path, has_arm_loader: bool) -> str:
+def dnsmasq_config(
+    settings: Settings,
+    *,
+    lease_file: Path,
+    hosts_file: Path,
+    tftp_root: Path,
+    has_arm_loader: bool,
+    has_grub: bool,
+    has_bios_grub: bool = False,
+) -> str:
     """Return dnsmasq's configuration file for the modes ``range`` and ``proxy``.
+
+    Args:
+        settings: The controller's.
+        lease_file: Where dnsmasq keeps its leases.
+        hosts_file: What :func:`hosts_of` returned; dnsmasq reads it again at each SIGHUP.
+        tftp_root: The folder with the loaders.
+        has_arm_loader: There is iPXE for ARM machines.
+        has_grub: There are shim and GRUB for UEFI.
+        has_bios_grub: There is GRUB for BIOS.
 
     Raises:
         SettingsError: A setting is missing or malformed.
@@ -55,9 +58,43 @@ def dnsmasq_config(settings: Settings, *, lease_file: Path, has_arm_loader: bool
         raise SettingsError(
             "dhcp needs dhcp_interface: the network interface that the machines boot from"
         )
-    interface = dnsmasq_word(settings.dhcp_interface, "dhcp_interface")
     base_url = dnsmasq_word(_reachable_url(settings), "public_url")
-    common = (
+    common = _common(settings, lease_file=lease_file, hosts_file=hosts_file, tftp_root=tftp_root)
+    is_proxy = settings.dhcp == "proxy"
+    if is_proxy and settings.loader == "grub":
+        raise SettingsError(
+            'loader = "grub" needs dhcp = "range": GRUB fetches its script from the server that gave the address'
+        )
+    loaders = _loaders(
+        settings,
+        has_grub=has_grub and not is_proxy,
+        has_bios_grub=has_bios_grub and not is_proxy,
+    )
+    if has_arm_loader:
+        arm = (_Loader(firmware=f"{way}-arm64", file=ARM_LOADER) for way in ("efi", "http"))
+        loaders = (*loaders, *arm)
+    if is_proxy and settings.dhcp6_range:
+        raise SettingsError('dhcp6_range needs dhcp = "range": a proxy gives no addresses')
+    ipv6 = ipv6_lines(
+        settings,
+        base_url,
+        architectures=_UEFI_TAGS,
+        silent_tag=_SILENT,
+        has_arm_loader=has_arm_loader,
+    )
+    if ipv6 and not settings.dhcp_range:
+        return "\n".join((*common, *ipv6)) + "\n"
+    mode = _proxy(settings, loaders) if is_proxy else _range(settings)
+    boot = _boot(base_url, loaders)
+    return "\n".join((*common, *mode, *boot, *ipv6)) + "\n"
+
+
+def _common(
+    settings: Settings, *, lease_file: Path, hosts_file: Path, tftp_root: Path
+) -> tuple[str, ...]:
+    """Return the lines of every mode: where dnsmasq listens, its files, and how it tells machines apart."""
+    interface = dnsmasq_word(settings.dhcp_interface, "dhcp_interface")
+    return (
         "# Written by ingot-controller at every start; change its settings instead.",
         "port=0",
         f"interface={interface}",
@@ -65,7 +102,8 @@ def dnsmasq_config(settings: Settings, *, lease_file: Path, has_arm_loader: bool
         "no-ping",
         f"dhcp-leasefile={dnsmasq_word(str(lease_file), 'state_directory')}",
         f"enable-tftp={interface}",
-        f"tftp-root={dnsmasq_word(settings.tftp_directory, 'tftp_directory')}",
+        f"tftp-root={dnsmasq_word(str(tftp_root), 'state_directory')}",
+        f"dhcp-hostsfile={dnsmasq_word(str(hosts_file), 'state_directory')}",
         "dhcp-match=set:ipxe,175",
         "dhcp-userclass=set:ipxe,iPXE",
         *(
@@ -75,22 +113,15 @@ def dnsmasq_config(settings: Settings, *, lease_file: Path, has_arm_loader: bool
         ),
         f"tag-if=set:bios,{','.join(f'tag:!{tag}' for tag in _UEFI_TAGS)}",
     )
-    mode = _proxy(settings) if settings.dhcp == "proxy" else _range(settings)
-    boot = _boot(base_url, has_arm_loader=has_arm_loader)
-    return "\n".join((*common, *mode, *boot)) + "\n"
 
 
-def is_warning(line: str) -> bool:
-    """Say whether a line of dnsmasq's log means that machines get no address or no loader."""
-    return any(words in line for words in _WARNINGS)
-
-
-def read_event(line: str, at: float) -> DhcpEvent | None:
-    """Return what a line of dnsmasq's log says about a machine; ``None`` for all other lines."""
-    ack, proxy = _ACK.search(line), _PROXY.search(line)
-    match = ack or proxy
-    mac = mac_of_bootif(match["mac"]) if match else None
-    return DhcpEvent(mac=mac, ip=ack["ip"] if ack else None, at=at) if mac else None
+def hosts_of(macs: Collection[str], without: Collection[str] = ()) -> str:
+    """Return the hosts' file: the cards whose first loader is not the one of the setting ``loader``, and those ``without`` one."""
+    tags: dict[str, str] = {}
+    for tag, cards in ((_LISTED, macs), (_SILENT, without)):
+        for mac in filter(None, map(mac_of_bootif, cards)):
+            tags[mac] = f"{tags.get(mac, '')},set:{tag}"
+    return "".join(f"{mac}{words}\n" for mac, words in sorted(tags.items()))
 
 
 def _range(settings: Settings) -> tuple[str, ...]:
@@ -117,39 +148,87 @@ def _range(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _proxy(settings: Settings) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loader:
+    """What one kind of firmware gets first."""
+
+    firmware: str
+    """Tag."""
+    file: str
+    """By TFTP; for UEFI HTTP boot below the loaders' URL, or a path of its own."""
+    wants: str = ""
+    """Tag that the card must have, or, with ``!``, must not have; empty: any card."""
+    is_grub: bool = False
+
+    @property
+    def tags(self) -> str:
+        """The conditions, as dnsmasq writes them; a card whose ROM is iPXE needs iPXE no more, but may get GRUB."""
+        ipxe = "" if self.is_grub else "tag:!ipxe,"
+        wants = f"tag:{self.wants}," if self.wants else ""
+        return f"tag:!{_SILENT},{ipxe}{wants}tag:{self.firmware}"
+
+
+def _loaders(settings: Settings, *, has_grub: bool, has_bios_grub: bool) -> tuple[_Loader, ...]:
+    wants_grub, wants_ipxe = _LISTED, f"!{_LISTED}"
+    if settings.loader == "grub":
+        wants_grub, wants_ipxe = wants_ipxe, wants_grub
+    found = [
+        _Loader(firmware="bios", file=BIOS_LOADER, wants=wants_ipxe if has_bios_grub else ""),
+        _Loader(firmware="efi-x86_64", file=UEFI_LOADER, wants=wants_ipxe if has_grub else ""),
+        _Loader(firmware="http-x86_64", file=UEFI_LOADER, wants=wants_ipxe if has_grub else ""),
+    ]
+    if has_grub:
+        found += [
+            _Loader(firmware="efi-x86_64", file=SHIM, wants=wants_grub, is_grub=True),
+            _Loader(firmware="http-x86_64", file=MEDIUM_PATH, wants=wants_grub, is_grub=True),
+        ]
+    if has_bios_grub:
+        found.append(_Loader(firmware="bios", file=BIOS_GRUB, wants=wants_grub, is_grub=True))
+    return tuple(found)
+
+
+def _proxy(settings: Settings, loaders: Sequence[_Loader]) -> tuple[str, ...]:
     """Answer beside another DHCP server: boot services by architecture, numbers of RFC 4578.
 
     iPXE takes the file of ``dhcp-boot`` at once; a boot service would cost it 15 s of asking around.
     """
     network = _address(settings.dhcp_range.partition("/")[0])
-    return (
-        f"dhcp-range={network},proxy",
-        f"pxe-service=tag:!ipxe,0,iPXE,{BIOS_LOADER}",
-        *(f"pxe-service=tag:!ipxe,{number},iPXE,{UEFI_LOADER}" for number in (7, 9)),
-    )
+    services = [
+        f"pxe-service={loader.tags},{number},iPXE,{loader.file}"
+        for loader in loaders
+        for number in _PXE_SERVICES.get(loader.firmware, ())
+    ]
+    return (f"dhcp-range={network},proxy", *services)
 
 
-def _boot(base_url: str, *, has_arm_loader: bool) -> tuple[str, ...]:
-    http_loader = f"{base_url}{LOADER_PATH}"
-    arm = (
-        (
-            f"dhcp-boot=tag:!ipxe,tag:efi-arm64,{ARM_LOADER}",
-            f"dhcp-boot=tag:!ipxe,tag:http-arm64,{http_loader}/{ARM_LOADER}",
-            "dhcp-option-force=tag:http-arm64,60,HTTPClient",
+def _boot(base_url: str, loaders: Sequence[_Loader]) -> tuple[str, ...]:
+    host = urlsplit(base_url).hostname or ""
+    if ":" in host:
+        raise SettingsError(
+            f"machines that boot over IPv4 do not reach {base_url}: set public_url to an IPv4 address or a name, or leave "
+            "dhcp_range empty and set dhcp6_range"
         )
-        if has_arm_loader
-        else ()
-    )
-    return (
-        # iPXE takes the file of a proxy at once only if there is a next server too, whatever it is good for
-        f"dhcp-boot=tag:ipxe,{base_url}{SCRIPT_PATH},,{urlsplit(base_url).hostname}",
-        f"dhcp-boot=tag:!ipxe,tag:bios,{BIOS_LOADER}",
-        f"dhcp-boot=tag:!ipxe,tag:efi-x86_64,{UEFI_LOADER}",
-        f"dhcp-boot=tag:!ipxe,tag:http-x86_64,{http_loader}/{UEFI_LOADER}",
-        "dhcp-option-force=tag:http-x86_64,60,HTTPClient",
-        *arm,
-    )
+    # iPXE takes the file of a proxy at once only if there is a next server too, whatever it is good for
+    script = f"{base_url}{SCRIPT_PATH},,{host}"
+    grub = {loader.firmware: loader.wants for loader in loaders if loader.is_grub}
+    lines = [
+        f"dhcp-boot=tag:!{_SILENT},tag:ipxe,tag:{firmware}{_unless(grub.get(firmware))},{script}"
+        for firmware in ("bios", *_UEFI_TAGS)
+    ]
+    for loader in loaders:
+        is_http = loader.firmware.startswith("http-")
+        path = loader.file if loader.file.startswith("/") else f"{LOADER_PATH}/{loader.file}"
+        lines.append(f"dhcp-boot={loader.tags},{f'{base_url}{path}' if is_http else loader.file}")
+        if is_http:
+            lines.append(f"dhcp-option-force=tag:!{_SILENT},tag:{loader.firmware},60,HTTPClient")
+    return tuple(dict.fromkeys(lines))
+
+
+def _unless(tag: str | None) -> str:
+    """Return the condition that a card has not this tag; ``None`` = none."""
+    if not tag:
+        return ""
+    return f",tag:{tag[1:]}" if tag.startswith("!") else f",tag:!{tag}"
 
 
 def _reachable_url(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 """Which files a node boots: ``driver_info`` before the settings, files of this machine only from folders meant for it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,15 +49,34 @@ def find_boot_file(
         raise Invalid(
             f"no {key}: set driver_info/{key} of the node or the setting {key}, to a path or a URL"
         )
+    return _found(value, source, settings, is_own=bool(own))
+
+
+def find_instance_file(kind: str, instance_info: Mapping[str, Any], settings: Settings) -> BootFile:
+    """Find what an instance boots from the network: ``kernel``, ``ramdisk`` or ``boot_iso`` of ``instance_info``.
+
+    Raises:
+        Invalid: It is missing, or neither an http(s) URL nor a readable file in an allowed folder.
+    """
+    source, value = f"instance_info/{kind}", instance_info.get(kind)
+    if not value or not isinstance(value, str):
+        raise Invalid(
+            f"{source} is missing; give an http(s) URL, or a path on the controller's machine"
+        )
+    return _found(value, source, settings, is_own=True)
+
+
+def _found(value: str, source: str, settings: Settings, *, is_own: bool) -> BootFile:
+    """Return a file by its name; ``is_own``: a user of the API has named it."""
     if is_web_address(value):
         return BootFile(url=_encoded(value, source), path=None)
     path = _resolved(_path_of(value, settings))
-    if own and not value.startswith(("/", _FILE_SCHEME)):
+    if is_own and not value.startswith(("/", _FILE_SCHEME)):
         message = (
             f"{source} is {value!r}; give an http(s) URL or a path of the controller's machine"
         )
         raise Invalid(message)
-    if own and path:
+    if is_own and path:
         _refuse_foreign_folder(path, source, settings)
     if path is None or find_file(path) is None:
         shown = value.removeprefix(_FILE_SCHEME)[:_SHOWN]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from sqlalchemy import select
 
-from controller.boot.dnsmasq_config import DhcpEvent
+from controller.boot.dnsmasq_log import DhcpEvent
 from controller.boot.recognition import Match
 from controller.store.database import Store
 from controller.store.events import QUIET_S, ForeignEvent, count_event, last_event

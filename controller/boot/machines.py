@@ -5,20 +5,25 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
-from controller.boot.answer import KnownNode, Ramdisk, expand_params
-from controller.boot.files import BootFile, find_boot_file
+from controller.boot.answer import KnownNode, Ramdisk, expand_params, own_params
+from controller.boot.files import BootFile, find_boot_file, find_instance_file
+from controller.boot.instances import Instance, InstanceIso, InstanceRamdisk
+from controller.boot.iscsi import iscsi_volumes
 from controller.boot.recognition import Candidate, Evidence, Match, recognize
 from controller.boot.script_text import ipxe_url
 from controller.boot.switches import is_fast_track
 from controller.errors import Invalid
+from controller.hardware.boot_target import FROM_NETWORK, KEY, OF_INSTANCE, BootTarget
 from controller.settings import Settings
 from controller.states import RESCUED, State
 from controller.store.database import Store
-from controller.store.leases import leased_addresses
-from controller.store.tables import Node, Port
+from controller.store.leases import leased_to_node
+from controller.store.nodes import locking
+from controller.store.tables import NODE_TABLE, PORT_TABLE, Node, Port
+from controller.store.volumes import Volumes
 
 BMC_ADDRESSES = "lookup_bmc_addresses"
 """Key of ``driver_internal_info``: addresses by which the result of a machine without ports is matched."""
@@ -27,15 +32,31 @@ BOOT_ASKER = "boot_asker"
 _INSPECTED = (State.INSPECTING, State.INSPECT_WAIT)
 _BOOT_KEYS = ("deploy_kernel", "deploy_ramdisk", "kernel_append_params")
 _KEY_BYTES = 16
+STRANGERS_KEY = "unknown"
+"""In the place of a ``boot_key``: the ramdisk that machines get of which no node knows."""
+# Put together once: that costs ten times what running them does. Each is answered by an index alone, however many nodes there are.
+_NODES, _PORTS = NODE_TABLE.c, PORT_TABLE.c
+_POINTED_AT = (
+    select(_PORTS.node_id)
+    .where(_PORTS.address.in_(bindparam("macs", expanding=True)))
+    .union(select(_NODES.id).where(_NODES.uuid == bindparam("uuid")))
+)
+_RECOGNIZED_BY = (
+    select(_NODES.id, _NODES.uuid, _NODES.provision_state, _NODES.driver_internal_info)
+    .where(_NODES.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_NODES.id)
+)
+_CARDS = select(_PORTS.node_id, _PORTS.address).where(
+    _PORTS.node_id.in_(bindparam("ids", expanding=True))
+)
 
 
 def recognize_machine(
     session: Session, evidence: Evidence, *, prefer_awaited: bool = False
 ) -> Match:
     """Find out which node a machine is; see ``recognition.recognize``."""
-    points_at = Port.address.in_(evidence.all_macs) | (Node.uuid == (evidence.node_uuid or ""))
-    query = select(Node.id).outerjoin(Port, Port.node_id == Node.id).where(points_at)
-    ids = set(session.scalars(query))
+    signs = {"macs": list(evidence.all_macs), "uuid": evidence.node_uuid or ""}
+    ids = set(session.scalars(_POINTED_AT, signs))
     if evidence.bmc_addresses:
         ids |= _with_bmc(session, evidence.bmc_addresses)
     candidates = _candidates(session, ids)
@@ -48,10 +69,9 @@ def own_mac(session: Session, node: Node, macs: Sequence[str]) -> str | None:
     return session.scalar(query.order_by(Port.id).limit(1))
 
 
-def leases_of(session: Session, node: Node, now: float) -> Mapping[str, str]:
+def leases_of(session: Session | Connection, node_id: int, now: float) -> Mapping[str, str]:
     """Return the addresses that DHCP gave to the node's ports, each with its card; none = nothing is known."""
-    macs = session.scalars(select(Port.address).where(Port.node_id == node.id)).all()
-    return leased_addresses(session, macs, now)
+    return leased_to_node(session, node_id, now)
 
 
 def _with_bmc(session: Session, addresses: frozenset[str]) -> set[int]:
@@ -66,10 +86,12 @@ def _with_bmc(session: Session, addresses: frozenset[str]) -> set[int]:
 
 def _candidates(session: Session, ids: Collection[int]) -> list[Candidate]:
     """Read what recognizes these nodes; their inventories only when there is something to decide."""
-    columns = (Node.id, Node.uuid, Node.provision_state, Node.driver_internal_info)
-    rows = session.execute(select(*columns).where(Node.id.in_(ids)).order_by(Node.id)).all()
+    if not ids:
+        return []
+    these = {"ids": list(ids)}
+    rows = session.execute(_RECOGNIZED_BY, these).all()
     macs: dict[int, set[str]] = {}
-    for port in session.execute(select(Port.node_id, Port.address).where(Port.node_id.in_(ids))):
+    for port in session.execute(_CARDS, these):
         macs.setdefault(port.node_id, set()).add(port.address)
     vendors: dict[int, Mapping[str, Any]] = {}
     if len(rows) > 1:
@@ -122,7 +144,13 @@ def find_inspected_without_ports(session: Session) -> Node | None:
 
 
 def facts_of(
-    node: Node, settings: Settings, base_url: str, *, is_shown: bool, is_guess: bool = False
+    node: Node,
+    settings: Settings,
+    base_url: str,
+    *,
+    is_shown: bool,
+    is_guess: bool = False,
+    volumes: Volumes | None = None,
 ) -> KnownNode:
     """Return what a machine of ``node`` shall boot now.
 
@@ -135,30 +163,55 @@ def facts_of(
         base_url: This controller as the machine sees it.
         is_shown: The asker may be told which node it is.
         is_guess: See ``KnownNode``.
+        volumes: What the node boots from, with the secrets; ``None`` = the asker must not know.
     """
-    ramdisk, problem = None, None
-    if boots_ramdisk(node):
-        try:
+    ramdisk, instance, problem = None, None, None
+    try:
+        if node.driver_internal_info.get(KEY) == BootTarget.RAMDISK:
             ramdisk = _ramdisk_of(node, settings, base_url)
-        except Invalid as error:
-            problem = str(error)
+        elif node.driver_internal_info.get(KEY) in OF_INSTANCE:
+            instance = _instance_of(node, settings, base_url, volumes)
+    except Invalid as error:
+        problem = str(error)
     return KnownNode(
         label=_label(node) if is_shown else None,
         provision_state=node.provision_state,
         ramdisk=ramdisk,
+        instance=instance,
         problem=problem,
         is_guess=is_guess,
     )
 
 
-def boots_ramdisk(node: Node) -> bool:
-    """Say whether the node's machine has been ordered to boot the ramdisk."""
-    return bool(node.driver_internal_info.get("boot_target") == "ramdisk")
+def facts_of_stranger(settings: Settings, base_url: str) -> KnownNode:
+    """Return what a machine shall boot that no node knows and that shall be discovered: the ramdisk of the settings."""
+    ramdisk, problem = None, None
+    try:
+        files = {kind: find_boot_file(kind, {}, settings) for kind in ("kernel", "ramdisk")}
+        ramdisk = Ramdisk(
+            kernel_url=_url_of(files["kernel"], "kernel", STRANGERS_KEY, base_url),
+            ramdisk_url=_url_of(files["ramdisk"], "ramdisk", STRANGERS_KEY, base_url),
+            append_params=settings.kernel_append_params,
+            request_id=f"req-{uuid.uuid4()}",
+            is_inspection=True,
+            collectors=settings.inspection_collectors,
+            debug=settings.log_level == "DEBUG",
+        )
+    except Invalid as error:
+        problem = str(error)
+    return KnownNode(
+        label=None, provision_state="", ramdisk=ramdisk, problem=problem, is_stranger=True
+    )
 
 
-def any_boots_ramdisk(session: Session, uuids: Collection[str]) -> bool:
-    """Say whether the machine of one of these nodes has been ordered to boot the ramdisk."""
-    return any(map(boots_ramdisk, session.scalars(select(Node).where(Node.uuid.in_(uuids)))))
+def boots_from_network(node: Node) -> bool:
+    """Say whether the node's machine has been ordered to boot the ramdisk, or an instance from the network."""
+    return node.driver_internal_info.get(KEY) in FROM_NETWORK
+
+
+def any_boots_from_network(session: Session, uuids: Collection[str]) -> bool:
+    """Say whether the machine of one of these nodes has been ordered to boot anything from the network."""
+    return any(map(boots_from_network, session.scalars(select(Node).where(Node.uuid.in_(uuids)))))
 
 
 def has_begun(node: Node, asker: str | None) -> bool:
@@ -169,7 +222,7 @@ def has_begun(node: Node, asker: str | None) -> bool:
 
 
 def begin_boot(store: Store, node_uuid: str, asker: str | None) -> Node | None:
-    """Note that a machine is given the node's ramdisk, and return the node as it is then; ``None`` = it is gone.
+    """Note that a machine is given what the node boots from the network, and return the node as it is then; ``None`` = it is gone.
 
     Args:
         store: The database.
@@ -178,9 +231,9 @@ def begin_boot(store: Store, node_uuid: str, asker: str | None) -> Node | None:
             out is taken from there. ``None`` = whose machine it is must still come out.
     """
     with store.edit() as session:
-        query = select(Node).where(Node.uuid == node_uuid).with_for_update()
+        query = locking(select(Node).where(Node.uuid == node_uuid))
         node = session.scalars(query).one_or_none()
-        if node is None or not boots_ramdisk(node):
+        if node is None or not boots_from_network(node):
             return node
         if node.boot_key is None:
             node.boot_key = secrets.token_urlsafe(_KEY_BYTES)
@@ -190,9 +243,9 @@ def begin_boot(store: Store, node_uuid: str, asker: str | None) -> Node | None:
 
 
 def find_booting(session: Session, boot_key: str) -> Node | None:
-    """Return the node whose machine is given kernel and ramdisk under this name; ``None`` = there is none now."""
+    """Return the node whose machine is given files under this name; ``None`` = there is none now."""
     node = session.scalars(select(Node).where(Node.boot_key == boot_key)).one_or_none()
-    return node if node is not None and boots_ramdisk(node) else None
+    return node if node is not None and boots_from_network(node) else None
 
 
 def _label(node: Node) -> str:
@@ -200,8 +253,8 @@ def _label(node: Node) -> str:
 
 
 def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
-    own_params = node.driver_info.get("kernel_append_params")
-    params = expand_params(own_params, settings.kernel_append_params)
+    own = own_params(node.instance_info, node.driver_info)
+    params = expand_params(own, settings.kernel_append_params)
     if settings.allow_unverified_images:
         params += " ingot-allow-unverified-images=1"
     if settings.allow_md5_images:
@@ -211,7 +264,7 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
         kind: find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
         for kind in ("kernel", "ramdisk")
     }
-    kernel, ramdisk = (_url_of(file, kind, node, base_url) for kind, file in files.items())
+    kernel, ramdisk = (_url_of(file, kind, node.boot_key, base_url) for kind, file in files.items())
     return Ramdisk(
         kernel_url=kernel,
         ramdisk_url=ramdisk,
@@ -224,7 +277,51 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
     )
 
 
-def _url_of(file: BootFile, kind: str, node: Node, base_url: str) -> str:
+def _instance_of(
+    node: Node, settings: Settings, base_url: str, volumes: Volumes | None
+) -> Instance:
+    """Return what belongs to the node's instance.
+
+    Raises:
+        Invalid: ``instance_info`` lacks it by now.
+    """
+    if node.driver_internal_info.get(KEY) == BootTarget.VOLUME:
+        if volumes is None:
+            raise Invalid(
+                "it boots a volume, whose login is given only to the address that DHCP gave to a port of the node"
+            )
+        return iscsi_volumes(volumes)
+    info = node.instance_info
+
+    def url(kind: str) -> str:
+        return _url_of(find_instance_file(kind, info, settings), kind, node.boot_key, base_url)
+
+    if node.driver_internal_info.get(KEY) == BootTarget.INSTANCE_ISO:
+        return InstanceIso(url=url("boot_iso"))
+    words = (
+        expand_params(own_params(info, node.driver_info), settings.kernel_append_params),
+        info.get("ramdisk_kernel_arguments"),
+    )
+    return InstanceRamdisk(
+        kernel_url=url("kernel"),
+        ramdisk_url=url("ramdisk"),
+        arguments=" ".join(str(word) for word in words if word),
+    )
+
+
+def file_of(kind: str, node: Node, settings: Settings) -> BootFile:
+    """Return the ``kernel``, ``ramdisk`` or ``boot_iso`` that the node's machine boots from the network now.
+
+    Raises:
+        Invalid: There is none.
+    """
+    if node.driver_internal_info.get(KEY) in OF_INSTANCE:
+        return find_instance_file(kind, node.instance_info, settings)
+    is_rescue = node.provision_state in RESCUED
+    return find_boot_file(kind, dict(node.driver_info), settings, is_rescue=is_rescue)
+
+
+def _url_of(file: BootFile, kind: str, boot_key: str | None, base_url: str) -> str:
     if file.url:
         return ipxe_url(file.url, f"deploy_{kind}")
-    return f"{base_url}/boot/{kind}/{node.boot_key}"
+    return f"{base_url}/boot/{kind}/{boot_key}"

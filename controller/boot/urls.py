@@ -3,7 +3,10 @@
 from controller.settings import Settings
 
 SCRIPT_PATH = "/boot/ipxe"
+GRUB_SCRIPT_PATH = "/boot/grub/script"
+MEDIUM_PATH = "/boot/medium.img"
 LOADER_PATH = "/boot/loader"
+IMAGE_STORE_PATH = "/images/store"
 
 
 def public_url(settings: Settings) -> str:
@@ -12,3 +15,8 @@ def public_url(settings: Settings) -> str:
         return settings.public_url.rstrip("/")
     host = f"[{settings.listen_host}]" if ":" in settings.listen_host else settings.listen_host
     return f"http://{host}:{settings.listen_port}"
+
+
+def image_url(settings: Settings, uuid: str) -> str:
+    """Return where machines get an image of this controller's store."""
+    return f"{public_url(settings)}{IMAGE_STORE_PATH}/{uuid}"

@@ -25,6 +25,7 @@ class Endpoint:
     url: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
     ca_file: str | None = None
     is_insecure: bool = False
 
@@ -37,6 +38,8 @@ class Api:
         self._session = requests.Session()
         self._session.headers.update(_VERSION)
         self._session.verify = False if endpoint.is_insecure else endpoint.ca_file or True
+        if endpoint.token:
+            self._session.headers["X-Auth-Token"] = endpoint.token
         if endpoint.username is not None:
             self._session.auth = (endpoint.username, endpoint.password or "")
 
@@ -94,6 +97,28 @@ class Api:
         """Say which logical disks the node shall have."""
         self._ask("PUT", f"/v1/nodes/{ident}/states/raid", wanted)
 
+    def images(self) -> list[Document]:
+        """Return all images of the store with all of their fields."""
+        return self._pages("/v1/images/detail", "images")
+
+    def image(self, ident: str) -> Document:
+        """Return an image by UUID or name."""
+        found: Document = self._ask("GET", f"/v1/images/{ident}")
+        return found
+
+    def register_image(self, body: Document) -> None:
+        """Register an image."""
+        self._ask("POST", "/v1/images", body)
+
+    def delete_image(self, ident: str) -> None:
+        """Delete an image."""
+        self._ask("DELETE", f"/v1/images/{ident}")
+
+    def send_piece(self, ident: str, piece: bytes, start_byte: int, size_bytes: int) -> None:
+        """Send a piece of an image."""
+        place = f"/v1/images/{ident}/file?start_byte={start_byte}&size_bytes={size_bytes}"
+        self._ask_url("PUT", self._url + place, piece)
+
     def _pages(self, path: str, key: str) -> list[Document]:
         found: list[Document] = []
         url: str | None = self._url + path
@@ -117,7 +142,7 @@ class Api:
 
     def _reply(self, method: str, url: str, body: object = None) -> requests.Response:
         try:
-            reply = self._session.request(method, url, json=body, timeout=_TIMEOUT_S)
+            reply = self._session.request(method, url, timeout=_TIMEOUT_S, **_content(body))
         except requests.RequestException as error:
             raise Unreachable(
                 f"no controller at {self._url}: {_cause(error)}; is it running, and is the address right"
@@ -129,6 +154,8 @@ class Api:
 
     def _refusal(self, reply: requests.Response) -> str:
         said = fault_text(reply.text)
+        if reply.status_code == _UNAUTHORIZED and _wants_token(reply):
+            return f"{self._url} wants a token of Keystone (INGOT_TOKEN=$(openstack token issue -f value -c id)): {said}"
         if reply.status_code == _UNAUTHORIZED:
             return f"{self._url} wants a user name and a password (INGOT_USERNAME, INGOT_PASSWORD): {said}"
         if reply.status_code == _NOT_FOUND and not said:
@@ -148,6 +175,16 @@ def fault_text(body: str) -> str:
         return ""
     text = fault.get("faultstring", "") if isinstance(fault, dict) else fault
     return str(text or "")
+
+
+def _wants_token(reply: requests.Response) -> bool:
+    return reply.headers.get("WWW-Authenticate", "").startswith("Keystone")
+
+
+def _content(body: object) -> dict[str, Any]:
+    if not isinstance(body, bytes):
+        return {"json": body}
+    return {"data": body, "headers": {"Content-Type": "application/octet-stream"}}
 
 
 def _cause(error: requests.RequestException) -> str:

@@ -8,6 +8,7 @@ import click
 
 from controller.client.api import Api, Endpoint
 from controller.client.errors import ClientError
+from controller.client.image import image
 from controller.client.node import node
 
 _DEFAULT_URL = "http://127.0.0.1:6385"
@@ -18,6 +19,7 @@ _DEFAULT_URL = "http://127.0.0.1:6385"
 @click.option("--url", envvar="INGOT_API_URL", default=_DEFAULT_URL, show_default=True, show_envvar=True, help="The controller.")  # fmt: skip
 @click.option("--username", envvar="INGOT_USERNAME", show_envvar=True, help="For HTTP basic.")
 @click.option("--password", envvar="INGOT_PASSWORD", show_envvar=True, help="Better not a flag.")
+@click.option("--token", envvar="INGOT_TOKEN", show_envvar=True, help="Of Keystone; better not a flag.")  # fmt: skip
 @click.option("--ca-file", envvar="INGOT_CA_FILE", show_envvar=True, help="Who signed its certificate.")  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Do not check its certificate.")
 @click.pass_context
@@ -27,6 +29,7 @@ def cli(
     url: str,
     username: str | None,
     password: str | None,
+    token: str | None,
     ca_file: str | None,
     insecure: bool,
 ) -> None:
@@ -36,6 +39,7 @@ def cli(
             url=url,
             username=username,
             password=password,
+            token=token,
             ca_file=ca_file,
             is_insecure=insecure,
         )
@@ -43,6 +47,7 @@ def cli(
 
 
 cli.add_command(node)
+cli.add_command(image)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -24,12 +24,18 @@ class FirstBoot:
     hostname: str | None = None
 
 
-def image_keys(image: str, checksum: str) -> dict[str, str]:
+def image_keys(image: str, checksum: str | None) -> dict[str, str]:
     """Return the keys of ``instance_info`` for an image.
 
     Raises:
-        ClientError: The checksum has no form that is known.
+        ClientError: The checksum has no form that is known, or there is none for an address.
     """
+    if checksum is None:
+        if ":" in image:
+            raise ClientError(
+                "--checksum is missing: only images of the controller's store (ingot image list) have one of their own"
+            )
+        return {"image_source": image}
     if named := _CHECKSUM.fullmatch(checksum):
         return {
             "image_source": image,

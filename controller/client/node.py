@@ -104,8 +104,10 @@ def show_node(api: Api, ident: str, *, as_json: bool) -> None:
 
 @node.command()
 @click.argument("ident", metavar="NODE")
-@click.option("--image", required=True, help="URL of the image.")
-@click.option("--checksum", required=True, help="sha256:..., sha512:... or a checksum file's URL.")
+@click.option("--image", required=True, help="URL of the image, or its name in the image store.")
+@click.option(
+    "--checksum", help="sha256:..., sha512:... or a checksum file's URL; not for the store's."
+)
 @click.option("--config-drive", "drive", type=_FILE, help="A finished config drive.")
 @click.option("--user-data", type=_FILE, help="User data for cloud-init.")
 @click.option("--ssh-key", "ssh_keys", type=_FILE, multiple=True, help="A public key; repeatable.")

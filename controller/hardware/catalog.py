@@ -55,6 +55,14 @@ class Catalog:
                 )
         return names
 
+    def all_of(self, driver: str, kind: str) -> Mapping[str, Any]:
+        """Return every implementation of a kind that nodes of a hardware type may choose, by name.
+
+        Raises:
+            Invalid: The hardware type is not served.
+        """
+        return {name: self.parts[kind][name] for name in self.hardware_type(driver).supports[kind]}
+
     def interfaces_of(self, driver: str, chosen: Mapping[str, str]) -> Interfaces:
         """Return what a node has.
 
@@ -81,6 +89,7 @@ def make_catalog(parts: Parts, types: Mapping[str, HardwareType], settings: Sett
     wanted = settings.listed("enabled_hardware_types") or tuple(joined)
     _require_known("enabled_hardware_types", wanted, joined)
     enabled = {kind: _enabled(kind, parts[kind], settings) for kind in INTERFACE_KINDS}
+    _require_detected(enabled["deploy"], settings)
     served = {name: _served(joined[name], enabled, settings) for name in wanted}
     return Catalog(types=MappingProxyType(served), parts=parts)
 
@@ -90,6 +99,17 @@ def _enabled(kind: str, installed: Mapping[str, Interface], settings: Settings) 
     wanted = settings.listed(setting)
     _require_known(setting, wanted, installed)
     return wanted or tuple(installed)
+
+
+def _require_detected(enabled: Sequence[str], settings: Settings) -> None:
+    """Refuse a start with ``autodetect`` that could choose what is not enabled, as Ironic does."""
+    names = settings.listed("autodetect_deploy_interfaces")
+    missing = [name for name in names if name not in enabled]
+    if "autodetect" in enabled and (missing or not names):
+        raise SettingsError(
+            f"autodetect_deploy_interfaces names {', '.join(missing) or 'nothing'}; name only what enabled_deploy_interfaces has"
+            f" ({', '.join(enabled)}), or take autodetect out of that"
+        )
 
 
 def _served(

@@ -5,14 +5,16 @@ serve several kinds (a BMC driver is ``power`` and ``management``); a class is m
 does not do stands in its implementation (``fake``, ``no-rescue``), not in those who ask it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from controller.hardware.bmc import BmcStep, BootDevice, ManagementControl, PowerControl
-from controller.hardware.steps import StepSpec
+from controller.hardware.boot_target import BootTarget
+from controller.hardware.steps import Kind, StepSpec
 from controller.settings import Settings
 from controller.store.tables import Node
+from controller.store.volumes import Volumes
 
 INTERFACE_KINDS = (
     "bios",
@@ -60,6 +62,14 @@ class Interface(Protocol):
 
 
 @runtime_checkable
+class Connects(Protocol):
+    """An implementation of any kind with a connection of its own; what that can says the connection (``abilities.py``, ``firmware.py``)."""
+
+    def connect(self, driver_info: dict[str, Any]) -> Any:
+        """Return the (possibly cached) connection; opens nothing yet."""
+
+
+@runtime_checkable
 class OffersSteps(Protocol):
     """An implementation of any kind that carries out steps without the ramdisk."""
 
@@ -76,6 +86,14 @@ class JoinsHardwareTypes(Protocol):
 
     hardware_types: tuple[str, ...]
     """``ipmi`` or ``fake-hardware``, whose last choice it becomes, or a new one, whose default it is."""
+
+
+@runtime_checkable
+class MadeWithSettings(Protocol):
+    """A class of implementations whose object is made with the settings; others are called without an argument."""
+
+    def from_settings(self, settings: Settings) -> Interface:
+        """Return the object (a class method of the class)."""
 
 
 class PowerInterface(Interface, Protocol):
@@ -105,6 +123,8 @@ class BootInterface(Interface, Protocol):
 
     device: BootDevice | None
     """From where the firmware starts it; ``None`` = nothing is booted."""
+    boots_instances: bool
+    """It can boot an instance from the network, too (``BootTarget``)."""
 
     def require_files(self, node: Node, settings: Settings, *, is_rescue: bool = False) -> None:
         """Raise ``Invalid`` if there is no ramdisk for the node that can be read."""
@@ -113,12 +133,18 @@ class BootInterface(Interface, Protocol):
 class DeployInterface(Interface, Protocol):
     """Brings an instance onto a machine."""
 
-    uses_agent: bool
-    """Deployment, cleaning and service boot the ramdisk; without it they are over at once."""
+    agent_in: Collection[Kind]
+    """The workflows that boot the ramdisk; the others have no agent, and only steps that need none."""
     core_steps: tuple[StepSpec, ...]
     """The steps that every deployment has."""
     arguments: Mapping[str, Callable[[Node, Settings], Mapping[str, Any]]]
     """What the agent's core steps are told, by step."""
+
+    def target(self, node: Node) -> BootTarget:
+        """Return what the machine boots when it boots its instance."""
+
+    def fits(self, node: Node) -> bool:
+        """Say whether the node's ``instance_info`` asks for this way of deploying (for ``autodetect``); asks nobody."""
 
     def check(self, node: Node, settings: Settings) -> None:
         """Raise ``Invalid`` for what the agent would refuse; asks nobody."""
@@ -127,11 +153,33 @@ class DeployInterface(Interface, Protocol):
         """Ask those who have the image; return warnings, raise ``Invalid``."""
 
 
+@runtime_checkable
+class ChoosesDeploy(Protocol):
+    """A deploy interface that leaves the work to another one."""
+
+    def choose(
+        self, node: Node, settings: Settings, possible: Mapping[str, DeployInterface]
+    ) -> DeployInterface:
+        """Return the one that does the work for a node, of those that its hardware type has, by name."""
+
+
+class StorageInterface(Interface, Protocol):
+    """Says whether the node's volume targets are what its instance is on."""
+
+    boots_volumes: bool
+    """It looks at them."""
+
+    def deploying(self, deploy: DeployInterface, volumes: Volumes) -> DeployInterface:
+        """Return what brings an instance onto the machine: ``deploy``, or what stands in its place with these volumes."""
+
+
 class NetworkInterface(Interface, Protocol):
     """Says which of a client's virtual interfaces are on which ports."""
 
     keeps_vifs: bool
     """They are kept; else they are taken and forgotten."""
+    connects: bool
+    """Ports are attached to networks at their switches."""
 
 
 @runtime_checkable
@@ -221,7 +269,7 @@ class Interfaces:
     firmware: Interface
     network: NetworkInterface
     raid: Interface
-    storage: Interface
+    storage: StorageInterface
     vendor: Interface
 
     def of(self, kind: str) -> Interface:

@@ -7,7 +7,7 @@ from stevedore import ExtensionManager
 
 from controller.errors import SettingsError
 from controller.hardware.catalog import Catalog, make_catalog
-from controller.hardware.interface import INTERFACE_KINDS
+from controller.hardware.interface import INTERFACE_KINDS, MadeWithSettings
 from controller.settings import Settings
 
 TYPES = "ingot.hardware_types"
@@ -32,7 +32,9 @@ def load_catalog(settings: Settings) -> Catalog:
         if not isinstance(target, type):
             return target
         if target not in made:
-            made[target] = target()
+            made[target] = (
+                target.from_settings(settings) if isinstance(target, MadeWithSettings) else target()
+            )
         return made[target]
 
     parts = {kind: _load(group_of(kind), make) for kind in INTERFACE_KINDS}

@@ -29,6 +29,9 @@ class Where(StrEnum):
     CONTROLLER = "controller"
 
 
+_ASK_AGENT = frozenset({"prepare_instance_boot", "write_image_over_iscsi"})
+
+
 class Argument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One argument of a step, as the agent describes it (``argsinfo``); ``type`` is the controller's own."""
 
@@ -64,7 +67,7 @@ class StepSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def asks_agent(self) -> bool:
         """Whether it cannot be carried out without an agent that runs: the agent's own, and a core step that asks it."""
-        return self.where is Where.AGENT or self.runs_as == "prepare_instance_boot"
+        return self.where is Where.AGENT or self.runs_as in _ASK_AGENT
 
     @property
     def title(self) -> str:

@@ -24,15 +24,15 @@ GENERIC: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "bios": ("no-bios",),
         "boot": ("ipxe", "pxe", "http"),
         "console": ("no-console",),
-        "deploy": ("direct", "bootc"),
+        "deploy": ("direct", "iscsi", "bootc", "ramdisk", "custom-agent", "autodetect", "noop"),
         "firmware": ("no-firmware",),
         "inspect": ("agent", "no-inspect"),
         "management": (),
-        "network": ("noop", "flat"),
+        "network": ("noop", "flat", "ironic-networking"),
         "power": (),
         "raid": ("no-raid", "agent"),
         "rescue": ("agent", "no-rescue"),
-        "storage": ("noop",),
+        "storage": ("noop", "external"),
         "vendor": ("no-vendor",),
     }
 )
@@ -43,11 +43,25 @@ IPMI = HardwareType(
     supports=MappingProxyType(
         {
             **GENERIC,
-            "management": ("ipmitool", "pyghmi", "ipmitool-cli"),
-            "power": ("ipmitool", "pyghmi", "ipmitool-cli"),
+            "management": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
+            "power": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
             "vendor": ("no-vendor", "ipmitool"),
         }
     ),
+)
+REDFISH = HardwareType(
+    name="redfish",
+    supports=MappingProxyType(
+        {
+            **GENERIC,
+            "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
+            "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
+        }
+    ),
+)
+COMMAND = HardwareType(
+    name="command",
+    supports=MappingProxyType({**GENERIC, "management": ("command",), "power": ("command",)}),
 )
 FAKE_HARDWARE = HardwareType(
     name="fake-hardware",
@@ -56,15 +70,15 @@ FAKE_HARDWARE = HardwareType(
             "bios": ("fake", "no-bios"),
             "boot": ("fake", "ipxe", "pxe", "http"),
             "console": ("fake", "no-console"),
-            "deploy": ("fake", "direct", "bootc"),
+            "deploy": ("fake", *GENERIC["deploy"]),
             "firmware": ("fake", "no-firmware"),
             "inspect": ("fake", "agent", "no-inspect"),
             "management": ("fake",),
-            "network": ("noop", "flat"),
+            "network": ("noop", "flat", "ironic-networking"),
             "power": ("fake",),
             "raid": ("fake", "no-raid", "agent"),
             "rescue": ("fake", "agent", "no-rescue"),
-            "storage": ("noop", "fake"),
+            "storage": ("noop", "fake", "external"),
             "vendor": ("fake", "no-vendor"),
         }
     ),

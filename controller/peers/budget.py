@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,15 +18,21 @@ class BytesExceeded(OSError):
     """The peer has sent more than it may."""
 
 
+class AddressRefused(OSError):
+    """The peer has an address that this call may not go to."""
+
+
 class Budget:
     """The time and the bytes that are left of one call."""
 
-    def __init__(self, *, total_s: float) -> None:
+    def __init__(self, *, total_s: float, may_connect: Callable[[str], bool] | None = None) -> None:
         """Start the clock; no byte may come before :meth:`allow`.
 
         Args:
             total_s: Until the deadline.
+            may_connect: Says whether an IP address may be called; ``None`` = every one.
         """
+        self._may_connect = may_connect
         self._ends_at = time.monotonic() + total_s
         self._bytes_left = 0
         self.bytes_received = 0
@@ -41,6 +47,15 @@ class Budget:
     def is_exceeded(self) -> bool:
         """Whether more has come than may."""
         return self._bytes_left < 0
+
+    def check_address(self, address: str) -> None:
+        """Refuse an IP address that may not be called.
+
+        Raises:
+            AddressRefused: It is one.
+        """
+        if self._may_connect is not None and not self._may_connect(address):
+            raise AddressRefused(f"no call may go to {address}")
 
     def left_s(self) -> float:
         """Return the seconds until the deadline, above 0.

@@ -6,6 +6,8 @@ import queue
 import socket
 import ssl
 import threading
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import requests.utils
@@ -16,6 +18,8 @@ from urllib3.exceptions import LocationParseError
 from controller.peers.budget import BudgetedSocket, BudgetedTlsSocket, current
 
 _AddressInfo = tuple[Any, Any, int, str, Any]
+_Authorities = tuple[str, bool, float]
+"""A file or folder, whether the environment names it, and when it was changed."""
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _ENDED = "the connection ended while the request was sent"
 """urllib3 passes over a broken pipe while it sends, and would then use the socket that is no more."""
@@ -58,12 +62,14 @@ def direct(trusted_pem: str | None) -> urllib3.PoolManager:
     return _budgeted(urllib3.PoolManager(ssl_context=_tls(trusted_pem)))
 
 
-def by_environment(url: str) -> urllib3.PoolManager:
-    """Return connections to ``url`` by the proxy that the environment names for it, if there is one."""
-    proxies = requests.utils.get_environ_proxies(url)
-    proxy = requests.utils.select_proxy(url, proxies)
-    if not proxy:
-        return direct(None)
+def direct_with(tls: ssl.SSLContext) -> urllib3.PoolManager:
+    """Return connections without proxies whose trust the caller has chosen; several may have the same."""
+    tls.sslsocket_class = BudgetedTlsSocket
+    return _budgeted(urllib3.PoolManager(ssl_context=tls))
+
+
+def by_proxy(proxy: str) -> urllib3.PoolManager:
+    """Return connections by a proxy; a user and a password in its URL are for it."""
     address = proxy if "://" in proxy else f"http://{proxy}"
     user, password = requests.utils.get_auth_from_url(address)
     login = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user else None
@@ -74,19 +80,59 @@ def by_environment(url: str) -> urllib3.PoolManager:
     return _budgeted(manager)
 
 
+def by_environment(url: str) -> urllib3.PoolManager:
+    """Return connections to ``url`` by the proxy that the environment names for it, if there is one."""
+    proxies = requests.utils.get_environ_proxies(url)
+    proxy = requests.utils.select_proxy(url, proxies)
+    return by_proxy(proxy) if proxy else direct(None)
+
+
+def system_tls() -> ssl.SSLContext:
+    """Return what trusts the system's authorities as they are now: the same object until they change; not to be altered.
+
+    Raises:
+        OSError: What the environment names cannot be read.
+    """
+    return _system_tls(_authorities())
+
+
 def _budgeted(manager: urllib3.PoolManager) -> urllib3.PoolManager:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return manager
 
 
 def _tls(trusted_pem: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=trusted_pem)
     if trusted_pem is None:
-        for name in _CA_VARIABLES:
-            if path := os.environ.get(name):
-                context.load_verify_locations(**{_kind(path): path})
+        return system_tls()
+    context = ssl.create_default_context(cadata=trusted_pem)
     context.sslsocket_class = BudgetedTlsSocket
     return context
+
+
+@lru_cache(maxsize=1)
+def _system_tls(authorities: tuple[_Authorities, ...]) -> ssl.SSLContext:
+    """Return what trusts the system's authorities: one for all peers, for reading these takes 30 ms and they take a megabyte."""
+    context = ssl.create_default_context()
+    for path, is_extra, _changed_at in authorities:
+        if is_extra:
+            context.load_verify_locations(**{_kind(path): path})
+    context.sslsocket_class = BudgetedTlsSocket
+    return context
+
+
+def _authorities() -> tuple[_Authorities, ...]:
+    """Return where the system's authorities are, with those that the environment adds, as they are now."""
+    usual = ssl.get_default_verify_paths()
+    paths = [(path, False) for path in (usual.cafile, usual.capath) if path]
+    paths += [(path, True) for name in _CA_VARIABLES if (path := os.environ.get(name))]
+    return tuple((path, is_extra, _changed_at(path)) for path, is_extra in paths)
+
+
+def _changed_at(path: str) -> float:
+    try:
+        return Path(path).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _kind(path: str) -> str:
@@ -105,6 +151,7 @@ def _connect(host: str, port: int) -> BudgetedSocket:
     for tried, (family, kind, protocol, _name, address) in enumerate(addresses):
         connection = BudgetedSocket(family, kind, protocol)
         try:
+            budget.check_address(address[0])
             connection.settimeout(budget.left_s() / (len(addresses) - tried))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.connect(address)

@@ -6,10 +6,9 @@ redirect only where its caller says so, never from https to http.
 """
 
 import http.client
-import socket
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
@@ -19,56 +18,46 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError
 
-from agent.protocol.clocks import date_problem, find_cause
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.refusal import Refusal
 from agent.protocol.web_address import encode_url, follow, shown_url
 from controller.peers import connections
 from controller.peers.budget import Budget, current, spending
+from controller.peers.failures import (
+    HEAD_BYTES,
+    BadAddress,
+    Limits,
+    PeerFailed,
+    PeerMisbehaved,
+    PeerSilent,
+    failure,
+    too_much,
+)
+
+__all__ = [
+    "Answer",
+    "BadAddress",
+    "Limits",
+    "PeerFailed",
+    "PeerHttp",
+    "PeerMisbehaved",
+    "PeerSilent",
+    "Sink",
+    "redirect_target",
+    "to_agent",
+    "to_bmc",
+    "to_image_server",
+    "to_service",
+]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REPEATABLE = frozenset({"GET", "HEAD"})
 _PIECE_BYTES = 1 << 16
-_HEAD_BYTES = 256 * 1024
-"""For a head and everything before it, proxies' and provisional answers included."""
 _MOST_REASON_CHARS = 200
 _PORTS = {"http": 80, "https": 443}
-_DATE_S = 1.0
-"""Longest wait for the peer's date when its certificate does not fit this machine's; beyond the call's own deadline."""
-_CAUSES: tuple[tuple[type[Exception], str], ...] = (
-    (ssl.SSLCertVerificationError, "has another TLS certificate than the one that is trusted"),
-    (ssl.SSLError, "failed in the TLS handshake"),
-    (ConnectionRefusedError, "refused the connection"),
-    (socket.gaierror, "has a name that the name server does not know"),
-    (OSError, "cannot be reached, or broke the connection"),
-)
-"""Words for the cause of a failure, the first that fits."""
-
-
-class PeerFailed(Exception):
-    """A call got no answer that can be used; the text says what the peer did, without the address."""
-
-
-class PeerSilent(PeerFailed):
-    """No answer, or no whole one, before the deadline; trying again may help."""
-
-
-class PeerMisbehaved(PeerFailed):
-    """The peer answered what it must not: too much, packed, or a redirect to where no call may go."""
-
-
-class BadAddress(PeerFailed):
-    """The URL is none that can be called."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a call may cost."""
-
-    total_s: float
-    """From its begin to the last byte of the body, redirects included."""
-    most_bytes: int
-    """Of the answer's body."""
+_BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+"""Answers that end with their heads (RFC 9110 6.4.1)."""
+_CONTENT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +69,18 @@ class Answer:
     status: int
     reason: str
     """The server's word for it, fit for messages."""
-    body: bytes
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """As they came."""
 
     @property
     def is_ok(self) -> bool:
         """Whether the status is below 400."""
         return self.status < HTTPStatus.BAD_REQUEST
+
+
+Sink = Callable[[Answer, bytes], None]
+"""Takes the pieces of a large body (200 or 206) as they come, each with the answer's head; what it raises ends the call."""
 
 
 class PeerHttp:
@@ -121,6 +116,7 @@ class PeerHttp:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         most_redirects: int = 0,
+        sink: Sink | None = None,
     ) -> Answer:
         """Make one call.
 
@@ -131,23 +127,24 @@ class PeerHttp:
             headers: Sent besides ``Accept-Encoding``.
             body: What is sent.
             most_redirects: How many redirects may be followed, as ``method`` again; with 0 the first one is an error.
+            sink: Where a body goes that is too large for memory; ``None`` = into the answer.
 
         Raises:
             BadAddress: The URL cannot be called.
             PeerSilent: No whole answer before the deadline, or the connection broke.
             PeerMisbehaved: Too many bytes, a packed answer, a redirect that may not be followed.
         """
-        budget = Budget(total_s=limits.total_s)
+        budget = Budget(total_s=limits.total_s, may_connect=limits.may_connect)
         sent = {**(headers or {}), "Accept-Encoding": "identity"}
         with spending(budget):
             try:
-                return self._follow(method, url, limits, sent, body, most_redirects)
+                return self._follow(method, url, limits, sent, body, most_redirects, sink)
             except PeerFailed:
                 raise
             except (LocationValueError, Refusal) as error:
                 raise BadAddress(f"its URL cannot be called: {clean_line(error)}") from error
             except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-                raise _failure(error, url, budget, limits) from error
+                raise failure(error, url, budget, limits) from error
 
     def _follow(
         self,
@@ -157,13 +154,14 @@ class PeerHttp:
         headers: Mapping[str, str],
         body: bytes | None,
         most_redirects: int,
+        sink: Sink | None,
     ) -> Answer:
-        answer, location = self._once(method, encode_url(url), limits, headers, body)
+        answer, location = self._once(method, encode_url(url), limits, headers, body, sink)
         for _ in range(most_redirects):
             if answer.status not in _REDIRECTS:
                 return answer
             target = redirect_target(answer.url, location)
-            answer, location = self._once(method, target, limits, headers, body)
+            answer, location = self._once(method, target, limits, headers, body, sink)
         if answer.status not in _REDIRECTS:
             return answer
         where = clean_line(shown_url(location), _MOST_REASON_CHARS)
@@ -178,27 +176,29 @@ class PeerHttp:
         limits: Limits,
         headers: Mapping[str, str],
         body: bytes | None,
+        sink: Sink | None,
     ) -> tuple[Answer, str]:
         """Return the answer and its ``Location``."""
         parts = _split(url)
         budget = current()
-        budget.allow(_HEAD_BYTES)
+        budget.allow(HEAD_BYTES)
         response = self._open(
             method, _without_user(parts), body, {**headers, **_login(parts)}, limits
         )
         budget.allow(limits.most_bytes + limits.most_bytes // 8)  # an eighth for sizes of chunks
-        try:
-            content = b"" if method == "HEAD" else _read(response, limits)
-        except BaseException:
-            response.close()  # what is left of it is not wanted
-            raise
-        response.release_conn()
         answer = Answer(
             url=url,
             status=response.status,
             reason=clean_line(response.reason or "", _MOST_REASON_CHARS),
-            body=content,
+            headers=response.headers,
         )
+        try:
+            content = b"" if method == "HEAD" else _read(response, limits, answer, sink)
+        except BaseException:
+            response.close()  # what is left of it is not wanted
+            raise
+        response.release_conn()
+        answer = replace(answer, body=content)
         return answer, response.headers.get("Location", "")
 
     def _open(
@@ -244,9 +244,27 @@ def to_agent(trusted_pem: str | None) -> PeerHttp:
     return PeerHttp(connections.direct(trusted_pem))
 
 
+def to_bmc(tls: ssl.SSLContext) -> PeerHttp:
+    """Return a door to one BMC, past every proxy.
+
+    Args:
+        tls: What it trusts; doors may share it.
+    """
+    return PeerHttp(connections.direct_with(tls))
+
+
 def to_image_server(url: str) -> PeerHttp:
     """Return a door to an image's web server, by the proxy that the environment names for it."""
     return PeerHttp(connections.by_environment(url))
+
+
+def to_service(proxy: str | None) -> PeerHttp:
+    """Return a door to a service of the site.
+
+    Args:
+        proxy: The proxy before it; ``None`` = none, whatever the environment says.
+    """
+    return PeerHttp(connections.by_proxy(proxy) if proxy else connections.direct(None))
 
 
 def redirect_target(url: str, location: str) -> str:
@@ -293,16 +311,24 @@ def _login(parts: SplitResult) -> dict[str, str]:
     return urllib3.make_headers(basic_auth=login)
 
 
-def _read(response: urllib3.BaseHTTPResponse, limits: Limits) -> bytes:
+def _read(
+    response: urllib3.BaseHTTPResponse, limits: Limits, answer: Answer, sink: Sink | None
+) -> bytes:
+    """Return the body, or pass it on and return nothing."""
     encoding = clean_line(response.headers.get("Content-Encoding", "identity"), 64).lower()
     if encoding not in {"", "identity"}:
         raise PeerMisbehaved(f"packs its answer as {encoding!r} although it was asked not to")
-    body = bytearray()
+    is_passed_on = sink is not None and answer.status in _CONTENT
+    body, came_bytes = bytearray(), 0
     while piece := response.read(_PIECE_BYTES, decode_content=False):
-        body += piece
-        if len(body) > limits.most_bytes:
-            raise _too_much(limits)
-    if not body and not _has_length(response):
+        came_bytes += len(piece)
+        if came_bytes > limits.most_bytes:
+            raise too_much(limits)
+        if sink is not None and is_passed_on:
+            sink(answer, piece)
+        else:
+            body += piece
+    if not came_bytes and answer.status not in _BODILESS and not _has_length(response):
         raise PeerSilent("ended its answer before the body")  # a head that was cut looks whole
     return bytes(body)
 
@@ -311,27 +337,3 @@ def _has_length(response: urllib3.BaseHTTPResponse) -> bool:
     """Say whether the head tells where the body ends."""
     length = response.headers.get("Content-Length", "").strip()
     return length.isdigit() or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-
-
-def _too_much(limits: Limits) -> PeerMisbehaved:
-    return PeerMisbehaved(
-        f"sends more than the {_HEAD_BYTES} bytes that a head or the {limits.most_bytes} bytes that its body may have"
-    )
-
-
-def _failure(error: Exception, url: str, budget: Budget, limits: Limits) -> PeerFailed:
-    """Say what went wrong; the library's own words have the URL in them, and with it the token."""
-    if budget.is_exceeded:
-        return _too_much(limits)
-    came_bytes = budget.bytes_received
-    if budget.is_late or find_cause(error, TimeoutError):
-        came = f"{came_bytes} bytes of an answer came" if came_bytes else "nothing came"
-        return PeerSilent(f"did not answer within {limits.total_s:g} s ({came})")
-    if problem := date_problem(error, url, _DATE_S):
-        return PeerSilent(problem)
-    for kind, words in _CAUSES:
-        if find_cause(error, kind):
-            return PeerSilent(words)
-    if came_bytes:
-        return PeerSilent(f"broke off after {came_bytes} bytes, or what it sent is no HTTP")
-    return PeerSilent("ended the connection without an answer")

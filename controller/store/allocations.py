@@ -6,8 +6,9 @@ from sqlalchemy import ForeignKey, Select, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from controller.errors import NotFound
+from controller.store.base import Base, JsonObject
 from controller.store.identity import is_uuid
-from controller.store.tables import Base, JsonObject, Node
+from controller.store.tables import Node
 
 ALLOCATING, ACTIVE, ERROR = "allocating", "active", "error"
 """States; the first is the only one that ends by itself."""
@@ -39,6 +40,11 @@ class Allocation(Base):
     """How often in a row every suitable node was at something else."""
 
 
+def no_allocation(ident: str) -> NotFound:
+    """Return the error for one that is not there, or that is hidden from who asks."""
+    return NotFound(f"Allocation {ident} could not be found")
+
+
 def get_allocation(session: Session, ident: str) -> Allocation:
     """Return the allocation with this UUID or name.
 
@@ -48,7 +54,7 @@ def get_allocation(session: Session, ident: str) -> Allocation:
     is_it = Allocation.uuid == ident.lower() if is_uuid(ident) else Allocation.name == ident
     found = session.scalars(select(Allocation).where(is_it)).one_or_none()
     if found is None:
-        raise NotFound(f"Allocation {ident} could not be found")
+        raise no_allocation(ident)
     return found
 
 

@@ -4,8 +4,9 @@ from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from controller.errors import NotFound
+from controller.store.base import Base, JsonObject
 from controller.store.identity import is_uuid
-from controller.store.tables import Base, JsonObject, Node
+from controller.store.tables import Node
 
 
 class Chassis(Base):
@@ -21,6 +22,11 @@ class Chassis(Base):
     extra: Mapped[JsonObject] = mapped_column(default=dict)
 
 
+def no_chassis(ident: str) -> NotFound:
+    """Return the error for one that is not there, or that is hidden from who asks."""
+    return NotFound(f"Chassis {ident} could not be found")
+
+
 def get_chassis(session: Session, ident: str, *, lock: bool = False) -> Chassis:
     """Return the chassis with this UUID.
 
@@ -30,7 +36,7 @@ def get_chassis(session: Session, ident: str, *, lock: bool = False) -> Chassis:
     query = select(Chassis).where(Chassis.uuid == ident.lower())
     found = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if found is None or not is_uuid(ident):
-        raise NotFound(f"Chassis {ident} could not be found")
+        raise no_chassis(ident)
     return found
 
 

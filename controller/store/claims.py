@@ -10,30 +10,122 @@ Both databases run the same statements: PostgreSQL skips rows that another trans
 """
 
 import secrets
+import typing
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Connection,
+    Float,
     String,
+    Table,
     Update,
     and_,
+    bindparam,
     case,
     cast,
     func,
-    literal,
     select,
     union_all,
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from controller.store.database import Store
+from controller.store.nodes import ALONE
 from controller.store.tables import BACKGROUND, NODE, WORKFLOW, Node, Port, Work
 
+_WORK = typing.cast("Table", Work.__table__)
+_NODE = select(Node).where(Node.id == bindparam("node_id"))
+_NODE_TO_LOOK_AT = _NODE.options(*ALONE[1:])
+"""For the background, where nobody needs what may be large."""
+_HELD_NODE = _NODE.options(*ALONE).with_for_update(of=Node)
+_HELD_WORK = (
+    select(Work)
+    .where(Work.id == bindparam("work_id"), Work.claim_id == bindparam("claim_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_PORTS = select(Port).where(Port.node_id == bindparam("node_id")).order_by(Port.id)
+_MAKE_DUE = (
+    update(_WORK)
+    .where(
+        _WORK.c.subject_kind == NODE,
+        _WORK.c.subject_id == bindparam("node_id"),
+        _WORK.c.lane == WORKFLOW,
+    )
+    .values(due_at=bindparam("now"))
+)
 _BATCH_BYTES = 12
 """Of randomness in a claim id, which is this in hex, a dash and ``work.id``: 36 characters at most."""
+
+
+def _waiting(is_suspect: bool) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that one index answers."""
+    return (
+        _WORK.c.conductor == bindparam("mine"),
+        _WORK.c.lane == bindparam("in_lane"),
+        _WORK.c.is_suspect.is_(is_suspect),
+        _WORK.c.due_at.is_not(None),
+        _WORK.c.claim_id.is_(None),
+    )
+
+
+def _due(*, is_suspect: bool) -> CTE:
+    """Return the rows of one kind that have been due for the longest time, those locked by others left out.
+
+    A common table expression, because PostgreSQL runs it once; as a part of the condition it could lock more rows than
+    the limit says.
+    """
+    kind = "suspect" if is_suspect else "other"
+    query = select(_WORK.c.id, _WORK.c.due_at)
+    query = query.where(*_waiting(is_suspect), _WORK.c.due_at <= bindparam("now"))
+    query = query.where(_WORK.c.id.not_in(bindparam("besides", expanding=True)))
+    query = query.order_by(_WORK.c.due_at).limit(bindparam(f"most_{kind}"))
+    return query.with_for_update(skip_locked=True).cte(f"due_{kind}")
+
+
+def _claim() -> Update:
+    """Return the one statement that claims; it brings no rows back.
+
+    So SQLite's lock is held for one step of the driver, however much there is to claim. Each further step, also each
+    row that is fetched, would give up the interpreter's lock and wait for it again, behind every busy thread.
+    """
+    kinds = (_due(is_suspect=False), _due(is_suspect=True))
+    every = union_all(*(select(kind.c.id, kind.c.due_at) for kind in kinds)).subquery()
+    due = select(every.c.id).order_by(every.c.due_at).limit(bindparam("most")).cte("due")
+    begins = and_(
+        _WORK.c.lane == WORKFLOW, _WORK.c.deadline_at.is_(None), _WORK.c.timeout_s.is_not(None)
+    )
+    deadline_at = bindparam("now", type_=Float) + _WORK.c.timeout_s
+    return (
+        update(_WORK)
+        .where(_WORK.c.id.in_(select(due.c.id)))
+        .values(
+            claim_id=bindparam("batch", type_=String) + cast(_WORK.c.id, String),
+            claim_owner=bindparam("mine", type_=String),
+            due_at=None,
+            deadline_at=case((begins, deadline_at), else_=_WORK.c.deadline_at),
+        )
+    )
+
+
+# Put together once: dispatchers ask for something due many times a second.
+_CLAIM = _claim()
+_CLAIMED = (
+    select(Work)
+    .where(
+        Work.claim_owner == bindparam("mine"),
+        func.substr(Work.claim_id, 1, 2 * _BATCH_BYTES + 1) == bindparam("batch"),
+    )
+    .order_by(Work.id)
+)
+_NEXT_DUE = {
+    kind: select(func.min(_WORK.c.due_at)).where(*_waiting(kind)) for kind in (False, True)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,41 +174,51 @@ def claim_due(
     if room.any <= 0:
         return ()
     batch = secrets.token_hex(_BATCH_BYTES)
+    about = {
+        "batch": f"{batch}-",
+        "mine": conductor,
+        "in_lane": lane,
+        "besides": list(besides),
+        "most": room.any,
+        "most_other": room.any,
+        "most_suspect": max(0, min(room.any, room.suspects)),
+    }
     with store.edit() as session:
         # The time is read when SQLite's lock is there, not before: what was made due meanwhile counts.
-        session.execute(_claim(batch, conductor, lane, room, store.steady(), besides))
-    return _claimed(store, conductor, batch)
+        found = session.connection().execute(_CLAIM, {**about, "now": store.steady()})
+    return _claimed(store, conductor, batch) if found.rowcount else ()
 
 
 def next_due_at(store: Store, conductor: str, lane: str, *, with_suspects: bool) -> float | None:
     """Return when the next work of the lane is due, by the steady clock; ``None`` = none is."""
-    with store.read() as session:
-        times = [
-            session.scalar(select(func.min(Work.due_at)).where(*_waiting(conductor, lane, kind)))
-            for kind in ((False, True) if with_suspects else (False,))
-        ]
+    kinds = (False, True) if with_suspects else (False,)
+    with store.look() as connection:
+        about = {"mine": conductor, "in_lane": lane}
+        times = [connection.scalar(_NEXT_DUE[kind], about) for kind in kinds]
     return min((time for time in times if time is not None), default=None)
 
 
 def read_subject(store: Store, claim: Claim) -> Subject | None:
     """Read the claimed work's node with its ports; ``None`` = it has gone."""
     with store.read() as session:
-        node = session.get(Node, claim.work.subject_id)
+        query = _NODE_TO_LOOK_AT if claim.work.lane == BACKGROUND else _NODE
+        node = session.scalars(query, {"node_id": claim.work.subject_id}).one_or_none()
         if node is None:
             return None
-        ports = select(Port).where(Port.node_id == node.id).order_by(Port.id)
-        return Subject(node=node, ports=tuple(session.scalars(ports)))
+        ports = session.scalars(_PORTS, {"node_id": node.id})
+        return Subject(node=node, ports=tuple(ports))
 
 
 def held(session: Session, claim: Claim) -> tuple[Node, Work] | None:
     """Return the claimed work and its node, both locked, or ``None`` if the claim has been lost."""
-    mine = Node.id == claim.work.subject_id
-    node = session.scalars(select(Node).where(mine).with_for_update()).one_or_none()
-    query = select(Work).where(Work.id == claim.work.id, Work.claim_id == claim.id)
-    work = session.scalars(
-        query.with_for_update().execution_options(populate_existing=True)
-    ).one_or_none()
-    return (node, work) if node is not None and work is not None else None
+    node = session.scalars(_HELD_NODE, {"node_id": claim.work.subject_id}).one_or_none()
+    mine = {"work_id": claim.work.id, "claim_id": claim.id}
+    work = session.scalars(_HELD_WORK, mine).one_or_none()
+    if node is None or work is None:
+        return None
+    if work.lane == WORKFLOW:
+        set_committed_value(node, "work", work)
+    return node, work
 
 
 def let_go(work: Work, *, due_at: float | None) -> None:
@@ -124,6 +226,11 @@ def let_go(work: Work, *, due_at: float | None) -> None:
     work.claim_id = work.claim_owner = None
     times = [time for time in (due_at, work.due_at) if time is not None]
     work.due_at = min(times, default=None)
+
+
+def make_workflow_due(connection: Connection, node_id: int, now: float) -> bool:
+    """Have a worker look at the workflow of the locked node; false = nothing is to be done for it."""
+    return connection.execute(_MAKE_DUE, {"node_id": node_id, "now": now}).rowcount > 0
 
 
 def is_claimed(node: Node) -> bool:
@@ -173,69 +280,9 @@ def remove_work(session: Session, node_id: int) -> None:
         session.delete(work)
 
 
-def _waiting(conductor: str, lane: str, is_suspect: bool) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that one index answers."""
-    return (
-        Work.conductor == conductor,
-        Work.lane == lane,
-        Work.is_suspect.is_(is_suspect),
-        Work.due_at.is_not(None),
-        Work.claim_id.is_(None),
-    )
-
-
-def _claim(
-    batch: str, conductor: str, lane: str, room: Room, now: float, besides: Collection[int]
-) -> Update:
-    """Return the one statement that claims; it brings no rows back.
-
-    So SQLite's lock is held for one step of the driver, however much there is to claim. Each further step, also each
-    row that is fetched, would give up the interpreter's lock and wait for it again, behind every busy thread.
-    """
-    kinds = [
-        _due(conductor, lane, is_suspect, now, most, besides)
-        for is_suspect, most in ((False, room.any), (True, min(room.any, room.suspects)))
-        if most > 0
-    ]
-    every = union_all(*(select(kind.c.id, kind.c.due_at) for kind in kinds)).subquery()
-    due = select(every.c.id).order_by(every.c.due_at).limit(room.any).cte("due")
-    begins = and_(Work.lane == WORKFLOW, Work.deadline_at.is_(None), Work.timeout_s.is_not(None))
-    return (
-        update(Work)
-        .where(Work.id.in_(select(due.c.id)))
-        .values(
-            claim_id=literal(f"{batch}-") + cast(Work.id, String),
-            claim_owner=conductor,
-            due_at=None,
-            deadline_at=case((begins, now + Work.timeout_s), else_=Work.deadline_at),
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _due(
-    conductor: str,
-    lane: str,
-    is_suspect: bool,
-    now: float,
-    most: int,
-    besides: Collection[int],
-) -> CTE:
-    """Return the rows of one kind that have been due for the longest time, those locked by others left out.
-
-    A common table expression, because PostgreSQL runs it once; as a part of the condition it could lock more rows than
-    the limit says.
-    """
-    waiting = _waiting(conductor, lane, is_suspect)
-    query = select(Work.id, Work.due_at).where(*waiting, Work.due_at <= now)
-    query = query.where(Work.id.not_in(besides)).order_by(Work.due_at).limit(most)
-    name = "due_suspect" if is_suspect else "due_other"
-    return query.with_for_update(skip_locked=True).cte(name)
-
-
 def _claimed(store: Store, conductor: str, batch: str) -> Sequence[Claim]:
     """Read what a batch has claimed, without what a verb has taken away since."""
-    mine = (Work.claim_owner == conductor, Work.claim_id.startswith(f"{batch}-"))
+    about = {"mine": conductor, "batch": f"{batch}-"}
     with store.read() as session:
-        rows = session.scalars(select(Work).where(*mine).order_by(Work.id)).all()
+        rows = session.scalars(_CLAIMED, about).all()
     return tuple(Claim(id=row.claim_id, work=row) for row in rows if row.claim_id is not None)

@@ -5,19 +5,23 @@
 
 import gc
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
+from controller.store.json_text import json_text, json_value
 from controller.store.sealing import Keyring, keyring_of
 from controller.store.steady_clock import SteadyClock
+from controller.store.turns import Turns
 
-_SQLITE_BUSY_TIMEOUT_MS = 30_000
+_SQLITE_BUSY_TIMEOUT_S = 30
 _WAL_PAUSE_S = 0.02
+_JSON: Mapping[str, Any] = {"json_serializer": json_text, "json_deserializer": json_value}
 
 
 class Store:
@@ -36,6 +40,12 @@ class Store:
         self.steady = steady or SteadyClock(wall=clock)
         self.engine = _make_engine(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self.writers = Turns(f"writing to {self.engine.url.render_as_string(hide_password=True)}")
+        """SQLite's one writer, shared fairly by this process's threads; other processes wait in SQLite's own way."""
+        self.long_lists: AbstractContextManager[Any] = (
+            threading.Lock() if self.is_sqlite else nullcontext()
+        )
+        """Held while a long list is read and made: SQLite's driver gives the interpreter up with each row, and two would take it from each other a thousand times."""
 
     @property
     def keyring(self) -> Keyring:
@@ -56,10 +66,16 @@ class Store:
         """
         with self._sessions() as session:
             if self.is_sqlite:
-                session.execute(text("BEGIN"))
+                session.connection().exec_driver_sql("BEGIN")
             else:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Give a connection for reading one statement's rows, or several's that need not be of one moment; no session, no objects."""
+        with self.engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def edit(self) -> Iterator[Session]:
@@ -68,11 +84,30 @@ class Store:
         SQLite takes its write lock at once (BEGIN IMMEDIATE), so read-modify-write in the block is safe;
         on PostgreSQL read the rows with ``with_for_update()``.
         """
-        with ExitStack() as after_commit, self._sessions() as session, session.begin():
-            if self.is_sqlite:
-                session.execute(text("BEGIN IMMEDIATE"))
-                after_commit.enter_context(_without_collection())
+        with self._turn() as after_commit, self._sessions() as session, session.begin():
+            self._lock(session.connection(), after_commit)
             yield session
+
+    @contextmanager
+    def change(self) -> Iterator[Connection]:
+        """Give a connection that writes, as :meth:`edit` without a session: for what comes often and writes a column or two."""
+        with self._turn() as after_commit, self.engine.connect() as connection, connection.begin():
+            self._lock(connection, after_commit)
+            yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[ExitStack]:
+        """Wait for SQLite's one writer; what is entered into the stack ends after the commit."""
+        with ExitStack() as after_commit:
+            if self.is_sqlite:
+                # Before a connection is taken from the pool: those who wait need none.
+                after_commit.enter_context(self.writers.turn(timeout_s=_SQLITE_BUSY_TIMEOUT_S))
+            yield after_commit
+
+    def _lock(self, connection: Connection, after_commit: ExitStack) -> None:
+        if self.is_sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            after_commit.enter_context(_without_collection())
 
     def close(self) -> None:
         """Close every connection."""
@@ -98,16 +133,16 @@ def _without_collection() -> Iterator[None]:
 
 def _make_engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+        return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True, **_JSON)
     engine = create_engine(
-        url, connect_args={"check_same_thread": False}, pool_size=20, max_overflow=150
+        url, connect_args={"check_same_thread": False}, pool_size=20, max_overflow=150, **_JSON
     )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins no transactions by itself
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA busy_timeout = {round(_SQLITE_BUSY_TIMEOUT_S * 1000)}")
         _use_wal(cursor)
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -118,7 +153,7 @@ def _make_engine(url: str) -> Engine:
 
 def _use_wal(cursor: Any) -> None:
     """Turn write-ahead logging on; for this alone SQLite does not wait while another connection has the lock."""
-    give_up_at = time.monotonic() + _SQLITE_BUSY_TIMEOUT_MS / 1000
+    give_up_at = time.monotonic() + _SQLITE_BUSY_TIMEOUT_S
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from controller.store.base import Base, JsonObject
 from controller.store.sealing import SealedList
-from controller.store.tables import Base, JsonObject
 
 
 class DeployTemplate(Base):

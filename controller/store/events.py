@@ -4,13 +4,14 @@ import time
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_document, clean_text
 from agent.protocol.masking import masked
+from controller.store.actor import actor
 from controller.store.tables import Node, NodeEvent
 
 MOST_CHARS = 4000
@@ -21,12 +22,36 @@ FOREIGN_KEPT = 100
 """So many entries of a node's history may come from strangers; beside its own, which they never push out."""
 _FOREIGN_AT_ONCE = 20
 """So many different ones within ``QUIET_S``; further ones are only counted."""
+_INSERT = cast("Table", NodeEvent.__table__).insert()
+_SAME = (
+    select(NodeEvent)
+    .where(
+        NodeEvent.node_id == bindparam("node_id"),
+        NodeEvent.at >= bindparam("since"),
+        NodeEvent.is_foreign == bindparam("is_foreign"),
+        func.substr(NodeEvent.message, 1, bindparam("letters")) == bindparam("beginning"),
+    )
+    .order_by(NodeEvent.id.desc())
+    .limit(1)
+)
 _MORE = "more requests of strangers came than are written down one by one"
+
+
+class HasHistory(Protocol):
+    """A node, or as much of its row as a history needs."""
+
+    @property
+    def id(self) -> int:
+        """Key of its row."""
+
+    @property
+    def uuid(self) -> str:
+        """Its name for everybody."""
 
 
 def record_event(
     session: Session,
-    node: Node,
+    node: HasHistory,
     kind: str,
     message: str,
     *,
@@ -35,11 +60,11 @@ def record_event(
     at: float | None = None,
     is_foreign: bool = False,
 ) -> None:
-    """Add an event to the node's history; the words of others in it are cleaned and masked here.
+    """Add an event to the node's history, with whom it is done for; the words of others in it are cleaned and masked here.
 
     Args:
         session: A session of ``Store.edit``.
-        node: The node.
+        node: The node, which is in the database.
         kind: ``state``, ``power``, ``boot``, ``agent``, ``step``, ``error`` or ``request``.
         message: A sentence for people; never a password or a token.
         severity: ``INFO``, ``WARNING`` or ``ERROR``.
@@ -47,18 +72,46 @@ def record_event(
         at: Seconds since the epoch; ``None`` = now.
         is_foreign: Not known to come from the node's own machine.
     """
-    session.add(
-        NodeEvent(
-            uuid=str(uuid.uuid4()),
-            node_id=node.id,
-            at=time.time() if at is None else at,
-            kind=kind,
-            severity=severity,
-            message=clean_text(message, MOST_CHARS),
-            data=masked(clean_document(dict(data or {}))),
-            is_foreign=is_foreign,
-        )
+    who = actor()
+    if who is not None:
+        who.has(node.uuid, is_told=True)
+    session.connection().execute(
+        _INSERT,
+        {
+            "uuid": str(uuid.uuid4()),
+            "node_id": node.id,
+            "at": time.time() if at is None else at,
+            "kind": kind,
+            "severity": severity,
+            "message": clean_text(message, MOST_CHARS),
+            "data": masked(clean_document(dict(data or {}))),
+            "is_foreign": is_foreign,
+            "user": who.user if who else None,
+            "project": who.project if who else None,
+        },
     )
+
+
+def tell_request(session: Session, node: Node, now: float, *, fields: Collection[str] = ()) -> None:
+    """Write down who changes a node now, if that has not been told in other words; the same again is counted.
+
+    Args:
+        session: A session of ``Store.edit``.
+        node: What is changed; one that is deleted takes its history with it.
+        now: Seconds since the epoch.
+        fields: Names of what changes, where that is known.
+    """
+    who = actor()
+    if who is None:
+        return
+    who.has(node.uuid, is_told=False)
+    if who.nodes.get(node.uuid) is False and node not in session.deleted:
+        which = f": {', '.join(sorted(fields))}" if fields else ""
+        text = f'{who.words} asked for "{who.request}"{which}'
+        data = {"address": who.address, "request": who.request}
+        event = ForeignEvent(kind="request", message=text, same=text, severity="INFO", data=data)
+        count_event(session, node, event, now=now, is_foreign=False)
+        who.has(node.uuid, is_told=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +131,7 @@ class ForeignEvent:
 
 def count_event(
     session: Session,
-    node: Node,
+    node: HasHistory,
     event: ForeignEvent,
     *,
     now: float,
@@ -117,18 +170,19 @@ def count_event(
 
 
 def _begins(
-    session: Session, node: Node, beginning: str, since: float, *, is_foreign: bool
+    session: Session, node: HasHistory, beginning: str, since: float, *, is_foreign: bool
 ) -> NodeEvent | None:
-    query = select(NodeEvent).where(
-        NodeEvent.node_id == node.id,
-        NodeEvent.at >= since,
-        NodeEvent.is_foreign == is_foreign,
-        NodeEvent.message.startswith(beginning, autoescape=True),
-    )
-    return session.scalars(query.order_by(NodeEvent.id.desc()).limit(1)).first()
+    about = {
+        "node_id": node.id,
+        "since": since,
+        "is_foreign": is_foreign,
+        "beginning": beginning,
+        "letters": len(beginning),
+    }
+    return session.scalars(_SAME, about).first()
 
 
-def _is_over_quota(session: Session, node: Node, since: float) -> bool:
+def _is_over_quota(session: Session, node: HasHistory, since: float) -> bool:
     query = select(NodeEvent.id).where(
         NodeEvent.node_id == node.id, NodeEvent.at >= since, NodeEvent.is_foreign
     )

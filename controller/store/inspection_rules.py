@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import String, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
 
+from controller.store.base import Base
 from controller.store.sealing import SealedWhole
-from controller.store.tables import Base
 
 
 class InspectionRule(Base):
@@ -26,8 +26,3 @@ class InspectionRule(Base):
     phase: Mapped[str] = mapped_column(String(16))
     conditions: Mapped[list[Any]] = mapped_column(SealedWhole("conditions"))
     actions: Mapped[list[Any]] = mapped_column(SealedWhole("actions"))
-
-
-def count_rules(session: Session) -> int:
-    """Return how many rules are kept."""
-    return session.scalar(select(func.count()).select_from(InspectionRule)) or 0

@@ -1,14 +1,22 @@
 """Which network card has which address, as far as this site's own DHCP has given it; the same for all controllers."""
 
 from collections.abc import Collection, Mapping
+from typing import cast
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from controller.store.tables import Lease
+from controller.store.tables import PORT_TABLE, Lease
 
 _KEPT_S = 86400.0
 """Leases are deleted so long after their end; only those that have not ended count."""
+# Put together once: that costs ten times what running them does, and every agent's request needs them.
+_LEASES = cast("Table", Lease.__table__).c
+_LASTS = _LEASES.expires_at >= bindparam("now")
+_AT_ADDRESS = select(_LEASES.mac).where(_LEASES.address == bindparam("address"), _LASTS)
+_OF_NODE = select(_LEASES.address, _LEASES.mac).where(
+    PORT_TABLE.c.address == _LEASES.mac, PORT_TABLE.c.node_id == bindparam("node_id"), _LASTS
+)
 
 
 def keep_lease(session: Session, *, mac: str, address: str, expires_at: float, now: float) -> None:
@@ -31,7 +39,12 @@ def leased_addresses(session: Session, macs: Collection[str], now: float) -> Map
     return {row.address: row.mac for row in session.execute(query)}
 
 
-def leased_mac(session: Session, address: str, now: float) -> str | None:
+def leased_to_node(session: Session | Connection, node_id: int, now: float) -> Mapping[str, str]:
+    """Return the addresses that a node's ports have now, each with its card; none = nothing is known of them."""
+    found = session.execute(_OF_NODE, {"node_id": node_id, "now": now})
+    return {row.address: row.mac for row in found}
+
+
+def leased_mac(session: Session | Connection, address: str, now: float) -> str | None:
     """Return the card that has ``address`` now; ``None`` = not known."""
-    query = select(Lease.mac).where(Lease.address == address, Lease.expires_at >= now)
-    return session.scalar(query)
+    return session.scalar(_AT_ADDRESS, {"address": address, "now": now})

@@ -27,6 +27,11 @@ _POSTGRES_LOCK = 0x1A607
 _VERSION_TABLE = "alembic_version"
 
 
+def known_revisions() -> tuple[str, ...]:
+    """Return the revisions of the tables that this version knows, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions())
+
+
 def migrate(store: Store, *, to: str = "head") -> None:
     """Apply every migration that the database does not have yet, or none.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from controller.errors import Invalid, NotFound
@@ -24,17 +24,28 @@ class Page:
     is_descending: bool = False
 
 
-def fetch_page(session: Session, table: Any, query: Select[Any], page: Page) -> list[Row[Any]]:
+def fetch_page(
+    session: Session, table: Any, query: Select[Any], page: Page, *, whole: Select[Any]
+) -> list[Row[Any]]:
     """Return the rows of ``query`` (a choice of columns of ``table``) that belong to ``page``.
 
+    Args:
+        session: An open session.
+        table: What the rows are of.
+        query: What is asked for.
+        page: Which part of it.
+        whole: What may be seen; the marker is one of these, also if a filter chooses it no longer.
+
     Raises:
-        NotFound: The marker names no row.
+        NotFound: The marker names no row that may be seen.
         Invalid: The marker is no UUID, and should be one.
     """
     column = getattr(table, page.sort_column)
     if page.marker is not None:
-        query = query.where(_is_past_marker(session, table, column, page))
-    return list(session.execute(query.order_by(*_order(table, column, page)).limit(page.limit)))
+        query = query.where(_is_past_marker(session, table, whole, page))
+    found = query.order_by(*_order(table, column, page)).limit(page.limit)
+    # Columns only: no objects are made, which costs half; and all rows in one step.
+    return list(session.connection().execute(found).all())
 
 
 def _order(table: Any, column: InstrumentedAttribute[Any], page: Page) -> list[Any]:
@@ -43,10 +54,12 @@ def _order(table: Any, column: InstrumentedAttribute[Any], page: Page) -> list[A
 
 
 def _is_past_marker(
-    session: Session, table: Any, column: InstrumentedAttribute[Any], page: Page
+    session: Session, table: Any, whole: Select[Any], page: Page
 ) -> ColumnElement[bool]:
+    column = getattr(table, page.sort_column)
     is_last = getattr(table, page.ident) == page.marker
-    marker = session.execute(select(table.id, column).where(is_last)).first()
+    query = whole.where(is_last).with_only_columns(table.id, column, maintain_column_froms=True)
+    marker = session.execute(query).first()
     if marker is None:
         text = f"marker {page.marker} names nothing in this list; start again without it"
         is_uuids = page.ident == "uuid"

@@ -6,8 +6,9 @@ from sqlalchemy import ForeignKey, String, false, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from controller.errors import NotFound
+from controller.store.base import Base, JsonObject
 from controller.store.identity import is_uuid
-from controller.store.tables import Base, JsonObject, Port
+from controller.store.tables import Port
 
 
 class Portgroup(Base):
@@ -33,6 +34,11 @@ class Portgroup(Base):
     internal_info: Mapped[JsonObject] = mapped_column(default=dict)
 
 
+def no_portgroup(ident: str) -> NotFound:
+    """Return the error for one that is not there, or that is hidden from who asks."""
+    return NotFound(f"Portgroup {ident} could not be found")
+
+
 def get_portgroup(session: Session, ident: str) -> Portgroup:
     """Return the port group with this UUID or name.
 
@@ -43,7 +49,7 @@ def get_portgroup(session: Session, ident: str) -> Portgroup:
     with session.no_autoflush:
         found = session.scalars(select(Portgroup).where(wanted)).one_or_none()
     if found is None:
-        raise NotFound(f"Portgroup {ident} could not be found")
+        raise no_portgroup(ident)
     return found
 
 

@@ -6,9 +6,10 @@ from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from controller.errors import NotFound
+from controller.store.base import Base, JsonObject
+from controller.store.confirming import confirm
 from controller.store.identity import is_uuid
 from controller.store.sealing import SealedList
-from controller.store.tables import Base, JsonObject
 
 
 class Runbook(Base):
@@ -32,6 +33,11 @@ class Runbook(Base):
     extra: Mapped[JsonObject] = mapped_column(default=dict)
 
 
+def no_runbook(ident: str) -> NotFound:
+    """Return the error for one that is not there, or that is hidden from who asks."""
+    return NotFound(f"Runbook {ident} could not be found")
+
+
 def get_runbook(session: Session, ident: str, *, lock: bool = False) -> Runbook:
     """Return the runbook with this UUID or name.
 
@@ -42,5 +48,7 @@ def get_runbook(session: Session, ident: str, *, lock: bool = False) -> Runbook:
     query = select(Runbook).where(is_it)
     found = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if found is None:
-        raise NotFound(f"Runbook {ident} could not be found")
+        raise no_runbook(ident)
+    if lock:
+        confirm(found)
     return found

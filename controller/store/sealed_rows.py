@@ -58,7 +58,7 @@ def unlock(store: Store, path: Path) -> None:
             )
             session.add(_named_key(keyring))
         else:
-            use_keyring(store.engine.dialect, _opened(file, known))
+            use_keyring(store.engine.dialect, opened_keyring(file, known))
     if sealed_rows:
         forget_old_pages(store)
 
@@ -105,8 +105,12 @@ def forget_old_pages(store: Store) -> None:
         ) from error
 
 
-def _opened(file: KeyFile, known: SecretKey) -> Keyring:
-    """Return the keys after the check that they are this database's."""
+def opened_keyring(file: KeyFile, known: SecretKey) -> Keyring:
+    """Return the keys after the check that they are this database's.
+
+    Raises:
+        SettingsError: They are not, or there is no file.
+    """
     keyring = Keyring(file)
     belongs = f"the secrets of this database are sealed with key {known.key_id}"
     advice = (

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,6 +20,7 @@ from sqlalchemy.types import TypeDecorator
 
 from agent.protocol.masking import masked_value
 from controller.errors import SecretsUnreadable
+from controller.store.json_text import json_value
 from controller.store.key_file import Key, KeyFile
 
 MARK = "ingot-sealed:"
@@ -119,6 +121,8 @@ class SealedJson(TypeDecorator[Any]):
 
     impl = JSON
     cache_ok = True
+    opens_in_place = True
+    """A document without a secret is stored as it is."""
 
     def __init__(self) -> None:
         super().__init__(none_as_null=True)
@@ -134,6 +138,19 @@ class SealedJson(TypeDecorator[Any]):
             for name, part in value.items()
         }
 
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any] | None:
+        """Return what makes a document of a column: most have no secret, which their text shows before it is read."""
+        whole = super().result_processor(dialect, coltype)
+        if whole is None or not self.opens_in_place:
+            return whole
+
+        def process(raw: Any) -> Any:
+            if not isinstance(raw, str) or MARK in raw:
+                return whole(raw)
+            return {} if raw == "{}" else json_value(raw)
+
+        return process
+
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Open the secrets of a document."""
         if not isinstance(value, dict):
@@ -148,6 +165,7 @@ class SealedList(SealedJson):
     """A JSON list that is sealed whole if there is a secret in it."""
 
     cache_ok = True
+    opens_in_place = False
 
     def __init__(self, name: str) -> None:
         """Give the column's name, to which it is bound."""

@@ -4,15 +4,14 @@ The columns named after Ironic's node fields hold exactly what the API shows. Wh
 whom is in ``work``, whose times are those of ``steady_clock.py``, which no step of the wall clock moves.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     ForeignKey,
     Index,
-    MetaData,
     String,
+    Table,
     Text,
     UniqueConstraint,
     and_,
@@ -22,7 +21,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import (
-    DeclarativeBase,
     InstrumentedAttribute,
     Mapped,
     foreign,
@@ -31,28 +29,12 @@ from sqlalchemy.orm import (
     remote,
 )
 
-from controller.store.sealing import SealedJson, SealedLongText, SealedText
-
-_NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-JsonObject = dict[str, Any]
+from controller.store.base import Base, JsonObject
+from controller.store.node_documents import WithDocuments
+from controller.store.sealing import SealedLongText, SealedText
 
 
-class Base(DeclarativeBase):
-    """Base of all tables."""
-
-    metadata = MetaData(naming_convention=_NAMING)
-    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy wants a plain class attribute
-        JsonObject: SealedJson(),
-        list[Any]: JSON(none_as_null=True),
-    }
-
-
-class Node(Base):
+class Node(WithDocuments, Base):
     """A bare-metal machine."""
 
     __tablename__ = "nodes"
@@ -107,14 +89,10 @@ class Node(Base):
     shard: Mapped[str | None] = mapped_column(String(255))
     inspection_started_at: Mapped[float | None]
     inspection_finished_at: Mapped[float | None]
-    inventory: Mapped[JsonObject | None]
-    """What the last inspection found: ``{"inventory": .., "plugin_data": ..}``."""
     agent_secret: Mapped[str | None] = mapped_column(SealedText("agent_secret", 255))
     """The agent token of this boot of the ramdisk; never shown."""
     boot_key: Mapped[str | None] = mapped_column(String(36), unique=True, index=True)
     """Under which name kernel and ramdisk are served while the machine boots them; tells nothing else."""
-    config_drive: Mapped[str | None] = mapped_column(SealedLongText("config_drive"))
-    """The config drive of the instance, gzip + base64 or a URL; never shown."""
     progress: Mapped[JsonObject | None]
     """How far the running step is: ``{step, phase, bytes_done, bytes_total, disk_bytes_done, disk_bytes_total, rate_bytes_per_s, time_left_s, updated_at}``."""
 
@@ -127,7 +105,7 @@ class Node(Base):
             Work.subject_kind == NODE,
             Work.lane == WORKFLOW,
         ),
-        lazy="selectin",
+        lazy="joined",
         viewonly=True,
     )
     """The workflow that is at the node, a person's or what tidies up after it; ``None`` = none is."""
@@ -173,6 +151,8 @@ class Node(Base):
         return _of_work(Work.claim_owner)
 
 
+NODE_TABLE = cast("Table", Node.__table__)
+"""For hot statements that choose columns: where no mapped class is named, the session does not look for objects."""
 NODE = "node"
 """A ``subject_kind``."""
 WORKFLOW = "workflow"
@@ -251,6 +231,10 @@ class Port(Base):
     )
 
 
+PORT_TABLE = cast("Table", Port.__table__)
+"""As ``NODE_TABLE``."""
+
+
 class NodeEvent(Base):
     """Something that happened to a node: state changes, power, boot files fetched, steps, errors; the node's history."""
 
@@ -268,6 +252,10 @@ class NodeEvent(Base):
     data: Mapped[JsonObject] = mapped_column(default=dict)
     is_foreign: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Somebody who is not known to be the node's machine caused it; these have a quota of their own."""
+    user: Mapped[str | None] = mapped_column(String(255))
+    """Whom it was done for; ``None`` = the controller's own doing, or nobody has to log in."""
+    project: Mapped[str | None] = mapped_column(String(255))
+    """The project that the user acted in."""
 
 
 class Lease(Base):

@@ -34,9 +34,11 @@ def web_blueprint() -> Blueprint:
 
     @blueprint.before_app_request
     def _lead_browsers() -> BaseResponse | None:
+        if request.path != "/":
+            return None
         accepted = request.accept_mimetypes
         wants_page = accepted.best_match(["application/json", "text/html"]) == "text/html"
-        return redirect("/ui/") if request.path == "/" and wants_page else None
+        return redirect("/ui/") if wants_page else None
 
     blueprint.add_url_rule("/ui/", "page", lambda: _file("index.html"))
     blueprint.add_url_rule("/ui/<name>", "file", _file)

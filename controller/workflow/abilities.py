@@ -135,6 +135,7 @@ def set_indicator_state(
                 f"Indicator {name}@{component} cannot be {state!r}; possible: {', '.join(lamp.states)}"
             )
         bmc.set_indicator_state(component, name, IndicatorState(state), timeout_s=limit_s)
+        tell(services, node, f"The indicator {name}@{component} was switched {state}")
 
 
 def set_console(services: Services, ident: str, is_on: bool) -> None:
@@ -196,7 +197,10 @@ def pass_through(
                 f"The method {name} does not support HTTP {http_method}; possible: {', '.join(method.http_methods)}"
             )
         facts = Facts(node=node, settings=services.settings, interfaces=interfaces)
-        return method, method.call(facts, body)
+        result = method.call(facts, body)
+        if http_method != "GET":
+            tell(services, node, f"The vendor method {name} was called")
+        return method, result
 
 
 def _firmware(services: Services, node: Node, what: str) -> SwitchesFirmware:

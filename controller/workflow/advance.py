@@ -23,6 +23,7 @@ from controller.errors import (
     TemporaryError,
 )
 from controller.store.claims import Claim, Subject, read_subject
+from controller.store.node_documents import DOCUMENTS
 from controller.store.tables import BACKGROUND, WORKFLOW, Node
 from controller.workflow.agent_restart import has_restarted, restart_words
 from controller.workflow.graph import STAGES
@@ -43,7 +44,7 @@ _BMC_PAUSE_S = 30.0
 _AGENT_PAUSE_S = 5.0
 """Longest pauses between tries."""
 _TRACEBACK_LETTERS = 20_000
-_COLUMNS = frozenset(inspect(Node).column_attrs.keys())
+_COLUMNS = DOCUMENTS | frozenset(inspect(Node).column_attrs.keys())
 
 _Result = Outcome | ControllerError
 

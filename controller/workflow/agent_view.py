@@ -5,7 +5,7 @@ Source: Ironic's conductor (recorded conversations with ironic-python-agent).
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from agent.protocol.lookup import MASKED_TOKEN
 from agent.protocol.masking import masked
@@ -69,7 +69,19 @@ def iso_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
 
 
-def internal_info(node: Node) -> dict[str, Any]:
+class KnowsAgent(Protocol):
+    """A node, or as much of its row as says what its agent is told."""
+
+    @property
+    def driver_internal_info(self) -> dict[str, Any]:
+        """As of a node."""
+
+    @property
+    def agent_secret(self) -> str | None:
+        """As of a node."""
+
+
+def internal_info(node: KnowsAgent) -> dict[str, Any]:
     """Return ``driver_internal_info`` for the agent."""
     info = masked({**_ERASURE, **node.driver_internal_info})
     if node.agent_secret:

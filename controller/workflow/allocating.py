@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from controller.states import State
 from controller.store.allocations import ACTIVE, ERROR, Allocation, waiting
 from controller.store.events import record_event
+from controller.store.nodes import locking
 from controller.store.tables import Node
 from controller.workflow.locks import is_held
 from controller.workflow.services import Services
@@ -69,8 +70,7 @@ def _find_node(services: Services, session: Session, row: Allocation) -> bool:
         return _fail(services, row, f"no suitable nodes have the requested traits {wanted}")
     for one in _shuffled(row, suitable):
         query = select(Node).where(Node.id == one.id, *_conditions(row))
-        query = query.with_for_update(skip_locked=True)
-        node = session.scalars(query).one_or_none()
+        node = session.scalars(locking(query, skip_locked=True)).one_or_none()
         if node is None or is_held(node) or not set(node.traits or []) >= set(row.traits):
             continue
         give_node(services, session, row, node)

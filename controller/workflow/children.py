@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from controller.errors import ControllerError
+from controller.store.nodes import locking
 from controller.store.tables import Node, Work
 from controller.workflow.machine import check_bmc
 from controller.workflow.services import Services
@@ -29,7 +30,7 @@ def children_of(
     query = select(Node).where(Node.parent_node == node.uuid).order_by(Node.id)
     if uuids is not None:
         query = query.where(Node.uuid.in_(uuids))
-    return session.scalars(query.with_for_update() if lock else query).all()
+    return session.scalars(locking(query) if lock else query).all()
 
 
 def obstacle(services: Services, child: Node) -> str | None:

@@ -16,6 +16,7 @@ from controller.workflow.graph import check_graph
 from controller.workflow.keeper import Keeper
 from controller.workflow.lane import Lane
 from controller.workflow.outage import Outage
+from controller.workflow.pace import LOOKS_PER_S
 from controller.workflow.running import Running
 from controller.workflow.services import Services
 
@@ -33,9 +34,10 @@ class Engine:
         self._services: Services | None = None
 
     def wake(self) -> None:
-        """Say that a node may have become due."""
+        """Say that a node's workflow may have become due; what is looked at now and then can wait for its time."""
         for lane in self._lanes:
-            lane.wake()
+            if lane.name == WORKFLOW:
+                lane.wake()
 
     def start(self, services: Services, *, instance: str | None = None) -> None:
         """Take this controller's name and nodes, free what it had claimed when it died, and start the lanes.
@@ -56,7 +58,15 @@ class Engine:
             sizes[BACKGROUND] = settings.background_workers
         self._services = services
         self._lanes = tuple(
-            Lane(services, name, most, running=self._running, outage=outage, do=advancer.run)
+            Lane(
+                services,
+                name,
+                most,
+                running=self._running,
+                outage=outage,
+                do=advancer.run,
+                per_s=LOOKS_PER_S if name == BACKGROUND else None,
+            )
             for name, most in sizes.items()
         )
         keeper = Keeper(services, self._lanes, self._running, outage, instance or str(uuid.uuid4()))

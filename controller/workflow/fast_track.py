@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.protocol.masking import masked
-from controller.boot.switches import FAST_TRACK, KEXEC, is_fast_track
+from controller.boot.switches import FAST_TRACK, KEXEC, LOCAL_BOOT_BY_ORDER, is_fast_track
 from controller.hardware.steps import PlannedStep
 from controller.settings import Settings
 from controller.store.tables import Node, Port
@@ -39,6 +39,7 @@ def fingerprint(node: Node, ports: Sequence[Port], settings: Settings) -> str:
         settings.deploy_kernel,
         settings.deploy_ramdisk,
         settings.kernel_append_params,
+        node.instance_info.get("kernel_append_params"),
         settings.allow_md5_images,
         settings.allow_unverified_images,
         settings.enable_bios_bootloader_install,
@@ -47,7 +48,7 @@ def fingerprint(node: Node, ports: Sequence[Port], settings: Settings) -> str:
 
 
 def _of_bmc(node: Node) -> str:
-    switches = (FAST_TRACK, KEXEC)
+    switches = (FAST_TRACK, KEXEC, LOCAL_BOOT_BY_ORDER)
     known = {key: value for key, value in node.driver_info.items() if key not in switches}
     return _digest([node.driver, masked(known)])
 

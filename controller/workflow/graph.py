@@ -13,6 +13,7 @@ from controller.workflow.stages import (
     failed,
     fast_track,
     inspect,
+    network,
     power,
     rescue,
     service,
@@ -32,6 +33,7 @@ _PARTS = (
     delete,
     failed,
     fast_track,
+    network,
 )
 
 STAGES: Mapping[str, Stage] = {

@@ -65,7 +65,8 @@ def _database(services: "Services") -> list[str]:
     store = services.store
     try:
         if store.is_sqlite and store.engine.url.database:
-            _take_write_lock(store.engine.url.database)
+            with store.writers.turn(timeout_s=_LOCK_PATIENCE_S):
+                _take_write_lock(store.engine.url.database)
         with store.read() as session:
             session.execute(text("SELECT 1"))
     except (SQLAlchemyError, sqlite3.Error) as error:

@@ -6,6 +6,7 @@ one claims many at once. A run that hangs costs a thread and nothing else: it is
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,8 @@ _LONGEST_SLEEP_SHARED_S = 1.0
 """Where other controllers write too, whose orders wake nobody here."""
 _MOST_AT_ONCE = 16
 _AFTER_FAILURE_S = 0.3
+_BREATH_S = 0.02
+"""Between two claims while much is under way: who ends meanwhile makes room for several at once, for a claim costs as much as a run."""
 
 
 class Lane:
@@ -36,6 +39,7 @@ class Lane:
         running: Running,
         outage: Outage,
         do: Callable[[Run], None],
+        per_s: float | None = None,
     ) -> None:
         """Prepare a lane; no thread runs yet.
 
@@ -46,6 +50,7 @@ class Lane:
             running: Where runs are noted.
             outage: Where failures of the database are noted.
             do: Runs the stage of a claim and stores its outcome.
+            per_s: So much is claimed in a second at most, also of what has waited for long; ``None`` = as much as is due.
         """
         self.name = name
         self.claiming = threading.Lock()
@@ -58,6 +63,10 @@ class Lane:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._dispatcher: threading.Thread | None = None
+        self._per_s = per_s
+        self._rests_until = 0.0
+        self._due_at: float | None = None
+        """When the next work is due, as the dispatcher has just seen; who makes something due sooner wakes it."""
 
     def wake(self) -> None:
         """Say that something may have become due, or that there is room again."""
@@ -89,6 +98,8 @@ class Lane:
                     self._outage.end()
                 else:
                     self._woken.wait(self._pause_s())
+                if self._running.count(self.name) >= _MOST_AT_ONCE:
+                    self._stopping.wait(_BREATH_S)
             except SQLAlchemyError as error:
                 if is_outage(error):
                     self._outage.begin(error)
@@ -115,25 +126,32 @@ class Lane:
 
     def _claims(self) -> Sequence[Claim]:
         services, room = self._services, self._running.room(self.name, self._most)
-        if room.any <= 0 or self._stopping.is_set():
+        if room.any <= 0 or self._stopping.is_set() or self._rest_s > 0:
             return ()
-        due_at = self._next_due_at(room.suspects > 0)
+        due_at = self._due_at = self._next_due_at(room.suspects > 0)
         if due_at is None or due_at > services.steady():
             return ()
         at_work = [run.claim.work.id for run in self._running.all(self.name)]
         some = Room(any=min(room.any, _MOST_AT_ONCE), suspects=room.suspects)
-        return claim_due(services.store, services.hostname, self.name, some, besides=at_work)
+        claims = claim_due(services.store, services.hostname, self.name, some, besides=at_work)
+        if self._per_s is not None:
+            self._rests_until = time.monotonic() + len(claims) / self._per_s
+        return claims
+
+    @property
+    def _rest_s(self) -> float:
+        """For how long nothing more is claimed, because enough was just now."""
+        return self._rests_until - time.monotonic()
 
     def _pause_s(self) -> float:
         room = self._running.room(self.name, self._most)
         longest_s = _LONGEST_SLEEP_S if self._services.store.is_sqlite else _LONGEST_SLEEP_SHARED_S
-        if room.any <= 0:
-            return longest_s
-        due_at = self._next_due_at(room.suspects > 0)
-        if due_at is None:
+        if (rest_s := self._rest_s) > 0:
+            return rest_s
+        if room.any <= 0 or self._due_at is None:
             return longest_s
         # What is due and could not be claimed is locked by somebody, or its last thread still runs.
-        return min(max(due_at - self._services.steady(), 0.02), longest_s)
+        return min(max(self._due_at - self._services.steady(), 0.02), longest_s)
 
     def _next_due_at(self, with_suspects: bool) -> float | None:
         services = self._services

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from controller.errors import NodeLocked, NotFound
 from controller.states import State
 from controller.store.claims import is_claimed
-from controller.store.events import record_event
+from controller.store.events import record_event, tell_request
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.aside import is_beside
@@ -81,7 +81,7 @@ def is_free(node: Node) -> bool:
 def free_node(
     services: Services, ident: str, may_have: Callable[[Node], bool] = is_free
 ) -> Iterator[tuple[Session, Node]]:
-    """Give the node's locked row in a transaction, when it may be had.
+    """Give the node's locked row in a transaction, when it may be had; its history tells who asked for the change.
 
     Args:
         services: The controller's parts.
@@ -92,6 +92,15 @@ def free_node(
         NotFound: There is no such node.
         NodeLocked: Something goes on with the node, and will for longer than a request waits.
     """
+    with _node(services, ident, may_have) as (session, node):
+        yield session, node
+        tell_request(session, node, services.clock())
+
+
+@contextmanager
+def _node(
+    services: Services, ident: str, may_have: Callable[[Node], bool]
+) -> Iterator[tuple[Session, Node]]:
     give_up_at = time.monotonic() + services.settings.verb_patience_s
     pause_s = _FIRST_PAUSE_S
     while True:
@@ -108,21 +117,29 @@ def free_node(
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
+def _never(_error: Exception) -> bool:
+    return False
+
+
 @contextmanager
-def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
+def held_node(
+    services: Services, ident: str, stage: str, *, is_redone: Callable[[Exception], bool] = _never
+) -> Iterator[Node]:
     """Hold a node that lends its BMC for a call to it; others find it locked meanwhile.
 
     Args:
         services: The controller's parts.
         ident: UUID or name.
         stage: What goes on, for people who ask; a controller that takes over after our death ends it.
+        is_redone: Says of an error of the block whether the stage is to be run after it. If that cannot be stored, the claim stays, and the
+            keeper frees it like one of a controller that has died.
 
     Raises:
         NotFound: There is no such node.
         NodeLocked: Something goes on with the node.
     """
     claim_id = str(uuid.uuid4())
-    with free_node(services, ident, lends_bmc) as (session, node):
+    with _node(services, ident, lends_bmc) as (session, node):
         enter_beside(services, node, stage)
         work = node.work
         if work is None:
@@ -131,16 +148,22 @@ def held_node(services: Services, ident: str, stage: str) -> Iterator[Node]:
         work.claim_owner, work.due_at = services.hostname, None
         session.flush()
         services.calls.add(claim_id)  # before the commit: from then on the keeper sees the claim
+    then = None
     try:
         yield node
+    except Exception as error:
+        then = stage if is_redone(error) else None
+        raise
     finally:
         try:
             with services.store.edit() as session:
                 row = get_node(session, node.uuid, for_update=True)
                 if row.work is not None and row.work.claim_id == claim_id:
-                    enter_stage(services, row, None)
+                    enter_stage(services, row, then)
         finally:
-            services.calls.discard(claim_id)
+            services.calls.discard(claim_id)  # only now: the keeper frees claims that nobody is at
+        if then is not None:
+            services.wake()
 
 
 def ask_node(services: Services, session: Session, asker: Node, asked: Asked) -> None:

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from controller.agent_client.client import AgentClient
 from controller.boot.machines import BOOT_ASKER
 from controller.errors import AgentRefused
 from controller.hardware.bmc import BootMode, ManagementControl, PowerControl
-from controller.hardware.interface import Facts, Interfaces
+from controller.hardware.interface import ChoosesDeploy, Facts, Interfaces
 from controller.hardware.steps import StepSpec
 from controller.settings import Settings
 from controller.store.tables import Node
+from controller.store.volumes import volumes_of
 from controller.workflow.node_secrets import secrets_of
 from controller.workflow.services import Services
 
@@ -49,12 +51,20 @@ def forget_agent() -> dict[str, None]:
 
 
 def interfaces_of(services: Services, node: Node) -> Interfaces:
-    """Return what the node has of every kind.
+    """Return what the node has of every kind; of an interface that leaves its work to another one, that one.
 
     Raises:
         Invalid: Its hardware type is not served, or has no such interface (any more).
     """
-    return services.catalog.interfaces_of(node.driver, node.interfaces)
+    found = services.catalog.interfaces_of(node.driver, node.interfaces)
+    if isinstance(found.deploy, ChoosesDeploy):
+        possible = services.catalog.all_of(node.driver, "deploy")
+        found = replace(found, deploy=found.deploy.choose(node, services.settings, possible))
+    if not found.storage.boots_volumes or node.instance_info.get("image_source"):
+        return found
+    with services.store.read() as session:
+        volumes = volumes_of(session, node.id)
+    return replace(found, deploy=found.storage.deploying(found.deploy, volumes))
 
 
 def power_of(services: Services, node: Node) -> PowerControl:
@@ -126,6 +136,11 @@ def capabilities(value: Any) -> Mapping[str, str]:
         return capabilities(_object_in(value))
     pairs = (item.partition(":") for item in value.split(","))
     return {key.strip(): item.strip() for key, colon, item in pairs if colon}
+
+
+def with_capabilities(old: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Return ``properties.capabilities`` as Ironic writes it, what was found in the place of what stood there."""
+    return ",".join(f"{key}:{value}" for key, value in {**old, **found}.items())
 
 
 def _object_in(text: str) -> Any:

@@ -1,5 +1,6 @@
 """The image of a node: checked, and described for its agent with what the node's capabilities say."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from agent.protocol.image import ImageInfo
@@ -7,6 +8,7 @@ from agent.protocol.refusal import Refusal
 from controller.images.description import check_order, check_words, image_info
 from controller.images.partitions import check_bootable, partition_fields
 from controller.images.refusals import invalid
+from controller.images.registered import with_registered
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.machine import boot_mode_of, capabilities
@@ -24,7 +26,7 @@ def check_image(node: Node, settings: Settings) -> ImageInfo:
         may_install_grub=settings.enable_bios_bootloader_install,
     )
     try:
-        check_words(node.instance_info)
+        check_words(_instance_info(node))
         return check_order(
             _order(node, settings),
             allow_unverified=settings.allow_unverified_images,
@@ -47,9 +49,14 @@ def image_for_agent(node: Node, settings: Settings) -> dict[str, Any]:
 
 
 def _order(node: Node, settings: Settings) -> dict[str, Any]:
-    boot_mode = str(boot_mode_of(node, settings))
-    info = image_info(node.instance_info, node.driver_info, node.uuid, node.config_drive)
-    return info | partition_fields(node.instance_info, boot_mode, _disk_label(node))
+    boot_mode, said = str(boot_mode_of(node, settings)), _instance_info(node)
+    info = image_info(said, node.driver_info, node.uuid, node.config_drive)
+    return info | partition_fields(said, boot_mode, _disk_label(node))
+
+
+def _instance_info(node: Node) -> Mapping[str, Any]:
+    """Return what the node says of its image, with what is known of a registered one."""
+    return with_registered(node.instance_info, node.driver_internal_info or {})
 
 
 def _disk_label(node: Node) -> str | None:

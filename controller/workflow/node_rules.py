@@ -5,11 +5,15 @@ ones of Ironic's conductor (``validate_capabilities``, ``validate_instance_info_
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from agent.protocol.device_hints import root_hints, skip_hints
+from agent.protocol.raid_config import check_raid_config
 from agent.protocol.refusal import Refusal
 from controller.errors import Invalid
 from controller.hardware.bmc import BootMode
+from controller.hardware.boot_target import FROM_NETWORK
+from controller.hardware.interface import Interfaces
 from controller.images.config_drive import check_config_drive
 from controller.images.refusals import invalid
 from controller.settings import Settings
@@ -75,6 +79,33 @@ def check_hints(node: Node) -> None:
         skip_hints(document)
     except Refusal as error:
         raise invalid(error) from error
+
+
+def require_raid_config(wanted: Mapping[str, Any]) -> None:
+    """Check what is wanted of the node's RAID; an empty object is nothing.
+
+    Raises:
+        Invalid: It does not follow the schema.
+    """
+    try:
+        check_raid_config(wanted)
+    except Refusal as error:
+        raise Invalid(f"target_raid_config: {error}") from error
+
+
+def require_bootable(node: Node, interfaces: Interfaces) -> None:
+    """Check that the node's boot interface can boot what its deploy interface leaves.
+
+    Raises:
+        Invalid: It would have to boot the instance from the network, which it cannot.
+    """
+    target = interfaces.deploy.target(node)
+    if target in FROM_NETWORK and not interfaces.boot.boots_instances:
+        names = interfaces.names
+        raise Invalid(
+            f"deploy_interface {names['deploy']}: the boot_interface {names['boot']} cannot boot an instance from the network;"
+            " choose another one, for example ipxe"
+        )
 
 
 def check_traits(node: Node) -> None:

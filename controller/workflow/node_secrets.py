@@ -5,15 +5,14 @@ tool's complaint that it passes on may quote them.
 """
 
 import re
-from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from agent.protocol.config_drive import decode
 from agent.protocol.known_secrets import KnownSecrets
-from agent.protocol.masking import replace_secrets
 from agent.protocol.refusal import Refusal
-from agent.protocol.secret_names import MASK, is_secret
+from agent.protocol.secret_names import is_secret
+from agent.protocol.secret_values import secret_values
 from controller.store.tables import Node
 
 _RESCUE = "rescue_password"
@@ -32,7 +31,8 @@ def secrets_of(node: Node) -> KnownSecrets:
     work = dict(node.work.data) if node.work is not None else {}
     of_boot = {node.agent_secret, *quotable_of(node).values()}
     drive = node.config_drive or ""
-    chosen = {*_values(work), *_values(node.driver_info), *_values(node.instance_info)}
+    documents = (work, node.driver_info or {}, node.instance_info or {})
+    chosen = {one for document in documents for one in secret_values(document, _NO_VALUES)}
     if drive and "://" not in drive:
         chosen |= _in_config_drive(drive)
     everywhere = frozenset(one for one in of_boot if isinstance(one, str) and one)
@@ -45,35 +45,6 @@ def quotable_of(node: Node) -> dict[str, Any]:
     """Return what the work of a failed workflow hands on to the one that collects the logs, which may quote it."""
     data = dict(node.work.data) if node.work is not None else {}
     return {key: value for key, value in data.items() if key.startswith(_RESCUE)}
-
-
-def _values(document: Mapping[str, Any] | None) -> Iterator[str]:
-    """Yield the values under the names of secrets on every level, and the secrets inside of texts."""
-    for key, value in (document or {}).items():
-        yield from _of_value(str(key), value)
-
-
-def _of_value(key: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield from _values(value)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _of_value(key, item)
-    elif isinstance(value, str | int) and not isinstance(value, bool):
-        text = str(value)
-        found = [text] if key not in _NO_VALUES and is_secret(key) else _inside(text)
-        yield from (one for one in found if one not in {"", MASK})
-
-
-def _inside(text: str) -> list[str]:
-    found: list[str] = []
-
-    def see(secret: str) -> str:
-        found.append(secret)
-        return secret
-
-    replace_secrets(text, see)
-    return found
 
 
 @lru_cache(maxsize=16)

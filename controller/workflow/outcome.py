@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.hardware.firmware import Firmware
 from controller.signed_certificate import Signed
 
 DONE = "done"
@@ -51,6 +52,8 @@ class Outcome:
     """What to do if it never happens."""
     columns: Mapping[str, Any] = field(default_factory=dict)
     """Values for columns of the node."""
+    ports: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Values for columns of the node's ports, by their UUIDs."""
     internal: Mapping[str, Any] = field(default_factory=dict)
     """Values to merge into ``driver_internal_info``; ``None`` removes the key."""
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -61,6 +64,8 @@ class Outcome:
     certificates: tuple[Signed, ...] = ()
     """Sanitization certificates to keep."""
     asked: tuple[Asked, ...] = ()
+    firmware: Firmware | None = None
+    """What the BMC told of its settings and parts, to keep."""
     ends_instance: bool = False
     """What is attached to the node's ports for an instance goes."""
 
@@ -69,6 +74,7 @@ def leave(
     way: str = DONE,
     *,
     columns: Mapping[str, Any] | None = None,
+    ports: Mapping[str, Mapping[str, Any]] | None = None,
     internal: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     notes: tuple[Note, ...] = (),
@@ -79,6 +85,7 @@ def leave(
     return Outcome(
         way=way,
         columns=columns or {},
+        ports=ports or {},
         internal=internal or {},
         data=data or {},
         notes=notes,

@@ -7,6 +7,9 @@ talking, and when one comes or goes only the nodes move that it takes or leaves.
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from controller.store.tables import Conductor
 
@@ -23,7 +26,7 @@ class Controller:
     conductor_group: str = ""
 
     @classmethod
-    def of(cls, row: Conductor) -> "Controller":
+    def of(cls, row: Conductor | Row[Any]) -> "Controller":
         """Return what matters of a row."""
         return cls(
             hostname=row.hostname,

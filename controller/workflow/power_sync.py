@@ -5,7 +5,9 @@ Every node has one row of background work for that, which makes itself due again
 
 import logging
 import random
+from typing import cast
 
+from sqlalchemy import Table
 from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
@@ -24,24 +26,26 @@ POWER_FAILURE = "power failure"
 """The ``fault`` of a node whose BMC does not answer; it is looked at until it does."""
 _NOT_YET_KNOWN = frozenset({State.ENROLL})
 _JITTER = 0.25
+_WATCH = cast("Table", Work.__table__).insert()
 
 
 def watch_power(services: Services, session: Session, node: Node) -> None:
     """Have a new node's power read from now on; the node has been flushed."""
     now = services.steady()
     interval_s = services.settings.power_sync_interval_s
-    session.add(
-        Work(
-            subject_kind=NODE,
-            subject_id=node.id,
-            lane=BACKGROUND,
-            stage=STAGE,
-            data={},
-            conductor=node.conductor,
-            entered_at=now,
-            started_at=services.clock(),
-            due_at=now + jittered(interval_s),
-        )
+    session.connection().execute(
+        _WATCH,
+        {
+            "subject_kind": NODE,
+            "subject_id": node.id,
+            "lane": BACKGROUND,
+            "stage": STAGE,
+            "data": {},
+            "conductor": node.conductor,
+            "entered_at": now,
+            "started_at": services.clock(),
+            "due_at": now + jittered(interval_s),
+        },
     )
 
 

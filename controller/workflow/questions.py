@@ -1,6 +1,6 @@
 """Questions about a node that are answered at once: is it complete, what does its BMC say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,10 +15,17 @@ from controller.store.nodes import get_node
 from controller.store.tables import Node, Port
 from controller.workflow.locks import held_node
 from controller.workflow.machine import boot_mode_of, interfaces_of, management_of
+from controller.workflow.networks.move import check as check_networks
+from controller.workflow.networks.move import connects
+from controller.workflow.networks.plan import Moment
+from controller.workflow.registered_images import give_image
 from controller.workflow.services import Services
 from controller.workflow.stored_steps import with_stored_steps
 from controller.workflow.verb_checks import possible_steps
 from controller.workflow.verb_request import ProvisionRequest
+
+_NETWORKS = (Moment.PROVISIONING, Moment.CLEANING, Moment.TENANT)
+"""What every node needs, as its ``network`` in a validation tells."""
 
 
 def validate(services: Services, ident: str) -> dict[str, dict[str, Any]]:
@@ -31,12 +38,22 @@ def validate(services: Services, ident: str) -> dict[str, dict[str, Any]]:
         node = get_node(session, ident)
         query = select(Port.id).where(Port.node_id == node.id, Port.pxe_enabled)
         has_port = session.scalar(query.limit(1)) is not None
-        templates = partial(_check_templates, services, session, node)
-        return _answers(services, node, has_port, templates)
+        before = {"deploy": partial(give_image, services, session, node, is_order=False)}
+        more = {
+            "deploy": partial(_check_templates, services, session, node),
+            "inspect": partial(_check_networks, services, session, node, Moment.INSPECTION),
+            "network": partial(_check_networks, services, session, node, *_NETWORKS),
+            "rescue": partial(_check_networks, services, session, node, Moment.RESCUING),
+        }
+        return _answers(services, node, has_port, before, more)
 
 
 def _answers(
-    services: Services, node: Node, has_port: bool, check_templates: Callable[[], None]
+    services: Services,
+    node: Node,
+    has_port: bool,
+    before: Mapping[str, Callable[[], None]],
+    more: Mapping[str, Callable[[], None]],
 ) -> dict[str, dict[str, Any]]:
     try:
         interfaces = interfaces_of(services, node)
@@ -45,8 +62,21 @@ def _answers(
     facts = Facts(
         node=node, settings=services.settings, interfaces=interfaces, has_boot_port=has_port
     )
-    more = {"deploy": check_templates}
-    return {kind: _answer(interfaces, kind, facts, more.get(kind)) for kind in INTERFACE_KINDS}
+    return {
+        kind: _answer(interfaces, kind, facts, before.get(kind), more.get(kind))
+        for kind in INTERFACE_KINDS
+    }
+
+
+def _check_networks(services: Services, session: Session, node: Node, *moments: Moment) -> None:
+    """Check that the node's ports could be moved to these networks, if it has any need of that.
+
+    Raises:
+        Invalid: They could not.
+        Conflict: A place on a switch is another node's.
+    """
+    for moment in moments if connects(services, node) else ():
+        check_networks(services, session, node, moment)
 
 
 def _check_templates(services: Services, session: Session, node: Node) -> None:
@@ -99,11 +129,17 @@ def _read(services: Services, ident: str) -> Node:
 
 
 def _answer(
-    interfaces: Interfaces, kind: str, facts: Facts, check_more: Callable[[], None] | None
+    interfaces: Interfaces,
+    kind: str,
+    facts: Facts,
+    check_before: Callable[[], None] | None,
+    check_more: Callable[[], None] | None,
 ) -> dict[str, Any]:
     if not interfaces.supports(kind):
         return {"result": None, "reason": "not supported"}
     try:
+        if check_before is not None:
+            check_before()
         interfaces.of(kind).validate(facts)
         if check_more is not None:
             check_more()

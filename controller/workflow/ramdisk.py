@@ -7,10 +7,11 @@ refused hears the same.
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from agent.protocol.containers import ContainerRules
@@ -22,14 +23,14 @@ from controller.boot.recognition import Evidence
 from controller.errors import NotFound
 from controller.settings import Settings
 from controller.states import State
+from controller.store.claims import make_workflow_due
 from controller.store.events import ForeignEvent, count_event, record_event
 from controller.store.leases import leased_mac
-from controller.store.nodes import get_node
-from controller.store.tables import Node
+from controller.store.nodes import read_node
+from controller.store.tables import NODE_TABLE, Node
 from controller.workflow.agent_view import internal_info
 from controller.workflow.senders import lease_problem
 from controller.workflow.services import Services
-from controller.workflow.transition import make_due
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,31 @@ NOT_FOUND = "Not Found"
 TOKEN_FOR = "agent_token_for"  # noqa: S105  # the name of a key
 """Key of ``driver_internal_info``: the address that was given the token of this boot."""
 _SHOWN_MACS = 4
+_NEEDED = ("id", "uuid", "name", "provision_state")
+
+
+@dataclass(slots=True)
+class LookedUp:
+    """What an agent is told of its node; a row has ten times as much, and a lookup changes the last two columns of it."""
+
+    id: int
+    uuid: str
+    name: str | None
+    provision_state: str
+    properties: dict[str, Any]
+    instance_info: dict[str, Any]
+    agent_secret: str | None
+    driver_internal_info: dict[str, Any]
+
+
+_IS_IT = NODE_TABLE.c.id == bindparam("node_id")
+_COLUMNS = (NODE_TABLE.c[one.name] for one in fields(LookedUp))
+_LOCKED = select(*_COLUMNS).where(_IS_IT).with_for_update()
+_STORE = (
+    update(NODE_TABLE)
+    .where(_IS_IT)
+    .values(agent_secret=bindparam("secret"), driver_internal_info=bindparam("info"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,30 +124,38 @@ def lookup(
         gets_token=give_token,
     )
     with services.store.edit() as session:
-        row = get_node(session, node.uuid, for_update=True)
-        if row.provision_state not in MAY_LOOK_UP:  # it has just changed
+        connection = session.connection()
+        row = connection.execute(_LOCKED, {"node_id": node.id}).one_or_none()
+        if row is None or row.provision_state not in MAY_LOOK_UP:  # it has just changed
             raise NotFound(NOT_FOUND)
-        answer = answer_lookup(services, session, row, caller)
-    services.wake()
+        found = LookedUp(*row)
+        answer = answer_lookup(services, session, found, caller)
+        if (found.agent_secret, found.driver_internal_info) != tuple(row[-2:]):
+            about = {"secret": found.agent_secret, "info": found.driver_internal_info}
+            connection.execute(_STORE, {"node_id": node.id, **about})
+    if answer.config.agent_token == MASKED_TOKEN:  # what that means, a worker is to find out
+        services.wake()
     return answer
 
 
 def answer_lookup(
-    services: Services, session: Session, node: Node, caller: Caller
+    services: Services, session: Session, node: Node | LookedUp, caller: Caller
 ) -> LookupResponse:
     """Return what the node's agent is told, with its token if it may have it.
 
     Args:
         services: The controller's parts.
         session: A session of ``Store.edit``.
-        node: The locked node.
+        node: The locked node; what it is told changes is set in it, and stored by the caller or the session.
         caller: Who asks.
     """
     token = _hand_out_token(services, session, node, caller) if caller.gets_token else None
     return _lookup_response(node, token, services.settings)
 
 
-def refuse(services: Services, node: Node, what: str, why: str, *, same: str | None = None) -> None:
+def refuse(
+    services: Services, node: Node | Row[Any], what: str, why: str, *, same: str | None = None
+) -> None:
     """Write a refusal into the log and, counted, into the node's history.
 
     Args:
@@ -146,8 +180,8 @@ def words_of(macs: Sequence[str]) -> str:
 
 def _find(
     services: Services, macs: Sequence[str], node_uuid: str | None, sender: str
-) -> tuple[Node, bool]:
-    """Return the node that the machine is, as it was read, and whether DHCP says so.
+) -> tuple[Row[Any], bool]:
+    """Return the node that the machine is, and whether DHCP says so.
 
     Raises:
         NotFound: There is none, or it must not be told.
@@ -160,8 +194,8 @@ def _find(
             node_uuid=node_uuid.lower() if node_uuid else None,
         )
         match = recognize_machine(session, evidence)
-        node = get_node(session, match.uuid) if match.uuid else None
-        leases = leases_of(session, node, now) if node else {}
+        node = read_node(session, match.uuid, _NEEDED) if match.uuid else None
+        leases = leases_of(session, node.id, now) if node else {}
     note_ambiguity(services, match, f"a ramdisk with {words_of(macs)}")
     if node is None:
         log.warning("lookup refused: no single node is the machine with %s", words_of(macs))
@@ -176,7 +210,9 @@ def _find(
     return node, sender in leases
 
 
-def _hand_out_token(services: Services, session: Session, node: Node, caller: Caller) -> str:
+def _hand_out_token(
+    services: Services, session: Session, node: Node | LookedUp, caller: Caller
+) -> str:
     """Return the token of this boot, or what stands for it.
 
     It is repeated to the address that got it until the first heartbeat that bears it: an answer that was lost on its way, or with
@@ -196,7 +232,7 @@ def _hand_out_token(services: Services, session: Session, node: Node, caller: Ca
         log.warning("%s: %s", node.name or node.uuid, text)
         event = ForeignEvent(kind="agent", message=text, same=text)
         count_event(session, node, event, now=now)
-        make_due(services, node)
+        make_workflow_due(session.connection(), node.id, services.steady())
     return MASKED_TOKEN
 
 
@@ -220,7 +256,9 @@ def _suspicion(info: dict[str, Any], caller: Caller, steady: float) -> str | Non
     return "the agent looked its node up again without its token: it has restarted"
 
 
-def _lookup_response(node: Node, token: str | None, settings: Settings) -> LookupResponse:
+def _lookup_response(
+    node: Node | LookedUp, token: str | None, settings: Settings
+) -> LookupResponse:
     return LookupResponse(
         node=LookupNode(
             uuid=node.uuid,

@@ -58,6 +58,10 @@ class Running:
         with self._lock:
             return [run for run in self._runs.values() if lane in {None, run.claim.work.lane}]
 
+    def count(self, lane: str) -> int:
+        """Return how many runs of a lane are under way."""
+        return len(self.all(lane))
+
     def room(self, lane: str, most: int) -> Room:
         """Return how much more may be claimed: suspects get at most half of a lane's threads.
 

@@ -1,14 +1,20 @@
 """What the workflow and the API work with; built once by ``controller/service.py``, never global."""
 
+import secrets
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from controller.agent_client.pool import AgentPool
 from controller.hardware.catalog import Catalog
+from controller.images.lun_writers import LunWriters
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.strangers import Strangers
+from controller.switches.registry import Switches, load_switches
 from controller.workflow.health import HealthCheck
+from controller.workflow.pace import Paces
+from controller.workflow.quota import Quota
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +35,30 @@ class Services:
     """Connections to agents."""
     calls: set[str] = field(default_factory=set)
     """Claims that calls of the API hold while they talk to a BMC; no thread of the engine is at them."""
+    switches: Switches = field(init=False)
+    """Those of the switch file, and what drives them."""
     strangers: Strangers = field(init=False)
     """Counters of what strangers cause in the histories of nodes."""
+    paces: Paces = field(default_factory=Paces)
+    """How often machines are asked, all together."""
     ailments: Callable[[], Sequence[str]] = tuple
     """What is wrong with the engine now, for ``/healthcheck``; nothing where none runs."""
+    gateway_key: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    """By which the boot routes know the TFTP gateway of this process."""
+    strange_results: Quota = field(default_factory=lambda: Quota(3600.0))
+    """Results of inspections that no node waited for and that were read all the same."""
+    discoveries: Quota = field(default_factory=lambda: Quota(3600.0))
+    """Nodes that strangers became."""
+    images_wanted: threading.Event = field(default_factory=threading.Event)
+    """Set when there may be something to do for the image store."""
+    lun_writers: LunWriters = field(default_factory=LunWriters)
+    """Processes that write disks over iSCSI."""
     health: HealthCheck = field(default_factory=HealthCheck)
     """For ``/healthcheck``."""
 
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
+        object.__setattr__(self, "switches", load_switches(self.settings))
         object.__setattr__(self, "strangers", Strangers(self.store, self.clock))
 
     def steady(self) -> float:

@@ -129,6 +129,8 @@ class Stage:
     """A verb may take its place at any time; what it was about to bring is dropped."""
     rests: bool = False
     """A person or the boot of the ramdisk is waited for: power and boot device may be changed meanwhile, as in Ironic."""
+    is_needed: Callable[[Services, Node], bool] | None = None
+    """Whether a node has any need of it; those that have none pass it over by ``done``. ``None`` = all have."""
     is_before_touch: bool = False
     """The workflow has not touched the machine yet: a failure here leaves it as it is."""
 

@@ -6,19 +6,25 @@ no trace.
 
 import logging
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
 from controller.errors import ControllerError
+from controller.hardware.boot_target import KEY, BootTarget
 from controller.store.allocations import forget_allocation_of
 from controller.store.claims import Claim, held, let_go
-from controller.store.tables import BACKGROUND, Node, Work
+from controller.store.tables import BACKGROUND, Node, Port, Work
+from controller.store.volumes import forget_targets
 from controller.workflow.failure import fail
+from controller.workflow.firmware_look import store_firmware
+from controller.workflow.graph import STAGES
 from controller.workflow.locks import ask_node
-from controller.workflow.outcome import Outcome
+from controller.workflow.outcome import DONE, Outcome
 from controller.workflow.power_sync import MOST_LETTERS, jittered, note_answer, note_silence
 from controller.workflow.put_off import again_s
-from controller.workflow.stage import Context, Stage
+from controller.workflow.services import Services
+from controller.workflow.stage import Context, Stage, To
 from controller.workflow.transition import (
     change_state,
     enter_stage,
@@ -94,17 +100,14 @@ def _store_outcome(
     context: Context, session: Session, node: Node, work: Work, stage: Stage, outcome: Outcome
 ) -> None:
     services, now = context.services, context.services.steady()
-    for column, value in outcome.columns.items():
-        setattr(node, column, value)
-    if outcome.columns.get("instance_uuid", "") is None:  # the instance has gone
-        forget_allocation_of(session, node)
+    _store_columns(services, session, node, outcome)
+    _store_ports(session, node, outcome, services.clock())
     node.driver_internal_info = merge(node.driver_internal_info, outcome.internal)
     retry = {"_tries": None, "_failing_since": None}
     work.data = merge(work.data, {**retry, **outcome.data})
     record_notes(session, node, outcome.notes, services.clock())
     keep_certificates(services, session, node, outcome.certificates)
-    if outcome.ends_instance:
-        detach_all(services, session, node)
+    store_firmware(session, node, outcome.firmware, at=services.clock())
     for asked in outcome.asked:
         ask_node(services, session, node, asked)
     if outcome.columns.get("power_state") is not None:
@@ -112,15 +115,47 @@ def _store_outcome(
     if outcome.way is None:
         _stay(context, work, outcome, now)
         return
-    to = stage.ways[outcome.way]
-    for event in (to.event, to.then):
-        if event is not None:
-            change_state(session, node, event, services.clock())
+    to = _follow(services, session, node, stage.ways[outcome.way])
     if stage.again_s is not None:
-        work.tries, work.due_at = 0, now + jittered(stage.again_s(services.settings))
+        work.tries, work.due_at = 0, now + jittered(again_s(services, stage))
         return
     log.debug("%s: %s -> %s", context.label, work.stage, to.stage)
     enter_stage(services, node, to.stage)
+
+
+def _follow(services: Services, session: Session, node: Node, to: To) -> To:
+    """Take the steps of the state table on a way, past the stages that the node has no need of; returns where it ends."""
+    while True:
+        for event in (to.event, to.then):
+            if event is not None:
+                change_state(session, node, event, services.clock())
+        stage = STAGES[to.stage] if to.stage is not None else None
+        if stage is None or stage.is_needed is None or stage.is_needed(services, node):
+            return to
+        to = stage.ways[DONE]
+
+
+def _store_ports(session: Session, node: Node, outcome: Outcome, now: float) -> None:
+    """Change the node's ports; one that has gone meanwhile is passed over."""
+    if not outcome.ports:
+        return
+    mine = select(Port).where(Port.node_id == node.id, Port.uuid.in_(outcome.ports))
+    for port in session.scalars(mine):
+        for column, value in outcome.ports[port.uuid].items():
+            setattr(port, column, value)
+        port.updated_at = now
+
+
+def _store_columns(services: Services, session: Session, node: Node, outcome: Outcome) -> None:
+    """Write what the node's row says; what belongs to an instance that has gone goes with it."""
+    for column, value in outcome.columns.items():
+        setattr(node, column, value)
+    if outcome.columns.get("instance_uuid", "") is None:
+        forget_allocation_of(session, node)
+    if outcome.ends_instance:
+        detach_all(services, session, node)
+        if node.driver_internal_info.get(KEY) == BootTarget.VOLUME:
+            forget_targets(session, node.id)
 
 
 def _stay(context: Context, work: Work, outcome: Outcome, now: float) -> None:

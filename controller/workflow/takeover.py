@@ -3,9 +3,9 @@
 import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import Table, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from controller.store.conductors import ALIVE_S, database_now
@@ -18,8 +18,11 @@ from controller.workflow.services import Services
 log = logging.getLogger(__name__)
 
 AT_ONCE = 25
-"""So few, because SQLite writes a whole row anew, with its inventory and its config drive."""
+"""So few, because SQLite writes a whole row anew."""
 _is_of_node = and_(Work.subject_kind == NODE, Work.subject_id == Node.id)
+_CONDUCTORS = cast("Table", Conductor.__table__).c
+_SEEN = ("hostname", "hardware_types", "conductor_group", "seen_at")
+_RUNNING = select(*(_CONDUCTORS[name] for name in _SEEN)).where(_CONDUCTORS.instance.is_not(None))
 _COLUMNS = (Node.id, Node.uuid, Node.driver, Node.conductor_group, Node.conductor)
 
 
@@ -95,7 +98,11 @@ class Takeover:
     def _nodes(self, living: Collection[str], *, only_orphans: bool) -> Sequence[Any]:
         query = select(*_COLUMNS)
         if only_orphans:
-            query = query.where(or_(Node.conductor.is_(None), Node.conductor.not_in(living)))
+            # Looked for in the index alone: a node's row lies on many pages, and this is asked every few seconds.
+            orphans = select(Node.id).where(
+                or_(Node.conductor.is_(None), Node.conductor.not_in(living))
+            )
+            query = query.where(Node.id.in_(orphans))
         with self._services.store.read() as session:
             return session.execute(query).all()
 
@@ -150,15 +157,29 @@ class Takeover:
 
 
 def assign(services: Services, session: Session, node: Node) -> None:
-    """Give a node that is new or has changed its controller at once."""
-    now = database_now(services.store, session)
-    rows = session.scalars(select(Conductor).where(Conductor.instance.is_not(None))).all()
-    living = [Controller.of(row) for row in rows if now - row.seen_at < ALIVE_S]
+    """Give a node that has changed, and what is to be done for it, its controller at once."""
+    living = _living_now(services, session)
     node.conductor = owner_of(node.uuid, node.driver, node.conductor_group, living)
     session.flush()
-    set_conductor(session, [node.id], node.conductor)
+    _give_work(session, [node.id], node.conductor)
     if node.conductor is None:
         tell_unserved(services, session, node, living, again=True)
+
+
+def add_assigned(services: Services, session: Session, node: Node) -> None:
+    """Store a new node, with its controller: nothing is to be done for it yet."""
+    living = _living_now(services, session)
+    node.conductor = owner_of(node.uuid, node.driver, node.conductor_group, living)
+    session.add(node)
+    session.flush()
+    if node.conductor is None:
+        tell_unserved(services, session, node, living, again=True)
+
+
+def _living_now(services: Services, session: Session) -> list[Controller]:
+    now = database_now(services.store, session)
+    rows = session.execute(_RUNNING).all()
+    return [Controller.of(row) for row in rows if now - row.seen_at < ALIVE_S]
 
 
 def tell_unserved(
@@ -188,6 +209,10 @@ def set_conductor(session: Session, ids: Collection[int], conductor: str | None)
         .values(conductor=conductor)
         .execution_options(synchronize_session=False)
     )
+    _give_work(session, ids, conductor)
+
+
+def _give_work(session: Session, ids: Collection[int], conductor: str | None) -> None:
     session.execute(
         update(Work)
         .where(Work.subject_kind == NODE, Work.subject_id.in_(ids))

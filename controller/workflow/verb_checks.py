@@ -9,13 +9,23 @@ from contextlib import contextmanager
 from agent.protocol.password_hash import LONGEST_PASSWORD, is_password
 from controller.errors import Conflict, Invalid, NodeProtected
 from controller.hardware.interface import Facts, Interfaces
-from controller.hardware.steps import Kind
+from controller.hardware.steps import Kind, StepSpec
 from controller.states import State
 from controller.store.tables import Node
 from controller.workflow import burnin
 from controller.workflow.children import children_of, obstacle
-from controller.workflow.machine import check_bmc, core_steps_of, interfaces_of, require_ramdisk
-from controller.workflow.node_rules import check_hints
+from controller.workflow.firmware_wishes import check_firmware_wishes
+from controller.workflow.machine import (
+    check_bmc,
+    core_steps_of,
+    interfaces_of,
+    management_of,
+    require_ramdisk,
+)
+from controller.workflow.networks.move import check as check_networks
+from controller.workflow.networks.move import connects
+from controller.workflow.networks.plan import Moment
+from controller.workflow.node_rules import check_hints, require_bootable
 from controller.workflow.services import Services
 from controller.workflow.steps.known import bmc_offer, bmc_steps, remembered_offer, rules_of
 from controller.workflow.steps.planner import check_wishes, merged, needs_ramdisk
@@ -71,13 +81,28 @@ def can_deploy(services: Services, node: Node, _request: ProvisionRequest) -> No
     """Refuse what the deploy and boot interfaces could not carry out."""
     interfaces = interfaces_of(services, node)
     interfaces.deploy.check(node, services.settings)
-    if interfaces.deploy.uses_agent:
+    require_bootable(node, interfaces)
+    _require_networks(services, node, Moment.TENANT)
+    if Kind.DEPLOY in interfaces.deploy.agent_in:
+        _require_networks(services, node, Moment.PROVISIONING)
         interfaces.boot.require_files(node, services.settings)
+        name = interfaces.names["management"]
+        check_firmware_wishes(node, management_of(services, node), name)
+
+
+def _require_networks(services: Services, node: Node, *moments: Moment) -> None:
+    """Refuse what the node's network interface could not do at these moments."""
+    if not connects(services, node):
+        return
+    with services.store.read() as session:
+        for moment in moments:
+            check_networks(services, session, node, moment)
 
 
 def can_inspect(services: Services, node: Node, _request: ProvisionRequest) -> None:
     """Refuse an inspection that nothing would carry out."""
-    _require(services, node, "inspect")
+    if _require(services, node, "inspect").inspect.uses_ramdisk:
+        _require_networks(services, node, Moment.INSPECTION)
 
 
 def _require(services: Services, node: Node, kind: str) -> Interfaces:
@@ -102,6 +127,8 @@ def can_rescue(services: Services, node: Node, _request: ProvisionRequest) -> No
     """Refuse a rescue that the rescue or boot interface could not carry out."""
     interfaces = _require(services, node, "rescue")
     interfaces.rescue.validate(Facts(node=node, settings=services.settings, interfaces=interfaces))
+    if interfaces.rescue.uses_ramdisk:
+        _require_networks(services, node, Moment.RESCUING)
 
 
 def has_bmc(services: Services, node: Node, _request: ProvisionRequest) -> None:
@@ -137,6 +164,26 @@ def _check_children(services: Services, node: Node, wishes: Sequence[Wish]) -> N
         )
 
 
+_FIRMWARE_STEPS = frozenset({"bios.apply_configuration", "bios.factory_reset", "firmware.update"})
+"""Ironic's names for what these interfaces do; nobody else does it where the interface does not."""
+
+
+def _refuse_unsupported(
+    node: Node, interfaces: Interfaces, wishes: Sequence[Wish], offered: Sequence[StepSpec]
+) -> None:
+    """Refuse steps of firmware that the node's interface cannot carry out, unless its agent offers them."""
+    known = {step.id for step in offered}
+    for wish in wishes:
+        if wish.id not in _FIRMWARE_STEPS or wish.id in known or wish.execute_on_child_nodes:
+            continue
+        if not interfaces.supports(wish.interface):
+            name = interfaces.names[wish.interface]
+            raise Invalid(
+                f"node {node.uuid} has {wish.interface}_interface {name}, which does not support {wish.step}; leave the step"
+                " out, or choose another interface"
+            )
+
+
 @contextmanager
 def _named(templates: Sequence[str]) -> Iterator[None]:
     """Say with a mistake from which deploy templates the steps are."""
@@ -154,7 +201,9 @@ def possible_steps(kind: Kind) -> Check:
         wishes = read_wishes(kind, order.steps(kind))
         of_bmc = bmc_offer(bmc_steps(services, node), kind)
         offers = (*of_bmc, *remembered_offer(node, settings, kind))
-        uses_agent = interfaces_of(services, node).deploy.uses_agent
+        interfaces = interfaces_of(services, node)
+        uses_agent = kind in interfaces.deploy.agent_in
+        _refuse_unsupported(node, interfaces, wishes, offers)
         is_off = bool(order.disable_ramdisk) or not uses_agent
         rules = rules_of(settings, kind, core_steps_of(services, node))
         if is_off:

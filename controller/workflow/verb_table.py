@@ -12,6 +12,7 @@ from controller.errors import Invalid, InvalidStateRequested
 from controller.hardware.steps import Kind
 from controller.states import VERBS, Event, State
 from controller.workflow import verb_checks as check
+from controller.workflow.concurrency import CLEANINGS, DEPLOYMENTS
 from controller.workflow.steps.course import DISABLE_RAMDISK, WISHES
 from controller.workflow.stored_steps import Order
 from controller.workflow.verb_request import ProvisionRequest
@@ -89,7 +90,7 @@ def _deploy(name: str, *more: check.Check, since: int = 1) -> Verb:
         name=name,
         since=since,
         arguments=("configdrive", "deploy_steps"),
-        checks=(*more, *_DEPLOY_CHECKS),
+        checks=(DEPLOYMENTS, *more, *_DEPLOY_CHECKS),
         begins={State.DEPLOYING: "deploy.begin"},
         steps=Kind.DEPLOY,
         data=_wishes(Kind.DEPLOY),
@@ -101,7 +102,7 @@ def _delete(name: str, since: int = 1) -> Verb:
     return Verb(
         name=name,
         since=since,
-        checks=(check.is_unprotected,),
+        checks=(CLEANINGS, check.is_unprotected),
         begins={State.DELETING: "delete.power_off"},
     )
 
@@ -145,6 +146,7 @@ _ROWS = (
         arguments=("clean_steps", "disable_ramdisk", "runbook"),
         required="clean_steps",
         checks=(
+            CLEANINGS,
             check.is_not_in_maintenance,
             check.has_readable_hints,
             check.has_bmc,

@@ -21,6 +21,7 @@ from controller.workflow.questions import (
     supported_boot_devices,
     validate,
 )
+from controller.workflow.registered_images import give_image
 from controller.workflow.services import Services
 from controller.workflow.stored_steps import Order, with_stored_steps
 from controller.workflow.transition import (
@@ -82,6 +83,8 @@ def provision(
         order = with_stored_steps(
             session, node, request, verb.steps, runbooks_by_name=runbooks_by_name
         )
+        if verb.is_new_instance:
+            give_image(services, session, node, is_order=True)
         for check in verb.checks:
             check(services, node, order)
         if verb.event in _ENDS and is_waited_for(node):

@@ -16,13 +16,15 @@ from typing import Any
 
 from rich.console import Console
 
-from tests.bench.api_results import ApiRow, api_table, percentiles_ms, summarise_api
+from tests.bench.api_results import ApiRow, api_table, percentiles_ms, ratios, summarise_api
 from tests.bench.conditions import busy_note, conditions
 from tests.bench.options import MIB, OptionError, Options, read_options
-from tests.bench.servers.load import Answers, Request, send
+from tests.bench.servers.load import CONNECTIONS, Answers, Request, send
 from tests.bench.servers.nodes import (
+    WRITERS,
     BenchNode,
     bench_node,
+    changes,
     enrolment,
     heartbeat,
     lookup,
@@ -61,6 +63,11 @@ class Bench:
             for kind, requests in reading(self.options.requests, self.options.nodes).items():
                 for server in self.servers:
                     self._measure(server, kind, number + 1, requests)
+            for writers in WRITERS:
+                requests = changes(self.options.requests, self.options.nodes)
+                for server in self.servers:
+                    kind = f"change, {writers} connections"
+                    self._measure(server, kind, number + 1, requests, connections=writers)
             for server in self.servers:
                 self._agents(server, number)
         self._weigh("after the load")
@@ -87,9 +94,10 @@ class Bench:
         *,
         nodes: Sequence[BenchNode] = (),
         before: Sequence[str | None] = (),
+        connections: int = CONNECTIONS,
     ) -> Answers:
         cpu_before = server.wait_until_quiet()
-        answers = send(server.url, requests)
+        answers = send(server.url, requests, connections)
         cpu_s = server.wait_until_quiet() - cpu_before
         recorded = None
         if nodes:
@@ -156,6 +164,7 @@ def main() -> int:
 
 def _report(bench: Bench, about: dict[str, Any], console: Console) -> None:
     summaries = summarise_api(bench.rows)
+    found = ratios(summaries, "ingot", "ironic")
     if busy := busy_note(float(about["load_at_start"])):
         bench.notes.append(busy)
     document = {
@@ -164,10 +173,15 @@ def _report(bench: Bench, about: dict[str, Any], console: Console) -> None:
         "notes": bench.notes,
         "rows": [asdict(row) for row in bench.rows],
         "summary": [asdict(line) for line in summaries],
+        "ratios": [asdict(ratio) for ratio in found],
         "memory_mib": bench.memory_mib,
     }
     (_FOLDER / "api.json").write_text(json.dumps(document, indent=1))
     console.print(api_table(summaries))
+    for ratio in found:
+        goal = "" if ratio.goal is None else f" (goal {ratio.goal:g})"
+        line = f"CPU of Ironic / ours, {ratio.kind}: {ratio.cpu}{goal}"
+        console.print(line, markup=False, highlight=False)
     for name, values in bench.memory_mib.items():
         line = ", ".join(f"{when} {mib:.0f}" for when, mib in values.items())
         console.print(f"{_MEMORY_AT} of {name}: {line}", markup=False, highlight=False)

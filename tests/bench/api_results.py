@@ -1,6 +1,6 @@
 """Rows of the API benchmark, their medians and the table. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 
@@ -79,6 +79,39 @@ def summarise_api(rows: Sequence[ApiRow]) -> tuple[ApiSummary, ...]:
             ),
         )
         for (kind, server), runs in groups.items()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """How many times our processor time theirs is; ``goal``: what it shall be at least, ``None`` = there is none."""
+
+    kind: str
+    cpu: float
+    goal: float | None
+
+
+_GOALS: Mapping[str, float] = {
+    "enrol a node": 8.0,
+    "node": 8.0,
+    "list of 1000": 25.0,
+    "detail of 1000": 15.0,
+    "lookup": 15.0,
+}
+
+
+def ratios(summaries: Sequence[ApiSummary], ours: str, theirs: str) -> tuple[Ratio, ...]:
+    """Return the ratio of each kind of request that both were asked and ours took time for."""
+    cpu_ms = {(line.kind, line.server): line.cpu_ms for line in summaries}
+    kinds = dict.fromkeys(line.kind for line in summaries)
+    return tuple(
+        Ratio(
+            kind=kind,
+            cpu=round(cpu_ms[kind, theirs] / cpu_ms[kind, ours], 1),
+            goal=_GOALS.get(kind),
+        )
+        for kind in kinds
+        if cpu_ms.get((kind, ours)) and (kind, theirs) in cpu_ms
     )
 
 

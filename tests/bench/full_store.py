@@ -8,14 +8,16 @@ from sqlalchemy import insert
 
 from controller.hardware.steps import Kind, planned
 from controller.store.database import Store
+from controller.store.node_documents import NodeConfigDrive, NodeInventory
 from controller.store.tables import BACKGROUND, NODE, WORKFLOW, Node, Work
+from controller.workflow.steps.core_steps import DIRECT_DEPLOY_STEPS
 from controller.workflow.steps.course import Course
-from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS
 
 DEAD, BAD_AGENTS, BAD_IMAGES = 200, 50, 20
 _INVENTORY = {
     "inventory": {"disks": [{"name": f"/dev/sd{n}", "wwn": "x" * 60} for n in range(200)]}
 }
+_CONFIG_DRIVE = "x" * 60_000
 
 
 def kind_of(number: int) -> str:
@@ -26,7 +28,7 @@ def kind_of(number: int) -> str:
 
 
 def node_values(number: int, kind: str, drip_port: int) -> dict[str, Any]:
-    """Return the columns of a node, large ones too."""
+    """Return the columns of a node."""
     url = f"http://127.0.0.1:{drip_port}"
     is_deploying = kind == "bad agent"
     image = {"image_source": f"{url}/i.qcow2", "image_os_hash_algo": "sha256"}
@@ -45,8 +47,6 @@ def node_values(number: int, kind: str, drip_port: int) -> dict[str, Any]:
         "agent_secret": "token" if is_deploying else None,
         "instance_info": {**image, "image_os_hash_value": "0" * 64},
         "interfaces": {"boot": "fake"},
-        "inventory": _INVENTORY,
-        "config_drive": "x" * 60_000,
     }
 
 
@@ -63,6 +63,10 @@ def fill(store: Store, count: int, drip_port: int, kinds: Callable[[int], str]) 
             session.execute(
                 insert(Node), [{**one, "id": n + 1} for n, one in zip(numbers, values, strict=True)]
             )
+            documents = [{"node_id": n + 1, "document": _INVENTORY} for n in numbers]
+            session.execute(insert(NodeInventory), documents)
+            drives = [{"node_id": n + 1, "content": _CONFIG_DRIVE} for n in numbers]
+            session.execute(insert(NodeConfigDrive), drives)
             common = {"subject_kind": NODE, "entered_at": now, "started_at": now, "due_at": now}
             looks = [
                 {

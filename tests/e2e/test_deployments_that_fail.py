@@ -96,6 +96,7 @@ def test_an_image_that_is_not_there_fails_before_the_machine_is_touched(site: Si
     assert not site.machine.is_on
 
 
+@pytest.mark.long
 def test_a_disk_that_no_hint_fits_is_named_with_the_reason(site: Site) -> None:
     site.ask_for(site.image.url, site.image.sha256, root_device={"serial": "s== OTHER"})
     error = site.failure()
@@ -104,6 +105,7 @@ def test_a_disk_that_no_hint_fits_is_named_with_the_reason(site: Site) -> None:
     site.api.call("PATCH", "/v1/nodes/m1", [{"op": "remove", "path": "/instance_info/root_device"}])
 
 
+@pytest.mark.long
 def test_an_image_larger_than_the_disk_is_refused_before_the_first_write(site: Site) -> None:
     big = site.lab.scratch / "big.qcow2"
     run("qemu-img", "create", "-q", "-f", "qcow2", str(big), "64G")
@@ -115,6 +117,7 @@ def test_an_image_larger_than_the_disk_is_refused_before_the_first_write(site: S
     assert str(8 << 30) in error
 
 
+@pytest.mark.long
 def test_a_wrong_checksum_leaves_a_disk_that_cannot_boot(site: Site) -> None:
     site.ask_for(site.image.url, "0" * 64)
     error = site.failure()

@@ -1,4 +1,4 @@
-"""From power-on to the deployed system's login prompt, on real firmware, over real IPMI, DHCP, iPXE and HTTP.
+"""From power-on to the deployed system's login prompt, on real firmware, over real IPMI, DHCP, iPXE and HTTP, by the image store.
 
 UEFI and NVMe here; BIOS and virtio are what ``test_demo.py`` runs.
 """
@@ -10,7 +10,15 @@ import pytest
 from tests.lab.api_client import ApiClient
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
-from tests.lab.enrol import config_drive, make_deployable, publish_os_image, ramdisk_settings
+from tests.lab.enrol import (
+    config_drive,
+    enrol,
+    make_available,
+    make_deployable,
+    publish_os_image,
+    ramdisk_settings,
+    register_image,
+)
 from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
 
@@ -29,8 +37,13 @@ def test_a_machine_is_cleaned_and_deployed_and_shows_its_own_login_prompt(logs: 
         image, key = publish_os_image(lab), make_key(lab.scratch)
         with lab.network.inside():
             api = ApiClient(controller.url)
-            make_deployable(api, machine, image, clean=True)
+            enrol(api, machine)
+            make_available(api, machine.name, clean=True)
             assert not machine.is_on
+            kept = register_image(api, "debian", image)
+            assert kept["os_hash_value"] == image.sha256
+            fetched = len(lab.http.requests)
+            api.set_instance(machine.name, image_source="debian")
             mark = machine.console.mark()
             seen: list[int] = []
             api.provision("m1", "active", configdrive=config_drive("first-light", key))
@@ -43,6 +56,7 @@ def test_a_machine_is_cleaned_and_deployed_and_shows_its_own_login_prompt(logs: 
                 ),
             )
             assert node["last_error"] is None
+            assert len(lab.http.requests) == fetched, "the machine needs the store alone"
             assert node["power_state"] == "power on"
             assert len({count for count in seen if count}) > 1, "the image write showed no progress"
             wait_for_system(machine, hostname="first-light", key=key, since=mark, timeout_s=300)

@@ -6,6 +6,7 @@ written beside them, and the exit status is not 0.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import atheris
@@ -44,13 +45,17 @@ def main(name: str = "qcow2", seconds: str = "60") -> None:
     atheris.Fuzz()
 
 
+def _time_and_seed(words: Sequence[str]) -> tuple[float, int]:
+    """Return the seconds and the seed, each with its default."""
+    seconds, seed = (*words, *("60", "1")[len(words) :])[:2]
+    return float(seconds), int(seed)
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["openapi"]:
-        seconds, seed, *_ = *sys.argv[2:], "60", "1"
-        sys.exit(described_api.run(float(seconds), int(seed)))
+        sys.exit(described_api.run(*_time_and_seed(sys.argv[2:])))
     if sys.argv[1:2] and sys.argv[1] in web.TARGETS:
-        name, seconds, seed, *_ = *sys.argv[1:], "60", "1"
-        sys.exit(web.run(name, float(seconds), int(seed)))
+        sys.exit(web.run(sys.argv[1], *_time_and_seed(sys.argv[2:])))
     if len(sys.argv) > 1 and sys.argv[1] not in targets.TARGETS:
         sys.exit(
             f"no target {sys.argv[1]!r}; there are {', '.join((*targets.TARGETS, *web.TARGETS, 'openapi'))}"

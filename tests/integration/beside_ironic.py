@@ -30,6 +30,8 @@ BESIDE_IRONIC = (
 _DATES = ("created_at", "updated_at", "provision_updated_at")
 _OURS = "http://localhost"
 _TIMEOUT_S = 120
+Settings = Mapping[str, Any]
+NO_SETTINGS: Settings = MappingProxyType({})
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -49,6 +51,8 @@ class Beside:
         self.theirs = theirs
         self.chance = chance
         self.differences: list[str] = []
+        self.headers: Mapping[str, str] = {}
+        """What every request has, unless it says something else."""
 
     def ask(
         self,
@@ -60,6 +64,7 @@ class Beside:
         headers: Mapping[str, str] = NO_HEADERS,
     ) -> tuple[Said, Said]:
         """Return our answer and theirs."""
+        headers = headers or self.headers
         reply = self.ours.call(method, path, body, version=f"1.{minor}", headers=headers)
         ours = _said(reply.status_code, reply.get_json() if reply.data else None, _OURS)
         answer = requests.request(
@@ -126,12 +131,23 @@ class Beside:
 
 
 @contextmanager
-def beside_ironic(folder: Path) -> Iterator[Beside]:
-    """Start both servers."""
+def beside_ironic(
+    folder: Path,
+    conductor: Settings = NO_SETTINGS,
+    *,
+    program: Path | None = None,
+    auth: str = "noauth",
+    more: Mapping[str, Any] = NO_SETTINGS,
+    **settings: Any,
+) -> Iterator[Beside]:
+    """Start both servers; ``conductor`` are settings that ours and Ironic's section of this name have in common.
+
+    ``program``, ``auth`` and what is in ``more`` are Ironic's (``real_ironic``), ``settings`` ours.
+    """
     (folder / "ours").mkdir()
     (folder / "theirs").mkdir()
-    ours = make_api(folder / "ours")
-    with real_ironic(folder / "theirs") as theirs:
+    ours = make_api(folder / "ours", **conductor, **settings)
+    with real_ironic(folder / "theirs", conductor, program=program, auth=auth, **more) as theirs:
         yield Beside(ours, theirs, random.Random(10))
     ours.services.store.close()
 

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from agent.protocol.http_server.server import BoundedServer
 from controller.api import errors
 from controller.api.boot_files import boot_blueprint
+from controller.api.image_files import image_blueprint
 from controller.api.pools import bounds, pool_of, pools
 from controller.hardware.registry import load_catalog
 from controller.settings import Settings
@@ -38,6 +40,8 @@ class BootServer:
     store: Store
     services: Services
     url: str
+    choose_loader: Callable[[Collection[str]], None] = lambda _macs: None
+    """Tells dnsmasq, where one runs."""
 
     def add_node(
         self,
@@ -65,6 +69,10 @@ class BootServer:
             session.flush()
             session.add(Port(uuid=str(uuid.uuid4()), node_id=node.id, address=mac, created_at=0.0))
         return identity
+
+    def node(self, session: Session, node_uuid: str) -> Node:
+        """Return a node's row."""
+        return session.scalars(select(Node).where(Node.uuid == node_uuid)).one()
 
     def events(self, node_uuid: str, *, count: int, timeout_s: float = 10) -> list[NodeEvent]:
         """Wait until the node's history has ``count`` events, and return them."""
@@ -96,6 +104,7 @@ def boot_server(directory: Path, settings: Settings) -> Iterator[BootServer]:
         hostname="test",
     )
     app.register_blueprint(boot_blueprint(services))
+    app.register_blueprint(image_blueprint(services))
     server = BoundedServer(
         (settings.listen_host, settings.listen_port),
         app,

@@ -18,7 +18,7 @@ _STOP_TIMEOUT_S = 15
 
 
 @contextmanager
-def controller_process(folder: Path, **settings: str | bool) -> Iterator[str]:
+def controller_process(folder: Path, **settings: str | bool | float) -> Iterator[str]:
     """Run a controller, on loopback unless told otherwise, and give its URL; it is ended whatever happens."""
     port = free_port()
     lines = {

@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= total:
                 self.send_error(416)
                 return
-            end = int(asked[2]) + 1 if asked[2] else total
+            end = min(int(asked[2]) + 1, total) if asked[2] else total
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{total}")
         else:

@@ -51,10 +51,16 @@ class Gates:
     folder: Path
 
     def reach(self, place: str) -> None:
-        hold = self.folder / "hold"
-        while hold.exists() and hold.read_text() == place:
+        while self._held_at() == place:
             (self.folder / "at").touch()
             time.sleep(0.01)
+
+    def _held_at(self) -> str | None:
+        """Return where the machine is to stand; ``None`` = nowhere, the gate may open between two looks."""
+        try:
+            return (self.folder / "hold").read_text()
+        except FileNotFoundError:
+            return None
 
     def reach_middle(self) -> None:
         """Stand in the middle of the step that has begun last."""

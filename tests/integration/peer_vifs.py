@@ -1,6 +1,6 @@
 """Asks real Ironic which port or port group gets a VIF; runs in its environment (``build/peers/ironic``), cases in, choices out, as JSON.
 
-A case is ``{"ports": [...], "groups": [...], "wanted": {...}}`` with the columns of the rows; a choice is the UUID of the place, or the
+A case is ``{"ports": [...], "groups": [...], "wanted": {...}, "physical_network": ...}`` with the columns of the rows; a choice is the UUID of the place, or the
 name of the exception.
 """
 
@@ -20,7 +20,8 @@ def choice_of(common: Any, objects: Any, case: dict[str, Any]) -> str:
         portgroups=[objects.Portgroup(None, **values) for values in case["groups"]],
     )
     try:
-        found = common.get_free_port_like_object(task, "vif", set(), case["wanted"])
+        networks = {name for name in (case["physical_network"],) if name}
+        found = common.get_free_port_like_object(task, "vif", networks, case["wanted"])
     except Exception as error:  # noqa: BLE001  # whichever it is, is the answer
         return type(error).__name__
     return str(found.uuid)

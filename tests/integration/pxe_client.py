@@ -33,6 +33,8 @@ class PxeClient:
         request = struct.pack("16sH", tap.encode(), _IFF_TAP | _IFF_NO_PI)
         fcntl.ioctl(self._file, _TUNSETIFF, request)
 
+    mac = _MAC.hex(":")
+
     def discover(
         self,
         *,

@@ -15,11 +15,11 @@ from controller.api.app import create_app
 from controller.errors import BmcUnreachable
 from controller.hardware.bmc import BmcStep, BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
-from controller.service import key_path
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.migrate import migrate
 from controller.store.nodes import get_node
+from controller.store.opening import key_path
 from controller.store.sealed_rows import unlock
 from controller.store.steady_clock import SteadyClock
 from controller.store.tables import Node, NodeEvent, Port

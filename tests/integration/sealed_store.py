@@ -67,8 +67,7 @@ def add_node(store: Store, name: str = "n1", **columns: Any) -> None:
                 uuid=f"{name:0>36}",
                 name=name,
                 created_at=0.0,
-                provision_state="enroll",
-                **{**values, **columns},
+                **{"provision_state": "enroll", **values, **columns},
             )
         )
 

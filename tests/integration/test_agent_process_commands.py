@@ -18,6 +18,7 @@ def test_the_controller_hears_of_the_end_of_a_command_at_once(
     agent.start()
     conductor = Conductor(agent, controller.heartbeat().body)
     assert conductor.step("deploy", "linger", {"why": "test"})["command_status"] == "RUNNING"
+    wait_until(lambda: conductor.commands()[0]["progress"] is not None)
     (running,) = conductor.commands()
     assert running["progress"]["phase"] == "waiting"
     busy = conductor.order("standby.get_partition_uuids")

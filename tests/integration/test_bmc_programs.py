@@ -8,11 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from controller.bmc import programs
 from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.ipmi_pool import WorkerPool
 from controller.bmc.ipmitool import IpmitoolDriver
-from controller.errors import BmcError, BmcUnreachable
+from controller.errors import BmcUnreachable, ProgramFailed, ProgramLate
+from controller.peers import programs
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -45,7 +45,7 @@ def left(mark: str) -> list[psutil.Process]:
 @pytest.mark.parametrize("kind", HANGING)
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(kind: str) -> None:
     mark = f"mark-{os.getpid()}-{abs(hash(kind))}"
-    with pytest.raises(BmcUnreachable, match="did not end within 1 s"):
+    with pytest.raises(ProgramLate, match="did not end within 1 s"):
         python(HANGING[kind], 1, mark)
     while left(mark):
         time.sleep(0.01)
@@ -53,7 +53,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(kind: str) -> No
 
 @pytest.mark.parametrize("descriptor", [1, 2])
 def test_a_program_that_floods_is_ended(descriptor: int) -> None:
-    with pytest.raises(BmcError, match="printed more than 1048576 bytes"):
+    with pytest.raises(ProgramFailed, match="printed more than 1048576 bytes"):
         python(f"import os\nwhile True: os.write({descriptor}, b'x' * 65536)", 60)
 
 
@@ -66,8 +66,15 @@ def test_what_a_program_prints_is_cleaned() -> None:
 
 def test_a_program_that_cannot_be_started_is_an_error_that_is_told(tmp_path: Path) -> None:
     for name in ("no-such-program", str(tmp_path)):
-        with pytest.raises(BmcError, match=name):
+        with pytest.raises(ProgramFailed, match=name):
             programs.run([name], environment={}, timeout_s=1)
+
+
+def test_a_program_reads_what_it_is_given_and_nothing_from_the_controllers_terminal() -> None:
+    copy = [sys.executable, "-c", "import sys;print(len(sys.stdin.read()))"]
+    for given in (b"", b"x" * 1_000_000):  # more than a pipe holds
+        done = programs.run(copy, environment={}, timeout_s=60, given=given)
+        assert done.output == f"{len(given)}\n"
 
 
 def test_an_ipmitool_that_hangs_is_a_bmc_that_does_not_answer(

@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from controller.boot.dnsmasq import Dnsmasq
-from controller.boot.dnsmasq_config import DhcpEvent
+from controller.boot.dnsmasq_log import DhcpEvent
 from controller.errors import SettingsError
 from controller.settings import Settings
 from tests.integration.pxe_client import PxeClient
@@ -93,18 +94,108 @@ def test_ipxe_gets_the_script_whatever_it_runs_on(network: Network, architecture
     assert offer.address.startswith(network.address(1).rpartition(".")[0])
 
 
-def test_a_proxy_names_the_script_and_gives_out_no_address(
-    network: Network, settings: Settings
-) -> None:
-    proxy = Dnsmasq(replace(settings, dhcp="proxy", dhcp_range=network.address(0)), ignore)
-    proxy.start()
+@pytest.fixture
+def proxy(network: Network, settings: Settings) -> Iterator[Dnsmasq]:
+    made = Dnsmasq(replace(settings, dhcp="proxy", dhcp_range=network.address(0)), ignore)
+    made.start()
     try:
-        with PxeClient(_TAP) as client:
-            offer = client.discover(architecture=0, is_ipxe=True)
+        yield made
     finally:
-        proxy.stop()
+        made.stop()
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_proxy_names_the_script_and_gives_out_no_address(network: Network) -> None:
+    with PxeClient(_TAP) as client:
+        offer = client.discover(architecture=0, is_ipxe=True)
     assert offer.address == "0.0.0.0"
     assert offer.boot_file == f"http://{network.gateway}:6385/boot/ipxe"
+
+
+def test_a_proxy_offers_nothing_to_a_card_whose_machine_runs_from_its_disk(
+    proxy: Dnsmasq,
+) -> None:
+    with PxeClient(_TAP) as client:
+        proxy.choose_loader(set(), {client.mac})
+        for is_ipxe in (False, True):
+            wait_until(partial(is_offered_nothing, client, is_ipxe=is_ipxe))
+        proxy.choose_loader(set())
+        wait_until(lambda: bool(client.discover(architecture=0, is_ipxe=True).boot_file))
+
+
+def is_offered_nothing(client: PxeClient, *, is_ipxe: bool) -> bool:
+    try:
+        return not client.discover(architecture=0, is_ipxe=is_ipxe, timeout_s=2).boot_file
+    except AssertionError:  # no offer
+        return True
+
+
+@pytest.fixture
+def with_grub(settings: Settings, tmp_path: Path) -> Settings:
+    """Files with the names of the signed loaders."""
+    grub = ("grubnetx64.efi.signed", "gcdx64.efi.signed")
+    names = ("shim/shimx64.efi.signed", *(f"grub/x86_64-efi-signed/{name}" for name in grub))
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return replace(settings, grub_directory=str(tmp_path))
+
+
+def test_a_card_is_given_grub_or_ipxe_as_its_node_wants_without_a_restart(
+    with_grub: Settings,
+) -> None:
+    made = Dnsmasq(with_grub, ignore)
+    made.start()
+    try:
+        with PxeClient(_TAP) as client:
+            assert client.discover(architecture=7).boot_file == "snponly.efi"
+            made.choose_loader({client.mac})
+            wait_until(lambda: client.discover(architecture=7).boot_file == "shimx64.efi")
+            offer = client.discover(architecture=16, is_http=True)
+            assert offer.boot_file.endswith(":6385/boot/medium.img")
+            assert offer.vendor_class == "HTTPClient"
+            assert client.discover(architecture=0).boot_file == "undionly.kpxe"
+            made.choose_loader(set())
+            wait_until(lambda: client.discover(architecture=7).boot_file == "snponly.efi")
+    finally:
+        made.stop()
+
+
+def test_a_card_whose_machine_runs_from_its_disk_is_given_an_address_and_no_loader(
+    with_grub: Settings,
+) -> None:
+    made = Dnsmasq(with_grub, ignore)
+    made.start()
+    try:
+        with PxeClient(_TAP) as client:
+            made.choose_loader({client.mac}, {client.mac})
+            wait_until(lambda: not client.discover(architecture=0).boot_file)
+            assert not client.discover(architecture=7).boot_file
+            offer = client.discover(architecture=0, is_ipxe=True)
+            assert not offer.boot_file
+            assert offer.address != "0.0.0.0"
+            made.choose_loader(set())
+            wait_until(lambda: client.discover(architecture=0).boot_file == "undionly.kpxe")
+    finally:
+        made.stop()
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_dnsmasq_takes_what_it_is_told_for_ipv6(
+    network: Network, settings: Settings, is_alone: bool
+) -> None:
+    network.run("ip", "address", "replace", "fd00:6::1/64", "dev", network.bridge, "nodad")
+    url = "http://[fd00:6::1]:6385" if is_alone else "http://boot.example:6385"
+    six = replace(settings, dhcp6_range="fd00:6::100,fd00:6::1ff", public_url=url)
+    made = Dnsmasq(replace(six, dhcp_range="") if is_alone else six, ignore)
+    made.start()
+    try:
+        assert made.check()
+        with PxeClient(_TAP) as client:
+            if not is_alone:
+                assert client.discover(architecture=7).boot_file == "snponly.efi"
+    finally:
+        made.stop()
 
 
 def test_dnsmasq_that_dies_is_started_again(dnsmasq: Dnsmasq) -> None:

@@ -12,7 +12,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from controller.boot.dnsmasq_config import DhcpEvent
+from controller.boot.dnsmasq_log import DhcpEvent
 from controller.boot.history import take_lease
 from controller.settings import Settings
 from controller.store.events import record_event

@@ -163,7 +163,7 @@ def test_two_machines_test_both_directions(
     def machine(role: str, other: str) -> None:
         (tmp_path / role).mkdir()
         config = {"role": role, "partner": pair[other][1]}
-        told = {f"{KEY}fio_network_config": config, f"{KEY}fio_network_runtime": 1}
+        told = {f"{KEY}fio_network_config": config, f"{KEY}fio_network_runtime": 4}
         tools = Tools(Elsewhere(pair[role][0]), tmp_path / role)
         results[role] = steps.burnin_network(tools.context(chain(), {"driver_info": told}))
 

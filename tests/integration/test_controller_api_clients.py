@@ -74,7 +74,12 @@ def baremetal(url: str, tmp_path: Path) -> Baremetal:
 
 
 def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: Baremetal) -> None:
-    assert {one["name"] for one in baremetal.json("driver", "list")} == {"fake-hardware", "ipmi"}
+    assert {one["name"] for one in baremetal.json("driver", "list")} == {
+        "command",
+        "fake-hardware",
+        "ipmi",
+        "redfish",
+    }
     created = baremetal.json(
         *("node", "create", "--driver", "fake-hardware", "--name", "cli~1"),
         *("--driver-info", "ipmi_password=1234", "--property", "cpu_arch=x86_64"),
@@ -113,7 +118,7 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
 
 def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
     baremetal.ok("node", "create", "--driver", "ipmi", "--name", "why")
-    assert "valid drivers: fake-hardware, ipmi" in baremetal.refused(
+    assert "valid drivers: command, fake-hardware, ipmi, redfish" in baremetal.refused(
         "node", "create", "--driver", "nope"
     )
     assert "Node nope could not be found" in baremetal.refused("node", "show", "nope")
@@ -155,6 +160,7 @@ def test_the_command_line_keeps_steps_and_deploys_with_them(url: str, baremetal:
     baremetal.ok("deploy", "template", "delete", "CUSTOM_PAUSE")
 
 
+@pytest.mark.long
 def test_the_command_line_keeps_runbooks_and_cleans_with_them(
     url: str, baremetal: Baremetal
 ) -> None:
@@ -182,6 +188,7 @@ def test_the_command_line_keeps_runbooks_and_cleans_with_them(
     baremetal.ok("runbook", "delete", "other")
 
 
+@pytest.mark.long
 def test_the_command_line_keeps_inspection_rules(baremetal: Baremetal) -> None:
     rule = ("inspection", "rule")
     actions = [{"op": "fail", "args": {"msg": "no"}}]
@@ -197,6 +204,7 @@ def test_the_command_line_keeps_inspection_rules(baremetal: Baremetal) -> None:
     assert baremetal.json(*rule, "list") == []
 
 
+@pytest.mark.long
 def test_the_command_line_allocates_nodes(url: str, baremetal: Baremetal) -> None:
     uuid = fake_node(url, "a1", "CUSTOM_A", resource_class="large")
     create = ("allocation", "create", "--resource-class", "large", "--wait", "60")
@@ -214,6 +222,7 @@ def test_the_command_line_allocates_nodes(url: str, baremetal: Baremetal) -> Non
     baremetal.ok("allocation", "delete", "second")
 
 
+@pytest.mark.long
 def test_the_command_line_groups_ports(baremetal: Baremetal) -> None:
     node = baremetal.json("node", "create", "--driver", "fake-hardware")["uuid"]
     group = baremetal.json(
@@ -236,6 +245,7 @@ def test_the_command_line_groups_ports(baremetal: Baremetal) -> None:
     baremetal.ok("node", "delete", node)
 
 
+@pytest.mark.long
 def test_the_command_line_keeps_volumes(baremetal: Baremetal) -> None:
     node = baremetal.json("node", "create", "--driver", "fake-hardware")["uuid"]
     baremetal.ok("node", "manage", node, "--wait", "60")
@@ -288,7 +298,7 @@ def test_openstacksdk_takes_a_node_through_its_life(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("inventory").endswith("inspect it first")
     assert seen == {
-        "drivers": ["fake-hardware", "ipmi"],
+        "drivers": ["command", "fake-hardware", "ipmi", "redfish"],
         "created": ["manageable", {"ipmi_password": "******"}],
         "port": ["52:54:00:00:01:01", True],
         "provided": "available",

@@ -8,12 +8,16 @@ import pytest
 from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from controller.api.access.checks import Free
+from controller.api.access.guarded import GUARDED
 from controller.api.call import Call
 from controller.api.documents import values
-from controller.api.resource.description import Field, Resource, as_date, as_links
+from controller.api.resource.description import Resource
 from controller.api.resource.endpoints import routes_of
+from controller.api.resource.field import Field
 from controller.api.resource.of_node import BELOW_NODES, NODE_FILTERS
 from controller.api.resource.rules import Change, Condition, Filter
+from controller.api.resource.shapes import as_date, as_links
 from controller.api.routes import ROUTES
 from controller.errors import Conflict, Forbidden, Invalid
 from controller.store.events import record_event
@@ -101,7 +105,10 @@ PATH = "/v1/racks/slots"
 
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    monkeypatch.setattr("controller.api.app.ROUTES", (*ROUTES, *routes_of(SLOTS)))
+    routes = routes_of(SLOTS)
+    monkeypatch.setattr("controller.api.app.ROUTES", (*ROUTES, *routes))
+    free = {(route.method, route.path): Free() for route in routes}
+    monkeypatch.setattr("controller.api.access.guarded.GUARDED", {**GUARDED, **free})
     made = make_api(tmp_path)
     _Base.metadata.create_all(made.services.store.engine)
     for name in ("one", "two"):

@@ -59,7 +59,6 @@ def test_a_malformed_provision_request_is_refused_with_the_reason(
     [
         ({"target": "manage"}, "1.3"),
         ({"target": "deploy"}, "1.72"),
-        ({"target": "active", "configdrive": {"meta_data": {}}}, "1.55"),
         ({"target": "active", "deploy_steps": []}, "1.68"),
     ],
 )
@@ -67,6 +66,18 @@ def test_a_verb_or_argument_of_a_newer_version_is_refused(
     api: Api, node: str, body: dict[str, Any], version: str
 ) -> None:
     words = api.error(406, "PUT", f"{node}/states/provision", body, version=version)
+    assert "needs API version" in words
+
+
+@pytest.mark.parametrize(
+    ("target", "drive", "version"),
+    [("active", {"meta_data": {}}, "1.55"), ("rebuild", "aGVsbG8=", "1.34")],
+)
+def test_a_config_drive_that_came_later_is_refused_with_ironics_status(
+    api: Api, node: str, target: str, drive: object, version: str
+) -> None:
+    body = {"target": target, "configdrive": drive}
+    words = api.error(400, "PUT", f"{node}/states/provision", body, version=version)
     assert "needs API version" in words
 
 

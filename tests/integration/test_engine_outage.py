@@ -50,7 +50,7 @@ def outage(address: str) -> Iterator[None]:
 def test_results_outlive_an_outage_and_work_goes_on_at_once(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.store.database._SQLITE_BUSY_TIMEOUT_MS", 200)
+    monkeypatch.setattr("controller.store.database._SQLITE_BUSY_TIMEOUT_S", 0.2)
     controller = RunningController(tmp_path, database_url=url, claim_lease_s=600.0)
     controller.start()
     go_on = threading.Event()

@@ -215,6 +215,7 @@ def test_a_stage_that_never_comes_back_is_named_and_holds_up_nobody(
         bmc_timeout_s=0.1,
         agent_request_timeout_s=0.1,
         image_check_timeout_s=0.01,
+        switch_timeout_s=0.1,
         claim_lease_s=1.0,
         workers=4,
     )

@@ -18,7 +18,7 @@ from agent.protocol.commands import CommandResult
 from controller.agent_client.client import AgentClient
 from controller.errors import AgentRefused, AgentUnreachable, Invalid
 from controller.images.source import check_reachable
-from controller.peers.http import BadAddress, PeerMisbehaved, redirect_target
+from controller.peers.http import BadAddress, Limits, PeerMisbehaved, redirect_target, to_agent
 from tests.integration.evil_server import EvilServer, Script, answer, evil_server
 
 pytestmark = pytest.mark.timeout(120)
@@ -320,6 +320,15 @@ def test_an_answer_with_any_bytes_changed_is_an_answer_or_an_error_that_is_told(
             str(error).encode()
         else:
             assert all(isinstance(command, CommandResult) for command in found)
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_an_answer_that_has_no_body_ends_with_its_head(status: bytes) -> None:
+    script = answer(b"HTTP/1.1 " + status + b"\r\n\r\n")
+    with evil_server(script) as server, to_agent(None) as door:
+        limits = Limits(total_s=60, most_bytes=10)
+        reply = door.call("POST", f"http://127.0.0.1:{server.port}/", limits, body=b"{}")
+    assert (reply.status, reply.body) == (int(status[:3]), b"")
 
 
 def test_a_connection_is_kept_for_the_next_call_and_replaced_when_it_has_ended() -> None:

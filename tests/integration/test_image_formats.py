@@ -116,7 +116,15 @@ def test_a_disk_with_large_sectors_takes_an_image_made_for_it(
         assert disk.read(30 * MIB, MIB) == bytes(MIB)
 
 
-KINDS = ["raw", "gzip", "xz", "zstd", "bzip2", "qcow2", "qcow2 -c"]
+KINDS = [
+    "raw",
+    "gzip",
+    "zstd",
+    "qcow2",
+    "qcow2 -c",
+    pytest.param("xz", marks=pytest.mark.long),
+    pytest.param("bzip2", marks=pytest.mark.long),
+]
 
 
 def published(raw: RawImage, kind: str) -> bytes:

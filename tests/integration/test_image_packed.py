@@ -14,6 +14,14 @@ from tests.integration.image_writing import assert_holds, write_it
 from tests.integration.loop_disk import DISK_BYTES, LoopDisk
 
 pytestmark = pytest.mark.root
+KINDS = (
+    "gzip",
+    "zstd",
+    "xz -T0",
+    pytest.param("xz", marks=pytest.mark.long),
+    pytest.param("bzip2", marks=pytest.mark.long),
+)
+"""Every packer is tried by the first test; where only what is around it differs, the slow ones wait for ``make test-long``."""
 
 
 @pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
@@ -26,7 +34,7 @@ def test_a_compressed_raw_image_is_written_exactly(
 
 
 @pytest.mark.parametrize("options", [(), ("-c",), ("-o", "cluster_size=4096")], ids=" ".join)
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_qcow2_image_inside_a_compressed_file_is_written_exactly(
     kind: str, options: tuple[str, ...], server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
@@ -53,7 +61,7 @@ def test_the_receipt_of_a_packed_qcow2_image_tells_both_formats_and_the_packed_s
     assert written.receipt.content_bytes == len(raw.content)
 
 
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_behind_a_packed_qcow2_image_belongs_to_the_checksum(
     kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
@@ -79,7 +87,7 @@ def test_a_file_that_is_packed_twice_is_refused_by_name(
         write_it(server, disk, twice)
 
 
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_compressed_image_that_is_cut_off_is_refused(
     kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:
@@ -89,7 +97,7 @@ def test_a_compressed_image_that_is_cut_off_is_refused(
     assert disk.read(0, MIB) == bytes(MIB)
 
 
-@pytest.mark.parametrize("kind", ["gzip", "xz", "zstd", "bzip2", "xz -T0"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_compressed_image_that_unpacks_to_more_than_the_disk_is_refused(
     kind: str, server: ImageServer, disk: LoopDisk, tmp_path: Path
 ) -> None:

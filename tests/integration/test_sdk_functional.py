@@ -28,7 +28,6 @@ NOT_YET: frozenset[str] = frozenset()
 
 pytestmark = [
     pytest.mark.interop,
-    pytest.mark.long,
     pytest.mark.timeout(900),
     pytest.mark.skipif(not CLIENT.exists(), reason="make peers"),
 ]

@@ -1,9 +1,10 @@
 """Nodes and stages that were left with a controller which is gone get another, whenever they were left there."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from controller.store.conductors import report_alive
 from controller.store.nodes import get_node
@@ -43,6 +44,30 @@ def test_a_node_that_was_given_to_a_controller_just_after_its_death_is_taken_ove
     give_to(api, "dead")
     takeover.look(living(api))
     assert owners(api) == ({"lab-1"}, {"lab-1"})
+
+
+def test_nodes_without_a_controller_are_looked_for_in_an_index_alone(api: Api) -> None:
+    """Every few seconds: a node's row lies on as many pages as its inventory and its config drive need."""
+    store, asked = api.services.store, list[tuple[str, Any]]()
+    takeover = Takeover(api.services)
+    takeover.look(living(api))
+    api.node(name="one")
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: object) -> None:
+        asked.append((statement, values))
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    takeover.look(living(api))
+    event.remove(store.engine, "before_cursor_execute", note)
+    queries = [one for one in asked if one[0].startswith("SELECT") and "FROM nodes" in one[0]]
+    assert queries
+    with store.engine.connect() as connection:
+        plans = [
+            row[3]
+            for statement, values in queries
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    assert not [plan for plan in plans if plan.startswith("SCAN nodes") and "COVERING" not in plan]
 
 
 def test_a_stage_whose_adopter_has_gone_is_adopted_again(api: Api) -> None:

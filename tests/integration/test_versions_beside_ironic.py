@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from controller.api.nodes.fields import NODES
-from controller.api.resource.description import Field, Resource
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field
 from controller.api.resources.conductors import CONDUCTORS
 from controller.api.resources.drivers import DRIVERS
 from controller.api.route import Route

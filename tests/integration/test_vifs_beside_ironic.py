@@ -12,7 +12,7 @@ import pytest
 from controller.store.portgroups import Portgroup
 from controller.store.tables import Port
 from controller.workflow.vif_places import choose_place
-from controller.workflow.vifs import _place
+from controller.workflow.vifs import places_of
 from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
 
 pytestmark = list(BESIDE_IRONIC)
@@ -66,7 +66,15 @@ def case_of(chance: random.Random) -> dict[str, Any]:
     if chance.random() < 0.5:
         name = chance.choice(("port_uuid", "portgroup_uuid"))
         wanted[name] = chance.choice(places)
-    return {"ports": ports, "groups": groups, "wanted": wanted}
+    if chance.random() < 0.5:  # all ports of a group are in one physical network
+        networks = {number: chance.choice((None, "red", "blue")) for number in range(5)}
+        for port in ports:
+            own = chance.choice((None, "red", "blue"))
+            port["physical_network"] = (
+                networks[port["portgroup_id"]] if port["portgroup_id"] else own
+            )
+    network = chance.choice((None, "red"))
+    return {"ports": ports, "groups": groups, "wanted": wanted, "physical_network": network}
 
 
 def ours(case: dict[str, Any]) -> str:
@@ -77,8 +85,9 @@ def ours(case: dict[str, Any]) -> str:
         rows.append(Port(**columns, portgroup_uuid=None if group is None else uuid_of(group)))
     rows.extend(Portgroup(**values) for values in case["groups"])
     wanted = case["wanted"]
-    places = [_place(row) for row in rows]
-    found = choose_place(places, wanted.get("port_uuid"), wanted.get("portgroup_uuid"))
+    network = case["physical_network"]
+    place = (wanted.get("port_uuid"), wanted.get("portgroup_uuid"))
+    found = choose_place(places_of(rows), *place, network)
     return "NoFreePhysicalPorts" if found is None else found.uuid
 
 

@@ -191,7 +191,7 @@ def test_the_real_agent_is_inspected_with_the_arguments_of_its_boot_script(
 @pytest.fixture
 def hooked(tmp_path: Path) -> Iterator[RunningController]:
     more = {
-        "inspection_hooks": "parse-lldp,local-link-connection,pci-devices",
+        "inspection_hooks": "$default_hooks,local-link-connection,pci-devices",
         "inspection_pci_aliases": "10de:2330=h100",
         "inspection_add_ports": "all",
     }

@@ -9,13 +9,13 @@ import pytest
 import requests
 
 from agent.protocol.lookup import Heartbeat
-from controller.boot.dnsmasq_config import DhcpEvent
+from controller.boot.dnsmasq_log import DhcpEvent
 from controller.boot.history import take_lease
 from controller.errors import Invalid, NotFound
-from controller.service import key_path
 from controller.store.database import Store
 from controller.store.events import ForeignEvent
 from controller.store.history_limit import HistoryLimit
+from controller.store.opening import key_path
 from controller.store.sealed_rows import unlock
 from controller.workflow import heartbeats, ramdisk
 from controller.workflow.services import Services

@@ -1,5 +1,6 @@
 """A small client of the controller's REST API, for tests and the demonstration; speaks Ironic's API and nothing else."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,13 +23,19 @@ Document = dict[str, Any]
 class ApiClient:
     """Talks to one controller; ``url`` without ``/v1``. Call it where the URL can be reached (``network.inside()``)."""
 
-    def __init__(self, url: str, *, credentials: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        credentials: tuple[str, str] | None = None,
+        version: str = _VERSION,
+    ) -> None:
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.auth = credentials
         self._session.mount("http://", HTTPAdapter(max_retries=_AGAIN))
-        self._session.headers["X-OpenStack-Ironic-API-Version"] = _VERSION
+        self._session.headers["X-OpenStack-Ironic-API-Version"] = version
 
     def call(self, method: str, path: str, body: object = None, *, ok: int = 200) -> Any:
         """Send one request and return the decoded answer, ``None`` for an empty one.
@@ -36,14 +43,21 @@ class ApiClient:
         Raises:
             LabError: The status is not ``ok``; the message carries the answer.
         """
+        status, answer = self.ask(method, path, body)
+        if status != ok:
+            raise LabError(
+                f"{method} {path}: {status} instead of {ok}: {json.dumps(answer)[:2000]}"
+            )
+        return answer
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Send one request; return the status and the decoded answer, ``None`` for an empty one."""
         answer = self._session.request(
             method, f"{self.url}{path}", json=body, timeout=_REQUEST_TIMEOUT_S
         )
-        if answer.status_code != ok:
-            raise LabError(
-                f"{method} {path}: {answer.status_code} instead of {ok}: {answer.text[:2000]}"
-            )
-        return answer.json() if answer.content else None
+        is_json = "json" in answer.headers.get("Content-Type", "")
+        found = answer.json() if answer.content and is_json else answer.text or None
+        return answer.status_code, found
 
     def create_node(self, document: Document, *, macs: tuple[str, ...]) -> Document:
         """Create a node with its ports and return the node."""

@@ -64,6 +64,9 @@ class Console:
     def wait_for(self, pattern: str, *, timeout_s: float, since: int = 0) -> ConsoleLine:
         """Wait for a line in which the regular expression ``pattern`` is found; a prompt counts as a line.
 
+        A line whose first character stands on a line of its own is also looked at in one piece: SeaBIOS writes its
+        screen to the serial line from a timer, and ends the line when the timer comes after the first character.
+
         Raises:
             LabError: There is none within ``timeout_s`` seconds; the message carries the last lines.
         """
@@ -72,8 +75,9 @@ class Console:
         looked_at = since
         with self._grown:
             while True:
-                for line in self._since(looked_at):
-                    if wanted.search(line.text):
+                lines = self._since(max(since, looked_at - 2))
+                for before, line in zip([None, *lines], lines, strict=False):
+                    if wanted.search(line.text) or wanted.search(_in_one_piece(before, line)):
                         return line
                 looked_at = max(since, self._number)
                 left_s = deadline - time.monotonic()
@@ -136,6 +140,12 @@ def _line(number: int, data: bytes, time_s: float) -> ConsoleLine:
     return ConsoleLine(
         number=number, time_s=time_s, text=_rubbed_out(text) if "\b" in text else text
     )
+
+
+def _in_one_piece(before: ConsoleLine | None, line: ConsoleLine) -> str:
+    # a line end that arrives in two parts counts an empty line
+    torn = before is not None and len(before.text) == 1 and line.number - before.number <= 2
+    return before.text + line.text if before and torn else line.text
 
 
 def _rubbed_out(text: str) -> str:

@@ -1,17 +1,20 @@
 """A lab machine as a node of the controller: the same few requests for every end-to-end test."""
 
 import hashlib
+import time
 from pathlib import Path
 
 from tests.lab.api_client import ApiClient, Document
 from tests.lab.demo.keys import SshKey
 from tests.lab.demo.road import Image, read_checksum
 from tests.lab.errors import LabError
+from tests.lab.hardware import BmcKind
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 OS_IMAGE = BUILD / "os-image/debian.qcow2"
+_LOOK_S = 0.5
 SERIAL_CONSOLE = "console=ttyS0,115200 quiet nofb vga=normal no_timer_check"
 """The last word spares the kernel a check of its timer that emulated machines fail on a busy host, and then stand still."""
 
@@ -42,16 +45,9 @@ def publish_image(lab: Lab, file: Path) -> Image:
 
 def enrol(api: ApiClient, machine: Machine, **more: object) -> Document:
     """Create a node with ports for ``machine``; ``more`` adds to its fields."""
-    bmc = machine.bmc
     document: Document = {
         "name": machine.name,
-        "driver": "ipmi",
-        "driver_info": {
-            "ipmi_address": bmc.address,
-            "ipmi_port": bmc.port,
-            "ipmi_username": bmc.username,
-            "ipmi_password": bmc.password,
-        },
+        **_driver(machine),
         "properties": {
             "capabilities": f"boot_mode:{machine.hardware.firmware.value}",
             "cpu_arch": "x86_64",
@@ -63,6 +59,29 @@ def enrol(api: ApiClient, machine: Machine, **more: object) -> Document:
         else:
             document[key] = value
     return api.create_node(document, macs=tuple(nic.mac for nic in machine.nics))
+
+
+def _driver(machine: Machine) -> Document:
+    """Return the hardware type and the login of the machine's BMC: Redfish where it speaks nothing else."""
+    if machine.bmc_kind is BmcKind.REDFISH:
+        redfish = machine.redfish
+        info = {
+            "redfish_address": redfish.url,
+            "redfish_username": redfish.username,
+            "redfish_password": redfish.password,
+            "redfish_verify_ca": str(redfish.certificate),
+        }
+        return {"driver": "redfish", "driver_info": info}
+    ipmi = machine.bmc
+    return {
+        "driver": "ipmi",
+        "driver_info": {
+            "ipmi_address": ipmi.address,
+            "ipmi_port": ipmi.port,
+            "ipmi_username": ipmi.username,
+            "ipmi_password": ipmi.password,
+        },
+    }
 
 
 def make_available(api: ApiClient, ident: str, *, clean: bool, timeout_s: float = 600) -> Document:
@@ -86,6 +105,23 @@ def make_deployable(
     enrol(api, machine)
     make_available(api, machine.name, clean=clean)
     api.set_image(machine.name, image.url, image.sha256, **instance_info)
+
+
+def register_image(api: ApiClient, name: str, image: Image, *, timeout_s: float = 300) -> Document:
+    """Have the controller's image store fetch an image, and return it when it can be deployed.
+
+    Raises:
+        LabError: It fails, or takes longer.
+    """
+    api.call("POST", "/v1/images", {"name": name, "urls": [image.url]}, ok=201)
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found: Document = api.call("GET", f"/v1/images/{name}")
+        if found["status"] == "active":
+            return found
+        if found["status"] == "failed" or time.monotonic() > deadline:
+            raise LabError(f"image {name} is {found['status']}: {found['last_error']}")
+        time.sleep(_LOOK_S)
 
 
 def config_drive(hostname: str, key: SshKey) -> Document:

@@ -1,15 +1,25 @@
 """What a virtual server is made of, and the QEMU command line that makes it. Pure: values in, words out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from tests.lab.accelerator import TCG
 from tests.lab.errors import LabError
+from tests.lab.virtual_media import USB, medium_arguments
 
 UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+SECURE_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.ms.fd")
+SECURE_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.ms.fd")
+"""With Microsoft's keys enrolled: Secure Boot is on, and what is not signed does not start."""
+WITHOUT_IPV4_PXE = ("-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n")
+WITHOUT_PXE = (
+    *WITHOUT_IPV4_PXE,
+    *("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"),
+)
+"""More arguments: OVMF boots by HTTP at once, which it otherwise tries after minutes of PXE."""
 _VIRTIO_SERIAL_CHARACTERS = 20
 
 
@@ -27,6 +37,7 @@ class BootDevice(StrEnum):
     PXE = "pxe"
     DISK = "disk"
     CDROM = "cdrom"
+    HTTP = "http"
     SETUP = "setup"
 
 
@@ -37,6 +48,16 @@ class BootOverride:
     device: BootDevice
     persistent: bool
     uefi: bool = False
+    http_uri: str | None = None
+    """Where a UEFI HTTP boot is to begin, as the BMC was told; the firmware itself asks DHCP."""
+
+
+class BmcKind(StrEnum):
+    """What a machine's BMC speaks."""
+
+    IPMI = "ipmi"
+    REDFISH = "redfish"
+    BOTH = "both"
 
 
 class Bus(StrEnum):
@@ -91,20 +112,34 @@ class Hardware:
     nics: tuple[Nic, ...]
     accelerator: str = TCG
     uefi_variables: Path | None = None
+    secure_boot: bool = False
+    """UEFI with Secure Boot on, in system management mode, where the guest cannot reach it."""
+    usb: bool = False
+    """It has USB, which virtual media need."""
     extra_arguments: tuple[str, ...] = ()
 
 
-def qemu_arguments(hardware: Hardware, boot: BootDevice, *, qmp_descriptor: int) -> tuple[str, ...]:
+def qemu_arguments(
+    hardware: Hardware,
+    boot: BootDevice,
+    *,
+    qmp_descriptor: int,
+    media: Mapping[str, Path] | None = None,
+) -> tuple[str, ...]:
     """Return the QEMU command line for one power-on with ``boot`` as the boot device.
+
+    ``media`` are slots of virtual media and the images in them.
 
     The serial line is QEMU's standard input and output. A reset by the guest ends QEMU (``-no-reboot``): the lab starts
     it again, with the boot device that holds by then, as firmware reads its BMC's boot flags at every start.
     """
-    disk_indexes, nic_indexes = boot_order(hardware, boot)
+    media = media or {}
+    disk_indexes, nic_indexes = boot_order(hardware, boot, media=len(media))
     words = [
         *("qemu-system-x86_64", "-name", hardware.name, "-nodefaults", "-no-user-config"),
         # graphics=off makes SeaBIOS, and iPXE through it, print on the serial line
-        *("-machine", "q35,graphics=off", "-display", "none", "-vga", "none"),
+        *("-machine", f"q35,graphics=off,smm={'on' if hardware.secure_boot else 'auto'}"),
+        *("-display", "none", "-vga", "none"),
         *("-accel", hardware.accelerator, "-cpu", "max", "-smp", str(hardware.cpus)),
         *("-m", f"{hardware.memory_mib}M", "-uuid", hardware.uuid, "-rtc", "base=utc"),
         *(
@@ -117,7 +152,10 @@ def qemu_arguments(hardware: Hardware, boot: BootDevice, *, qmp_descriptor: int)
         *("-boot", f"strict=on,menu={'on' if boot is BootDevice.SETUP else 'off'}", "-no-reboot"),
     ]
     if hardware.firmware is Firmware.UEFI:
-        words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={UEFI_CODE}"]
+        code = SECURE_CODE if hardware.secure_boot else UEFI_CODE
+        if hardware.secure_boot:
+            words += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
+        words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
         words += ["-drive", f"if=pflash,unit=1,format=raw,file={hardware.uefi_variables}"]
     if any(disk.bus is Bus.SCSI for disk in hardware.disks):
         words += ["-device", "virtio-scsi-pci,id=scsi"]
@@ -125,13 +163,22 @@ def qemu_arguments(hardware: Hardware, boot: BootDevice, *, qmp_descriptor: int)
         words += _disk_arguments(number, disk, disk_indexes[number])
     for number, nic in enumerate(hardware.nics):
         words += _nic_arguments(number, nic, nic_indexes[number], hardware.firmware)
+    if hardware.usb:
+        words += USB
+        booted = boot is BootDevice.CDROM
+        words += medium_arguments(media, [n if booted else None for n in range(len(media))])
+    if boot is BootDevice.HTTP:
+        words += WITHOUT_PXE
     return (*words, *hardware.extra_arguments)
 
 
 def boot_order(
-    hardware: Hardware, boot: BootDevice
+    hardware: Hardware, boot: BootDevice, *, media: int = 0
 ) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
-    """Return QEMU's ``bootindex`` of every disk and every network card; None = not to be booted from."""
+    """Return QEMU's ``bootindex`` of every disk and every network card; None = not to be booted from.
+
+    The first ``media`` numbers are those of virtual media where these are to be booted from.
+    """
     disks = len(hardware.disks)
     nics = len(hardware.nics)
     nothing: tuple[tuple[int | None, ...], tuple[int | None, ...]] = (
@@ -139,13 +186,15 @@ def boot_order(
         (None,) * nics,
     )
     match boot:
-        case BootDevice.PXE:
+        case BootDevice.PXE | BootDevice.HTTP:
             return tuple(range(nics, nics + disks)), tuple(range(nics))
+        case BootDevice.CDROM if media:
+            return tuple(range(media, media + disks)), (None,) * nics
         case BootDevice.DISK:
             return tuple(range(disks)), (None,) * nics
         case BootDevice.DEFAULT if hardware.firmware is Firmware.BIOS:
             return tuple(range(disks)), tuple(range(disks, disks + nics))
-        case _:  # UEFI keeps its own order in NVRAM; there is no CD drive; set-up is no device
+        case _:  # UEFI keeps its own order in NVRAM; no medium is in; set-up is no device
             return nothing
 
 

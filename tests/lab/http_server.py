@@ -58,6 +58,8 @@ class HttpRequest:
     method: str
     name: str
     range: str | None
+    sender: str = ""
+    """The address that it came from."""
     status: int = 0
     sent_bytes: int = 0
 
@@ -181,6 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command,
             name=unquote(urlsplit(self.path).path).lstrip("/"),
             range=self.headers["Range"],
+            sender=str(self.client_address[0]),
         )
         self.server.owner.note(request)
         file = self.server.owner.find(request.name)

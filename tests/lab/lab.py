@@ -23,7 +23,16 @@ from typing import Self
 from tests.lab import accelerator
 from tests.lab.controller import Controller, Setting
 from tests.lab.errors import LabError
-from tests.lab.hardware import Bus, Disk, Firmware, Hardware, InstalledDisk, Nic, check_disk
+from tests.lab.hardware import (
+    BmcKind,
+    Bus,
+    Disk,
+    Firmware,
+    Hardware,
+    InstalledDisk,
+    Nic,
+    check_disk,
+)
 from tests.lab.http_server import HttpServer
 from tests.lab.machine import Machine, install_nvram
 from tests.lab.network import Network
@@ -57,10 +66,12 @@ class Lab:
         *,
         name: str | None = None,
         firmware: Firmware = Firmware.BIOS,
+        secure_boot: bool = False,
         memory_mib: int = 2048,
         cpus: int = 2,
         disks: Sequence[Disk] = (Disk(),),
         nics: int = 1,
+        bmc: BmcKind = BmcKind.IPMI,
         extra_arguments: Sequence[str] = (),
     ) -> Machine:
         """Put a powered-off machine into the rack.
@@ -82,21 +93,33 @@ class Lab:
             memory_mib=memory_mib,
             cpus=cpus,
             disks=tuple(self._install(name, index, disk) for index, disk in enumerate(disks)),
-            nics=tuple(
-                Nic(
-                    mac=f"52:54:00:{self.network.number:02x}:{number:02x}:{index:02x}",
-                    tap=f"m{number}nic{index}",
-                )
-                for index in range(nics)
-            ),
+            nics=self._nics(number, nics),
             accelerator=self._accelerator,
-            uefi_variables=install_nvram(firmware, self.scratch / f"{name}.nvram"),
+            uefi_variables=install_nvram(
+                firmware, self.scratch / f"{name}.nvram", secure_boot=secure_boot
+            ),
+            secure_boot=secure_boot,
+            usb=bmc is not BmcKind.IPMI,
             extra_arguments=tuple(extra_arguments),
         )
         address = self.network.address(_FIRST_BMC_HOST + number)
-        machine = Machine(hardware, self.network, logs=self.logs, bmc_address=address)
+        machine = Machine(
+            hardware,
+            self.network,
+            logs=self.logs,
+            bmc_address=address,
+            bmc_kind=bmc,
+            redfish_folder=None if bmc is BmcKind.IPMI else self.scratch / f"{name}.redfish",
+        )
         self.machines.append(machine)
         return machine
+
+    def _nics(self, machine: int, count: int) -> tuple[Nic, ...]:
+        net = self.network.number
+        return tuple(
+            Nic(mac=f"52:54:00:{net:02x}:{machine:02x}:{index:02x}", tap=f"m{machine}nic{index}")
+            for index in range(count)
+        )
 
     @cached_property
     def http(self) -> HttpServer:

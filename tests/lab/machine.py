@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
@@ -18,7 +18,9 @@ from tests.lab.bmc import VirtualBmc
 from tests.lab.console import Console
 from tests.lab.errors import LabError
 from tests.lab.hardware import (
+    SECURE_VARIABLES,
     UEFI_VARIABLES,
+    BmcKind,
     BootDevice,
     BootOverride,
     Firmware,
@@ -29,6 +31,10 @@ from tests.lab.hardware import (
 )
 from tests.lab.network import Network
 from tests.lab.qmp import Qmp
+from tests.lab.redfish.bmc import RedfishBmc
+from tests.lab.redfish.facts import Facts, SecureBoot
+from tests.lab.redfish.machine_facts import facts_of
+from tests.lab.virtual_media import plug_in, pull_out
 
 
 class EventKind(StrEnum):
@@ -66,20 +72,63 @@ class Machine:
     """One virtual server; made by ``Lab.machine``. Every method may be called from any thread."""
 
     def __init__(
-        self, hardware: Hardware, network: Network, *, logs: Path, bmc_address: str
+        self,
+        hardware: Hardware,
+        network: Network,
+        *,
+        logs: Path,
+        bmc_address: str,
+        bmc_kind: BmcKind = BmcKind.IPMI,
+        redfish_folder: Path | None = None,
     ) -> None:
         self.hardware = hardware
         self.name = hardware.name
+        self.bmc_kind = bmc_kind
         self.console = Console(logs / f"{self.name}.console.log")
         self.qemu_log = logs / f"{self.name}.qemu.log"
         self._network = network
         self._events: list[Event] = []
         self._override: BootOverride | None = None
+        self._media: dict[str, Path] = {}
+        self._secure_boot = SecureBoot(
+            possible=hardware.firmware is Firmware.UEFI, enabled=hardware.secure_boot
+        )
         self._run: _Run | None = None
         self._changed = threading.Condition(threading.RLock())
         for nic in hardware.nics:
             network.add_tap(nic.tap)
-        self.bmc = VirtualBmc(self, network, address=bmc_address, log=logs / f"{self.name}.bmc.log")
+        self._bmc: VirtualBmc | None = None
+        self._redfish: RedfishBmc | None = None
+        if bmc_kind is not BmcKind.REDFISH:
+            log = logs / f"{self.name}.bmc.log"
+            self._bmc = VirtualBmc(self, network, address=bmc_address, log=log)
+        if redfish_folder is not None:
+            log = logs / f"{self.name}.redfish.log"
+            self._redfish = RedfishBmc(
+                self, network, address=bmc_address, log=log, folder=redfish_folder
+            )
+
+    @property
+    def bmc(self) -> VirtualBmc:
+        """The IPMI BMC.
+
+        Raises:
+            LabError: The machine was made with a Redfish BMC only.
+        """
+        if self._bmc is None:
+            raise LabError(f"{self.name} has no IPMI; make it with bmc=BmcKind.BOTH")
+        return self._bmc
+
+    @property
+    def redfish(self) -> RedfishBmc:
+        """The Redfish BMC.
+
+        Raises:
+            LabError: The machine was made without one.
+        """
+        if self._redfish is None:
+            raise LabError(f"{self.name} has no Redfish; make it with bmc=BmcKind.REDFISH")
+        return self._redfish
 
     @property
     def nics(self) -> tuple[Nic, ...]:
@@ -162,14 +211,55 @@ class Machine:
         self, device: BootDevice, *, persistent: bool = False, uefi: bool = False
     ) -> None:
         """Set the boot flags for the next start (power on, reset or guest reboot); DEFAULT clears them."""
+        wanted = BootOverride(device=device, persistent=persistent, uefi=uefi)
+        self.set_override(None if device is BootDevice.DEFAULT else wanted)
+
+    def set_override(self, override: BootOverride | None) -> None:
+        """Set the boot flags, or with ``None`` clear them."""
         with self._changed:
-            self._override = (
-                None
-                if device is BootDevice.DEFAULT
-                else BootOverride(device=device, persistent=persistent, uefi=uefi)
-            )
-            how = "persistent" if persistent else "once"
+            self._override = override
+            device = override.device if override else BootDevice.DEFAULT
+            how = "persistent" if override and override.persistent else "once"
             self._record(EventKind.BOOT_DEVICE_SET, f"{device} {how}")
+
+    def facts(self) -> Facts:
+        """Return what a Redfish BMC knows of the machine now."""
+        with self._changed:
+            boots = sum(event.kind is EventKind.BOOT for event in self._events)
+            return facts_of(
+                self.hardware,
+                is_on=self._run is not None,
+                boots=boots,
+                override=self._override,
+                secure_boot=self._secure_boot,
+            )
+
+    def insert_medium(self, slot: str, image: Path) -> None:
+        """Put a medium in, also while the machine runs.
+
+        Raises:
+            LabError: QEMU refuses.
+        """
+        with self._changed:
+            if self._run is not None:
+                plug_in(self._run.qmp.execute, slot, image)
+            self._media[slot] = image
+
+    def eject_medium(self, slot: str) -> None:
+        """Take a medium out, also while the machine runs.
+
+        Raises:
+            LabError: QEMU does not let go of it.
+        """
+        with self._changed:
+            if self._run is not None:
+                pull_out(self._run.qmp.execute, slot)
+            self._media.pop(slot, None)
+
+    def set_secure_boot(self, *, enabled: bool, keys: bool) -> None:
+        """Have the next start use Secure Boot or not; that changes the firmware and empties its NVRAM."""
+        with self._changed:
+            self._secure_boot = replace(self._secure_boot, enabled=enabled, keys=keys)
 
     def wait_for_event(self, kind: EventKind, *, timeout_s: float, after: int = 0) -> Event:
         """Wait for an event of ``kind`` among ``events[after:]``.
@@ -200,8 +290,11 @@ class Machine:
 
     def close(self) -> None:
         """Switch off and take the machine out of the rack; its disks are deleted, its logs stay."""
-        self.bmc.stop()
+        if self._bmc:
+            self._bmc.stop()
         self.power_off()
+        if self._redfish:
+            self._redfish.remove()
         for nic in self.nics:
             self._network.remove_tap(nic.tap)
         for disk in self.disks:
@@ -216,8 +309,11 @@ class Machine:
         boot = self._override.device if self._override else BootDevice.DEFAULT
         if self._override and not self._override.persistent:
             self._override = None
+        self._choose_firmware()
         ours, theirs = socket.socketpair()
-        arguments = qemu_arguments(self.hardware, boot, qmp_descriptor=theirs.fileno())
+        arguments = qemu_arguments(
+            self.hardware, boot, qmp_descriptor=theirs.fileno(), media=self._media
+        )
         with theirs, self.qemu_log.open("ab") as log:
             process = subprocess.Popen(
                 self._network.command(*arguments),
@@ -233,6 +329,14 @@ class Machine:
         self._run = _Run(process=process, qmp=Qmp(ours), reader=reader)
         threading.Thread(target=self._watch, args=(self._run,), daemon=True).start()
         self._record(EventKind.BOOT, boot)
+
+    def _choose_firmware(self) -> None:
+        """Change to the firmware with Secure Boot, or to the one without, if that was asked for."""
+        enabled = self._secure_boot.enabled
+        if enabled != self.hardware.secure_boot and self.hardware.uefi_variables:
+            install_nvram(self.hardware.firmware, self.hardware.uefi_variables, secure_boot=enabled)
+            self.hardware = replace(self.hardware, secure_boot=enabled)
+        self._secure_boot = replace(self._secure_boot, running=enabled)
 
     def _stop(self) -> None:
         run, self._run = self._run, None
@@ -264,11 +368,11 @@ class Machine:
         self._changed.notify_all()
 
 
-def install_nvram(firmware: Firmware, path: Path) -> Path | None:
+def install_nvram(firmware: Firmware, path: Path, *, secure_boot: bool = False) -> Path | None:
     """Give a UEFI machine an NVRAM of its own, which lives as long as the machine; BIOS needs none."""
     if firmware is Firmware.BIOS:
         return None
-    shutil.copyfile(UEFI_VARIABLES, path)
+    shutil.copyfile(SECURE_VARIABLES if secure_boot else UEFI_VARIABLES, path)
     return path
 
 

@@ -55,8 +55,8 @@ class Network:
         return f"172.30.{self.number}.0/24"
 
     def add_address(self, address: str) -> None:
-        """Give the namespace one more address on the bridge, as for a BMC."""
-        self._ip("address", "add", f"{address}/24", "dev", _BRIDGE)
+        """Give the namespace one more address on the bridge, as for a BMC; one that it has stays."""
+        self._ip("address", "replace", f"{address}/24", "dev", _BRIDGE)
 
     def add_tap(self, name: str) -> None:
         """Make a tap device on the bridge for a machine's network card."""

@@ -7,7 +7,7 @@ for whole-disk images). The content is an ISO 9660 or FAT filesystem; it never a
 import logging
 from collections.abc import Sequence
 
-from agent.disks.open_disk import OpenDisk
+from agent.disks.disk import Disk
 from agent.disks.partition_table import Partition, PartitionTable
 from agent.errors import ConfigDriveError
 from agent.protocol.config_drive import MAX_BYTES
@@ -49,25 +49,26 @@ def choose_partition(
     return meant[0]
 
 
-def read_labels(disk: OpenDisk, parts: Sequence[Partition], runner: Runner) -> list[str]:
+def read_labels(disk: Disk, parts: Sequence[Partition], runner: Runner) -> list[str]:
     """Return the filesystem label of each partition, empty if none; partition nodes are not needed."""
     return [_label(disk, part, runner) for part in parts]
 
 
-def _label(disk: OpenDisk, part: Partition, runner: Runner) -> str:
-    place = ("--offset", str(part.start_byte), "--size", str(part.size_bytes))
-    arguments = ("--probe", "--match-tag", "LABEL", "--output", "value", *place)
-    answer = runner.run(
-        "blkid",
-        *arguments,
-        str(disk.path),
-        timeout_s=_PROBE_TIMEOUT_S,
-        ok=(0, _BLKID_NOTHING_FOUND, 8),  # 8: several signatures, none of them certain
-    )
+def _label(disk: Disk, part: Partition, runner: Runner) -> str:
+    with disk.probed(part.start_byte, part.size_bytes) as (file, start_byte):
+        place = ("--offset", str(start_byte), "--size", str(part.size_bytes))
+        arguments = ("--probe", "--match-tag", "LABEL", "--output", "value", *place)
+        answer = runner.run(
+            "blkid",
+            *arguments,
+            str(file),
+            timeout_s=_PROBE_TIMEOUT_S,
+            ok=(0, _BLKID_NOTHING_FOUND, 8),  # 8: several signatures, none of them certain
+        )
     return answer.stdout.strip()
 
 
-def write(content: bytes, disk: OpenDisk, table: PartitionTable, runner: Runner) -> Partition:
+def write(content: bytes, disk: Disk, table: PartitionTable, runner: Runner) -> Partition:
     """Put the config drive on the disk; its partition is in ``table`` afterwards, which the caller writes last.
 
     Raises:
@@ -87,7 +88,7 @@ def write(content: bytes, disk: OpenDisk, table: PartitionTable, runner: Runner)
     return part
 
 
-def put(content: bytes, disk: OpenDisk, start_byte: int, size_bytes: int) -> None:
+def put(content: bytes, disk: Disk, start_byte: int, size_bytes: int) -> None:
     """Fill a stretch of the disk with the config drive and zeros, and read it back.
 
     Raises:

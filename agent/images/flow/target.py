@@ -5,7 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from mmap import mmap
 
-from agent.disks.open_disk import MIB, OpenDisk
+from agent.disks.disk import Disk
+from agent.disks.open_disk import MIB
 from agent.errors import DiskError, ImageError
 from agent.images.proof.witness import Verification, Witness, make_witness
 
@@ -25,7 +26,7 @@ class ImageTarget:
     left_as = "was left without a partition table"
     """What a message says of a disk whose image was not finished."""
 
-    def __init__(self, disk: OpenDisk, witness: Witness | None = None) -> None:
+    def __init__(self, disk: Disk, witness: Witness | None = None) -> None:
         self.disk = disk
         self.witness = witness or make_witness(Verification.NONE)
         """Hears of everything that goes to the disk between head and tail."""

@@ -6,7 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from mmap import mmap
 
-from agent.disks.open_disk import MIB, OpenDisk
+from agent.disks.disk import Disk
+from agent.disks.open_disk import MIB
 from agent.errors import DiskError
 from agent.images.flow.meter import Meter
 from agent.images.proof.witness import Claim, Verification, Witness
@@ -24,7 +25,7 @@ class Proof:
     compared_bytes: int
 
 
-def read_back(witness: Witness, disk: OpenDisk, meter: Meter) -> Proof:
+def read_back(witness: Witness, disk: Disk, meter: Meter) -> Proof:
     """Compare the flushed disk with what ``witness`` remembers.
 
     Raises:
@@ -62,7 +63,7 @@ def windows(claims: Iterable[Claim]) -> Iterator[list[Claim]]:
         yield window
 
 
-def _compare(window: list[Claim], disk: OpenDisk, room: mmap) -> int:
+def _compare(window: list[Claim], disk: Disk, room: mmap) -> int:
     """Return the number of bytes that were compared."""
     first, last = window[0], window[-1]
     base = first.start_byte - first.start_byte % disk.sector_bytes

@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestTimeout
 from agent.protocol.http_server.bodies import ChunkedBody, PlainBody
 from agent.protocol.http_server.bounds import Bounds, party
 from agent.protocol.http_server.channel import Channel
-from agent.protocol.http_server.files import FileRange
+from agent.protocol.http_server.files import FileParts
 from agent.protocol.http_server.heads import Head
 from agent.protocol.http_server.pools import Pool
 from agent.protocol.http_server.streams import Reader, Writer
@@ -77,7 +77,7 @@ class Connection(HTTPConnection):
         self.has_unread_body = False
         self.pool: Pool | None = None
         """What noted the end of ``transfer``."""
-        self.transfer: FileRange | None = None
+        self.transfer: FileParts | None = None
         """The file that is the rest of the answer."""
 
     def begin(self) -> None:
@@ -167,7 +167,7 @@ class _Gateway(Gateway_10):
         """Answer the request."""
         server, conn = self.req.server, self.req.conn
         response = server.wsgi_app(self.env, self.start_response)
-        if isinstance(response, FileRange) and not server.tls:
+        if isinstance(response, FileParts) and not server.tls:
             if server.sender.admit(conn):
                 conn.transfer = response
                 self.req.ensure_headers_sent()

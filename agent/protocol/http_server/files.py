@@ -7,10 +7,10 @@ import selectors
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agent.protocol.http_server.bounds import Bounds
 from agent.protocol.http_server.wake import Wake
@@ -31,8 +31,69 @@ class Transfer:
     seconds: float
 
 
-class FileRange:
-    """A part of a file as a WSGI answer; this server sends it by itself, others iterate over it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of an open file; the same file may have several."""
+
+    file: BinaryIO
+    start_byte: int
+    size_bytes: int
+
+
+class FileParts:
+    """Pieces of files as one WSGI answer; this server sends them by itself, others iterate over them."""
+
+    def __init__(
+        self, parts: Sequence[Part], on_end: Callable[[Transfer], None] | None = None
+    ) -> None:
+        """Take over open files.
+
+        Args:
+            parts: What is sent, in order; the files are closed with this object.
+            on_end: Called once, when it was sent or broken off.
+        """
+        self._parts = deque(part for part in parts if part.size_bytes)
+        self._files = {part.file for part in parts}
+        self.size_bytes = sum(part.size_bytes for part in parts)
+        self.sent_bytes = 0
+        self._sent_before = 0
+        self._on_end = on_end
+        self._started = time.monotonic()
+
+    def piece(self) -> tuple[int, int, int]:
+        """Return what is to be sent next: file descriptor, first byte, and how many at most; 0 = nothing is left."""
+        while self._parts:
+            part = self._parts[0]
+            done = self.sent_bytes - self._sent_before
+            if done < part.size_bytes:
+                return part.file.fileno(), part.start_byte + done, part.size_bytes - done
+            self._sent_before += part.size_bytes
+            self._parts.popleft()
+        return -1, 0, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            descriptor, start_byte, count = self.piece()
+            block = os.pread(descriptor, min(_BLOCK_BYTES, count), start_byte) if count else b""
+            if not block:
+                return
+            yield block
+            self.sent_bytes += len(block)
+
+    def close(self) -> None:
+        """Close the files and tell how it ended."""
+        for file in self._files:
+            file.close()
+        on_end, self._on_end = self._on_end, None
+        if on_end:
+            seconds = time.monotonic() - self._started
+            on_end(
+                Transfer(sent_bytes=self.sent_bytes, wanted_bytes=self.size_bytes, seconds=seconds)
+            )
+
+
+class FileRange(FileParts):
+    """A part of one file."""
 
     def __init__(
         self,
@@ -49,28 +110,8 @@ class FileRange:
             size_bytes: How long it is.
             on_end: Called once, when it was sent or broken off.
         """
-        self._file = path.open("rb")
-        self.descriptor = self._file.fileno()
-        self.start_byte, self.size_bytes = start_byte, size_bytes
-        self.sent_bytes = 0
-        self._on_end = on_end
-        self._started = time.monotonic()
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._file.seek(self.start_byte)
-        while block := self._file.read(min(_BLOCK_BYTES, self.size_bytes - self.sent_bytes)):
-            yield block
-            self.sent_bytes += len(block)
-
-    def close(self) -> None:
-        """Close the file and tell how it ended."""
-        self._file.close()
-        on_end, self._on_end = self._on_end, None
-        if on_end:
-            seconds = time.monotonic() - self._started
-            on_end(
-                Transfer(sent_bytes=self.sent_bytes, wanted_bytes=self.size_bytes, seconds=seconds)
-            )
+        part = Part(file=path.open("rb"), start_byte=start_byte, size_bytes=size_bytes)
+        super().__init__((part,), on_end)
 
 
 class Sender:
@@ -158,12 +199,12 @@ class Sender:
         try:
             if not conn.wfile.push():
                 return
-            left_bytes = part.size_bytes - part.sent_bytes
+            descriptor, start_byte, left_bytes = part.piece()
             if left_bytes:
                 sent_bytes = os.sendfile(
                     conn.channel.fileno(),
-                    part.descriptor,
-                    part.start_byte + part.sent_bytes,
+                    descriptor,
+                    start_byte,
                     min(left_bytes, _SENDFILE_BYTES),
                 )
                 part.sent_bytes += sent_bytes

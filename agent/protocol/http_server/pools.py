@@ -111,7 +111,8 @@ class Pool:
                     self._busy[party] -= 1
                     if not self._busy[party]:
                         del self._busy[party]
-                    self._changed.notify()
+                    if self._rows:  # else nobody has a reason to wake up
+                        self._changed.notify()
 
     def _take(self) -> tuple[str | None, Job] | None:
         with self._changed:

@@ -50,7 +50,7 @@ class BoundedServer(Server):
 
         Args:
             address: Host and port.
-            app: The WSGI application; where it answers with a ``FileRange``, that is sent without a thread.
+            app: The WSGI application; where it answers with ``FileParts``, that is sent without a thread.
             pools: How many requests each serves at a time, by name.
             bounds: What clients may cost.
             route: Which pool serves a path; without it the first.

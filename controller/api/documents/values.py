@@ -1,16 +1,13 @@
 """Checks of single values that clients send; each returns the value as it is stored or raises ``Invalid``."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.protocol.hardware_address import normal_mac
 from controller.api.call import parse_boolean
 from controller.errors import Invalid
-from controller.store.identity import is_uuid
-from controller.store.tables import Base
-
-_TRAIT = re.compile(r"CUSTOM_[A-Z0-9_]{1,248}|(HW|STORAGE|COMPUTE|MISC)_[A-Z0-9_]{1,250}")
+from controller.store.base import Base
+from controller.store.identity import is_trait, is_uuid
 
 
 def text(value: Any, name: str) -> str | None:
@@ -48,6 +45,12 @@ def boolean(value: Any, name: str) -> bool:
     if isinstance(value, bool | str):
         return parse_boolean(value, name)
     raise Invalid(f"{name} must be true or false, not {_kind(value)}")
+
+
+def argument(value: Any, name: str) -> bool:
+    """Take what :func:`boolean` takes, and 0 or 1, as Ironic does where a truth value is an argument and no field."""
+    is_number = isinstance(value, int) and value in (0, 1)
+    return bool(value) if is_number else boolean(value, name)
 
 
 def integer(value: Any, name: str) -> int | None:
@@ -110,8 +113,8 @@ def refuse_too_long(table: type[Base], values: Mapping[str, Any]) -> None:
 
 
 def trait(value: Any) -> str:
-    """Take a trait: a standard one or ``CUSTOM_`` and capitals, digits, underscores."""
-    if isinstance(value, str) and _TRAIT.fullmatch(value):
+    """Take a trait, as ``is_trait`` knows them."""
+    if isinstance(value, str) and is_trait(value):
         return value
     raise Invalid(f"Trait {value!r} is not valid: use CUSTOM_ and capital letters, digits or _")
 

@@ -3,8 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from controller.api.access.asking import may
+from controller.api.access.links import check_link
+from controller.api.access.sight import target_of
 from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.documents.patch import Operation
@@ -12,12 +16,16 @@ from controller.api.nodes.fields import NODES
 from controller.api.nodes.stored import current_instance_info, put_values
 from controller.api.resource.values import parsed_patch, patched_values
 from controller.api.resources.allocation_rules import release_instance
+from controller.api.resources.port_rules import refuse_while_attached
 from controller.errors import Conflict, Invalid
 from controller.hardware.catalog import Catalog
 from controller.states import HARDWARE_MAY_CHANGE, UPDATE_ALLOWED, State
-from controller.store.tables import Node
+from controller.store.allocations import allocation_of
+from controller.store.events import tell_request
+from controller.store.tables import Node, Port
 from controller.workflow.locks import free_node, is_free
 from controller.workflow.maintenance import set_maintenance
+from controller.workflow.networks.move import connects
 from controller.workflow.takeover import assign
 
 _SUFFIX = "_interface"
@@ -42,6 +50,8 @@ def patch_node(call: Call, ident: str, document: Any) -> str:
 
     with free_node(call.services, ident, may_have) as (session, node):
         _patch(call, session, node, operations)
+        fields = {operation.attribute for operation in operations}
+        tell_request(session, node, call.services.clock(), fields=fields)
         return node.uuid
 
 
@@ -51,8 +61,13 @@ def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operat
     changed = patched_values(NODES, operations, {name: _current(node, name) for name in names})
     _refuse_by_state(node, _without_same_interfaces(node, changed, call.services.catalog))
     _refuse_reasons(node, changed)
+    if changed.get("owner") is not None:
+        _refuse_owner(call, session, node)
+    if changed.get("parent_node") is not None:
+        check_link(call, session, node.owner, changed["parent_node"], "parent_node")
     if "instance_uuid" in changed and not changed["instance_uuid"]:
         release_instance(session, node)
+    were_connected = connects(call.services, node)
     if "driver" in changed and call.flag("reset_interfaces"):
         node.interfaces = {}
     if "maintenance" in changed:
@@ -60,12 +75,15 @@ def _patch(call: Call, session: Session, node: Node, operations: Sequence[Operat
         reason = node.maintenance_reason if is_on else None
         set_maintenance(call.services, session, node, is_on=is_on, reason=reason)
     put_values(session, node, changed | _consequences(changed), call.services.catalog)
+    if were_connected and not connects(call.services, node):
+        _refuse_while_attached(call, session, node)
     if "instance_info" in changed and not node.instance_name:
         node.instance_name = values.text(node.instance_info.get("display_name"), "display_name")
     if _DECIDES_THE_OWNER & set(changed):
         assign(call.services, session, node)
     node.updated_at = call.services.clock()
-    call.services.wake()
+    if node.work is not None:  # it may go on where it rested
+        call.services.wake()
 
 
 def _without_same_interfaces(
@@ -130,6 +148,26 @@ def _refuse_by_state(node: Node, changed: Mapping[str, Any]) -> None:
                 f"Node {node.uuid} is associated with instance {node.instance_uuid}; "
                 "remove instance_uuid before setting another"
             )
+
+
+def _refuse_owner(call: Call, session: Session, node: Node) -> None:
+    """Refuse to give away a node that somebody uses."""
+    rule = "baremetal:node:update_owner_provisioned"
+    if node.provision_state == State.ACTIVE and not may(call.principal, rule, target_of(node)):
+        raise Conflict(f'Cannot update owner of node "{node.uuid}" while it is active')
+    allocation = allocation_of(session, node.id)
+    if allocation is not None and allocation.owner is not None:
+        raise Conflict(
+            f'Cannot update owner of node "{node.uuid}" while it has the allocation {allocation.uuid}, which has an owner'
+        )
+
+
+def _refuse_while_attached(call: Call, session: Session, node: Node) -> None:
+    """Keep the network interface that takes the node's ports out of their networks again."""
+    with session.no_autoflush:
+        ports = session.scalars(select(Port).where(Port.node_id == node.id)).all()
+    what = f"node {node.uuid} gets a network interface without switches"
+    refuse_while_attached(session, node, ports, what, call.services.clock())
 
 
 def _refuse_reasons(node: Node, changed: Mapping[str, Any]) -> None:

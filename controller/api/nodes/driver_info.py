@@ -112,5 +112,6 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
         "wipe_special_filesystems": values.boolean,
         "fast_track": values.boolean,
         "kexec": values.boolean,
+        "local_boot_by_order": values.boolean,
     }
 )

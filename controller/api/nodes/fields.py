@@ -5,8 +5,11 @@ Source: Ironic's node document at API 1.115, field by field; ``progress``, ``sta
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+
+from sqlalchemy import Select, Text, and_, cast
 
 from controller.api.documents import values
 from controller.api.nodes.filters import BELOW_CHASSIS, NODE_FILTERS, without_children
@@ -21,11 +24,9 @@ from controller.api.nodes.shapes import (
     as_status,
 )
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import (
-    Check,
-    Field,
-    Resource,
-    Shape,
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Check, Field, Shape
+from controller.api.resource.shapes import (
     always,
     as_date,
     as_links,
@@ -36,7 +37,7 @@ from controller.api.resource.description import (
 from controller.errors import Invalid
 from controller.hardware.interface import INTERFACE_KINDS
 from controller.store.allocations import UUID_OF_NODE
-from controller.store.tables import Node
+from controller.store.tables import NODE, WORKFLOW, Node, Work
 
 _INTERFACE_SINCE = {"network": 20, "storage": 33, "rescue": 38, "bios": 40, "firmware": 86}
 _DEFAULTS: Mapping[Check, Callable[[], Any]] = MappingProxyType(
@@ -78,6 +79,15 @@ def _set_document(name: str, since: int = 1, *, show: Shape = as_stored) -> Fiel
     return Field(name=name, since=since, show=show, check=values.object_, default=dict)
 
 
+def _interface_name(value: Any, name: str) -> str | None:
+    found = values.text(value, name)
+    if found == "":
+        raise Invalid(
+            f"{name} must be the name of an interface, or null for the default; it is empty"
+        )
+    return found
+
+
 def _interface(kind: str) -> Field:
     return Field(
         name=f"{kind}_interface",
@@ -85,13 +95,35 @@ def _interface(kind: str) -> Field:
         column=None,
         also=INTERFACE_COLUMNS,
         show=as_interface,
-        check=values.text,
+        check=_interface_name,
+    )
+
+
+def _of_owner(one: Field, what: str) -> Field:
+    """Hide a field from who has only leased the node, by the rule ``baremetal:node:get:<what>``."""
+    rule = f"baremetal:node:get:{what}"
+    words = f"needs the rule {rule}"
+    instead = {"redacted": words} if one.show is as_masked else words
+    is_ours = one.show in (as_internal, as_status)
+    return replace(
+        one,
+        also=(*one.also, "owner", "lessee"),
+        seen_by=rule,
+        instead=None if is_ours else instead,
     )
 
 
 def _below(name: str, since: int = 1) -> Field:
     """Return the links of a collection below the node."""
     return Field(name=name, since=since, column=None, show=as_links_below)
+
+
+def _with_work(query: Select[Any]) -> Select[Any]:
+    """Join the workflow that is at a node, if its columns are wanted: one look-up for all of them."""
+    if Work.__table__ not in query.get_final_froms():
+        return query
+    is_mine = (Work.subject_kind == NODE, Work.subject_id == Node.id, Work.lane == WORKFLOW)
+    return query.outerjoin(Work, and_(*is_mine))
 
 
 _FIELDS = (
@@ -106,8 +138,8 @@ _FIELDS = (
     _document("deploy_step", 44),
     _set("description", values.text, 51),
     Field(name="driver", check=_driver, is_required=True, is_sortable=True),
-    _set_document("driver_info", show=as_masked),
-    Field(name="driver_internal_info", since=3, show=as_masked),
+    _of_owner(_set_document("driver_info", show=as_masked), "driver_info"),
+    _of_owner(Field(name="driver_internal_info", since=3, show=as_masked), "driver_internal_info"),
     _set_document("extra"),
     _plain("fault", 42),
     Field(name="health", since=109, column=None, show=always(None)),
@@ -115,7 +147,7 @@ _FIELDS = (
     _date("inspection_started_at", 6),
     Field(
         name="instance_info",
-        also=("config_drive",),
+        also=("has_config_drive",),
         show=as_instance_info,
         check=values.object_,
         default=dict,
@@ -127,7 +159,7 @@ _FIELDS = (
         is_sortable=True,
         taken="Instance {} is already associated with a node",
     ),
-    _plain("last_error"),
+    _of_owner(_plain("last_error"), "last_error"),
     _set("lessee", values.text, 65),
     _set("maintenance", values.boolean),
     _plain("maintenance_reason"),
@@ -142,7 +174,7 @@ _FIELDS = (
     Field(name="provision_state", show=as_provision_state, is_sortable=True),
     _date("provision_updated_at"),
     _document("raid_config", 12),
-    Field(name="reservation", column="claim_owner", is_sortable=True),
+    _of_owner(Field(name="reservation", column="claim_owner", is_sortable=True), "reservation"),
     _set("resource_class", values.text, 21),
     _set("retired", values.boolean, 61),
     _set("retired_reason", values.text, 61),
@@ -165,9 +197,17 @@ _FIELDS = (
     _plain("stage", is_sortable=False),
     _date("stage_started_at"),
     Field(name="stage_deadline_at", show=as_deadline),
-    Field(name="status_text", column=None, also=STATUS_COLUMNS, show=as_status),
-    Field(name="image_receipt", column="driver_internal_info", show=as_internal),
-    Field(name="burnin", column="driver_internal_info", show=as_internal),
+    _of_owner(
+        Field(name="status_text", column=None, also=STATUS_COLUMNS, show=as_status), "last_error"
+    ),
+    _of_owner(
+        Field(name="image_receipt", column="driver_internal_info", show=as_internal),
+        "driver_internal_info",
+    ),
+    _of_owner(
+        Field(name="burnin", column="driver_internal_info", show=as_internal),
+        "driver_internal_info",
+    ),
 )
 
 NODES = Resource(
@@ -185,10 +225,20 @@ NODES = Resource(
         "links",
     ),
     has_names=True,
-    others={"allocation_uuid": UUID_OF_NODE},
+    others={
+        "allocation_uuid": UUID_OF_NODE,
+        "interfaces_text": cast(Node.interfaces, Text),
+        **{name: getattr(Work, name) for name in ("stage", "claim_owner")},
+        "stage_started_at": Work.started_at,
+        "stage_deadline_at": Work.deadline_at,
+    },
+    joined=_with_work,
     filters=NODE_FILTERS,
     visible=without_children,
     parents=(BELOW_CHASSIS,),
+    rules="baremetal:node",
+    project_argument="project",
+    is_owned=True,
 )
 """The collection; how nodes are made, changed and deleted is code of its own."""
 

@@ -8,13 +8,12 @@ from typing import Any
 from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
+from controller.api.access.sight import see_chassis, see_node
 from controller.api.call import Call, parse_boolean
 from controller.api.resource.rules import Condition, Filter, Parent, Rows
 from controller.errors import Invalid, NotFound
 from controller.states import State
-from controller.store.chassis import get_chassis
 from controller.store.identity import is_uuid
-from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.failure import STEP_FAILURE
 
@@ -33,16 +32,16 @@ def without_children(call: Call, _session: Session) -> Iterable[Condition]:
         yield Node.parent_node.is_(None)
 
 
-def in_chassis(_call: Call, session: Session, uuid: str) -> Condition:
+def in_chassis(call: Call, session: Session, uuid: str) -> Condition:
     """Choose the nodes of a chassis.
 
     Raises:
         Invalid: That is no UUID.
-        NotFound: There is no such chassis.
+        NotFound: There is no such chassis, or none that the principal knows.
     """
     if not is_uuid(uuid):
         raise Invalid(f"Expected UUID for chassis_uuid: {uuid}")
-    return Node.chassis_uuid == get_chassis(session, uuid).uuid
+    return Node.chassis_uuid == see_chassis(call, session, uuid)
 
 
 def _equal(name: str) -> Rows:
@@ -114,9 +113,9 @@ def _in_shards(_call: Call, _session: Session, text: str) -> Condition:
     return Node.shard.in_(text.split(","))
 
 
-def _children(_call: Call, session: Session, ident: str) -> Condition:
-    with suppress(NotFound):  # of one that is not there, nobody is a child
-        ident = get_node(session, ident).uuid
+def _children(call: Call, session: Session, ident: str) -> Condition:
+    with suppress(NotFound):  # of one that is not there or hidden, nobody is a child by its name
+        ident = see_node(call, session, ident).uuid
     return Node.parent_node == ident
 
 

@@ -62,10 +62,10 @@ def _document(call: Call, node_uuid: str, row: Any, *, is_detailed: bool) -> dic
     if not is_detailed:
         return document
     data = row.data or {}
-    document |= {"event_type": row.kind, "conductor": call.services.hostname, "user": None}
+    document |= {"event_type": row.kind, "conductor": call.services.hostname, "user": row.user}
     document["data"] = data
     if call.minor >= _PROJECT_SINCE:
-        document["project"] = None
+        document["project"] = row.project
     if call.minor >= _DURATION_SINCE:
         document |= {
             "state": data.get("to"),

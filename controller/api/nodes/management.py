@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response
 
-from controller.api.call import Call
+from controller.api.call import Call, refuse_unknown
 from controller.api.documents import values
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid
@@ -21,13 +21,17 @@ def validate(call: Call, ident: str) -> Response:
 
 def set_maintenance(call: Call, ident: str) -> Response:
     """Switch maintenance on, with a ``reason``."""
-    reason = values.text(call.body_object().get("reason"), "reason")
+    call.expect()
+    body = call.body_object()
+    refuse_unknown(body, "reason")
+    reason = values.text(body.get("reason"), "reason")
     _maintain(call, ident, is_on=True, reason=reason)
     return empty_reply(HTTPStatus.ACCEPTED)
 
 
 def unset_maintenance(call: Call, ident: str) -> Response:
     """Switch maintenance off and clear the fault."""
+    call.expect()
     _maintain(call, ident, is_on=False, reason=None)
     return empty_reply(HTTPStatus.ACCEPTED)
 
@@ -40,10 +44,11 @@ def boot_device(call: Call, ident: str) -> Response:
 def set_boot_device(call: Call, ident: str) -> Response:
     """Set the boot device, once or persistently."""
     body: dict[str, Any] = dict(call.query) | call.body_object()
+    refuse_unknown(body, "boot_device", "persistent")
     device = body.get("boot_device")
     if not isinstance(device, str):
         raise Invalid("Missing mandatory parameter: boot_device")
-    persistent = values.boolean(body.get("persistent"), "persistent")
+    persistent = values.argument(body.get("persistent"), "persistent")
     verbs.set_boot_device(call.services, ident, device, persistent)
     return empty_reply()
 

@@ -1,25 +1,17 @@
-"""Parts of a node that clients ask for and that nothing provides yet: truthful empty lists and refusals."""
+"""Small pages below a node: the links of its volumes, and its children."""
 
 from typing import Any
 
 from flask import Response
 from sqlalchemy import select
 
+from controller.api.access.limits import limits
 from controller.api.call import Call
 from controller.api.lists import MAX_LIMIT
+from controller.api.nodes.fields import NODES
 from controller.api.replies import json_reply, links
 from controller.store.nodes import read_node
 from controller.store.tables import Node
-
-
-def bios(call: Call, ident: str) -> Response:
-    """Return no BIOS settings."""
-    return _empty(call, ident, "bios")
-
-
-def firmware(call: Call, ident: str) -> Response:
-    """Return no firmware components."""
-    return _empty(call, ident, "firmware")
 
 
 def volume(call: Call, ident: str) -> Response:
@@ -35,15 +27,11 @@ def children(call: Call, ident: str) -> Response:
     """List the UUIDs of the nodes that have this one as parent."""
     with call.services.store.read() as session:
         uuid = read_node(session, ident, ("uuid",)).uuid
-        query = select(Node.uuid).where(Node.parent_node == uuid).order_by(Node.id)
+        is_child = (Node.parent_node == uuid, *limits(call, NODES))
+        query = select(Node.uuid).where(*is_child).order_by(Node.id)
         found = session.scalars(query.limit(MAX_LIMIT)).all()
     link = {"href": f"{call.base_url}/v1/nodes?parent_node={uuid}", "rel": "children"}
     return json_reply({"children": list(found), "links": link})
-
-
-def _empty(call: Call, ident: str, name: str) -> Response:
-    _uuid_of(call, ident)
-    return json_reply({name: []})
 
 
 def _uuid_of(call: Call, ident: str) -> str:

@@ -1,16 +1,24 @@
 """How the fields of a node are shown that are not simply a column."""
 
+from collections.abc import Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 from agent.protocol.masking import masked
 from agent.protocol.secret_names import MASK
 from controller.api.call import Call
 from controller.api.nodes.status import status_text
 from controller.api.replies import iso_date
-from controller.api.resource.description import Field, Getter, Resource
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field, Getter, Part
+from controller.api.resource.shapes import TAKES_TEXT
+from controller.hardware.interface import INTERFACE_KINDS
 from controller.hardware.types import HardwareType
 from controller.states import State
+from controller.store.json_text import json_value
 
 STATUS_COLUMNS = (
     *("stage", "stage_started_at", "stage_deadline_at", "progress", "last_error"),
@@ -18,14 +26,14 @@ STATUS_COLUMNS = (
 )
 """What ``as_status`` reads."""
 _AVAILABLE_SINCE = 2
-INTERFACE_COLUMNS = ("driver", "interfaces")
+INTERFACE_COLUMNS = ("driver", "interfaces_text")
 """What ``as_interface`` reads."""
 
 
 def as_interface(call: Call, _resource: Resource, one: Field) -> Getter:
-    """Show the interface that the node has: its choice or the hardware type's default."""
-    kind, types = one.name.removesuffix("_interface"), call.services.catalog.types
-    return lambda row: _chosen(types.get(row.driver), row.interfaces, kind)
+    """Show the interface that the node has: its choice or the hardware type's default. Most nodes of a list have the same."""
+    whole = partial(_interfaces_of, call.services.catalog.types, {})
+    return Part("interfaces", whole, one.name)
 
 
 def as_provision_state(call: Call, _resource: Resource, one: Field) -> Getter:
@@ -39,6 +47,9 @@ def as_provision_state(call: Call, _resource: Resource, one: Field) -> Getter:
 def as_instance_info(_call: Call, _resource: Resource, _one: Field) -> Getter:
     """Show what the instance shall be, with its secrets masked; of a config drive, that there is one."""
     return _instance_info
+
+
+TAKES_TEXT.add(as_instance_info)
 
 
 def as_deadline(call: Call, _resource: Resource, one: Field) -> Getter:
@@ -65,17 +76,29 @@ def as_internal(_call: Call, _resource: Resource, one: Field) -> Getter:
     return lambda row: (row.driver_internal_info or {}).get(name)
 
 
-def _chosen(
-    hardware_type: HardwareType | None, chosen: dict[str, Any] | None, kind: str
-) -> str | None:
-    choice = (chosen or {}).get(kind)
-    if choice is not None:
-        return str(choice)
-    return hardware_type.supports[kind][0] if hardware_type else None
+def _interfaces_of(
+    types: Mapping[str, HardwareType], made: dict[Any, Mapping[str, Any]], row: Any
+) -> Mapping[str, Any]:
+    """Return the fields of a row's interfaces; ``made`` are those of the rows before."""
+    key = (row.driver, row.interfaces_text)
+    if key not in made:
+        made[key] = _interfaces(types.get(row.driver), json_value(row.interfaces_text or "{}"))
+    return made[key]
 
 
-def _instance_info(row: Any) -> dict[str, Any]:
-    shown = masked(row.instance_info or {})
-    if row.config_drive:
-        shown["configdrive"] = MASK
-    return shown
+def _interfaces(
+    hardware_type: HardwareType | None, chosen: Mapping[str, Any] | None
+) -> dict[str, str | None]:
+    names = {
+        kind: hardware_type.supports[kind][0] if hardware_type else None for kind in INTERFACE_KINDS
+    }
+    names |= {kind: str(name) for kind, name in (chosen or {}).items() if name is not None}
+    return {f"{kind}_interface": name for kind, name in names.items()}
+
+
+def _instance_info(row: Any) -> Any:
+    info = row.instance_info or {}
+    if not row.has_config_drive:
+        return info if isinstance(info, msgspec.Raw) else masked(info)
+    whole = msgspec.json.decode(info) if isinstance(info, msgspec.Raw) else info
+    return masked(whole) | {"configdrive": MASK}

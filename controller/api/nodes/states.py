@@ -1,15 +1,13 @@
 """``/v1/nodes/<ident>/states``: what a node is, and the verbs that change it; done by the workflow."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from flask import Response
 
-from agent.protocol.raid_config import check_raid_config
-from agent.protocol.refusal import Refusal
-from controller.api.call import Call
+from controller.api.call import Call, refuse_unknown
+from controller.api.documents.orders import MOST_POWER_TIMEOUT_S, PowerOrder
 from controller.api.nodes.fields import NODES, STATES_FIELDS
 from controller.api.replies import empty_reply
 from controller.api.resource.reading import document
@@ -19,15 +17,14 @@ from controller.store.nodes import read_node
 from controller.workflow import verbs
 from controller.workflow.locks import free_node
 from controller.workflow.machine import interfaces_of
+from controller.workflow.node_rules import require_raid_config
 from controller.workflow.verb_request import ARGUMENT_SINCE, ProvisionRequest
 from controller.workflow.verb_table import TABLE, Verb
 
-_POWER_ARGUMENTS = ("target", "timeout")
 _SOFT_POWER_SINCE = 27
 _CONFIG_DRIVE_OBJECT_SINCE = 56
+_REBUILD_WITH_CONFIG_DRIVE_SINCE = 35
 _RUNBOOK_TRAITS_SINCE = 112
-_MOST_TIMEOUT_S = 7 * 24 * 3600
-"""Longer than any machine takes, and a deadline that every date format and database can hold."""
 
 
 def show(call: Call, ident: str) -> Response:
@@ -46,8 +43,7 @@ def provision(call: Call, ident: str) -> Response:
     for name in set(body) & set(ARGUMENT_SINCE):
         later = verb.argument_since.get(name, 1) if verb is not None else 1
         call.require(max(ARGUMENT_SINCE[name], later), f"The argument {name}")
-    if isinstance(body.get("configdrive"), dict):
-        call.require(_CONFIG_DRIVE_OBJECT_SINCE, "A config drive as an object")
+    _check_config_drive(call, target, body.get("configdrive"))
     if verb is not None and verb.since_in:
         _require_in_state(call, ident, verb)
     verbs.provision(
@@ -59,11 +55,23 @@ def provision(call: Call, ident: str) -> Response:
     return _accepted(call, ident)
 
 
+def _check_config_drive(call: Call, target: str, drive: Any) -> None:
+    """Refuse a config drive in a form, or with a verb, that the request's version has not; with Ironic's status."""
+    if isinstance(drive, dict) and call.minor < _CONFIG_DRIVE_OBJECT_SINCE:
+        raise Invalid(
+            f"A config drive as an object needs API version 1.{_CONFIG_DRIVE_OBJECT_SINCE}, the request has 1.{call.minor}"
+        )
+    if drive and target == "rebuild" and call.minor < _REBUILD_WITH_CONFIG_DRIVE_SINCE:
+        raise Invalid(
+            f"A config drive for a rebuild needs API version 1.{_REBUILD_WITH_CONFIG_DRIVE_SINCE}, the request has 1.{call.minor}"
+        )
+
+
 def power(call: Call, ident: str) -> Response:
     """Switch the power on, off, or off and on; ``soft`` asks the operating system."""
     body = call.body_object()
     target = _target(body)
-    _refuse_unknown(body, _POWER_ARGUMENTS)
+    refuse_unknown(body, *PowerOrder.__struct_fields__)
     if target.startswith("soft ") or body.get("timeout") is not None:
         call.require(_SOFT_POWER_SINCE, "Soft power and timeout")
     verbs.set_power(call.services, ident, target, _timeout_s(body.get("timeout")))
@@ -73,17 +81,14 @@ def power(call: Call, ident: str) -> Response:
 def raid(call: Call, ident: str) -> Response:
     """Say which logical disks the node shall have; the steps of the interface ``raid`` make them. An empty object: none are wanted."""
     wanted = call.body_object()
-    try:
-        check_raid_config(wanted)
-    except Refusal as error:
-        raise Invalid(f"target_raid_config: {error}") from error
     with free_node(call.services, ident) as (_session, node):
         interfaces = interfaces_of(call.services, node)
-        if not interfaces.supports("raid"):
+        if wanted and not interfaces.supports("raid"):
             raise NotFound(
                 f"Node {ident} has the raid_interface {interfaces.names['raid']}, which does not support RAID; set it to"
                 " agent first"
             )
+        require_raid_config(wanted)
         node.target_raid_config = wanted
         node.updated_at = call.services.clock()
     return empty_reply()
@@ -104,14 +109,8 @@ def _require_in_state(call: Call, ident: str, verb: Verb) -> None:
     call.require(since, f"The target {verb.name!r} in the state {state.value!r}")
 
 
-def _refuse_unknown(body: dict[str, Any], known: Sequence[str]) -> None:
-    unknown = sorted(set(body) - set(known))
-    if unknown:
-        raise Invalid(f"Unexpected arguments: {', '.join(unknown)}; valid: {', '.join(known)}")
-
-
 def _provision_request(body: dict[str, Any]) -> ProvisionRequest:
-    _refuse_unknown(body, ProvisionRequest.__struct_fields__)
+    refuse_unknown(body, *ProvisionRequest.__struct_fields__)
     try:
         return msgspec.convert(body, ProvisionRequest)
     except msgspec.ValidationError as error:
@@ -122,9 +121,9 @@ def _timeout_s(value: Any) -> float | None:
     if value is None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= _MOST_TIMEOUT_S:
+    if not is_number or not 0 < value <= MOST_POWER_TIMEOUT_S:
         raise Invalid(
-            f"timeout must be a number of seconds above 0 and at most {_MOST_TIMEOUT_S}, not {value!r:.100}"
+            f"timeout must be a number of seconds above 0 and at most {MOST_POWER_TIMEOUT_S}, not {value!r:.100}"
         )
     return float(value)
 

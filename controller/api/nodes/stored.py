@@ -52,7 +52,7 @@ def put_values(session: Session, node: Node, values: Mapping[str, Any], catalog:
 def current_instance_info(node: Node) -> dict[str, Any]:
     """Return the instance_info a patch starts from: a stored config drive is there as its mask."""
     shown = dict(node.instance_info or {})
-    if node.config_drive:
+    if node.has_config_drive:
         shown["configdrive"] = MASK
     return shown
 

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from controller.api.call import Call
+from controller.api.call import Call, refuse_unknown
 from controller.api.documents import values
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid, NotFound
@@ -22,7 +22,10 @@ def index(call: Call, ident: str) -> Response:
 
 def replace(call: Call, ident: str) -> Response:
     """Set the traits to these and no others."""
-    wanted = call.body_object().get("traits")
+    call.expect()
+    body = call.body_object()
+    refuse_unknown(body, "traits")
+    wanted = body.get("traits")
     if not isinstance(wanted, list):
         raise Invalid("The body must be an object with the list traits")
     return _store(call, ident, [values.trait(trait) for trait in wanted])

@@ -7,6 +7,7 @@ from flask import Response
 from agent.protocol.foreign_text import clean_text
 from agent.protocol.masking import masked
 from controller.api.call import Call
+from controller.api.documents.orders import MediaArguments, MediaOrder
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid
 from controller.hardware.abilities import MediaDevice
@@ -18,7 +19,7 @@ from controller.workflow.virtual_media import (
 
 _SCHEMES = ("http", "https", "nfs", "cifs", "smb")
 _SOURCES = ("http", "local", "swift")
-_KNOWN = ("device_type", "image_url", "image_download_source")
+_KNOWN = MediaOrder.__struct_fields__
 _SHOWN_CHARS = 60
 
 
@@ -49,7 +50,7 @@ def attach(call: Call, ident: str) -> Response:
 
 def detach(call: Call, ident: str) -> Response:
     """Empty the drives ``device_types``, or all."""
-    call.expect("device_types")
+    call.expect(*MediaArguments.__struct_fields__)
     text = call.query.get("device_types")
     devices = [_device(one) for one in text.split(",")] if text else None
     detach_virtual_media(call.services, ident, devices)

@@ -7,16 +7,9 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Float, Integer, String
 
 from controller.api.documents import values
-from controller.api.resource.description import (
-    Check,
-    Field,
-    Resource,
-    as_date,
-    as_links,
-    as_links_below,
-    as_masked,
-    as_stored,
-)
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Check, Field
+from controller.api.resource.shapes import as_date, as_links, as_links_below, as_masked, as_stored
 from controller.store.sealing import SealedJson
 
 Schema = dict[str, Any]

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from controller.api.access.limits import owner_of_new
+from controller.api.access.links import check_link
 from controller.api.call import Call
 from controller.api.documents.patch import Operation
 from controller.api.resource.description import Resource
@@ -15,6 +17,7 @@ from controller.api.resource.rules import Change
 from controller.api.resource.uniqueness import refuse_taken
 from controller.api.resource.values import created_values, parsed_patch, patched_values
 from controller.errors import Invalid, NodeLocked, NotFound
+from controller.store.confirming import confirm
 from controller.store.identity import new_uuid
 from controller.store.nodes import get_node
 from controller.store.secrets import unmasked
@@ -36,10 +39,12 @@ def create_item(call: Call, resource: Resource, body: dict[str, Any]) -> str:
     sent = resource.prepare(call, dict(body))
     values = created_values(call, resource, sent)
     values["uuid"] = values.get("uuid") or new_uuid()
+    if resource.is_owned:
+        values["owner"] = owner_of_new(call, values["owner"])
     try:
         with _transaction(call, values[_NODE] if resource.is_of_node else None) as (session, node):
             row = resource.table(created_at=call.services.clock())
-            _put(session, resource, row, values)
+            _put(call, session, resource, row, values)
             session.add(row)
             session.flush()
             resource.on_create(
@@ -72,10 +77,12 @@ def patch_item(call: Call, resource: Resource, ident: str) -> str:
         current = _current(resource, row, node, operations)
         values = patched_values(resource, operations, current)
         changed = frozenset(name for name in values if values[name] != current.get(name))
+        if node is not None and _NODE in changed:
+            check_link(call, session, node.owner, values[_NODE], _NODE)
         resource.on_patch(
             Change(call=call, session=session, row=row, node=node, values=values, changed=changed)
         )
-        _put(session, resource, row, values)
+        _put(call, session, resource, row, values)
         if changed:
             row.updated_at = call.services.clock()
         return str(row.uuid)
@@ -114,6 +121,8 @@ def _item(call: Call, resource: Resource, ident: str) -> Iterator[tuple[Session,
         row = session.scalars(query).one_or_none()
         if row is None:
             raise missing(resource, ident)
+        if resource.is_owned:
+            confirm(row)
         if node is not None and row.node_id != node.id:
             raise NodeLocked(
                 f"{resource.kind.capitalize()} {ident} has just moved to another node; ask again"
@@ -147,7 +156,9 @@ def _sources(resource: Resource, names: Iterable[str]) -> dict[str, str]:
     return {name: one for name, one in found.items() if one is not None and one in columns}
 
 
-def _put(session: Session, resource: Resource, row: Any, values: Mapping[str, Any]) -> None:
+def _put(
+    call: Call, session: Session, resource: Resource, row: Any, values: Mapping[str, Any]
+) -> None:
     """Write the values into the row.
 
     Raises:
@@ -163,7 +174,7 @@ def _put(session: Session, resource: Resource, row: Any, values: Mapping[str, An
             setattr(row, column, value)
         if resource.is_of_node and _NODE in values:
             row.node_id = _node_id(session, values[_NODE])
-        refuse_taken(session, resource, row, {*columns.values(), "node_id"})
+        refuse_taken(session, resource, row, {*columns.values(), "node_id"}, call)
 
 
 def _node_id(session: Session, uuid: str) -> int:

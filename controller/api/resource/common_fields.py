@@ -1,7 +1,8 @@
 """Fields that nearly every resource has."""
 
 from controller.api.documents import values
-from controller.api.resource.description import Field, as_date
+from controller.api.resource.field import Field
+from controller.api.resource.shapes import as_date
 
 
 def identity(since: int = 1) -> tuple[Field, ...]:

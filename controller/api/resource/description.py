@@ -6,12 +6,12 @@ from http import HTTPStatus
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Select, inspect, select
+from sqlalchemy import Select, bindparam, inspect, select
 from sqlalchemy.orm import Session
 
-from agent.protocol.masking import masked_value
+from controller.api.access.asking import may
 from controller.api.call import Call
-from controller.api.replies import iso_date, links
+from controller.api.resource.field import Field, Getter, Shape
 from controller.api.resource.rules import (
     Condition,
     Filter,
@@ -20,60 +20,18 @@ from controller.api.resource.rules import (
     as_sent,
     every_row,
     nothing,
+    of_project,
 )
-from controller.errors import Invalid, NotAcceptable
+from controller.api.resource.shapes import TAKES_TEXT, as_masked, as_stored, if_seen, unless
+from controller.errors import Invalid
 from controller.store.sealing import SealedJson, SealedText
+from controller.store.stored_json import may_pass, passed_on, passed_on_unless_secret
 from controller.store.tables import Node
 
-Check = Callable[[Any, str], Any]
-"""Takes a client's value and the field's name; returns the stored value or raises ``Invalid``."""
-Getter = Callable[[Any], Any]
-"""Makes the shown value of a row."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One field of a document."""
-
-    name: str
-    since: int = 1
-    """Microversion 1.``since`` shows and takes it."""
-    early: type[Invalid | NotAcceptable] = NotAcceptable
-    """What an older request gets that names it; Ironic knows some fields no earlier (400) and refuses others (406)."""
-    column: str | None = ""
-    """Column of the table that it is read from; empty = of the same name, ``None`` = none."""
-    also: tuple[str, ...] = ()
-    """Further columns that it is made of."""
-    show: "Shape | None" = None
-    """``None`` = as it is stored; of what is sealed in the database, with its secrets masked (``as_masked``)."""
-    hidden_by: str | None = None
-    """Column that says with its truth that it is shown as null; ``None`` = it never is."""
-    check: Check | None = None
-    """``None`` = clients cannot set it."""
-    is_patchable: bool = True
-    """If clients can set it: also after the creation."""
-    is_creatable: bool = True
-    """If clients can set it: also at the creation."""
-    is_required: bool = False
-    """It must be given at creation, and can only be replaced."""
-    is_removable: bool = True
-    """A patch can remove it, which sets it to its default."""
-    default: Callable[[], Any] = lambda: None
-    """What is stored where nothing is given, and where it is removed."""
-    is_sortable: bool = False
-    taken: str = ""
-    """What is said when another item has its value, ``{}``, and no two may; empty = the usual words."""
-
-    @property
-    def source(self) -> str | None:
-        """The column that it is read from."""
-        return self.name if self.column == "" else self.column
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """All columns that it is made of."""
-        found = (self.source, *self.also, self.hidden_by)
-        return tuple(one for one in found if one is not None)
+CHOSEN = "chosen"
+"""Parameter of the queries of one row."""
+_MOST_QUERIES = 256
+"""Of one resource that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +73,14 @@ class Resource:
     """Further conditions of every list."""
     parents: tuple[Parent, ...] = ()
     """Where else it is listed."""
+    rules: str = ""
+    """What the rules of its lists begin with, ``baremetal:port``; empty = it belongs to no project."""
+    own: Callable[[str], Condition] = of_project
+    """The rows that a project sees in its lists; without another, those of its nodes."""
+    project_argument: str = ""
+    """Query argument of its lists that names a project."""
+    is_owned: bool = False
+    """Its items have an ``owner``: what a project creates belongs to it."""
     prepare: Callable[[Call, dict[str, Any]], dict[str, Any]] = as_sent
     """Turns the body of a creation into one of fields, where clients may say something in two ways."""
     on_create: Rule = nothing
@@ -124,6 +90,14 @@ class Resource:
     on_delete: Rule = nothing
     """Called before the row goes."""
     by_name: Mapping[str, Field] = field(init=False)
+    shapes: Mapping[str, Shape] = field(init=False, repr=False, compare=False)
+    """How each field is shown."""
+    plain: Mapping[str, Getter] = field(init=False, repr=False, compare=False)
+    """Getters of the fields that everybody sees as they are stored."""
+    queries: dict[tuple[str, ...], Select[Any]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Those that were asked for, by the column that chooses the row and their fields."""
 
     def __post_init__(self) -> None:
         """Refuse a description that says something else than the table.
@@ -141,8 +115,15 @@ class Resource:
             raise ValueError(f"{self.path}: fields are there twice, or listed and not there")
         if missing := sorted(sources - columns):
             raise ValueError(f"{self.path}: no column {', '.join(missing)}")
-        if bare := [one.name for one in self.fields if self._shape(one) is None]:
+        shapes = {one.name: self._shape(one) for one in self.fields}
+        if bare := [name for name, shape in shapes.items() if shape is None]:
             raise ValueError(f"{self.path}: {', '.join(bare)} would show a secret")
+        object.__setattr__(self, "shapes", shapes)
+        stored = [one for one in self.fields if shapes[one.name] is as_stored]
+        plain = [one for one in stored if one.hidden_by is None and not one.seen_by]
+        object.__setattr__(
+            self, "plain", {one.name: attrgetter(one.source or one.name) for one in plain}
+        )
 
     @property
     def key(self) -> str:
@@ -184,15 +165,26 @@ class Resource:
         """Return the columns that a document with these fields needs, by the name under which they are read."""
         found = (source for name in names for source in self.by_name[name].sources)
         sources = dict.fromkeys((self.ident, *found))
-        return {
-            one: self.others[one] if one in self.others else getattr(self.table, one)
-            for one in sources
-        }
+        return {one: self._column(one, names) for one in sources}
 
-    def _shape(self, one: Field) -> "Shape | None":
+    def _column(self, source: str, names: Sequence[str]) -> Any:
+        """Return a column of another table, or of its own; JSON that is only shown as it is stored is passed on as text."""
+        if source in self.others:
+            return self.others[source]
+        column = getattr(self.table, source)
+        readers = [name for name in names if source in self.by_name[name].sources]
+        shapes = {self.shapes[name] for name in readers}
+        if not shapes or not may_pass(column):
+            return column
+        if shapes == {as_stored}:
+            return passed_on(column)
+        return passed_on_unless_secret(column) if shapes <= TAKES_TEXT else column
+
+    def _shape(self, one: Field) -> Shape | None:
         """Return how a field is shown; ``None`` = it must not be."""
-        table = getattr(self.table, "__table__", None)
-        kind = None if table is None else getattr(table.columns.get(one.source), "type", None)
+        is_mapped = hasattr(self.table, "__table__") and one.source not in self.others
+        column = getattr(self.table, one.source or "", None) if is_mapped else None
+        kind = getattr(column, "type", None)
         if one.show is not None:
             return one.show
         if isinstance(kind, SealedText):
@@ -201,10 +193,30 @@ class Resource:
 
     def is_masked(self, name: str) -> bool:
         """Say whether a field is shown masked; what is stored stays where the mask is sent back."""
-        return self._shape(self.by_name[name]) is as_masked
+        return self.shapes[name] is as_masked
 
-    def select(self, names: Sequence[str]) -> Select[Any]:
-        """Return the query of the columns that a document with these fields needs."""
+    def select(self, names: Sequence[str], by: str = "") -> Select[Any]:
+        """Return the query of the columns that a document with these fields needs.
+
+        Made once for a choice of fields: putting it together costs more than running it. Clients that ask for ever other
+        choices make it anew.
+
+        Args:
+            names: Fields of the resource.
+            by: Column that chooses the row, by the parameter ``CHOSEN``; empty: every row.
+        """
+        key = (by, *names)
+        query = self.queries.get(key)
+        if query is None:
+            query = self._select(names)
+            if by:
+                query = query.where(getattr(self.table, by) == bindparam(CHOSEN))
+            if len(self.queries) >= _MOST_QUERIES:
+                self.queries.clear()
+            self.queries[key] = query
+        return query
+
+    def _select(self, names: Sequence[str]) -> Select[Any]:
         found = [column.label(name) for name, column in self.columns(names).items()]
         query = select(*found).select_from(self.table)
         if self.is_of_node:
@@ -215,12 +227,14 @@ class Resource:
         """Return what makes each of these fields of a row."""
         found: dict[str, Getter] = {}
         for name in names:
+            if name in self.plain:
+                found[name] = self.plain[name]
+                continue
             one = self.by_name[name]
-            show = self._shape(one)
-            if show is None:
-                raise ValueError(f"{self.path}: {name} cannot be shown")  # refused at the start
-            get = show(call, self, one)
-            found[name] = get if one.hidden_by is None else _unless(one.hidden_by, get)
+            get = self.shapes[name](call, self, one)
+            get = get if one.hidden_by is None else unless(one.hidden_by, get)
+            is_restricted = bool(one.seen_by) and not may(call.principal, one.seen_by)
+            found[name] = if_seen(call.principal, one, get) if is_restricted else get
         return found
 
     def require_known(self, call: Call, names: Sequence[str]) -> None:
@@ -248,54 +262,6 @@ class Resource:
                 raise one.early(
                     f"Field {name} needs API version 1.{one.since}, the request has 1.{call.minor}"
                 )
-
-
-Shape = Callable[[Call, Resource, Field], Getter]
-"""How a field is shown."""
-
-
-def as_stored(_call: Call, _resource: Resource, one: Field) -> Getter:
-    """Show the column as it is."""
-    return attrgetter(one.source or one.name)
-
-
-def as_date(_call: Call, _resource: Resource, one: Field) -> Getter:
-    """Show seconds since the epoch as a date."""
-    read = attrgetter(one.source or one.name)
-    return lambda row: iso_date(read(row))
-
-
-def as_masked(_call: Call, _resource: Resource, one: Field) -> Getter:
-    """Show a document or a list with its secrets masked."""
-    read = attrgetter(one.source or one.name)
-
-    def get(row: Any) -> Any:
-        value = read(row)
-        return {} if value is None else masked_value("", value)
-
-    return get
-
-
-def _unless(column: str, get: Getter) -> Getter:
-    """Return what makes ``None`` of a row where this column is true, and what ``get`` makes otherwise."""
-    return lambda row: None if getattr(row, column) else get(row)
-
-
-def as_links(call: Call, resource: Resource, _one: Field) -> Getter:
-    """Show the links of the item itself."""
-    read = attrgetter(resource.ident)
-    return lambda row: links(call.base_url, f"{resource.path}/{read(row)}")
-
-
-def as_links_below(call: Call, resource: Resource, one: Field) -> Getter:
-    """Show the links of a collection below the item."""
-    read = attrgetter(resource.ident)
-    return lambda row: links(call.base_url, f"{resource.path}/{read(row)}/{one.name}")
-
-
-def always(value: Any) -> Shape:
-    """Return the shape of what is the same for every row."""
-    return lambda _call, _resource, _one: lambda _row: value
 
 
 def _columns_of(table: Any) -> set[str]:

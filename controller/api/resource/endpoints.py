@@ -118,6 +118,7 @@ class _Items:
 
     def create(self, call: Call) -> Response:
         """Create {0}."""
+        call.expect()
         uuid = create_item(call, self.resource, call.body_object())
         return document(call, self.resource, uuid, status=HTTPStatus.CREATED)
 
@@ -129,9 +130,11 @@ class _Items:
 
     def patch(self, call: Call, ident: str) -> Response:
         """Change {0} by JSON patch."""
+        call.expect()
         return document(call, self.resource, patch_item(call, self.resource, ident))
 
     def delete(self, call: Call, ident: str) -> Response:
         """Delete {0}."""
+        call.expect()
         delete_item(call, self.resource, ident)
         return empty_reply()

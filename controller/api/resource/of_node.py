@@ -5,22 +5,23 @@ from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
+from controller.api.access.sight import see_node
 from controller.api.call import Call
 from controller.api.resource.rules import Change, Condition, Filter, Parent
 from controller.errors import Invalid, NotFound
-from controller.store.nodes import get_node, read_node
+from controller.store.nodes import get_node
 from controller.store.tables import Node
 
 
-def of_node(_call: Call, session: Session, ident: str) -> Condition | None:
+def of_node(call: Call, session: Session, ident: str) -> Condition | None:
     """Choose the items of the node with this UUID or name; empty = of any.
 
     Raises:
-        NotFound: There is no such node.
+        NotFound: There is no such node, or the principal does not see it.
     """
     if not ident:
         return None
-    found: Condition = Node.uuid == read_node(session, ident, ("uuid",)).uuid
+    found: Condition = Node.uuid == see_node(call, session, ident).uuid
     return found
 
 

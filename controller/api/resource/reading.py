@@ -1,22 +1,30 @@
 """Lists and documents of any resource."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Any
 
 from flask import Response
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Row
 from sqlalchemy.orm import Session
 
+from controller.api.access.limits import limits
 from controller.api.call import Call
 from controller.api.lists import asked_page, listing
 from controller.api.replies import json_reply
-from controller.api.resource.description import Resource
+from controller.api.resource.description import CHOSEN, Resource
+from controller.api.resource.field import Getter, OfRows, Part
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_name, is_uuid
 from controller.store.paging import Page, fetch_page
 
 _LINKS = "links"
+_LONG = 100
+"""Items of a list from which on it is made by itself (``Store.long_lists``)."""
+_SOME = 2
+"""Fields from which on they are taken together."""
 
 
 def wanted_names(call: Call, resource: Resource, default: Sequence[str]) -> tuple[str, ...]:
@@ -51,21 +59,55 @@ def list_page(
     names: Sequence[str],
     conditions: Sequence[ColumnElement[bool]] = (),
 ) -> Response:
-    """Return the page that the request asks for, of the rows for which all conditions hold."""
+    """Return the page that the request asks for, of the rows that the principal sees and for which all conditions hold."""
     page = page_of(call, resource)
-    query = resource.select(names).where(*conditions)
-    rows = fetch_page(session, resource.table, query, page)
-    last = str(getattr(rows[-1], resource.ident)) if rows else ""
-    items = made_items(call, resource, names, rows)
-    return json_reply(listing(call, resource.key, items, page, last))
+    whole = resource.select(names).where(*limits(call, resource))
+    query = whole.where(*conditions)
+    is_long = page.limit > _LONG
+    with call.services.store.long_lists if is_long else nullcontext():
+        rows = fetch_page(session, resource.table, query, page, whole=whole)
+        last = str(getattr(rows[-1], resource.ident)) if rows else ""
+        items = made_items(call, resource, names, rows)
+        return json_reply(listing(call, resource.key, items, page, last))
 
 
 def made_items(
     call: Call, resource: Resource, names: Sequence[str], rows: Iterable[Any]
 ) -> list[dict[str, Any]]:
-    """Return documents with these fields."""
-    getters = resource.getters(call, names)
-    return [{name: get(row) for name, get in getters.items()} for row in rows]
+    """Return documents with these fields; the order of the fields is nobody's business."""
+    getters, rows = resource.getters(call, names), list(rows)
+    for getter in getters.values():
+        if isinstance(getter, OfRows):
+            getter.prepare(rows)
+    plain = [name for name in getters if name in resource.plain]
+    if len(plain) < _SOME or not rows or not isinstance(rows[0], Row):
+        return [{name: get(row) for name, get in getters.items()} for row in rows]
+    shown = {name: get for name, get in getters.items() if name not in resource.plain}
+    return _of_rows(rows, {name: str(resource.by_name[name].source) for name in plain}, shown)
+
+
+def _of_rows(
+    rows: Sequence[Row[Any]], plain: Mapping[str, str], shown: Mapping[str, Getter]
+) -> list[dict[str, Any]]:
+    """Return documents of a query's rows: what is shown as it is stored (its columns by field) is taken by place, all at once."""
+    places = {column: place for place, column in enumerate(rows[0]._fields)}
+    pick = itemgetter(*(places[column] for column in plain.values()))
+    alone = [(name, get) for name, get in shown.items() if not isinstance(get, Part)]
+    groups: dict[str, tuple[Part, list[str]]] = {}
+    for name, get in shown.items():
+        if isinstance(get, Part):
+            groups.setdefault(get.group, (get, []))[1].append(name)
+    items = []
+    for row in rows:
+        item = dict(zip(plain, pick(row), strict=True))
+        for part, names in groups.values():
+            made = part.whole(row)
+            for name in names:
+                item[name] = made[name]
+        for name, get in alone:
+            item[name] = get(row)
+        items.append(item)
+    return items
 
 
 def page_of(call: Call, resource: Resource) -> Page:
@@ -96,8 +138,9 @@ def document(
         Invalid: It has no name, and ``ident`` is no UUID.
     """
     shown = resource.known(call.minor) if names is None else names
-    with call.services.store.read() as session:
-        row = session.execute(resource.select(shown).where(is_item(resource, ident))).one_or_none()
+    by, chosen = place_of(resource, ident)
+    with call.services.store.look() as connection:  # one statement, so of one moment
+        row = connection.execute(resource.select(shown, by), {CHOSEN: chosen}).one_or_none()
     if row is None:
         raise missing(resource, ident)
     (made,) = made_items(call, resource, shown, [row])
@@ -111,19 +154,26 @@ def is_item(resource: Resource, ident: str) -> ColumnElement[bool]:
     Raises:
         Invalid: It has no name, and ``ident`` is no UUID.
     """
-    table = resource.table
+    by, chosen = place_of(resource, ident)
+    found: ColumnElement[bool] = getattr(resource.table, by) == chosen
+    return found
+
+
+def place_of(resource: Resource, ident: str) -> tuple[str, str]:
+    """Return the column by which the item is found, and its value there.
+
+    Raises:
+        Invalid: It has no name, and ``ident`` is no UUID.
+    """
     if resource.ident != "uuid":
-        own: ColumnElement[bool] = getattr(table, resource.ident) == ident
-        return own
+        return resource.ident, ident
     if is_uuid(ident):
-        found: ColumnElement[bool] = table.uuid == ident.lower()
-        return found
+        return "uuid", ident.lower()
     if not resource.has_names:
         raise Invalid(f"Expected UUID for {resource.kind}: {ident}")
     if not is_name(ident):
         raise Invalid(f"Expected a UUID or name for {resource.kind}: {ident}")
-    named: ColumnElement[bool] = table.name == ident
-    return named
+    return "name", ident
 
 
 def missing(resource: Resource, ident: str) -> NotFound:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import Session
 
 from controller.api.call import Call
@@ -54,6 +54,11 @@ class Change:
 
 Rule = Callable[[Change], None]
 """Refuses a change, or does what else belongs to it (other rows, other columns of ``row``)."""
+
+
+def of_project(project: str) -> Condition:
+    """Choose nodes, or what belongs to them, of a project: those that it owns or has leased."""
+    return or_(Node.owner == project, Node.lessee == project)
 
 
 def nothing(_change: Change) -> None:

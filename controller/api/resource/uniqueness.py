@@ -1,38 +1,45 @@
 """What no two items may have, by the promises of their table."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, select
+from sqlalchemy import Index, Select, Table, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Session
 
+from controller.api.access.sight import sees
+from controller.api.call import Call
 from controller.api.resource.description import Resource
 from controller.errors import Conflict
-from controller.store.tables import Node
+from controller.store.tables import NODE_TABLE
 
 _WORDS = {"uuid": "UUID", "address": "MAC address"}
 """What unique fields are called in messages, where that is not their name."""
 
 
-def refuse_taken(session: Session, resource: Resource, row: Any, columns: Collection[str]) -> None:
+def refuse_taken(
+    session: Session,
+    resource: Resource,
+    row: Any,
+    columns: Collection[str],
+    call: Call | None = None,
+) -> None:
     """Refuse what another row has, by the table's own promises of uniqueness.
 
     Raises:
-        Conflict: There is one already; the message says what and, for an item of a node, where.
+        Conflict: There is one already; the message says what and, for an item of a node that the principal sees, where.
     """
     table = resource.table
-    for names in sorted(_unique(resource)):
+    for names in _unique(table.__table__):
         held = {name: getattr(row, name) for name in names}
         if not set(columns) & set(names) or None in held.values():
             continue
-        query = select(table.id, Node.uuid if resource.is_of_node else table.uuid)
-        if resource.is_of_node:
-            query = query.join(Node, Node.id == table.node_id)
-        query = query.where(*(getattr(table, name) == value for name, value in held.items()))
+        query = _holders(table, names, is_of_node=resource.is_of_node)
         with session.no_autoflush:
-            others = [one for one in session.execute(query) if one.id != row.id]
+            others = [one for one in session.execute(query, held) if one.id != row.id]
         if others:
-            where = f" (on node {others[0].uuid})" if resource.is_of_node else ""
+            is_seen = resource.is_of_node and call is not None and sees(call, others[0])
+            where = f" (on node {others[0].uuid})" if is_seen else ""
             raise Conflict(_taken(resource, held) + where)
 
 
@@ -44,9 +51,24 @@ def _taken(resource: Resource, held: Mapping[str, Any]) -> str:
     return f"{resource.one.capitalize()} with {what} already exists"
 
 
-def _unique(resource: Resource) -> Iterator[tuple[str, ...]]:
-    """Return the columns, or groups of them, in which no two rows are equal."""
-    table = resource.table.__table__
-    for rule in (*table.constraints, *table.indexes):
-        if isinstance(rule, UniqueConstraint) or (isinstance(rule, Index) and rule.unique):
-            yield tuple(str(column.name) for column in rule.columns)
+@cache
+def _unique(table: Table) -> tuple[tuple[str, ...], ...]:
+    """Return the columns, or groups of them, in which no two rows are equal, in order."""
+    return tuple(
+        sorted(
+            tuple(str(column.name) for column in rule.columns)
+            for rule in (*table.constraints, *table.indexes)
+            if isinstance(rule, UniqueConstraint) or (isinstance(rule, Index) and rule.unique)
+        )
+    )
+
+
+@cache
+def _holders(table: Any, names: tuple[str, ...], *, is_of_node: bool) -> Select[Any]:
+    """Return the query of the rows that have these values; put together once, as there are few."""
+    own, nodes = table.__table__.c, NODE_TABLE.c
+    query: Select[Any] = select(own.id)
+    if is_of_node:
+        query = select(own.id, nodes.uuid, nodes.owner, nodes.lessee)
+        query = query.where(nodes.id == own.node_id)
+    return query.where(*(own[name] == bindparam(name) for name in names))

@@ -15,11 +15,13 @@ from controller.api.documents import values
 from controller.api.replies import empty_reply
 from controller.api.resource.changing import create_item, delete_item, patch_item
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import Field, Resource, as_links
+from controller.api.resource.description import Resource
 from controller.api.resource.endpoints import routes_of
+from controller.api.resource.field import Field
 from controller.api.resource.of_node import of_node
 from controller.api.resource.reading import document, wanted_names
 from controller.api.resource.rules import Condition, Filter
+from controller.api.resource.shapes import as_links
 from controller.api.resources.allocation_rules import backfill, deallocate, refuse_bound
 from controller.api.route import Route
 from controller.errors import Invalid, NotFound
@@ -118,6 +120,10 @@ ALLOCATIONS = Resource(
         "owner": Filter(rows=_of_owner, since=_OWNER_SINCE),
     },
     visible=_without_detail,
+    rules="baremetal:allocation",
+    own=lambda project: Allocation.owner == project,
+    project_argument="owner",
+    is_owned=True,
     on_delete=refuse_bound,
 )
 

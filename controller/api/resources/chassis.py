@@ -3,15 +3,10 @@
 from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import (
-    Field,
-    Getter,
-    Resource,
-    as_links,
-    as_links_below,
-    as_stored,
-)
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field, Getter
 from controller.api.resource.rules import Change
+from controller.api.resource.shapes import as_links, as_links_below, as_stored
 from controller.errors import Invalid
 from controller.store.chassis import Chassis, has_nodes
 

@@ -1,7 +1,9 @@
 """``/v1/conductors``: the controllers that share this database."""
 
 from controller.api.call import Call
-from controller.api.resource.description import Field, Getter, Resource, as_date, as_links
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field, Getter
+from controller.api.resource.shapes import as_date, as_links
 from controller.store.conductors import ALIVE_S
 from controller.store.tables import Conductor
 

@@ -7,7 +7,9 @@ from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.documents.stored_steps import deploy_steps
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import Field, Resource, as_links
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field
+from controller.api.resource.shapes import as_links
 from controller.errors import Invalid
 from controller.store.deploy_templates import DeployTemplate
 

@@ -2,17 +2,13 @@
 
 from flask import Response
 
+from agent.protocol.raid_config import MEANINGS
 from controller.api.call import Call
 from controller.api.replies import json_reply
-from controller.api.resource.description import (
-    Field,
-    Getter,
-    Resource,
-    always,
-    as_links,
-    as_links_below,
-)
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field, Getter
 from controller.api.resource.reading import listed_names, made_items, wanted_names
+from controller.api.resource.shapes import always, as_links, as_links_below
 from controller.errors import Invalid, NotFound
 from controller.hardware.interface import INTERFACE_KINDS
 from controller.hardware.types import HardwareType
@@ -97,6 +93,12 @@ def properties(call: Call, name: str) -> Response:
         for one in names:
             known = dict(call.services.catalog.parts[kind][one].properties) | known
     return json_reply(known | _COMMON_PROPERTIES)
+
+
+def logical_disk_properties(call: Call, name: str) -> Response:
+    """Explain what can be said of a logical disk in ``target_raid_config``."""
+    _hardware_type(call, name)
+    return json_reply(dict(MEANINGS))
 
 
 def methods(call: Call, name: str) -> Response:

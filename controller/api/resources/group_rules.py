@@ -3,14 +3,14 @@
 One is ours: a port stays in a group of its own node, also when it is patched.
 """
 
-from sqlalchemy.orm import Session
-
+from controller.api.access.sight import see_portgroup
 from controller.api.resource.of_node import node_after
 from controller.api.resource.rules import Change
 from controller.errors import Conflict, Invalid, NotFound
 from controller.states import State
-from controller.store.portgroups import Portgroup, get_portgroup, ports_in
-from controller.workflow.vifs import keeps_vifs, vif_of
+from controller.store.portgroups import Portgroup, ports_in
+from controller.workflow.vif_places import vif_of
+from controller.workflow.vifs import keeps_vifs
 
 _GROUP_NETWORK_SINCE = 102
 _INSPECT_WAIT_SINCE = 39
@@ -27,7 +27,7 @@ def join_group(change: Change) -> None:
     port = change.row
     if port.portgroup_uuid is None:
         return
-    group = _group_of_node(change.session, port.portgroup_uuid, port.node_id)
+    group = _group_of_node(change, port.portgroup_uuid, port.node_id)
     boots = "pxe_enabled" in change.changed and port.pxe_enabled
     if boots and not group.standalone_ports_supported:
         raise _not_standalone(group, port.uuid, "pxe_enabled is true")
@@ -46,7 +46,7 @@ def stay_in_group(change: Change) -> None:
     if uuid is None:
         return
     node = node_after(change)
-    group = _group_of_node(change.session, uuid, node.id)
+    group = _group_of_node(change, uuid, node.id)
     if "physical_network" in values and change.call.minor >= _GROUP_NETWORK_SINCE:
         raise Invalid(
             f"physical_network of port {port.uuid} cannot be changed while it is in portgroup {uuid}; change the portgroup's"
@@ -120,9 +120,10 @@ def refuse_while_inspecting(change: Change) -> None:
         )
 
 
-def _group_of_node(session: Session, uuid: str, node_id: int) -> Portgroup:
+def _group_of_node(change: Change, uuid: str, node_id: int) -> Portgroup:
     try:
-        group = get_portgroup(session, uuid)
+        with change.session.no_autoflush:
+            group = see_portgroup(change.call, change.session, uuid)
     except NotFound as error:
         raise Invalid(str(error)) from error
     if group.node_id != node_id:

@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session
 
 from controller.api.call import Call
 from controller.api.documents import values
-from controller.api.documents.inspection_rules import actions, conditions
 from controller.api.replies import empty_reply
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import Field, Resource, as_links
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field
 from controller.api.resource.rules import Change, Condition, Filter
+from controller.api.resource.shapes import as_links
 from controller.api.route import Route
 from controller.errors import Invalid
 from controller.store.inspection_rules import InspectionRule
+from controller.workflow.inspection_rules.form import actions, conditions
 from controller.workflow.inspection_rules.operations import MAIN
 
 _SINCE = 96

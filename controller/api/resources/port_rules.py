@@ -1,14 +1,19 @@
 """When a port may change or go, by the state of its node; the rules are Ironic's (conductor, ``update_port``).
 
-One is ours: while a workflow is at the node, its MAC addresses stay. The machine is recognized by them.
+Two are ours: while a workflow is at the node, its MAC addresses stay, as the machine is recognized by them; and a port that is in a network at its
+switch is not forgotten, as nobody would take it out again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+
+from sqlalchemy.orm import Session
 
 from controller.errors import Conflict, NodeLocked
 from controller.states import State
-from controller.store.tables import Node
+from controller.store.events import record_event
+from controller.store.tables import Node, Port
 from controller.workflow.locks import is_at_work
+from controller.workflow.networks.places import attached_words
 
 _IDENTITY = frozenset({"address", "node_uuid"})
 _CONNECTIVITY = ("local_link_connection", "physical_network", "portgroup_uuid", "pxe_enabled")
@@ -56,6 +61,33 @@ def refuse_deletion(node: Node, port_uuid: str, vif: str | None) -> None:
             f"Cannot delete the port {port_uuid} as it is bound to VIF {vif} for use; detach that first"
         )
     _refuse_while_busy(node, f"port {port_uuid} cannot be deleted")
+
+
+def refuse_while_attached(
+    session: Session, node: Node, ports: Iterable[Port], what: str, now: float
+) -> None:
+    """Refuse what would have nobody take ports out of the networks that they are in at their switches.
+
+    Args:
+        session: A session of ``Store.edit``.
+        node: Whose they are; in maintenance its history is told instead.
+        ports: Those that would be forgotten.
+        what: What is asked for, as ``port .. is deleted``.
+        now: Seconds since the epoch.
+
+    Raises:
+        Conflict: One of them is in a network.
+    """
+    left = "; ".join(words for port in ports if (words := attached_words(port)))
+    if not left:
+        return
+    if not node.maintenance:
+        raise Conflict(
+            f"Refused that {what}: {left}, and would stay so; have node {node.uuid} torn down or cleaned, or detach the VIF, or switch "
+            "maintenance on first and take it out at the switch by hand"
+        )
+    text = f"{what} in maintenance: {left}, and stays so; take it out at the switch by hand"
+    record_event(session, node, "request", text, severity="WARNING", at=now)
 
 
 def _is_in_use(node: Node) -> bool:

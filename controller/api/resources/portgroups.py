@@ -9,15 +9,11 @@ from sqlalchemy.orm import Session
 from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import (
-    Field,
-    Resource,
-    as_links,
-    as_links_below,
-    as_stored,
-)
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field
 from controller.api.resource.of_node import BELOW_NODES, NODE_FILTERS
 from controller.api.resource.rules import Change, Condition, Filter
+from controller.api.resource.shapes import as_links, as_links_below, as_stored
 from controller.api.resources.group_rules import change_group, refuse_group_with_ports
 from controller.errors import Invalid
 from controller.store.identity import is_legal_name
@@ -98,6 +94,7 @@ PORTGROUPS = Resource(
     since=SINCE,
     has_names=True,
     is_of_node=True,
+    rules="baremetal:portgroup",
     filters=_FILTERS,
     visible=_one_filter,
     parents=(replace(BELOW_NODES, since=BELOW_SINCE),),

@@ -6,26 +6,28 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from controller.api.access.sight import see_portgroup
 from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import (
-    Field,
-    Resource,
-    as_links,
-    as_stored,
-)
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field
 from controller.api.resource.of_node import BELOW_NODES, NODE_FILTERS, of_node
 from controller.api.resource.rules import Change, Condition, Filter, Parent
+from controller.api.resource.shapes import as_links, as_stored
 from controller.api.resources.group_rules import join_group, refuse_while_inspecting, stay_in_group
 from controller.api.resources.port_links import link, require_version
-from controller.api.resources.port_rules import refuse_change, refuse_deletion
+from controller.api.resources.port_rules import (
+    refuse_change,
+    refuse_deletion,
+    refuse_while_attached,
+)
 from controller.errors import Forbidden, Invalid, NotFound
 from controller.store.identity import is_legal_name, is_uuid
 from controller.store.nodes import get_node
-from controller.store.portgroups import get_portgroup
 from controller.store.tables import Port
-from controller.workflow.vifs import SMART_LINK, keeps_vifs, vif_of
+from controller.workflow.vif_places import vif_of
+from controller.workflow.vifs import SMART_LINK, keeps_vifs
 
 _NODE_IDENT_SINCE = 94
 _GROUP_SINCE = 24
@@ -59,12 +61,12 @@ def _with_address(_call: Call, _session: Session, address: str) -> Condition:
     return found
 
 
-def _of_group(_call: Call, session: Session, ident: str) -> Condition | None:
+def _of_group(call: Call, session: Session, ident: str) -> Condition | None:
     if not ident:
         return None
     if not is_uuid(ident) and not is_legal_name(ident):
         raise Invalid(f"Expected a UUID or name for portgroup: {ident}")
-    found: Condition = Port.portgroup_uuid == get_portgroup(session, ident).uuid
+    found: Condition = Port.portgroup_uuid == see_portgroup(call, session, ident).uuid
     return found
 
 
@@ -104,6 +106,8 @@ def _refuse_change(change: Change) -> None:
     refuse_while_inspecting(change)
     if change.node is not None:
         refuse_change(change.node, change.row.uuid, change.changed)
+    if "node_uuid" in change.changed:
+        _stay_known(change, "moves to another node")
     stay_in_group(change)
 
 
@@ -111,6 +115,15 @@ def _refuse_deletion(change: Change) -> None:
     if change.node is not None:
         is_kept = keeps_vifs(change.call.services, change.node)
         refuse_deletion(change.node, change.row.uuid, vif_of(change.row) if is_kept else None)
+        _stay_known(change, "is deleted")
+
+
+def _stay_known(change: Change, what: str) -> None:
+    """Refuse to forget a port that is in a network at its switch; the other node need not be one that takes it out."""
+    if change.node is not None:
+        now = change.call.services.clock()
+        what = f"port {change.row.uuid} {what}"
+        refuse_while_attached(change.session, change.node, [change.row], what, now)
 
 
 _FILTERS = {
@@ -165,6 +178,7 @@ PORTS = Resource(
     listed=("uuid", "address", "links"),
     has_names=True,
     is_of_node=True,
+    rules="baremetal:port",
     filters=_FILTERS,
     visible=_filters_together,
     parents=(

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response
+from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from controller.api.call import Call, parse_boolean
@@ -12,8 +13,10 @@ from controller.api.documents import values
 from controller.api.documents.stored_steps import runbook_steps
 from controller.api.replies import empty_reply, json_reply
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import Field, Resource, as_links
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field
 from controller.api.resource.rules import Change, Condition, Filter
+from controller.api.resource.shapes import as_links
 from controller.errors import Invalid
 from controller.store.identity import is_legal_name
 from controller.store.runbooks import Runbook, get_runbook
@@ -83,6 +86,10 @@ RUNBOOKS = Resource(
     has_names=True,
     has_detail=False,
     filters={"project": Filter(rows=_public)},
+    rules="baremetal:runbook",
+    own=lambda project: or_(Runbook.owner == project, Runbook.public),
+    project_argument="project",
+    is_owned=True,
     prepare=_with_trait_as_name,
     on_patch=_keep_public_without_owner,
 )

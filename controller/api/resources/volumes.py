@@ -1,16 +1,12 @@
-"""``/v1/volume/connectors`` and ``/v1/volume/targets``: kept and told to who asks; nothing boots from them here."""
+"""``/v1/volume/connectors`` and ``/v1/volume/targets``: kept, and booted from where the node's storage interface says so (``external``)."""
 
 from controller.api.documents import values
 from controller.api.resource.common_fields import identity
-from controller.api.resource.description import (
-    Field,
-    Resource,
-    as_links,
-    as_masked,
-    as_stored,
-)
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field
 from controller.api.resource.of_node import BELOW_NODES, node_after, of_node
 from controller.api.resource.rules import Change, Filter
+from controller.api.resource.shapes import as_links, as_masked, as_stored
 from controller.errors import InvalidStateRequested
 from controller.states import State
 from controller.store.tables import Node
@@ -60,6 +56,7 @@ CONNECTORS = Resource(
     detail_since=_SINCE,
     has_detail=False,
     is_of_node=True,
+    rules="baremetal:volume",
     filters={"node": Filter(rows=of_node)},
     parents=(BELOW_NODES,),
     on_patch=_refuse_change,
@@ -92,6 +89,8 @@ TARGETS = Resource(
             check=values.object_,
             default=dict,
             show=as_masked,
+            seen_by="baremetal:volume:view_target_properties",
+            instead={"redacted": "needs the rule baremetal:volume:view_target_properties"},
         ),
         Field(name="extra", since=_SINCE, show=as_stored, check=values.object_, default=dict),
         Field(name="links", since=_SINCE, column=None, show=as_links),
@@ -101,6 +100,7 @@ TARGETS = Resource(
     detail_since=_SINCE,
     has_detail=False,
     is_of_node=True,
+    rules="baremetal:volume",
     filters={"node": Filter(rows=of_node)},
     parents=(BELOW_NODES,),
     on_patch=_refuse_change,

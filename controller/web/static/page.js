@@ -16,13 +16,23 @@ async function fetchNodes() {
   let url = `/v1/nodes?fields=${FIELDS}&include_children=true`;
   while (url) {
     const reply = await fetch(url, { headers: VERSION });
-    if (!reply.ok) throw new Error(`the API answered ${reply.status} ${reply.statusText}`);
+    if (!reply.ok) throw new Error(await refusal(reply));
     const page = await reply.json();
     found.push(...page.nodes);
     const next = page.next && new URL(page.next);
     url = next && next.pathname + next.search;
   }
   return found;
+}
+
+// What the API says of a refusal, such as the role that a login lacks.
+async function refusal(reply) {
+  const status = `the API answered ${reply.status} ${reply.statusText}`;
+  try {
+    return `${status}: ${JSON.parse((await reply.json()).error_message).faultstring}`;
+  } catch {
+    return status;
+  }
 }
 
 function cell(row, className, text) {

@@ -26,6 +26,8 @@ class Arguments:
     optional: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     """Taken and dropped: Ironic shows ``plugin_data`` in rules of its own, and lets nobody set it."""
+    formatted: tuple[str, ...] = ()
+    """Places in braces are filled in these; in a loop, in all of them."""
 
     def named(self, args: Any) -> dict[str, Any]:
         """Return the arguments by name.
@@ -53,9 +55,10 @@ class Arguments:
         return found
 
 
-_VALUE = Arguments(("value",))
-_COMPARED = Arguments(("values",), ("force_strings",))
-_PATTERN = Arguments(("value", "regex"))
+_VALUES = ("value",)
+_VALUE = Arguments(_VALUES, formatted=_VALUES)
+_COMPARED = Arguments(("values",), ("force_strings",), formatted=("values",))
+_PATTERN = Arguments(("value", "regex"), formatted=_VALUES)
 _PLUGIN = ("plugin_data",)
 
 CONDITIONS: Mapping[str, Arguments] = {
@@ -63,10 +66,10 @@ CONDITIONS: Mapping[str, Arguments] = {
     "lt": _COMPARED,
     "gt": _COMPARED,
     "is-empty": _VALUE,
-    "in-net": Arguments(("address", "subnet")),
+    "in-net": Arguments(("address", "subnet"), formatted=("address", "subnet")),
     "matches": _PATTERN,
     "contains": _PATTERN,
-    "one-of": Arguments(("value",), ("values",)),
+    "one-of": Arguments(_VALUES, ("values",), formatted=_VALUES),
     "is-none": _VALUE,
     "is-true": _VALUE,
     "is-false": _VALUE,
@@ -75,20 +78,26 @@ CONDITIONS: Mapping[str, Arguments] = {
 
 ACTIONS: Mapping[str, Arguments] = {
     "fail": Arguments(("msg",)),
-    "log": Arguments(("msg",), ("level",)),
-    "set-attribute": Arguments(("path", "value")),
-    "extend-attribute": Arguments(("path", "value"), ("unique",)),
+    "log": Arguments(("msg",), ("level",), formatted=("msg",)),
+    "set-attribute": Arguments(("path", "value"), formatted=_VALUES),
+    "extend-attribute": Arguments(("path", "value"), ("unique",), formatted=_VALUES),
     "del-attribute": Arguments(("path",)),
-    "set-capability": Arguments(("name", "value")),
+    "set-capability": Arguments(("name", "value"), formatted=_VALUES),
     "unset-capability": Arguments(("name",)),
     "add-trait": Arguments(("name",)),
     "remove-trait": Arguments(("name",)),
-    "set-plugin-data": Arguments(("path", "value"), (), _PLUGIN),
-    "extend-plugin-data": Arguments(("path", "value"), ("unique",), _PLUGIN),
+    "set-plugin-data": Arguments(("path", "value"), (), _PLUGIN, _VALUES),
+    "extend-plugin-data": Arguments(("path", "value"), ("unique",), _PLUGIN, _VALUES),
     "unset-plugin-data": Arguments(("path",), (), _PLUGIN),
-    "set-port-attribute": Arguments(("port_id", "path", "value")),
-    "extend-port-attribute": Arguments(("port_id", "path", "value"), ("unique",)),
+    "set-port-attribute": Arguments(("port_id", "path", "value"), formatted=_VALUES),
+    "extend-port-attribute": Arguments(
+        ("port_id", "path", "value"), ("unique",), formatted=_VALUES
+    ),
     "del-port-attribute": Arguments(("port_id", "path")),
-    "api-call": Arguments(("url",), ("headers", "proxies", "timeout", "retries", "backoff_factor")),
+    "api-call": Arguments(
+        ("url",),
+        ("headers", "proxies", "timeout", "retries", "backoff_factor"),
+        formatted=("url",),
+    ),
 }
 """Actions by name."""

@@ -1,17 +1,22 @@
 """Boot interfaces: how a machine comes to boot the ramdisk.
 
-``ipxe``, ``pxe`` and ``http`` are one: what the firmware asks for is answered by what it is (``controller/boot/answer.py``).
+``ipxe``: what the firmware asks for is answered by what it is (``controller/boot/answer.py``). ``pxe`` and ``http`` are GRUB behind
+Debian's signed shim (``controller/boot/grub_answer.py``), by TFTP or, where the firmware asks for that, on a medium by UEFI HTTP boot.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from controller.boot.answer import expand_params, own_params
 from controller.boot.files import find_boot_file
+from controller.boot.loaders import missing_grub
+from controller.boot.script_text import grub_arguments
 from controller.errors import Invalid
-from controller.hardware.bmc import BootDevice
+from controller.hardware.bmc import BootDevice, BootMode
 from controller.hardware.interface import Facts
 from controller.settings import Settings
 from controller.store.tables import Node
+from controller.workflow.machine import boot_mode_of
 from controller.workflow.node_rules import check_boot_mode
 
 _PROPERTIES = {
@@ -19,7 +24,8 @@ _PROPERTIES = {
     "deploy_ramdisk": "Initramfs of the deploy ramdisk, likewise.",
     "rescue_kernel": "Kernel of the ramdisk for rescues; default: deploy_kernel.",
     "rescue_ramdisk": "Initramfs of the ramdisk for rescues, likewise.",
-    "kernel_append_params": "Kernel arguments for the ramdisk; %default% in them stands for the setting's.",
+    "kernel_append_params": "Kernel arguments for the ramdisk, unless instance_info has some; %default% in them stands for the setting's.",
+    "local_boot_by_order": "Whether the machine is given no loader while it runs the system on its disk; default: the setting.",
     "force_persistent_boot_device": "Default (once for the ramdisk, for good for the disk), Always or Never.",
 }
 
@@ -30,6 +36,7 @@ class NetworkBoot:
 
     properties: Mapping[str, str] = field(default_factory=lambda: dict(_PROPERTIES))
     device: BootDevice | None = BootDevice.PXE
+    boots_instances: bool = True
 
     def validate(self, facts: Facts) -> None:
         """See :class:`controller.hardware.interface.Interface`."""
@@ -48,11 +55,46 @@ class NetworkBoot:
 
 
 @dataclass(frozen=True, slots=True)
+class GrubBoot(NetworkBoot):
+    """The same by GRUB, which fetches files through the controller only and takes no quotes in kernel arguments."""
+
+    def require_files(self, node: Node, settings: Settings, *, is_rescue: bool = False) -> None:
+        """See :class:`controller.hardware.interface.BootInterface`."""
+        for kind in ("kernel", "ramdisk"):
+            file = find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
+            if file.url:
+                raise Invalid(
+                    f"the {kind} is {file.url[:200]}, and GRUB fetches nothing from web servers; give a file of the "
+                    "controller's machine, or choose the boot interface ipxe"
+                )
+        own = own_params(node.instance_info, node.driver_info)
+        grub_arguments(expand_params(own, settings.kernel_append_params))
+        check_boot_mode(node, settings)
+        if settings.dhcp == "proxy":
+            raise Invalid(
+                'boot interfaces pxe and http need dhcp = "range": GRUB fetches from the server that gave the address, and firmware '
+                "that boots by HTTP is known by its address; set that, or choose the boot interface ipxe"
+            )
+        is_bios = boot_mode_of(node, settings) is BootMode.BIOS
+        missing = missing_grub(settings, is_bios=is_bios) if settings.dhcp != "off" else ()
+        if missing:
+            packages = (
+                "grub-pc-bin and grub-common"
+                if is_bios
+                else "shim-signed and grub-efi-amd64-signed"
+            )
+            raise Invalid(
+                f"GRUB needs {' and '.join(missing)}: install {packages} on the controller's machine, or set grub_directory"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class FakeBoot:
     """No ramdisk need be there; whatever the machine is, it is told to boot from the network. For tests without machines."""
 
     properties: Mapping[str, str] = field(default_factory=dict)
     device: BootDevice | None = BootDevice.PXE
+    boots_instances: bool = False
 
     def validate(self, facts: Facts) -> None:
         """Find nothing wrong."""
@@ -62,4 +104,5 @@ class FakeBoot:
 
 
 NETWORK = NetworkBoot()
+GRUB = GrubBoot()
 FAKE = FakeBoot()

@@ -3,27 +3,41 @@
 from collections.abc import Mapping
 
 from controller.errors import BmcError, StepFailed
+from controller.hardware.abilities import SwitchesFirmware
 from controller.hardware.bmc import PowerState
 from controller.states import RESCUED, Event
 from controller.store.events import last_event
+from controller.workflow.firmware_wishes import (
+    FirmwareState,
+    FirmwareWishes,
+    bring_about,
+    check_firmware_wishes,
+    firmware_wishes,
+)
 from controller.workflow.machine import (
     SYSTEM_IS_DOWN,
     boot_mode_of,
     forget_agent,
     interfaces_of,
+    management_of,
     power_of,
 )
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, StageFunction, To, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot_device import boot_next_from
+from controller.workflow.stages.network import connect_stage
 
 
-def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Mapping[str, Stage]:
+def boot_ramdisk(
+    prefix: str, moment: Moment, then: To, wait: StageFunction | None = None
+) -> Mapping[str, Stage]:
     """Return the stages ``<prefix>.power_off`` to ``<prefix>.wait_for_agent``, which leads to ``then``.
 
     Args:
         prefix: First part of the stages' names.
+        moment: In whose networks the ramdisk runs.
         then: Where the end of the wait leads.
         wait: What is waited for; ``None`` = the agent's first heartbeat.
     """
@@ -31,9 +45,10 @@ def boot_ramdisk(prefix: str, then: To, wait: StageFunction | None = None) -> Ma
     return {
         f"{prefix}.power_off": Stage(
             run=power.power_off,
-            ways={"done": To(stage=f"{prefix}.set_boot_device")},
+            ways={"done": To(stage=f"{prefix}.connect")},
             timeout_s=lambda settings: settings.power_change_timeout_s,
         ),
+        **connect_stage(f"{prefix}.connect", moment, To(stage=f"{prefix}.set_boot_device")),
         f"{prefix}.set_boot_device": Stage(
             run=prepare_ramdisk_boot, ways={"done": To(stage=f"{prefix}.power_on")}
         ),
@@ -55,17 +70,48 @@ def prepare_ramdisk_boot(context: Context) -> Outcome:
     """Have the next power-on boot the ramdisk, and forget the agent and the token of the last boot.
 
     Raises:
-        Invalid: There is no kernel or ramdisk to boot.
+        Invalid: There is no kernel or ramdisk to boot, or the firmware cannot be as the instance wants it.
+        BmcError: The BMC does not answer or refuses.
     """
     node, boot = context.node, interfaces_of(context.services, context.node).boot
     boot.require_files(node, context.settings, is_rescue=node.provision_state in RESCUED)
+    firmware = _firmware(context)
     if boot.device is not None:
         boot_next_from(context, boot.device)
-    mode = boot_mode_of(node, context.settings)
+    columns = {
+        "agent_secret": None,
+        "boot_key": None,
+        "boot_mode": firmware.boot_mode if firmware else boot_mode_of(node, context.settings),
+        "progress": None,
+        **({"secure_boot": firmware.secure_boot} if firmware else {}),
+    }
+    notes: tuple[Note, ...] = ()
+    if firmware and firmware.changes:
+        words = f"{context.label}: {' and '.join(firmware.changes)}, as the instance wants it"
+        notes = (Note(kind="power", message=words),)
     return leave(
-        columns={"agent_secret": None, "boot_key": None, "boot_mode": mode, "progress": None},
+        columns=columns,
         internal={**forget_agent(), "boot_target": "ramdisk", SYSTEM_IS_DOWN: None},
+        notes=notes,
     )
+
+
+def _firmware(context: Context) -> FirmwareState | None:
+    """Have the firmware as the instance wants it; ``None`` = it wants nothing, or a person has seen to it.
+
+    Raises:
+        Invalid: Secure Boot is wanted, and nobody can switch it.
+        BmcError: The BMC does not answer or refuses.
+    """
+    node, wishes = context.node, firmware_wishes(context.node)
+    if wishes == FirmwareWishes():
+        return None
+    bmc = management_of(context.services, node)
+    name = interfaces_of(context.services, node).names["management"]
+    check_firmware_wishes(node, bmc, name)
+    if not isinstance(bmc, SwitchesFirmware):
+        return None
+    return bring_about(wishes, bmc, timeout_s=context.settings.bmc_timeout_s)
 
 
 @leaves_by("done", "locked_out")
@@ -74,7 +120,7 @@ def wait_for_agent(context: Context) -> Outcome:
     info = context.node.driver_internal_info
     if info.get("agent_url"):
         return leave(data={"locked_out": None})
-    pause_s = context.settings.power_check_interval_s
+    pause_s = context.services.paces.boots.pause_s(context.settings.power_check_interval_s)
     if info.get("agent_locked_out_at"):
         grace_s = info["agent_locked_out_at"] + context.settings.agent_token_grace_s - context.now
         if grace_s <= 0:

@@ -104,7 +104,7 @@ def _wait_for(
             f"{step.title} failed on child node {name}: {child.last_error or 'its history says why'}"
         )
     return stay(
-        context.settings.power_poll_interval_s,
+        context.services.paces.power_changes.pause_s(context.settings.power_poll_interval_s),
         waiting_for=f"{context.label}: {step.title} has not ended on child node {name}, which is at "
         f"{child.stage or 'nothing'}",
         advice="look at the child node's history",

@@ -9,12 +9,15 @@ from controller.hardware.steps import Kind
 from controller.states import Event
 from controller.store.runbooks import get_runbook
 from controller.workflow.fast_track import may_be_kept
+from controller.workflow.firmware_look import and_firmware
 from controller.workflow.machine import forget_agent, interfaces_of
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.fast_track import find_agent_stage, keep_agent, kept_note
+from controller.workflow.stages.network import check_networks, connect_stage
 from controller.workflow.stages.steps import begin_course, step_stages, wishes_of
 from controller.workflow.steps.course import DISABLE_RAMDISK, WISHES, Course, course_of
 from controller.workflow.steps.known import bmc_offer, bmc_steps
@@ -34,6 +37,8 @@ def begin(context: Context) -> Outcome:
     course = plan_wanted(context, Kind.CLEAN)
     if context.data.get(_RUNBOOK):
         course = msgspec.structs.replace(course, is_automatic=True)
+    if course.uses_ramdisk:
+        check_networks(context, Moment.CLEANING)
     return leave("clean" if course.uses_ramdisk else "steps", data=course.data())
 
 
@@ -47,12 +52,13 @@ def plan_wanted(context: Context, kind: Kind) -> Course:
     wishes = wishes_of(context, kind)
     if wishes is None:
         raise Invalid(f"{context.label}: no {kind} steps were asked for; give {kind}_steps")
-    is_off = bool(context.data.get(DISABLE_RAMDISK)) or not _uses_agent(context)
+    is_off = bool(context.data.get(DISABLE_RAMDISK)) or not _uses_agent(context, kind)
     return begin_course(
         context, kind, uses_ramdisk=not is_off and needs_ramdisk(kind, offers, wishes)
     )
 
 
+@and_firmware
 @leaves_by("available", "manageable")
 def finish(context: Context) -> Outcome:
     """Forget the agent; the machine is off, was reset, or never ran the ramdisk."""
@@ -60,6 +66,7 @@ def finish(context: Context) -> Outcome:
     return leave(_ready_as(context), columns={"agent_secret": None}, internal=internal)
 
 
+@and_firmware
 @leaves_by("available", "manageable")
 def keep(context: Context) -> Outcome:
     """Leave the machine in the ramdisk for the next workflow."""
@@ -82,8 +89,8 @@ def end(context: Context) -> Outcome:
     return leave("ramdisk" if is_ramdisk else "none")
 
 
-def _uses_agent(context: Context) -> bool:
-    return interfaces_of(context.services, context.node).deploy.uses_agent
+def _uses_agent(context: Context, kind: Kind) -> bool:
+    return kind in interfaces_of(context.services, context.node).deploy.agent_in
 
 
 def _begin_automated(context: Context) -> Outcome:
@@ -92,9 +99,11 @@ def _begin_automated(context: Context) -> Outcome:
     name = cleaning_runbook(context.node, context.settings) if is_wanted else None
     if name is not None:
         return _by_runbook(context, name)
-    if not _uses_agent(context):  # who would clean is the agent
+    if not _uses_agent(context, Kind.CLEAN):  # who would clean is the agent
         return leave("skip")
     course = Course(kind=Kind.CLEAN, is_automatic=True)
+    if is_wanted:
+        check_networks(context, Moment.CLEANING)
     return leave("clean" if is_wanted else "skip", data=course.data())
 
 
@@ -130,8 +139,8 @@ STAGES: Mapping[str, Stage] = {
         },
         is_before_touch=True,
     ),
-    **find_agent_stage("clean", running="clean.plan"),
-    **boot_ramdisk("clean", then=To(stage="clean.plan", event=Event.RESUME)),
+    **find_agent_stage("clean", Moment.CLEANING, running="clean.plan"),
+    **boot_ramdisk("clean", Moment.CLEANING, then=To(stage="clean.plan", event=Event.RESUME)),
     **step_stages(
         Kind.CLEAN,
         finished=To(stage="clean.end"),
@@ -142,15 +151,16 @@ STAGES: Mapping[str, Stage] = {
         run=end,
         ways={
             "ramdisk": To(stage="clean.last_power_off"),
-            "none": To(stage="clean.finish"),
+            "none": To(stage="clean.disconnect"),
             "keep": To(stage="clean.keep"),
         },
     ),
     "clean.last_power_off": Stage(
         run=power.power_off_or_reset,
-        ways={"done": To(stage="clean.finish")},
+        ways={"done": To(stage="clean.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    **connect_stage("clean.disconnect", Moment.IDLE, To(stage="clean.finish")),
     "clean.finish": Stage(run=finish, ways=_READY),
     "clean.keep": Stage(run=keep, ways=_READY),
 }

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from controller.states import Event
 from controller.workflow.machine import SYSTEM_IS_DOWN, forget_agent
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow
 from controller.workflow.stages import power
+from controller.workflow.stages.network import connect_stage
 
 
 def forget_instance(_context: Context) -> Outcome:
@@ -32,9 +34,10 @@ def forget_instance(_context: Context) -> Outcome:
 STAGES: Mapping[str, Stage] = {
     "delete.power_off": Stage(
         run=power.power_off,
-        ways={"done": To(stage="delete.forget_instance")},
+        ways={"done": To(stage="delete.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    **connect_stage("delete.disconnect", Moment.IDLE, To(stage="delete.forget_instance")),
     "delete.forget_instance": Stage(
         run=forget_instance, ways={"done": To(stage="clean.begin", event=Event.CLEAN)}
     ),

@@ -6,28 +6,34 @@ the agent starts the system by kexec. Steps of a BMC run at every priority, befo
 agent is never given twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
-from controller.hardware.bmc import BootDevice, BootMode
+from controller.hardware.bmc import BootMode
+from controller.hardware.boot_target import KEY, BootTarget
 from controller.hardware.steps import Kind, PlannedStep
 from controller.images.partitions import is_partition_image
 from controller.states import Event
 from controller.store.tables import Node
 from controller.workflow import receipts
 from controller.workflow.machine import agent_of, boot_mode_of, forget_agent, interfaces_of
-from controller.workflow.node_rules import check_drive
+from controller.workflow.networks.plan import Moment
+from controller.workflow.node_rules import check_drive, require_bootable
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.raid_result import has_software_raid
+from controller.workflow.registered_images import use_image
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
-from controller.workflow.stages.boot_device import boot_next_from
+from controller.workflow.stages.boot_device import boot_instance_next
 from controller.workflow.stages.fast_track import find_agent_stage
+from controller.workflow.stages.iscsi import iscsi_stages
 from controller.workflow.stages.kexec import boot_or_look, kexec_stages, wants_kexec
+from controller.workflow.stages.network import check_networks, connect_stage
 from controller.workflow.stages.orders import ask, new_order, order_stages
 from controller.workflow.stages.steps import begin_course, step_stages
+from controller.workflow.steps.core_steps import FROM_NETWORK, OVER_ISCSI
 
 
 @leaves_by("done", "at_once")
@@ -38,19 +44,28 @@ def begin(context: Context) -> Outcome:
     """
     node = context.node
     settings = context.settings
-    deploy = interfaces_of(context.services, node).deploy
+    interfaces = interfaces_of(context.services, node)
+    deploy = interfaces.deploy
     deploy.check(node, settings)
-    if not deploy.uses_agent:
+    use_image(context.services, node)
+    check_networks(context, Moment.TENANT)
+    if Kind.DEPLOY not in deploy.agent_in:
+        require_bootable(node, interfaces)
         steps = begin_course(context, Kind.DEPLOY, uses_ramdisk=False)
-        return leave("done" if steps.steps else "at_once", data=steps.data())
+        notes = _warnings(deploy.ask_servers(node, settings))
+        return leave("done" if steps.steps else "at_once", data=steps.data(), notes=notes)
+    check_networks(context, Moment.PROVISIONING)
     check_drive(node)
     wants_kexec(
         context
     )  # a word there that is neither true nor false is refused before anything is done
-    warnings = deploy.ask_servers(node, settings)
-    notes = [Note(kind="step", message=warning, severity="WARNING") for warning in warnings]
+    notes = _warnings(deploy.ask_servers(node, settings))
     course = begin_course(context, Kind.DEPLOY, uses_ramdisk=True)
-    return leave(data=course.data(), internal={receipts.KEY: None}, notes=tuple(notes))
+    return leave(data=course.data(), internal={receipts.KEY: None}, notes=notes)
+
+
+def _warnings(texts: Iterable[str]) -> tuple[Note, ...]:
+    return tuple(Note(kind="step", message=text, severity="WARNING") for text in texts)
 
 
 @leaves_by("boot_loader", "boot_sector")
@@ -85,15 +100,14 @@ def announce_boot_loader(context: Context) -> Outcome:
 
 
 def boot_from_disk(context: Context) -> Outcome:
-    """Have the machine boot its disk from now on."""
-    boot_next_from(context, BootDevice.DISK)
-    return leave(internal={"boot_target": "disk"})
+    """Have the machine boot its instance from now on: its disk, or what the deploy interface has it boot from the network."""
+    return leave(internal=boot_instance_next(context))
 
 
 def boot_from_disk_again(context: Context) -> Outcome:
-    """Have the machine boot its disk if a step behind ``prepare_instance_boot`` booted the ramdisk again."""
-    is_disk = context.node.driver_internal_info.get("boot_target") == "disk"
-    return leave() if is_disk else boot_from_disk(context)
+    """Have the machine boot its instance if a step behind ``prepare_instance_boot`` booted the ramdisk again."""
+    is_ramdisk = context.node.driver_internal_info.get(KEY) in (None, BootTarget.RAMDISK)
+    return boot_from_disk(context) if is_ramdisk else leave()
 
 
 @leaves_by("done", "gone", "kexec")
@@ -197,15 +211,15 @@ STAGES: Mapping[str, Stage] = {
         run=begin,
         ways={
             "done": To(stage="deploy.next"),
-            "at_once": To(stage=None, event=Event.DONE),
+            "at_once": To(stage="deploy.connect_at_once"),
         },
         is_before_touch=True,
     ),
-    **find_agent_stage("deploy", running="deploy.plan"),
-    **boot_ramdisk("deploy", then=To(stage="deploy.plan", event=Event.RESUME)),
+    **find_agent_stage("deploy", Moment.PROVISIONING, running="deploy.plan"),
+    **boot_ramdisk("deploy", Moment.PROVISIONING, then=To(stage="deploy.plan", event=Event.RESUME)),
     **step_stages(
         Kind.DEPLOY,
-        finished=To(stage="deploy.finish"),
+        finished=To(stage="deploy.connect_at_last"),
         aborted=To(stage="aborted.power_off", event=Event.FAIL),
         deleted=To(stage="delete.power_off", event=Event.FAIL, then=Event.DELETE),
         arguments=_arguments,
@@ -214,9 +228,12 @@ STAGES: Mapping[str, Stage] = {
             "prepare_instance_boot": To(stage="deploy.partition_uuids"),
             "set_boot_to_disk": To(stage="deploy.boot_from_disk"),
             "tear_down_agent": To(stage="deploy.sync"),
-            "boot_instance": To(stage="deploy.boot_instance"),
+            "boot_instance": To(stage="deploy.connect_instance"),
+            OVER_ISCSI: To(stage="deploy.iscsi.begin"),
+            FROM_NETWORK: To(stage="deploy.network.power_off"),
         },
     ),
+    **iscsi_stages(then=To(stage="deploy.next", event=Event.RESUME)),
     "deploy.partition_uuids": Stage(
         run=partition_uuids,
         ways={
@@ -262,11 +279,30 @@ STAGES: Mapping[str, Stage] = {
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
     "deploy.boot_from_disk_again": Stage(run=boot_from_disk_again, ways={"done": _NEXT}),
+    **connect_stage("deploy.connect_instance", Moment.TENANT, To(stage="deploy.boot_instance")),
     "deploy.boot_instance": Stage(
         run=boot_or_look,
         ways={"done": _NEXT},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    "deploy.network.power_off": Stage(
+        run=power.power_off,
+        ways={"done": To(stage="deploy.network.connect")},
+        timeout_s=lambda settings: settings.power_change_timeout_s,
+    ),
+    **connect_stage(
+        "deploy.network.connect", Moment.TENANT, To(stage="deploy.network.set_boot_device")
+    ),
+    "deploy.network.set_boot_device": Stage(
+        run=boot_from_disk, ways={"done": To(stage="deploy.network.power_on")}
+    ),
+    "deploy.network.power_on": Stage(
+        run=power.power_on_or_reset,
+        ways={"done": _NEXT},
+        timeout_s=lambda settings: settings.power_change_timeout_s,
+    ),
+    **connect_stage("deploy.connect_at_once", Moment.TENANT, To(stage=None, event=Event.DONE)),
+    **connect_stage("deploy.connect_at_last", Moment.TENANT, To(stage="deploy.finish")),
     "deploy.finish": Stage(run=finish, ways={"done": To(stage=None, event=Event.DONE)}),
 }
 WORKFLOWS: Mapping[str, Workflow] = {

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from controller.boot.machines import BMC_ADDRESSES
-from controller.errors import ControllerError
+from controller.errors import ControllerError, Invalid
 from controller.hardware.bmc import PowerState
+from controller.hardware.boot_target import BootTarget
 from controller.states import State
 from controller.workflow.kept_logs import keep_logs
-from controller.workflow.machine import forget_agent
+from controller.workflow.machine import forget_agent, interfaces_of
+from controller.workflow.networks.plan import Moment
 from controller.workflow.node_secrets import secrets_of
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Error, Stage, To, Workflow
 from controller.workflow.stages import power
+from controller.workflow.stages.network import connect_stage
 from controller.workflow.stages.orders import ask
 
 _WITH_SYSTEM = frozenset({State.RESCUE_FAILED, State.SERVICE_FAILED})
@@ -41,9 +44,18 @@ def forget(context: Context) -> Outcome:
 def forget_aborted(context: Context) -> Outcome:
     """Forget the ramdisk of the workflow: the machine is off, or was reset, and boots what it booted before it began."""
     has_system = context.node.provision_state in _WITH_SYSTEM
-    target = "disk" if has_system else None
+    target = _target(context) if has_system else None
     internal = {**forget_agent(), "boot_target": target, BMC_ADDRESSES: None}
     return leave(columns={"agent_secret": None}, internal=internal)
+
+
+def _target(context: Context) -> str:
+    """Return what the machine's own system boots from; the disk where its interfaces are not served any more."""
+    try:
+        deploy = interfaces_of(context.services, context.node).deploy
+    except Invalid:
+        return str(BootTarget.DISK)
+    return str(deploy.target(context.node))
 
 
 def _store(context: Context, result: object) -> Path:
@@ -70,20 +82,22 @@ STAGES: Mapping[str, Stage] = {
     ),
     "deploy_failed.power_off": Stage(
         run=power.power_off,
-        ways={"done": To(stage="deploy_failed.forget")},
+        ways={"done": To(stage="deploy_failed.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    **connect_stage("deploy_failed.disconnect", Moment.IDLE, To(stage="deploy_failed.forget")),
     "deploy_failed.forget": Stage(run=forget, ways={"done": To(stage=None)}),
     "inspect_failed.power_off": Stage(
         run=power.power_off,
-        ways={"done": To(stage="deploy_failed.forget")},
+        ways={"done": To(stage="deploy_failed.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
     "aborted.power_off": Stage(
         run=power.power_off_or_reset,
-        ways={"done": To(stage="aborted.forget")},
+        ways={"done": To(stage="aborted.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    **connect_stage("aborted.disconnect", Moment.IDLE, To(stage="aborted.forget")),
     "aborted.forget": Stage(run=forget_aborted, ways={"done": To(stage=None)}),
 }
 WORKFLOWS: Mapping[str, Workflow] = {

@@ -4,26 +4,29 @@ Whatever speaks against the agent, the machine is booted as without fast track; 
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from agent.protocol.commands import CommandStatus
 from controller.errors import AgentRefused, AgentUnreachable
 from controller.hardware.bmc import PowerState
 from controller.workflow.fast_track import fingerprint, is_kept, obstacle
 from controller.workflow.machine import KEPT, agent_of, forget_agent, power_of
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
+from controller.workflow.stages.network import other_network
 from controller.workflow.steps.course import course_of
 
 _ANSWERS_WITHIN_S = 10.0
 """A living agent answers in a fraction of it; a dead one shall not hold up the boot."""
 
 
-def find_agent_stage(prefix: str, running: str) -> Mapping[str, Stage]:
+def find_agent_stage(prefix: str, moment: Moment, running: str) -> Mapping[str, Stage]:
     """Return the stage ``<prefix>.find_agent``: to the stage ``running`` with a kept agent, else to ``<prefix>.power_off``."""
     return {
         f"{prefix}.find_agent": Stage(
-            run=find_agent,
+            run=partial(find_agent, moment=moment),
             ways={"running": To(stage=running), "boot": To(stage=f"{prefix}.power_off")},
         )
     }
@@ -41,14 +44,14 @@ def kept_note() -> Note:
 
 
 @leaves_by("running", "boot")
-def find_agent(context: Context) -> Outcome:
-    """Look whether an agent that was kept can be used; if not, say why."""
+def find_agent(context: Context, *, moment: Moment) -> Outcome:
+    """Look whether an agent that was kept can be used in the networks of the moment; if not, say why."""
     if not is_kept(context.node):
         return leave("boot")
     course = course_of(context.data, context.stage_name)
     before = course.steps[: max(course.index, 0)]
     why = obstacle(context.node, context.ports, context.settings, context.now, before)
-    why = why or _why_unfit(context)
+    why = why or other_network(context, moment) or _why_unfit(context)
     if why:
         text = f"fast track: {why}; the machine is booted"
         return leave("boot", internal={KEPT: None}, notes=(Note(kind="agent", message=text),))

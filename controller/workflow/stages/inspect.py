@@ -19,12 +19,16 @@ from controller.errors import Invalid, StepFailed
 from controller.settings import Settings
 from controller.states import Event
 from controller.workflow.fast_track import may_be_kept
+from controller.workflow.firmware_look import and_firmware
 from controller.workflow.machine import forget_agent, interfaces_of
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk, watch_boot
 from controller.workflow.stages.fast_track import keep_agent, kept_note
+from controller.workflow.stages.inspection_rules import apply_rules
+from controller.workflow.stages.network import check_networks, connect_stage
 
 _CALLS_BACK_WITHIN_S = 120.0
 """After an inspection the agent has only to look its node up, and to make a certificate."""
@@ -42,6 +46,7 @@ def begin(context: Context) -> Outcome:
     if not interfaces_of(context.services, context.node).inspect.uses_ramdisk:
         return leave("at_once")
     addresses = bmc_addresses(context.node.driver_info)
+    check_networks(context, Moment.INSPECTION)
     if not context.ports:
         _check_recognizable(context.label, addresses, context.settings)
     return leave(internal={BMC_ADDRESSES: addresses or None})
@@ -55,7 +60,7 @@ def wait_for_result(context: Context) -> Outcome:
     """
     result = context.data.get(RESULT)
     if result is None:
-        pause_s = context.settings.power_check_interval_s
+        pause_s = context.services.paces.boots.pause_s(context.settings.power_check_interval_s)
         return watch_boot(context, pause_s, "no inspection result has come")
     if result["error"]:
         raise StepFailed(f"{context.label}: {result['error']}")
@@ -86,12 +91,14 @@ def wait_for_call(context: Context) -> Outcome:
     )
 
 
+@and_firmware
 def keep(context: Context) -> Outcome:
     """Leave the machine in the ramdisk for the next workflow; how it was recognized is forgotten."""
     internal = {**keep_agent(context), BMC_ADDRESSES: None}
     return leave(internal=internal, notes=(kept_note(),))
 
 
+@and_firmware
 def finish(_context: Context) -> Outcome:
     """Forget how the machine was recognized; it is off, or was reset."""
     internal = {**forget_agent(), "boot_target": None, BMC_ADDRESSES: None}
@@ -105,14 +112,14 @@ def bmc_addresses(driver_info: Mapping[str, Any]) -> list[str]:
         if not key.endswith("_address") or not isinstance(value, str):
             continue
         try:
-            answers = socket.getaddrinfo(_host_of(value, key), None, type=socket.SOCK_STREAM)
+            answers = socket.getaddrinfo(bmc_host(value, key), None, type=socket.SOCK_STREAM)
         except (OSError, ValueError, Invalid):  # a BMC without an address fails where it is used
             continue
         found.update(str(answer[4][0]).partition("%")[0] for answer in answers)
     return sorted(found - {a for a in found if ipaddress.ip_address(a).is_loopback})
 
 
-def _host_of(written: str, key: str) -> str | None:
+def bmc_host(written: str, key: str) -> str | None:
     """Return the host of a BMC: of a web address, as Redfish has them, or of what IPMI takes.
 
     Raises:
@@ -130,7 +137,7 @@ def _check_recognizable(label: str, addresses: list[str], settings: Settings) ->
             "would tell which machine an inspection result comes from; create a port with the MAC address "
             "that it boots from"
         )
-    if settings.unknown_machine != "explain":
+    if settings.unknown_machine == "local":
         raise Invalid(
             f"{label} has no port, and with unknown_machine = {settings.unknown_machine!r} machines without one "
             "boot their disks; create a port with the MAC address that it boots from"
@@ -138,6 +145,7 @@ def _check_recognizable(label: str, addresses: list[str], settings: Settings) ->
 
 
 STAGES: Mapping[str, Stage] = {
+    "discover.rules": Stage(run=apply_rules, ways={"done": To(stage=None)}),
     "inspect.begin": Stage(
         run=begin,
         ways={
@@ -148,9 +156,11 @@ STAGES: Mapping[str, Stage] = {
     ),
     **boot_ramdisk(
         "inspect",
-        then=To(stage="inspect.end", event=Event.RESUME),
+        Moment.INSPECTION,
+        then=To(stage="inspect.rules", event=Event.RESUME),
         wait=wait_for_result,
     ),
+    "inspect.rules": Stage(run=apply_rules, ways={"done": To(stage="inspect.end")}),
     "inspect.end": Stage(
         run=end,
         ways={
@@ -169,11 +179,13 @@ STAGES: Mapping[str, Stage] = {
     "inspect.keep": Stage(run=keep, ways={"done": To(stage=None, event=Event.DONE)}),
     "inspect.last_power_off": Stage(
         run=power.power_off_or_reset,
-        ways={"done": To(stage="inspect.finish")},
+        ways={"done": To(stage="inspect.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    **connect_stage("inspect.disconnect", Moment.IDLE, To(stage="inspect.finish")),
     "inspect.finish": Stage(run=finish, ways={"done": To(stage=None, event=Event.DONE)}),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
+    "discover": Workflow(title="discovery", fails_with=None),
     "inspect": Workflow(title="inspection", after_failure="inspect_failed.power_off"),
 }

@@ -18,9 +18,11 @@ from controller.errors import AgentRefused, AgentUnreachable
 from controller.hardware.bmc import PowerState
 from controller.workflow.kexec import kexec_obstacle
 from controller.workflow.machine import ENDED_AT, HEARD_AT, agent_of, forget_agent, power_of
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, StageFunction, To, leaves_by
 from controller.workflow.stages import orders, power
+from controller.workflow.stages.network import other_network
 from controller.workflow.steps.course import course_of
 
 STARTED = "kexec_started"
@@ -92,6 +94,7 @@ def ask(context: Context) -> Outcome:
     """Look whether the agent may be asked, and note which commands it has had."""
     course = course_of(context.data, context.stage_name)
     why = kexec_obstacle(context.node, context.settings, course)
+    why = why or other_network(context, Moment.TENANT)
     if why:
         return _firmware(why)
     try:

@@ -156,7 +156,7 @@ def _go_on(
     setting, limit_s = silence_limit(context.settings, kind, order["title"])
     seen = moved(context.data.get(_SEEN), progress)
     return stay(
-        context.settings.progress_poll_interval_s,
+        context.services.paces.steps.pause_s(context.settings.progress_poll_interval_s),
         waiting_for=f"{context.label}: {order['title']} is still running on the agent and has reported no "
         f"progress for {limit_s:.0f} s",
         advice=f"look at the machine's console, and raise {setting} if it only needs longer",
@@ -186,13 +186,16 @@ def _noting_stoppable(
     return replace(outcome, data={**outcome.data, "order": {**order, "stoppable": is_stoppable}})
 
 
-def ask(context: Context, name: str, params: Mapping[str, Any]) -> Any:
-    """Give a short order, wait for its end and return its result.
+def ask(
+    context: Context, name: str, params: Mapping[str, Any], *, timeout_s: float | None = None
+) -> Any:
+    """Give a short order, wait for its end and return its result; ``timeout_s`` = another limit than the setting.
 
     Raises:
         StepFailed: It failed on the agent.
     """
-    command = agent_of(context.services, context.node).execute(name, params, wait=True)
+    agent = agent_of(context.services, context.node, timeout_s=timeout_s)
+    command = agent.execute(name, params, wait=True)
     if command.command_status == CommandStatus.RUNNING:
         raise StepFailed(
             f"the agent answered to {name} before it had ended, though it was told to wait"

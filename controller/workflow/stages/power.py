@@ -130,14 +130,15 @@ def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcom
     if state == wanted:
         return leave(columns=columns, notes=notes)
     ordered_at = context.data.get("_ordered_at")
-    due_in_s = context.settings.power_poll_interval_s
+    pace = context.services.paces.power_changes
+    due_in_s = pace.pause_s(context.settings.power_poll_interval_s)
     data = {}
     if order and (ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S):
         order(bmc, context.settings.bmc_timeout_s)
         data = {"_ordered_at": context.now}
         text = f"the BMC was told to {'power on' if wanted == PowerState.ON else 'power off'}"
         notes = (*notes, Note(kind="power", message=text, data={"ordered": str(wanted)}))
-        due_in_s = min(due_in_s, _FIRST_LOOK_S)
+        due_in_s = pace.pause_s(min(context.settings.power_poll_interval_s, _FIRST_LOOK_S))
     cause = f"its BMC accepted {str(wanted)!r}" if order else "its agent was told to power off"
     return stay(
         due_in_s,

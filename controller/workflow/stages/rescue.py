@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from agent.protocol.commands import CommandStatus
 from agent.protocol.password_hash import hash_password
 from controller.errors import AgentRefused, AgentUnreachable, StepFailed
-from controller.hardware.bmc import BootDevice
 from controller.states import Event
 from controller.workflow.machine import (
     SYSTEM_IS_DOWN,
@@ -20,11 +19,13 @@ from controller.workflow.machine import (
     forget_agent,
     interfaces_of,
 )
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
-from controller.workflow.stages.boot_device import boot_next_from
+from controller.workflow.stages.boot_device import boot_instance_next
+from controller.workflow.stages.network import check_networks, connect_stage
 from controller.workflow.stages.orders import error_text
 
 PASSWORD = "rescue_password"  # noqa: S105  # the name of a key
@@ -39,6 +40,7 @@ def begin(context: Context) -> Outcome:
     """Hash the password; leaves by ``at_once`` if there is nothing to be done."""
     if not interfaces_of(context.services, context.node).rescue.uses_ramdisk:
         return leave("at_once", data={PASSWORD: None})
+    check_networks(context, Moment.RESCUING)
     settings = context.settings
     password = context.data.get(PASSWORD)
     if password is None:  # hashed already: this stage was run before
@@ -81,9 +83,8 @@ def finish(_context: Context) -> Outcome:
 
 
 def boot_from_disk(context: Context) -> Outcome:
-    """Have the machine boot its disk from now on, and forget the ramdisk."""
-    boot_next_from(context, BootDevice.DISK)
-    internal = {**forget_agent(), "boot_target": "disk", SYSTEM_IS_DOWN: None}
+    """Have the machine boot its instance from now on, and forget the ramdisk."""
+    internal = {**forget_agent(), **boot_instance_next(context), SYSTEM_IS_DOWN: None}
     return leave(columns={"agent_secret": None}, internal=internal)
 
 
@@ -130,7 +131,7 @@ STAGES: Mapping[str, Stage] = {
         },
         is_before_touch=True,
     ),
-    **boot_ramdisk("rescue", then=To(stage="rescue.finalize", event=Event.RESUME)),
+    **boot_ramdisk("rescue", Moment.RESCUING, then=To(stage="rescue.finalize", event=Event.RESUME)),
     "rescue.finalize": Stage(
         run=finalize,
         ways={"done": To(stage="rescue.finish"), "again": To(stage="rescue.power_off")},
@@ -145,9 +146,10 @@ STAGES: Mapping[str, Stage] = {
     ),
     "unrescue.power_off": Stage(
         run=power.power_off,
-        ways={"done": To(stage="unrescue.boot_from_disk")},
+        ways={"done": To(stage="unrescue.connect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    **connect_stage("unrescue.connect", Moment.TENANT, To(stage="unrescue.boot_from_disk")),
     "unrescue.boot_from_disk": Stage(
         run=boot_from_disk, ways={"done": To(stage="unrescue.power_on")}
     ),

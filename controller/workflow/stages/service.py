@@ -7,16 +7,18 @@ An aborted one is ``service failed`` until that has begun, so that ``abort`` can
 from collections.abc import Mapping
 from dataclasses import replace
 
-from controller.hardware.bmc import BootDevice
 from controller.hardware.steps import Kind
 from controller.states import Event
+from controller.workflow.firmware_look import and_firmware
 from controller.workflow.machine import SYSTEM_IS_DOWN, forget_agent
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Outcome, leave
 from controller.workflow.stage import Context, Error, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
-from controller.workflow.stages.boot_device import boot_next_from
+from controller.workflow.stages.boot_device import boot_instance_next
 from controller.workflow.stages.clean import plan_wanted
+from controller.workflow.stages.network import check_networks, connect_stage
 from controller.workflow.stages.steps import step_stages
 
 _ACTIVE = To(stage=None, event=Event.DONE)
@@ -29,6 +31,7 @@ def begin(context: Context) -> Outcome:
     course = plan_wanted(context, Kind.SERVICE)
     if not course.uses_ramdisk:
         return leave("steps", data=course.data())
+    check_networks(context, Moment.SERVICING)
     # The power-off that follows may act and still fail. One that must stay on runs its system until its boot device is set.
     internal = {} if context.node.disable_power_off else {SYSTEM_IS_DOWN: True}
     return leave("ramdisk", data=course.data(), internal=internal)
@@ -36,8 +39,7 @@ def begin(context: Context) -> Outcome:
 
 def boot_from_disk(context: Context) -> Outcome:
     """Have the machine boot its own system again, and forget the agent."""
-    boot_next_from(context, BootDevice.DISK)
-    internal = {**forget_agent(), "boot_target": "disk", SYSTEM_IS_DOWN: True}
+    internal = {**forget_agent(), **boot_instance_next(context), SYSTEM_IS_DOWN: True}
     return leave(columns={"agent_secret": None}, internal=internal)
 
 
@@ -49,6 +51,7 @@ def boot_instance(context: Context) -> Outcome:
     return replace(outcome, internal={**outcome.internal, SYSTEM_IS_DOWN: None})
 
 
+@and_firmware
 @leaves_by("ramdisk", "down", "none")
 def end(context: Context) -> Outcome:
     """See whether the machine still runs the ramdisk, whichever service booted it, or nothing at all."""
@@ -63,8 +66,11 @@ def back_to_disk(prefix: str, then: To) -> Mapping[str, Stage]:
     return {
         f"{prefix}.last_power_off": Stage(
             run=power.power_off,
-            ways={"done": To(stage=f"{prefix}.boot_from_disk")},
+            ways={"done": To(stage=f"{prefix}.connect_again")},
             timeout_s=lambda settings: settings.power_change_timeout_s,
+        ),
+        **connect_stage(
+            f"{prefix}.connect_again", Moment.TENANT, To(stage=f"{prefix}.boot_from_disk")
         ),
         f"{prefix}.boot_from_disk": Stage(
             run=boot_from_disk, ways={"done": To(stage=f"{prefix}.boot_instance")}
@@ -83,7 +89,7 @@ STAGES: Mapping[str, Stage] = {
         ways={"ramdisk": To(stage="service.power_off"), "steps": To(stage="service.next")},
         is_before_touch=True,
     ),
-    **boot_ramdisk("service", then=To(stage="service.plan", event=Event.RESUME)),
+    **boot_ramdisk("service", Moment.SERVICING, then=To(stage="service.plan", event=Event.RESUME)),
     **step_stages(
         Kind.SERVICE,
         finished=To(stage="service.end"),
@@ -94,7 +100,7 @@ STAGES: Mapping[str, Stage] = {
         run=end,
         ways={
             "ramdisk": To(stage="service.last_power_off"),
-            "down": To(stage="service.boot_from_disk"),
+            "down": To(stage="service.connect_again"),
             "none": _ACTIVE,
         },
     ),
@@ -103,7 +109,7 @@ STAGES: Mapping[str, Stage] = {
         run=end,
         ways={
             "ramdisk": To(stage="unservice.last_power_off"),
-            "down": To(stage="unservice.boot_from_disk"),
+            "down": To(stage="unservice.connect_again"),
             "none": _ABORTED,
         },
     ),

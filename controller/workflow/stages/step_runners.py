@@ -10,6 +10,7 @@ from typing import Any
 from controller.errors import StepFailed
 from controller.hardware.bmc import BmcStep
 from controller.hardware.steps import PlannedStep
+from controller.workflow.firmware_look import KINDS, with_firmware
 from controller.workflow.machine import interfaces_of
 from controller.workflow.outcome import Outcome, leave, stay
 from controller.workflow.stage import Context
@@ -112,11 +113,11 @@ def _begin_at_bmc(context: Context, step: PlannedStep) -> Outcome:
 def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
     state, settings = context.data["bmc"]["state"], context.settings
     if state is None:
-        return leave(columns={"progress": None}, data={"bmc": None})
+        return _ended_at_bmc(context, step)
     one, bmc = _bmc_step(context, step)
     look = one.look(bmc, state, settings.bmc_timeout_s)
     if look.state is None:
-        return leave(columns={"progress": None}, data={"bmc": None})
+        return _ended_at_bmc(context, step)
     has_moved = dict(look.state) != state
     setting = f"{step.kind}_step_timeout_s"
     limit_s = float(getattr(settings, setting))
@@ -133,6 +134,12 @@ def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
         data={"bmc": {"state": dict(look.state)}},
         deadline_in_s=limit_s if has_moved else None,
     )
+
+
+def _ended_at_bmc(context: Context, step: PlannedStep) -> Outcome:
+    """Leave; what a step of ``bios`` or ``firmware`` has changed is looked at now."""
+    outcome = leave(columns={"progress": None}, data={"bmc": None})
+    return with_firmware(context, outcome, [kind for kind in KINDS if kind == step.interface])
 
 
 def _bmc_step(context: Context, step: PlannedStep) -> tuple[BmcStep, Any]:

@@ -18,6 +18,7 @@ from controller.workflow import burnin
 from controller.workflow.agent_view import erase_rules, node_for_agent, ports_for_agent
 from controller.workflow.limits import silence_limit
 from controller.workflow.machine import core_steps_of
+from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, leaves_by
 from controller.workflow.stages import orders
@@ -39,6 +40,11 @@ from controller.workflow.unbreakable import ABORTED, AFTER_STEP
 Arguments = Callable[[Context, PlannedStep], Mapping[str, Any] | None]
 _MOST_PLANS = 4
 """An agent whose hardware managers change more often than this is not planned for again."""
+_MOMENTS: Mapping[Kind, Moment] = {
+    Kind.CLEAN: Moment.CLEANING,
+    Kind.DEPLOY: Moment.PROVISIONING,
+    Kind.SERVICE: Moment.SERVICING,
+}
 _WATCHED = ("done", "reboot", "changed")
 
 
@@ -93,7 +99,7 @@ def step_stages(
         f"{kind}.step.watch": _watch_stage(kind, again, ends),
         f"{kind}.hold": Stage(run=leaves_by()(partial(_hold, kind=kind)), ways={}, rests=True),
         f"{kind}.unheld": Stage(run=_unhold, ways={"done": again}),
-        **boot_ramdisk(f"{kind}.reboot", then=again),
+        **boot_ramdisk(f"{kind}.reboot", _MOMENTS[kind], then=again),
     }
 
 

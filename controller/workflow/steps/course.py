@@ -7,7 +7,7 @@ import msgspec
 
 from controller.errors import StepFailed
 from controller.hardware.steps import Kind, PlannedStep, Where, planned
-from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS
+from controller.workflow.steps.core_steps import DIRECT_DEPLOY_STEPS
 
 WISHES = "wishes"
 """Key of a work's data: the steps that were asked for, as the client sent them."""

@@ -39,36 +39,6 @@ class Rules:
     """The steps that every deployment has, by the node's deploy interface; none in other workflows."""
 
 
-def _core(step: str, priority: int, where: Where = Where.CONTROLLER) -> StepSpec:
-    return StepSpec(
-        step=step,
-        interface="deploy",
-        kind=Kind.DEPLOY,
-        priority=priority,
-        abortable=True,
-        where=where,
-        runs_as="agent" if where is Where.AGENT else step,
-    )
-
-
-_BEGIN = (_core("deploy", 100),)
-_END = (_core("tear_down_agent", 40), _core("boot_instance", 20))
-DIRECT_DEPLOY_STEPS = (
-    *_BEGIN,
-    _core("write_image", 80, Where.AGENT),
-    _core("prepare_instance_boot", 60),
-    *_END,
-)
-"""The deploy steps of Ironic's ``direct`` deploy interface."""
-BOOTC_DEPLOY_STEPS = (
-    *_BEGIN,
-    _core("execute_bootc_install", 80, Where.AGENT),
-    _core("set_boot_to_disk", 60),
-    *_END,
-)
-"""Those of its ``bootc`` deploy interface: the agent makes the boot entry while it installs."""
-
-
 def plan_steps(
     kind: Kind,
     offers: Iterable[StepSpec],

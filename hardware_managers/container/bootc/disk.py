@@ -116,13 +116,12 @@ def _unbootable_after_errors(disk: OpenDisk) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        _take_tables(target)
+        _take_tables(target, disk)
         raise
 
 
-def _take_tables(target: ImageTarget) -> None:
+def _take_tables(target: ImageTarget, disk: OpenDisk) -> None:
     """Take the tables away after an error, which tells more than one of here would."""
-    disk = target.disk
     try:
         if disk.is_open:
             target.make_unbootable()

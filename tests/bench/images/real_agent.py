@@ -14,7 +14,7 @@ from typing import Any
 import ironic_python_agent.config  # type: ignore[import-not-found]  # noqa: F401  # registers options
 from ironic_python_agent import disk_utils
 from ironic_python_agent.extensions import standby  # type: ignore[import-not-found]
-from oslo_config import cfg  # type: ignore[import-not-found]
+from oslo_config import cfg
 
 
 def no_wait(*_arguments: Any, **_named: Any) -> None:

@@ -24,7 +24,7 @@ class Request:
 
     method: str
     path: str
-    body: dict[str, Any] | None = None
+    body: Any = None
 
 
 @dataclass(slots=True, kw_only=True)

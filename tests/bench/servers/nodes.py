@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from tests.bench.servers.load import Request
 
 LISTS = (10, 100, 1000)
-_REPEATS = {"node": 1.0, "list of 10": 0.5, "list of 100": 0.2, "list of 1000": 0.05}
+WRITERS = (4, 32)
+"""Connections over which nodes are changed."""
+_AGENTS_FROM_PORT, _AGENT_PORTS = 10_000, 50_000
+_REPEATS = {
+    "node": 1.0,
+    "list of 10": 0.5,
+    "list of 100": 0.2,
+    "list of 1000": 0.05,
+    "detail of 1000": 0.05,
+}
 """How many of the requests asked for each kind gets: the long ones are few."""
 
 
@@ -60,6 +69,8 @@ def enrolment(node: BenchNode) -> tuple[Request, Request]:
 def reading(requests: int, nodes: int) -> dict[str, list[Request]]:
     """Return the reading requests by kind; ``requests`` is how many the shortest kind gets."""
     paths = {f"list of {count}": f"/v1/nodes?limit={count}" for count in LISTS if count <= nodes}
+    if nodes >= LISTS[-1]:
+        paths[f"detail of {LISTS[-1]}"] = f"/v1/nodes/detail?limit={LISTS[-1]}"
     kinds = {
         kind: [Request(method="GET", path=path)] * max(4, int(requests * _REPEATS[kind]))
         for kind, path in paths.items()
@@ -71,6 +82,18 @@ def reading(requests: int, nodes: int) -> dict[str, list[Request]]:
     return {"node": single, **kinds}
 
 
+def changes(requests: int, nodes: int) -> list[Request]:
+    """Return requests that change a node each."""
+    return [
+        Request(
+            method="PATCH",
+            path=f"/v1/nodes/{bench_node(number % nodes).uuid}",
+            body=[{"op": "add", "path": "/extra/change", "value": number}],
+        )
+        for number in range(requests)
+    ]
+
+
 def lookup(node: BenchNode) -> Request:
     """Return what an agent asks first."""
     return Request(method="GET", path=f"/v1/lookup?addresses={node.mac}")
@@ -79,7 +102,7 @@ def lookup(node: BenchNode) -> Request:
 def heartbeat(node: BenchNode, token: str) -> Request:
     """Return what an agent sends every few minutes."""
     body = {
-        "callback_url": f"https://10.0.{node.number >> 8 & 255}.{node.number & 255}:9999",
+        "callback_url": f"https://127.0.0.1:{_AGENTS_FROM_PORT + node.number % _AGENT_PORTS}",
         "agent_token": token,
         "agent_version": "13.0.0",
     }

@@ -1,11 +1,14 @@
 """Starts our controller and the real Ironic on loopback, each as its makers run it for a small site: one process, SQLite."""
 
 import os
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import requests
 
@@ -17,6 +20,8 @@ from tests.lab.program import Program, run
 _PEER = Path(__file__).resolve().parents[3] / "build/peers/ironic"
 _START_TIMEOUT_S = 120
 
+SYSTEM_ADMIN = {"X-Roles": "admin,member,reader", "OpenStack-System-Scope": "all"}
+"""What Keystone's middleware would say of who may do everything; nobody looks at it where nobody has to log in."""
 OURS_CONFIG = """
 state_directory = "{root}/state"
 hostname = "bench"
@@ -26,7 +31,7 @@ log_level = "WARNING"
 """
 IRONIC_CONFIG = """
 [DEFAULT]
-auth_strategy = noauth
+auth_strategy = {auth}
 default_log_levels = ironic=WARNING,sqlalchemy=WARNING
 log_file = {root}/ironic.log
 use_stderr = False
@@ -100,18 +105,35 @@ def has_real_ironic() -> bool:
 
 
 @contextmanager
-def real_ironic(root: Path) -> Iterator[Server]:
-    """Run the real Ironic below ``root``."""
+def real_ironic(
+    root: Path,
+    conductor: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    program: Path | None = None,
+    auth: str = "noauth",
+    options: Mapping[str, str] = MappingProxyType({}),
+    sections: str = "",
+    login: Mapping[str, str] = MappingProxyType(SYSTEM_ADMIN),
+) -> Iterator[Server]:
+    """Run the real Ironic below ``root``.
+
+    ``conductor`` are further settings of that section, ``options`` take the place of lines of its configuration, ``sections``
+    come behind it; ``program`` starts Ironic in a way of its own, ``login`` are headers of who may do everything.
+    """
     for folder in ("tftp/master", "http", "tmp", "certificates", "locks", "state"):
         (root / folder).mkdir(parents=True)
     port = free_port()
     config = root / "ironic.conf"
-    config.write_text(IRONIC_CONFIG.format(root=root, port=port))
+    lines = [f"{name} = {value}\n" for name, value in conductor.items()]
+    text = _with(IRONIC_CONFIG.format(root=root, port=port, auth=auth), options)
+    text += sections
+    config.write_text(text.replace("[conductor]\n", "[conductor]\n" + "".join(lines)))
     dbsync = (str(_PEER / "bin/ironic-dbsync"), "--config-file", str(config), "create_schema")
     run(*dbsync, timeout_s=_START_TIMEOUT_S)
-    program = Program(
+    starts = [str(_PEER / "bin/python"), str(program)] if program else [str(_PEER / "bin/ironic")]
+    process = Program(
         "ironic",
-        [str(_PEER / "bin/ironic"), "--config-file", str(config)],
+        [*starts, "--config-file", str(config)],
         log=root / "ironic.out",
         environment={**os.environ, "PATH": f"{_PEER}/bin:{os.environ['PATH']}"},
     )
@@ -119,28 +141,38 @@ def real_ironic(root: Path) -> Iterator[Server]:
         name="ironic",
         url=f"http://127.0.0.1:{port}",
         database=root / "ironic.sqlite",
-        program=program,
+        program=process,
     )
-    with _running(server):
+    with _running(server, login):
         yield server
 
 
+def _with(config: str, options: Mapping[str, str]) -> str:
+    for name, value in options.items():
+        config, count = re.subn(rf"^{name} = .*$", f"{name} = {value}", config, flags=re.MULTILINE)
+        if count != 1:
+            raise LabError(f"the configuration of Ironic has {count} lines of {name}")
+    return config
+
+
 @contextmanager
-def _running(server: Server) -> Iterator[None]:
+def _running(
+    server: Server, login: Mapping[str, str] = MappingProxyType(SYSTEM_ADMIN)
+) -> Iterator[None]:
     server.program.start()
     try:
-        _wait_until_it_answers(server)
+        _wait_until_it_answers(server, login)
         yield
     finally:
         server.program.stop(timeout_s=30)
 
 
-def _wait_until_it_answers(server: Server) -> None:
+def _wait_until_it_answers(server: Server, login: Mapping[str, str]) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         server.program.must_run()
         try:
-            answer = requests.get(f"{server.url}/v1/drivers", timeout=5)
+            answer = requests.get(f"{server.url}/v1/drivers", headers=login, timeout=5)
             if any(driver["name"] == "fake-hardware" for driver in answer.json()["drivers"]):
                 return
         except (requests.RequestException, ValueError, KeyError):

@@ -1,6 +1,6 @@
 import math
 
-from tests.bench.api_results import ApiRow, percentiles_ms, summarise_api
+from tests.bench.api_results import ApiRow, percentiles_ms, ratios, summarise_api
 from tests.bench.servers.nodes import bench_node, enrolment, heartbeat, lookup, reading, share
 
 
@@ -34,6 +34,12 @@ def test_a_summary_has_medians_and_everything_that_was_lost() -> None:
     assert (line.requests_per_second, line.cpu_ms, line.body_bytes) == (200, 5, 50)
     assert (line.requests_per_second_min, line.requests_per_second_max) == (100, 300)
     assert (line.errors, line.not_recorded) == (3, 6)
+
+
+def test_ratios_are_of_processor_time_and_have_a_goal_where_there_is_one() -> None:
+    rows = [row("a", "node", 8), row("b", "node", 2), row("a", "heartbeat", 1)]
+    (found,) = ratios(summarise_api(rows), "a", "b")
+    assert (found.kind, found.cpu, found.goal) == ("node", 4.0, 8.0)
 
 
 def test_percentiles_come_in_milliseconds_and_need_no_crowd() -> None:

@@ -59,6 +59,12 @@ def test_values_get_their_types() -> None:
             "agent_allowed_containers: a word is '--privileged'; give the name of an image",
         ),
         ("verb_patience_s = 0", {}, "above 0"),
+        ("unknown_machine = 'inspect'", {}, "discovery is 'off'.*set discovery to"),
+        (
+            "unknown_machine = 'inspect'\ndiscovery = 'expected'\ndeploy_kernel = 'k'",
+            {},
+            "but deploy_ramdisk is empty",
+        ),
         ("workers =", {}, "no valid TOML"),
     ],
 )

@@ -41,9 +41,22 @@ def test_a_node_that_is_being_worked_on_is_asked_for_again_soon() -> None:
 
 
 def test_the_controller_hears_of_us_two_to_three_times_in_its_timeout() -> None:
-    assert next_beat_in(succeeded=True, heartbeat_timeout_s=300, uniform=low) == 90
-    assert next_beat_in(succeeded=True, heartbeat_timeout_s=300, uniform=high) == 180
-    assert next_beat_in(succeeded=False, heartbeat_timeout_s=300, uniform=high) == 10
+    assert next_beat_in(failures=0, heartbeat_timeout_s=300, uniform=low) == 90
+    assert next_beat_in(failures=0, heartbeat_timeout_s=300, uniform=high) == 180
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "pauses"),
+    [(300, [5, 10, 20, 40, 45, 45]), (60, [5, 9, 9, 9, 9, 9]), (10, [5, 5, 5, 5, 5, 5])],
+)
+def test_an_agent_that_is_refused_asks_ever_more_rarely_and_within_the_limit(
+    timeout_s: float, pauses: list[float]
+) -> None:
+    found = [
+        next_beat_in(failures=number, heartbeat_timeout_s=timeout_s, uniform=lambda low, _high: low)
+        for number in (1, 2, 3, 4, 5, 5000)
+    ]
+    assert found == pauses
 
 
 def test_versions_are_numbers_and_not_text() -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.errors import AgentError, ControllerUnreachable
+from agent.errors import AgentError, ControllerRefused, ControllerUnreachable
 from agent.lifecycle import heartbeat
 from agent.lifecycle.heartbeat import Heartbeater
 from agent.system.status import StatusBoard
@@ -111,3 +111,27 @@ def test_a_bug_that_ends_the_heartbeats_is_noticed() -> None:
     heartbeater._thread.join(5)
     with pytest.raises(AgentError, match="heartbeats ended by themselves"):
         heartbeater.must_run()
+
+
+def test_a_busy_node_is_tried_again_soon_and_a_busy_controller_ever_more_rarely(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers, counted = [409, 409, 503, 409, 503], []
+    done = threading.Event()
+
+    def beat() -> None:
+        if answers:
+            status = answers.pop(0)
+            raise ControllerRefused(f"answers {status}", answered=status)
+        done.set()
+
+    def noted(*, failures: int, heartbeat_timeout_s: float, uniform: object) -> float:
+        counted.append(failures)
+        return 0.001 if failures else heartbeat_timeout_s
+
+    monkeypatch.setattr(heartbeat, "next_beat_in", noted)
+    heartbeater = Heartbeater(at_once, StatusBoard())
+    heartbeater.start(beat, heartbeat_timeout_s=300)
+    assert done.wait(5)
+    heartbeater.stop()
+    assert counted[:5] == [1, 1, 3, 1, 5]

@@ -1,11 +1,12 @@
 import json
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agent.protocol.masking import masked, masked_text
+from agent.protocol.masking import masked, masked_text, may_hold_secrets
 from agent.protocol.secret_names import MASK, is_secret
 from controller.errors import Invalid
 from controller.store.secrets import unmasked
@@ -286,3 +287,43 @@ def test_what_a_file_for_the_system_holds_is_not_shown() -> None:
     fetched = {"path": "/a", "content": f"https://user:{SECRET}@web/{{node[uuid]}}"}
     assert masked(fetched)["content"] == f"https://user:{MASK}@web/{{node[uuid]}}"
     assert masked({"content": "text"}) == {"content": "text"}
+
+
+_ODD = st.text(alphabet="ab-pPuUkKy@%:= \"'\\._é", max_size=20)
+_NAMES = st.one_of(keys, words, _ODD, st.sampled_from((*SIGNED, *PUBLIC, "content", "path")))
+_TEXTS = st.one_of(
+    words,
+    _ODD,
+    st.builds("{}={}".format, _NAMES, words),
+    st.builds("http://a/b?{}={}".format, _NAMES, words),
+    st.builds("--{} {}".format, _NAMES, words),
+    st.builds("{{'{}': '{}'}}".format, _NAMES, words),
+    st.builds("ipmitool {} {}".format, _ODD, words),
+)
+_DOCUMENTS = st.dictionaries(
+    _NAMES,
+    st.recursive(
+        st.one_of(_TEXTS, st.none(), st.booleans(), st.integers()),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(_NAMES, inner, max_size=3)
+        ),
+        max_leaves=6,
+    ),
+    max_size=4,
+)
+
+
+@given(_DOCUMENTS)
+def test_a_document_without_a_sign_of_secrets_is_shown_as_it_is(
+    document: dict[str, object],
+) -> None:
+    for text in (json.dumps(document), msgspec.json.encode(document).decode()):
+        assert may_hold_secrets(text) or masked(document) == document
+
+
+def test_usual_documents_have_no_sign_of_secrets() -> None:
+    image = {
+        "image_source": "http://127.0.0.1:9/images/debian-12.qcow2",
+        "image_disk_format": "qcow2",
+    }
+    assert not may_hold_secrets(json.dumps(image))

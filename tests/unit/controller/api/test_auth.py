@@ -1,11 +1,14 @@
 import base64
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import bcrypt
 import pytest
+from flask import Response
 
-from controller.api.auth import Guard, make_guard
+from controller.api.access.principal import NOBODY, Principal
+from controller.api.auth import make_guard
 from controller.api.htpasswd import Htpasswd
 from controller.errors import SettingsError
 from controller.settings import Settings
@@ -30,15 +33,17 @@ def users(tmp_path: Path) -> Path:
     return path
 
 
-def guard_of(path: Path) -> Guard:
-    return make_guard(Settings(auth_strategy="http_basic", htpasswd_file=str(path)))
+def guard_of(path: Path) -> Callable[[str, str | None], Principal | Response]:
+    guard = make_guard(Settings(auth_strategy="http_basic", htpasswd_file=str(path)))
+    return lambda url, login: guard("GET", url, {"Authorization": login} if login else {})
 
 
 def test_the_right_password_is_welcome_again_and_again(users: Path) -> None:
     guard = guard_of(users)
-    assert guard("/v1/nodes", basic("ann", "right")) is None
-    assert guard("/v1/nodes", basic("ann", "right")) is None
-    assert guard("/v1/nodes", basic("bob", "other")) is None
+    ann = Principal(user="ann", is_unrestricted=True)
+    assert guard("/v1/nodes", basic("ann", "right")) == ann
+    assert guard("/v1/nodes", basic("ann", "right")) == ann
+    assert guard("/v1/nodes", basic("bob", "other")) == Principal(user="bob", is_unrestricted=True)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def test_the_right_password_is_welcome_again_and_again(users: Path) -> None:
 )
 def test_anybody_else_is_asked_to_log_in(users: Path, header: str | None) -> None:
     reply = guard_of(users)("/v1/nodes", header)
-    assert reply is not None
+    assert isinstance(reply, Response)
     assert reply.status_code == 401
     assert reply.headers["WWW-Authenticate"] == 'Basic realm="Baremetal API"'
     assert reply.get_json()["error"]["code"] == 401
@@ -58,7 +63,7 @@ def test_anybody_else_is_asked_to_log_in(users: Path, header: str | None) -> Non
 )
 def test_a_header_that_makes_no_sense_is_malformed(users: Path, header: str) -> None:
     reply = guard_of(users)("/v1/nodes", header)
-    assert reply is not None
+    assert isinstance(reply, Response)
     assert reply.status_code == 400
 
 
@@ -67,12 +72,12 @@ def test_a_header_that_makes_no_sense_is_malformed(users: Path, header: str) -> 
     ["/", "/v1", "/v1/lookup", "/v1/heartbeat/abc", "/v1/continue_inspection", "/boot/ipxe"],
 )
 def test_what_a_booting_machine_asks_for_is_open(users: Path, path: str) -> None:
-    assert guard_of(users)(path, None) is None
+    assert guard_of(users)(path, None) == NOBODY
 
 
 @pytest.mark.parametrize("path", ["/v1/nodes", "/v1/heartbeat/a/b", "/v1/lookups", "/ui", "/bootx"])
 def test_nothing_else_is_open(users: Path, path: str) -> None:
-    assert guard_of(users)(path, None) is not None
+    assert isinstance(guard_of(users)(path, None), Response)
 
 
 def test_a_changed_file_counts_at_once(users: Path) -> None:

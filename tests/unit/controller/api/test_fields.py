@@ -1,6 +1,6 @@
 from controller.api.nodes.fields import NODES, STATES_FIELDS
 from controller.api.nodes.shapes import as_internal
-from controller.api.resource.description import as_masked
+from controller.api.resource.shapes import as_masked
 from controller.api.routes import RESOURCES
 from controller.api.versions import MAX_MINOR
 

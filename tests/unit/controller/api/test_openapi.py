@@ -75,5 +75,42 @@ def test_a_list_says_which_fields_it_shows_and_is_sorted_by() -> None:
 
 
 def test_the_request_of_a_verb_is_described_by_its_struct() -> None:
-    assert SCHEMAS["provision"]["$ref"] == "#/components/schemas/ProvisionRequest"
+    (put,) = DOCUMENT["paths"]["/v1/nodes/{ident}/states/provision"].values()
+    schema = put["requestBody"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/ProvisionRequest"}
     assert SCHEMAS["ProvisionRequest"]["required"] == ["target"]
+
+
+WITHOUT_BODY = ("inject_nmi", "traits/<trait>")
+WITHOUT_REPLY = ("vendor_passthru", "vendor_passthru/<name>")
+
+
+def test_every_route_says_what_it_takes_and_gives() -> None:
+    for route in ROUTES:
+        where = f"{route.method} {route.path}"
+        takes = route.method in ("POST", "PUT", "PATCH") and not route.path.endswith(WITHOUT_BODY)
+        assert bool(route.takes) == takes, where
+        if route.method == "GET":
+            assert route.gives or route.path.endswith(WITHOUT_REPLY), where
+
+
+def test_orders_and_answers_are_described_by_their_types() -> None:
+    power = SCHEMAS["PowerOrder"]
+    assert power["required"] == ["target"]
+    assert not power["additionalProperties"]
+    assert "soft rebooting" in SCHEMAS["PowerAction"]["enum"]
+    validate = DOCUMENT["paths"]["/v1/nodes/{ident}/validate"]["get"]["responses"]["200"]
+    (content,) = validate["content"].values()
+    check = {"$ref": "#/components/schemas/InterfaceCheck"}
+    assert content["schema"] == {"type": "object", "additionalProperties": check}
+    lookup = DOCUMENT["paths"]["/v1/lookup"]["get"]["parameters"]
+    assert [one.get("name") for one in lookup] == ["addresses", "node_uuid", None]
+    maintenance = DOCUMENT["paths"]["/v1/nodes/{ident}/maintenance"]["put"]
+    assert not maintenance["requestBody"]["required"]
+    assert "202" in maintenance["responses"]
+
+
+def test_states_are_some_of_a_nodes_fields() -> None:
+    states, node = (SCHEMAS[name]["properties"] for name in ("node.states", "node"))
+    assert states.items() <= node.items()
+    assert "power_state" in states

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.protocol.secret_names import MASK
+from controller.api.access.principal import EVERYBODY
 from controller.api.call import Call
 from controller.api.nodes.fields import NODES
-from controller.api.resource.description import Field, Resource, as_date, as_links, as_stored
+from controller.api.resource.description import Resource
+from controller.api.resource.field import Field
+from controller.api.resource.shapes import as_date, as_links, as_stored
 from controller.api.resource.values import created_values, parsed_patch, patched_values
 from controller.api.resources.chassis import CHASSIS
 from controller.api.resources.ports import PORTS
@@ -39,6 +43,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "steps": [{"interface": "deploy", "step": "burn", "args": {}, "priority": 50}],
     },
     "runbook": {"name": "a", "steps": [{"interface": "deploy", "step": "burn", "order": 1}]},
+    "image": {"name": "a"},
     "inspection rule": {"actions": [{"op": "fail", "args": {"msg": "no"}}]},
 }
 """By kind: what a creation needs at least."""
@@ -52,6 +57,7 @@ def call(minor: int = 115) -> Call:
         path="/v1/things",
         query={},
         sender="192.0.2.1",
+        principal=EVERYBODY,
         read_json=lambda: None,
     )
 
@@ -110,7 +116,8 @@ def test_dates_and_links_are_made_and_the_rest_is_as_stored() -> None:
     made = {name: get(row) for name, get in one.getters(call(), list(one.by_name)).items()}
     assert made["uuid"] == "u"
     assert made["created_at"] == "1970-01-01T00:00:00+00:00"
-    assert made["links"][0] == {"href": "http://here/v1/chassis/u", "rel": "self"}
+    sent = msgspec.json.decode(msgspec.json.encode(made["links"]))
+    assert sent[0] == {"href": "http://here/v1/chassis/u", "rel": "self"}
 
 
 @pytest.mark.parametrize("resource", ALL, ids=lambda one: str(one.kind))

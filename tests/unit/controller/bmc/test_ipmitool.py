@@ -4,8 +4,8 @@ import pytest
 
 from controller.bmc.ipmi_target import IpmiTarget, parse_target
 from controller.bmc.ipmitool import IpmitoolDriver, arguments, classify, read_bytes, secrets
-from controller.bmc.programs import Finished
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
+from controller.peers.programs import Finished
 
 
 def target(**info: Any) -> IpmiTarget:

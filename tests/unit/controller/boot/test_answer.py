@@ -18,6 +18,7 @@ from controller.boot.answer import (
     kernel_arguments,
     script,
 )
+from controller.boot.instances import InstanceIso, InstanceRamdisk
 from controller.errors import Invalid
 
 BASE_URL = "http://192.0.2.1:6385"
@@ -54,6 +55,24 @@ def test_the_kernel_gets_the_arguments_of_real_ironic_in_its_order() -> None:
     )
 
 
+def test_an_instance_from_the_network_gets_ironics_arguments_and_is_tried_again() -> None:
+    instance = InstanceRamdisk(
+        kernel_url=f"{BASE_URL}/boot/kernel/k",
+        ramdisk_url="http://files.example/r",
+        arguments="quiet || reboot ${x}\nshell",
+    )
+    text = answer(replace(NODE, ramdisk=None, instance=instance))
+    assert (
+        f"kernel {BASE_URL}/boot/kernel/k root=/dev/ram0 text quiet | reboot $ {{x}} shell initrd=ramdisk || goto retry\n"
+        "initrd --name ramdisk http://files.example/r || goto retry\nboot || goto retry\n"
+    ) in text
+    iso = InstanceIso(url="http://files.example/live.iso")
+    text = answer(replace(NODE, ramdisk=None, instance=iso))
+    assert "imgfree\nsanboot --no-describe http://files.example/live.iso || goto retry\n" in text
+    with pytest.raises(Invalid, match="boot_iso"):
+        answer(replace(NODE, ramdisk=None, instance=InstanceIso(url="http://a/b c")))
+
+
 def test_debugging_and_inspection_change_the_arguments_as_in_real_ironic() -> None:
     arguments = kernel_arguments(replace(RAMDISK, debug=True, is_inspection=True), BASE_URL)
     assert " vga=normal ipa-debug=1 ipa-inspection-callback-url=" in arguments
@@ -88,6 +107,20 @@ def test_a_machine_that_only_may_be_the_inspected_one_is_told_so() -> None:
     assert f"this machine ({ASKER.macs[0]}) is not known, but a node has no ports" in text
     assert "nothing is changed on this machine" in text
     assert f"ipa-inspection-callback-url={BASE_URL}/v1/continue_inspection" in text
+
+
+def test_a_stranger_is_inspected_or_told_why_not() -> None:
+    ramdisk = replace(RAMDISK, is_inspection=True)
+    stranger = KnownNode(label=None, provision_state="", ramdisk=ramdisk, is_stranger=True)
+    text = answer(stranger, unknown=Unknown.INSPECT)
+    assert f"this machine ({ASKER.macs[0]}) is not known: starting the agent" in text
+    assert f"ipa-inspection-callback-url={BASE_URL}/v1/continue_inspection" in text
+    assert "ipa-api-url" not in text
+    assert "discovery has reached its limits" in answer(None, unknown=Unknown.INSPECT)
+    assert "discovery" not in answer(None)
+    text = answer(replace(stranger, ramdisk=None, problem="no file /secret"))
+    assert "the log of the controller says why" in text
+    assert "/secret" not in text
 
 
 def test_a_ramdisk_that_cannot_be_fetched_ends_in_a_new_question_not_in_a_dead_machine() -> None:

@@ -12,10 +12,10 @@ from controller.errors import Invalid, SettingsError
 from controller.hardware.catalog import Catalog, make_catalog
 from controller.hardware.interface import INTERFACE_KINDS, NotSupported
 from controller.hardware.registry import load_catalog
-from controller.hardware.types import FAKE_HARDWARE, IPMI
+from controller.hardware.types import COMMAND, FAKE_HARDWARE, IPMI, REDFISH
 from controller.settings import Settings
 
-TYPES = {one.name: one for one in (IPMI, FAKE_HARDWARE)}
+TYPES = {one.name: one for one in (IPMI, FAKE_HARDWARE, COMMAND, REDFISH)}
 INSTALLED = load_catalog(Settings())
 
 
@@ -49,11 +49,13 @@ def test_power_and_management_may_be_of_different_drivers() -> None:
 
 
 def test_an_unknown_driver_or_interface_is_refused_with_those_there_are() -> None:
-    with pytest.raises(Invalid, match=r"'redfish' is not served here; valid drivers: fake-hard"):
-        catalog().interfaces_of("redfish", {})
-    words = "power_interface 'redfish' does not exist .* valid: ipmitool, pyghmi, ipmitool-cli"
+    with pytest.raises(
+        Invalid, match=r"'ilo' is not served here; valid drivers: command, fake-hard"
+    ):
+        catalog().interfaces_of("ilo", {})
+    words = "power_interface 'ilo' does not exist .* valid: ipmitool, pyghmi, ipmitool-cli"
     with pytest.raises(Invalid, match=words):
-        catalog().names_of("ipmi", {"power": "redfish"})
+        catalog().names_of("ipmi", {"power": "ilo"})
 
 
 def test_a_hardware_type_can_be_switched_off() -> None:
@@ -154,4 +156,5 @@ def test_steps_of_an_object_that_serves_two_kinds_are_offered_once() -> None:
         kind: {**INSTALLED.parts[kind], "fake": both} for kind in ("power", "management")
     }
     served = make_catalog({**INSTALLED.parts, **parts}, TYPES, Settings())
-    assert served.interfaces_of("fake-hardware", {}).offering() == (both,)
+    without = {"bios": "no-bios", "firmware": "no-firmware"}
+    assert served.interfaces_of("fake-hardware", without).offering() == (both,)

@@ -9,8 +9,8 @@ from controller.hardware.steps import Kind, PlannedStep, StepSpec, Where, planne
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.kexec import kexec_obstacle
+from controller.workflow.steps.core_steps import DIRECT_DEPLOY_STEPS
 from controller.workflow.steps.course import Course
-from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS
 
 SETTINGS = Settings(kexec=True)
 CORE = tuple(planned(step) for step in DIRECT_DEPLOY_STEPS)

@@ -7,8 +7,9 @@ import pytest
 
 from controller.errors import StepFailed
 from controller.hardware.steps import Kind, StepSpec, Where
+from controller.workflow.steps.core_steps import DIRECT_DEPLOY_STEPS
 from controller.workflow.steps.course import Course, course_of
-from controller.workflow.steps.planner import DIRECT_DEPLOY_STEPS, Rules, plan_steps, same_so_far
+from controller.workflow.steps.planner import Rules, plan_steps, same_so_far
 
 ERASE = {"step": "erase_devices_metadata", "interface": "deploy", "priority": 99, "abortable": True}
 FLASH = {"step": "flash", "interface": "firmware", "priority": 50, "reboot_requested": True}

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from agent.protocol.steps import RESERVED_NAMES
 from controller.errors import Invalid
 from controller.hardware.steps import Argument, Kind, PlannedStep, StepSpec, Where, planned
+from controller.workflow.steps.core_steps import DIRECT_DEPLOY_STEPS
 from controller.workflow.steps.planner import (
     AGENT_IS_UP,
-    DIRECT_DEPLOY_STEPS,
     Rules,
     merged,
     needs_ramdisk,

@@ -1,0 +1,1 @@
+"""The authentication strategy ``keystone``: ``keystonemiddleware``, behind our own door for HTTP. Loaded where it is set only."""

@@ -1,0 +1,65 @@
+"""Documents that are passed on as the text that the database has: decoding and encoding them again would be most of a long list's cost."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from sqlalchemy import JSON, ColumnElement, Dialect, type_coerce
+from sqlalchemy.types import TypeDecorator
+
+from agent.protocol.masking import may_hold_secrets
+from controller.store.sealing import MARK, SealedJson, SealedList
+
+
+def may_pass(column: Any) -> bool:
+    """Say whether a column holds JSON that can be passed on."""
+    kind = getattr(column, "type", None)
+    return isinstance(kind, JSON | SealedJson) and not isinstance(kind, SealedList)
+
+
+def passed_on(column: Any) -> ColumnElement[Any]:
+    """Return the column for a query whose documents are only sent on: each is JSON text, or the value where that must be opened."""
+    coerced: ColumnElement[Any] = type_coerce(column, _PassedOn(column.type))
+    return coerced
+
+
+def passed_on_unless_secret(column: Any) -> ColumnElement[Any]:
+    """Return the column for a query whose documents are shown with their secrets masked: JSON text where certainly none is in it."""
+    coerced: ColumnElement[Any] = type_coerce(column, _PassedOnUnlessSecret(column.type))
+    return coerced
+
+
+class _PassedOn(TypeDecorator[Any]):
+    """Reads a column of JSON as ``msgspec.Raw`` where the driver gives its text and nothing in it is sealed."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any]:
+        """Return what reads a row's value."""
+        whole = self.kind.dialect_impl(dialect).result_processor(dialect, coltype)
+
+        def process(raw: Any) -> Any:
+            if isinstance(raw, str) and self.is_open(raw):
+                return msgspec.Raw(raw)
+            return raw if whole is None else whole(raw)
+
+        return process
+
+    def is_open(self, text: str) -> bool:
+        """Say whether the text can be shown as it is."""
+        return MARK not in text
+
+
+class _PassedOnUnlessSecret(_PassedOn):
+    """Likewise, but decoded where something might have to be masked."""
+
+    cache_ok = True
+
+    def is_open(self, text: str) -> bool:
+        """Say whether the text can be shown as it is."""
+        return super().is_open(text) and not may_hold_secrets(text)

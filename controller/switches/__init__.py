@@ -1,0 +1,1 @@
+"""Switches: what a port of one can be set to, which there are, and the plug-ins that set them."""

@@ -1,0 +1,135 @@
+"""Other projects judge the laboratory's Redfish BMC: sushy (Ironic's client), DMTF's validator and DMTF's command line tools."""
+
+import csv
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.redfish_doubles import RedfishLab, redfish_lab
+from tests.lab.redfish.faults import RedfishFaults
+from tests.lab.redfish.orders.hardware import firmware_image
+
+PEER = Path(__file__).parents[2] / "build/peers/redfish/bin"
+SESSION = Path(__file__).with_name("sushy_session.py")
+ON_AND_OFF = {
+    "On": "On",
+    "ForceRestart": "On",
+    "Nmi": "On",
+    "GracefulShutdown": "Off",
+    "PushPowerButton": "On",
+    "ForceOff": "Off",
+}
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.interop,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
+    pytest.mark.skipif(not PEER.exists(), reason="make build/stamps/peer-redfish"),
+]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[RedfishLab]:
+    with redfish_lab(tmp_path) as made:
+        yield made
+
+
+def run(lab: RedfishLab, *words: str, given: str = "") -> str:
+    """Run a program of the peers inside the lab, our certificate trusted, and return what it printed."""
+    program, *arguments = words
+    done = subprocess.run(
+        lab.network.command(str(PEER / program), *arguments),
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+        env={**os.environ, "REQUESTS_CA_BUNDLE": str(lab.bmc.certificate)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def tool(lab: RedfishLab, name: str, *words: str) -> str:
+    """Run one of DMTF's command line tools with the BMC's address and password."""
+    bmc = lab.bmc
+    return run(lab, name, "-u", bmc.username, "-p", bmc.password, "-r", bmc.url, *words)
+
+
+@pytest.mark.parametrize("session", [True, False], ids=["session", "basic"])
+@pytest.mark.parametrize(
+    "faults",
+    [RedfishFaults(), RedfishFaults(tasks=True, several=True, changing_ids=True, task_s=1)],
+    ids=["plain", "odd"],
+)
+def test_sushy_drives_all_of_it(lab: RedfishLab, faults: RedfishFaults, session: bool) -> None:
+    lab.bmc.set_faults(faults)
+    image = lab.http.publish("boot.iso", b"an image")
+    asked = {
+        "url": lab.bmc.url,
+        "username": lab.bmc.username,
+        "password": lab.bmc.password,
+        "certificate": str(lab.bmc.certificate),
+        "session": session,
+        "image": image,
+        "firmware": lab.http.publish("bios.bin", firmware_image("BIOS", "7.7")),
+    }
+    seen: dict[str, Any] = json.loads(run(lab, "python", str(SESSION), given=json.dumps(asked)))
+    assert seen["resets"] == ON_AND_OFF
+    assert lab.machine.interrupts == 1
+    assert seen["overrides"] == [
+        [target, enabled, "UEFI"]
+        for target in ("Pxe", "Cd", "Hdd", "BiosSetup")
+        for enabled in ("Once", "Continuous")
+    ]
+    assert (seen["http_boot"], seen["disabled"]) == (["UefiHttp", image], "Disabled")
+    assert (seen["inserted"], seen["ejected"]) == ([True, image], False)
+    assert seen["pending"] == {"ProcVirtualization": "Disabled"}
+    assert (seen["bios"], seen["bios_reset"]) == ("Disabled", "Enabled")
+    assert (seen["secure_boot"], seen["secure_boot_mode"]) == ([True, "Enabled"], "SetupMode")
+    assert (seen["create"], seen["delete"]) == ("Completed", ["Completed"])
+    assert (seen["volumes"], seen["volumes_left"]) == ([["root", "RAID1", 1 << 30]], 0)
+    assert (seen["task"], seen["firmware"]["BIOS"]) == ("Completed", "7.7")
+    assert (seen["led"], seen["temperatures"], seen["watts"]) == ("Lit", 2, 180)
+    assert not lab.machine.is_on
+
+
+def test_dmtfs_protocol_validator_finds_nothing_to_complain_about(
+    lab: RedfishLab, tmp_path: Path
+) -> None:
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    words = ("--no-cert-check", "--avoid-http-redirect", "--report-dir", str(reports))
+    tool(lab, "rf_protocol_validator", *words, "--report-type", "tsv")
+    (report,) = reports.glob("*.tsv")
+    with report.open(newline="") as file:
+        rows = list(csv.reader(file, delimiter="\t"))
+    results = [next((cell for cell in row if cell in {"PASS", "FAIL", "WARN"}), "") for row in rows]
+    assert [row for row, result in zip(rows, results, strict=True) if result == "FAIL"] == []
+    assert results.count("PASS") > 300
+
+
+def test_dmtfs_command_line_tools_drive_it(lab: RedfishLab) -> None:
+    tool(lab, "rf_power_reset.py", "--type", "On")
+    assert lab.machine.is_on
+    tool(lab, "rf_boot_override.py", "--target", "Pxe")
+    assert lab.machine.boot_override is not None
+    image = lab.http.publish("boot.iso", b"an image")
+    tool(lab, "rf_virtual_media.py", "insert", "--image", image, "--id", "Cd")
+    assert lab.machine.media == {"Cd": b"an image"}
+    tool(lab, "rf_virtual_media.py", "eject", "--id", "Cd")
+    assert lab.machine.media == {}
+    tool(lab, "rf_bios_settings.py", "--attribute", "NumLock", "Off")
+    lab.machine.reset()
+    assert "Off" in tool(lab, "rf_bios_settings.py")
+    firmware = lab.http.publish("nic.bin", firmware_image("NIC", "9.1"))
+    tool(lab, "rf_update.py", "--image", firmware, "--applytime", "Immediate")
+    assert "9.1" in tool(lab, "rf_firmware_inventory.py")
+    assert "Inlet" in tool(lab, "rf_sensor_list.py")
+    assert "ComputerSystem.Reset" in tool(lab, "rf_logs.py")

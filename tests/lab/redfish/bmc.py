@@ -1,0 +1,100 @@
+"""A machine's Redfish BMC as the lab sees it; the program is `process`."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.lab.bmc_program import BmcProgram
+from tests.lab.hardware import BootDevice, BootOverride
+from tests.lab.network import Network
+from tests.lab.program import run
+from tests.lab.redfish.facts import RedfishChassis, to_json
+from tests.lab.redfish.faults import RedfishFaults
+
+
+class RedfishBmc(BmcProgram):
+    """A Redfish BMC by HTTPS on an address of its own; on while the machine exists.
+
+    ``certificate`` is self-signed for its address: a client that verifies takes it as its CA.
+    """
+
+    module = "tests.lab.redfish.process"
+    port = 443
+
+    def __init__(
+        self,
+        machine: RedfishChassis,
+        network: Network,
+        *,
+        address: str,
+        log: Path,
+        folder: Path,
+    ) -> None:
+        self._redfish = machine
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.certificate = folder / "bmc.crt"
+        self._make_certificate(address)
+        super().__init__(machine, network, address=address, log=log)
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.address}"
+
+    def set_faults(self, faults: RedfishFaults = RedfishFaults()) -> None:  # noqa: B008  # a frozen value
+        """Misbehave in exactly these ways from now on; ``set_faults()`` is good again. Returns when it holds."""
+        self._tell(asdict(faults))
+
+    def remove(self) -> None:
+        """End the BMC and remove what it fetched."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _more_secrets(self) -> dict[str, Any]:
+        return {"folder": str(self._folder)}
+
+    def _carry_out(self, question: dict[str, Any]) -> dict[str, Any]:
+        machine = self._redfish
+        match question["do"]:
+            case "facts":
+                return to_json(machine.facts())
+            case "set override":
+                wanted = question["override"]
+                machine.set_override(
+                    wanted and BootOverride(**{**wanted, "device": BootDevice(wanted["device"])})
+                )
+            case "insert medium":
+                machine.insert_medium(question["slot"], Path(question["image"]))
+            case "eject medium":
+                machine.eject_medium(question["slot"])
+            case "set secure boot":
+                machine.set_secure_boot(enabled=question["enabled"], keys=question["keys"])
+            case _:
+                return super()._carry_out(question)
+        return {}
+
+    def _make_certificate(self, address: str) -> None:
+        key = self._folder / "bmc.key"
+        run(
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+            ),
+            *(
+                "-nodes",
+                "-days",
+                "30",
+                "-subj",
+                "/CN=bmc",
+                "-addext",
+                f"subjectAltName=IP:{address}",
+            ),
+            *("-keyout", str(key), "-out", str(self.certificate)),
+        )
+        (self._folder / "bmc.pem").write_bytes(key.read_bytes() + self.certificate.read_bytes())

@@ -1,0 +1,1 @@
+"""The documents of a Redfish service, as pure functions of a `View`."""

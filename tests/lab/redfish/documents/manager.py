@@ -1,0 +1,223 @@
+"""The BMC itself: virtual media, network protocols, logs, firmware."""
+
+from tests.lab.redfish.answers import Document
+from tests.lab.redfish.documents.names import (
+    HEALTHY,
+    OTHER,
+    ROOT,
+    Ids,
+    action,
+    chassis_path,
+    check_ids,
+    collection,
+    found,
+    link,
+    links,
+    manager_id,
+    manager_path,
+    resource,
+    system_path,
+)
+from tests.lab.redfish.state import MEDIA, View
+
+RESETS = ("ForceRestart", "GracefulRestart")
+LOGS = ("Log", "SEL")
+
+
+def managers(view: View, ids: Ids) -> Document:
+    names = [OTHER] * view.faults.several + [manager_id(view)]
+    paths = (f"{ROOT}/Managers/{name}" for name in names)
+    return collection(f"{ROOT}/Managers", "ManagerCollection", "Managers", paths)
+
+
+def manager(view: View, ids: Ids) -> Document:
+    if view.faults.several and ids["manager"] == OTHER:
+        return resource(
+            f"{ROOT}/Managers/{OTHER}",
+            "Manager.v1_19_0",
+            "rack",
+            ManagerType="RackManager",
+            Status=HEALTHY,
+        )
+    check_ids(view, ids)
+    path = manager_path(view)
+    return resource(
+        path,
+        "Manager.v1_19_0",
+        "BMC",
+        ManagerType="BMC",
+        UUID=view.facts.uuid,
+        Manufacturer="Ingot",
+        Model="Laboratory BMC",
+        FirmwareVersion=view.state.firmware["BMC"],
+        PowerState="On",
+        Status=HEALTHY,
+        NetworkProtocol=link(f"{path}/NetworkProtocol"),
+        VirtualMedia=link(f"{path}/VirtualMedia"),
+        LogServices=link(f"{path}/LogServices"),
+        SerialConsole={
+            "ServiceEnabled": True,
+            "MaxConcurrentSessions": 1,
+            "ConnectTypesSupported": ["IPMI"],
+        },
+        CommandShell={
+            "ServiceEnabled": False,
+            "MaxConcurrentSessions": 0,
+            "ConnectTypesSupported": [],
+        },
+        Links={
+            "ManagerForServers": links([system_path(view)]),
+            "ManagerForChassis": links([chassis_path(view)]),
+        },
+        Actions=action(path, "Manager.Reset", ResetType=RESETS),
+    )
+
+
+def network_protocol(view: View, ids: Ids) -> Document:
+    check_ids(view, ids)
+    return resource(
+        f"{manager_path(view)}/NetworkProtocol",
+        "ManagerNetworkProtocol.v1_10_0",
+        "Manager Network Protocol",
+        HostName=view.facts.name,
+        HTTP={"ProtocolEnabled": False, "Port": 80},
+        HTTPS={"ProtocolEnabled": True, "Port": 443},
+        IPMI={"ProtocolEnabled": True, "Port": 623},
+        SSH={"ProtocolEnabled": False, "Port": 22},
+        SSDP={"ProtocolEnabled": False},
+        Status=HEALTHY,
+    )
+
+
+def media(view: View, ids: Ids) -> Document:
+    """Answer the slots, which systems and managers show alike."""
+    path = f"{_owner(view, ids)}/VirtualMedia"
+    return collection(
+        path, "VirtualMediaCollection", "Virtual media", (f"{path}/{slot}" for slot in MEDIA)
+    )
+
+
+def medium(view: View, ids: Ids) -> Document:
+    kinds = found(dict(MEDIA), ids["slot"])
+    path, inside = (
+        f"{_owner(view, ids)}/VirtualMedia/{ids['slot']}",
+        view.state.media.get(ids["slot"]),
+    )
+    return resource(
+        path,
+        "VirtualMedia.v1_6_4",
+        f"Virtual {ids['slot']}",
+        MediaTypes=list(kinds),
+        Inserted=inside is not None,
+        Image=inside.url if inside else None,
+        ImageName=inside.url.rsplit("/", 1)[-1] if inside else None,
+        ConnectedVia="URI" if inside else "NotConnected",
+        WriteProtected=inside.write_protected if inside else True,
+        TransferMethod=inside.transfer_method if inside else None,
+        TransferProtocolType=inside.url.split(":")[0].upper() if inside else None,
+        UserName=None,
+        Password=None,
+        Actions={
+            **action(
+                path,
+                "VirtualMedia.InsertMedia",
+                TransferProtocolType=("HTTP", "HTTPS"),
+                TransferMethod=("Upload", "Stream"),
+            ),
+            **action(path, "VirtualMedia.EjectMedia"),
+        },
+    )
+
+
+def logs(view: View, ids: Ids) -> Document:
+    path = f"{_owner(view, ids)}/LogServices"
+    name = "Log" if "manager" in ids else "SEL"
+    return collection(path, "LogServiceCollection", "Logs", [f"{path}/{name}"])
+
+
+def log(view: View, ids: Ids) -> Document:
+    found(dict.fromkeys(LOGS), ids["log"])
+    path = f"{_owner(view, ids)}/LogServices/{ids['log']}"
+    return resource(
+        path,
+        "LogService.v1_5_2",
+        ids["log"],
+        ServiceEnabled=True,
+        MaxNumberOfRecords=200,
+        OverWritePolicy="WrapsWhenFull",
+        LogEntryType="Event",
+        Status=HEALTHY,
+        Entries=link(f"{path}/Entries"),
+        Actions=action(path, "LogService.ClearLog"),
+    )
+
+
+def log_entries(view: View, ids: Ids) -> Document:
+    """Answer the entries themselves, as most services do, not links to them."""
+    found(dict.fromkeys(LOGS), ids["log"])
+    path = f"{_owner(view, ids)}/LogServices/{ids['log']}/Entries"
+    document = collection(path, "LogEntryCollection", "Log entries", ())
+    document["Members"] = [
+        log_entry(view, {**ids, "id": entry.id}) for entry in reversed(view.state.log)
+    ]
+    document["Members@odata.count"] = len(view.state.log)
+    return document
+
+
+def log_entry(view: View, ids: Ids) -> Document:
+    one = found({entry.id: entry for entry in view.state.log}, ids["id"])
+    return resource(
+        f"{_owner(view, ids)}/LogServices/{ids['log']}/Entries/{one.id}",
+        "LogEntry.v1_16_1",
+        f"Log entry {one.id}",
+        EntryType="Event",
+        Created=one.created,
+        Severity=one.severity,
+        Message=one.message,
+        MessageId="Base.1.18.Success" if one.severity == "OK" else "Base.1.18.GeneralError",
+        MessageArgs=[],
+    )
+
+
+def update_service(view: View, ids: Ids) -> Document:
+    path = f"{ROOT}/UpdateService"
+    return resource(
+        path,
+        "UpdateService.v1_14_0",
+        "Update Service",
+        ServiceEnabled=True,
+        Status=HEALTHY,
+        HttpPushUri=f"{path}/update",
+        MultipartHttpPushUri=f"{path}/update-multipart",
+        MaxImageSizeBytes=64 << 20,
+        FirmwareInventory=link(f"{path}/FirmwareInventory"),
+        Actions=action(path, "UpdateService.SimpleUpdate", TransferProtocol=("HTTP", "HTTPS")),
+    )
+
+
+def firmware(view: View, ids: Ids) -> Document:
+    path = f"{ROOT}/UpdateService/FirmwareInventory"
+    return collection(
+        path,
+        "SoftwareInventoryCollection",
+        "Firmware",
+        (f"{path}/{n}" for n in view.state.firmware),
+    )
+
+
+def firmware_item(view: View, ids: Ids) -> Document:
+    version = found(dict(view.state.firmware), ids["id"])
+    return resource(
+        f"{ROOT}/UpdateService/FirmwareInventory/{ids['id']}",
+        "SoftwareInventory.v1_10_1",
+        ids["id"],
+        Version=version,
+        Updateable=True,
+        SoftwareId=ids["id"].lower(),
+        Status=HEALTHY,
+    )
+
+
+def _owner(view: View, ids: Ids) -> str:
+    check_ids(view, ids)
+    return manager_path(view) if "manager" in ids else system_path(view)

@@ -1,0 +1,113 @@
+"""Where things are: addresses of the resources, and forms that several documents share."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from tests.lab.redfish.answers import Document, RefusedError
+from tests.lab.redfish.state import View
+
+ROOT = "/redfish/v1"
+OTHER = "0"
+"""The second system and manager, which some services have and which come first."""
+Ids = dict[str, str]
+T = TypeVar("T")
+HEALTHY = {"State": "Enabled", "Health": "OK"}
+
+
+def system_id(view: View) -> str:
+    return _renamed(view, "1")
+
+
+def manager_id(view: View) -> str:
+    return _renamed(view, "BMC")
+
+
+def chassis_id(view: View) -> str:
+    return _renamed(view, "Case")
+
+
+def system_path(view: View) -> str:
+    return f"{ROOT}/Systems/{system_id(view)}"
+
+
+def manager_path(view: View) -> str:
+    return f"{ROOT}/Managers/{manager_id(view)}"
+
+
+def chassis_path(view: View) -> str:
+    return f"{ROOT}/Chassis/{chassis_id(view)}"
+
+
+def check_ids(view: View, ids: Ids) -> None:
+    """Refuse names of systems, managers and chassis that are not.
+
+    Raises:
+        RefusedError: 404.
+    """
+    for kind, mine in (("system", system_id), ("manager", manager_id), ("chassis", chassis_id)):
+        if kind in ids and ids[kind] != mine(view):
+            raise missing(ids[kind])
+
+
+def missing(what: str) -> RefusedError:
+    return RefusedError(404, "ResourceMissingAtURI", what)
+
+
+def found(things: dict[str, T], name: str) -> T:
+    """Return the thing of that name.
+
+    Raises:
+        RefusedError: 404.
+    """
+    try:
+        return things[name]
+    except KeyError:
+        raise missing(name) from None
+
+
+def link(path: str) -> Document:
+    return {"@odata.id": path}
+
+
+def links(paths: Iterable[str]) -> list[Document]:
+    return [link(path) for path in paths]
+
+
+def resource(path: str, kind: str, name: str, **members: Any) -> Document:
+    """Return a resource's document; ``kind`` is its type with version: ``Bios.v1_2_0``."""
+    return {
+        "@odata.id": path,
+        "@odata.type": f"#{kind}.{kind.split('.', maxsplit=1)[0]}",
+        "Id": path.rsplit("/", 1)[-1],
+        "Name": name,
+        **members,
+    }
+
+
+def collection(path: str, kind: str, name: str, members: Iterable[str]) -> Document:
+    """Return a collection's document with all members; paging is done by `query`."""
+    listed = links(members)
+    return {
+        "@odata.id": path,
+        "@odata.type": f"#{kind}.{kind}",
+        "Name": name,
+        "Members@odata.count": len(listed),
+        "Members": listed,
+    }
+
+
+def action(path: str, name: str, **allowable: Iterable[str]) -> Document:
+    """Return an action's member of ``Actions`` with the allowable values of its parameters."""
+    return {
+        f"#{name}": {
+            "target": f"{path}/Actions/{name}",
+            **{
+                f"{parameter}@Redfish.AllowableValues": list(values)
+                for parameter, values in allowable.items()
+            },
+        }
+    }
+
+
+def _renamed(view: View, name: str) -> str:
+    return f"{name}-{view.state.restarts}" if view.faults.changing_ids else name

@@ -1,0 +1,233 @@
+"""The system: power, boot override, BIOS attributes, Secure Boot, its network cards."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tests.lab.hardware import BootDevice
+from tests.lab.redfish.answers import Document
+from tests.lab.redfish.documents.names import (
+    HEALTHY,
+    OTHER,
+    ROOT,
+    Ids,
+    action,
+    chassis_path,
+    check_ids,
+    collection,
+    found,
+    link,
+    links,
+    manager_path,
+    resource,
+    system_id,
+    system_path,
+)
+from tests.lab.redfish.state import BIOS_CHOICES, BIOS_DEFAULTS, View
+
+RESETS = (
+    "On", "ForceOff", "GracefulShutdown", "ForceRestart", "GracefulRestart", "Nmi", "PowerCycle", "PushPowerButton",
+)  # fmt: skip
+TARGETS: Mapping[str, BootDevice] = MappingProxyType(
+    {
+        "None": BootDevice.DEFAULT,
+        "Pxe": BootDevice.PXE,
+        "Hdd": BootDevice.DISK,
+        "Cd": BootDevice.CDROM,
+        "UefiHttp": BootDevice.HTTP,
+        "BiosSetup": BootDevice.SETUP,
+    }
+)
+ENABLED = ("Disabled", "Once", "Continuous")
+MODES = ("UEFI", "Legacy")
+KEY_RESETS = ("ResetAllKeysToDefault", "DeleteAllKeys", "DeletePK")
+INDICATORS = ("Lit", "Blinking", "Off")
+
+
+def systems(view: View, ids: Ids) -> Document:
+    names = [OTHER] * view.faults.several + [system_id(view)]
+    paths = (f"{ROOT}/Systems/{name}" for name in names)
+    return collection(f"{ROOT}/Systems", "ComputerSystemCollection", "Systems", paths)
+
+
+def system(view: View, ids: Ids) -> Document:
+    if view.faults.several and ids["system"] == OTHER:
+        return resource(
+            f"{ROOT}/Systems/{OTHER}",
+            "ComputerSystem.v1_20_0",
+            "other",
+            PowerState="Off",
+            Status=HEALTHY,
+        )
+    check_ids(view, ids)
+    facts, path = view.facts, system_path(view)
+    document = resource(
+        path,
+        "ComputerSystem.v1_20_0",
+        facts.name,
+        SystemType="Physical",
+        UUID=facts.uuid,
+        Manufacturer="Ingot",
+        Model="Lab",
+        SerialNumber=facts.name,
+        SKU="LAB-1",
+        AssetTag=view.state.asset_tag,
+        BiosVersion=view.state.firmware["BIOS"],
+        PowerState="On" if facts.is_on else "Off",
+        Status=HEALTHY,
+        ProcessorSummary={
+            "Count": 1,
+            "CoreCount": facts.cpus,
+            "LogicalProcessorCount": facts.cpus,
+            "Model": "QEMU",
+        },
+        MemorySummary={"TotalSystemMemoryGiB": facts.memory_mib / 1024, "Status": HEALTHY},
+        Boot=boot(view),
+        EthernetInterfaces=link(f"{path}/EthernetInterfaces"),
+        Storage=link(f"{path}/Storage"),
+        LogServices=link(f"{path}/LogServices"),
+        Links={"Chassis": links([chassis_path(view)]), "ManagedBy": links([manager_path(view)])},
+        Actions=action(path, "ComputerSystem.Reset", ResetType=RESETS),
+    )
+    if view.faults.without_optional:
+        del document["Actions"]["#ComputerSystem.Reset"]["ResetType@Redfish.AllowableValues"]
+        return document
+    return document | _optional(view, path)
+
+
+def _optional(view: View, path: str) -> Document:
+    """Return the members that a system need not have."""
+    return {
+        "Bios": link(f"{path}/Bios"),
+        "SecureBoot": link(f"{path}/SecureBoot"),
+        "VirtualMedia": link(f"{path}/VirtualMedia"),
+        "IndicatorLED": view.state.indicator,
+        "LocationIndicatorActive": view.state.indicator != "Off",
+        "SerialConsole": {
+            "MaxConcurrentSessions": 1,
+            "IPMI": {"ServiceEnabled": True, "Port": 623},
+            "SSH": {"ServiceEnabled": False, "Port": 22},
+        },
+    }
+
+
+def boot(view: View) -> Document:
+    """Return the member ``Boot``: the override as the machine holds it now."""
+    override = view.facts.override
+    words = {device: target for target, device in TARGETS.items()}
+    document: Document = {
+        "BootSourceOverrideTarget": words[override.device] if override else "None",
+        "BootSourceOverrideEnabled": ("Continuous" if override.persistent else "Once")
+        if override
+        else "Disabled",
+        "BootSourceOverrideMode": "UEFI"
+        if (override.uefi if override else view.facts.uefi)
+        else "Legacy",
+        "HttpBootUri": override.http_uri if override else None,
+    }
+    if not view.faults.without_optional:
+        document["BootSourceOverrideTarget@Redfish.AllowableValues"] = list(TARGETS)
+        document["BootSourceOverrideMode@Redfish.AllowableValues"] = list(MODES)
+    return document
+
+
+def bios(view: View, ids: Ids) -> Document:
+    check_ids(view, ids)
+    path = f"{system_path(view)}/Bios"
+    return resource(
+        path,
+        "Bios.v1_2_1",
+        "BIOS Configuration",
+        AttributeRegistry="BiosAttributeRegistry.1.0",
+        Attributes=dict(view.state.bios),
+        ResetBiosToDefaultsPending=_back_to_defaults(view),
+        Actions=action(path, "Bios.ResetBios") | action(path, "Bios.ChangePassword"),
+        **{
+            "@Redfish.Settings": {
+                "@odata.type": "#Settings.v1_3_5.Settings",
+                "SettingsObject": link(f"{path}/Settings"),
+                "SupportedApplyTimes": ["OnReset"],
+                "Messages": [],
+            }
+        },
+    )
+
+
+def bios_settings(view: View, ids: Ids) -> Document:
+    check_ids(view, ids)
+    waiting = view.state.bios_waiting
+    return resource(
+        f"{system_path(view)}/Bios/Settings",
+        "Bios.v1_2_1",
+        "BIOS Configuration Pending Settings",
+        AttributeRegistry="BiosAttributeRegistry.1.0",
+        Attributes=dict(waiting.attributes) if waiting else {},
+    )
+
+
+def bios_registry(view: View, ids: Ids) -> Document:
+    """Answer what attributes there are, in the form of AttributeRegistry 1.3 (DSP2046)."""
+    check_ids(view, ids)
+    attributes = []
+    for name, value in BIOS_DEFAULTS.items():
+        kind = {str: "String", int: "Integer", bool: "Boolean"}[type(value)]
+        entry: Document = {
+            "AttributeName": name,
+            "DisplayName": name,
+            "DefaultValue": value,
+            "ReadOnly": False,
+            "ResetRequired": True,
+            "Type": "Enumeration" if name in BIOS_CHOICES else kind,
+        }
+        if name in BIOS_CHOICES:
+            entry["Value"] = [{"ValueName": v, "ValueDisplayName": v} for v in BIOS_CHOICES[name]]
+        attributes.append(entry)
+    return resource(
+        f"{system_path(view)}/Bios/Registry",
+        "AttributeRegistry.v1_3_8",
+        "BIOS Attribute Registry",
+        Id="BiosAttributeRegistry.1.0.0",
+        Language="en",
+        OwningEntity="Ingot",
+        RegistryVersion="1.0.0",
+        RegistryEntries={"Attributes": attributes},
+    )
+
+
+def secure_boot(view: View, ids: Ids) -> Document:
+    check_ids(view, ids)
+    path, machine = f"{system_path(view)}/SecureBoot", view.facts.secure_boot
+    return resource(
+        path,
+        "SecureBoot.v1_1_0",
+        "UEFI Secure Boot",
+        SecureBootEnable=machine.enabled,
+        SecureBootCurrentBoot="Enabled" if machine.running else "Disabled",
+        SecureBootMode="UserMode" if machine.keys else "SetupMode",
+        Actions=action(path, "SecureBoot.ResetKeys", ResetKeysType=KEY_RESETS),
+    )
+
+
+def nics(view: View, ids: Ids) -> Document:
+    check_ids(view, ids)
+    path = f"{system_path(view)}/EthernetInterfaces"
+    paths = (f"{path}/NIC{number}" for number in range(len(view.facts.macs)))
+    return collection(path, "EthernetInterfaceCollection", "Network cards", paths)
+
+
+def nic(view: View, ids: Ids) -> Document:
+    check_ids(view, ids)
+    mac = found({f"NIC{number}": mac for number, mac in enumerate(view.facts.macs)}, ids["id"])
+    return resource(
+        f"{system_path(view)}/EthernetInterfaces/{ids['id']}",
+        "EthernetInterface.v1_12_0",
+        ids["id"],
+        MACAddress=mac,
+        PermanentMACAddress=mac,
+        InterfaceEnabled=True,
+        Status=HEALTHY,
+    )
+
+
+def _back_to_defaults(view: View) -> bool:
+    waiting = view.state.bios_waiting
+    return waiting is not None and dict(waiting.attributes) == dict(BIOS_DEFAULTS)

@@ -1,0 +1,44 @@
+"""How a Redfish BMC of the lab misbehaves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedfishFaults:
+    """What is wrong with the BMC; the defaults are a good one."""
+
+    unreachable: bool = False
+    """Takes connections and says nothing."""
+    garbage: bool = False
+    """Answers with bytes that are no HTTP."""
+    slow_s: float = 0
+    """So much later is every answer."""
+    stays_off: bool = False
+    """Accepts power-on and does nothing."""
+    forgets_boot_device: bool = False
+    """Accepts a boot override and forgets it."""
+    silent_after_update_s: float = 0
+    """Refuses every connection for so long after it took an update, as while it restarts; sessions are gone then."""
+    changing_ids: bool = False
+    """Names systems, managers and chassis anew after each restart of the BMC."""
+    stale_power_s: float = 0
+    """Shows the power state of the past for so long after a change."""
+    keeps_media: bool = False
+    """Refuses to eject virtual media."""
+    bare_400: bool = False
+    """Refuses every change with 400 and no body."""
+    several: bool = False
+    """Has a second system and a second manager, which come first in their collections."""
+    without_optional: bool = False
+    """Leaves out members that a client may not count on: ETags, allowable values, BIOS, Secure Boot, events, sensors."""
+    points_to: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a member or header with links (``@odata.id``, ``target``, ``Location``): where they lead instead of here, as ``http://192.0.2.1``."""
+    refuses_systems: int = 0
+    """Answers every request about a system with this status, whoever asks; 0 = it does not."""
+    nonsense: bool = False
+    """Shows a system as JSON of another form than Redfish's."""
+    tasks: bool = False
+    """No fault but a way: resets are answered 202 with a task, not 204."""
+    task_s: float = 0.2
+    """How long a task takes."""

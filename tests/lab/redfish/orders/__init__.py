@@ -1,0 +1,1 @@
+"""What changes a Redfish service: POST, PATCH and DELETE on its resources."""

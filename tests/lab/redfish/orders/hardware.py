@@ -1,0 +1,96 @@
+"""Volumes and firmware: what takes a task's time."""
+
+import re
+from urllib.parse import urlsplit
+
+from tests.lab.redfish.answers import Answer, Document, RefusedError
+from tests.lab.redfish.desk import Desk
+from tests.lab.redfish.documents import storage
+from tests.lab.redfish.documents.names import Ids
+from tests.lab.redfish.orders.bodies import check_listed, check_type, parameter
+from tests.lab.redfish.orders.fetch import fetch
+from tests.lab.redfish.orders.people import required
+from tests.lab.redfish.state import FirmwareUpdated, View, Volume, VolumeGone, VolumeMade
+
+_MOST_FIRMWARE_BYTES = 64 << 20
+_FETCH_S = 60
+_FIRMWARE = re.compile(rb"ingot-lab-firmware ([A-Z]+) ([0-9A-Za-z.-]+)\n")
+_LEAST_DRIVES = {"RAID0": 1, "RAID1": 2, "RAID5": 3, "RAID10": 4}
+
+
+def firmware_image(component: str, version: str) -> bytes:
+    """Return an update image that the lab's BMC takes."""
+    return f"ingot-lab-firmware {component} {version}\n".encode()
+
+
+def make_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Make a volume of free drives; 202 with a task."""
+    storage.storage(view, ids)
+    kind = required(body, "RAIDType")
+    check_listed("RAIDType", kind, storage.RAID_TYPES)
+    links = body.get("Links", {})
+    check_type("Links", links, dict)
+    check_type("Drives", links.get("Drives", []), list)
+    all_drives = {
+        f"{storage.storage_path(view)}/Drives/{number}": drive
+        for number, drive in enumerate(view.facts.drives)
+    }
+    wanted = tuple(drive["@odata.id"] for drive in links.get("Drives", [])) or tuple(all_drives)
+    for drive in wanted:
+        check_listed("Drives", drive, all_drives)
+        if any(drive in volume.drives for volume in view.state.volumes):
+            raise RefusedError(409, "ResourceInUse")
+    if len(wanted) < _LEAST_DRIVES[kind]:
+        raise RefusedError(400, "PropertyValueNotInList", len(wanted), "Drives")
+    capacity = body.get("CapacityBytes") or min(all_drives[drive].size_bytes for drive in wanted)
+    check_type("CapacityBytes", capacity, int)
+    name = body.get("Name") or body.get("DisplayName") or kind
+    check_type("Name", name, str)
+    made = Volume(
+        id=desk.new_id(), name=name, raid_type=kind, capacity_bytes=capacity, drives=wanted
+    )
+    return desk.begin_task("Create volume", VolumeMade(volume=made))
+
+
+def remove_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Delete a volume; 202 with a task."""
+    storage.volume(view, ids)
+    return desk.begin_task("Delete volume", VolumeGone(id=ids["id"]))
+
+
+def initialize_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Accept an initialization, which changes nothing that could be seen."""
+    storage.volume(view, ids)
+    parameter(body, "InitializeType", str, among=("Fast", "Slow"))
+    return desk.begin_task("Initialize volume")
+
+
+def update_from(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Carry out UpdateService.SimpleUpdate: fetch the image; the task says what came of it."""
+    url = parameter(body, "ImageURI", str, required=True)
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise RefusedError(400, "ActionParameterValueNotInList", url, "ImageURI")
+    parameter(body, "TransferProtocol", str, among=("HTTP", "HTTPS"))
+    parameter(body, "Targets", list)
+    target = desk.folder / f"firmware-{desk.new_id()}"
+    fetch(url, target, most_bytes=_MOST_FIRMWARE_BYTES, timeout_s=_FETCH_S)
+    with target.open("rb") as file:
+        head = file.read(256)
+    target.unlink()
+    return update(desk, head)
+
+
+def update(desk: Desk, image: bytes) -> Answer:
+    """Begin the update with an image whose first line says what it is; another one fails in its task."""
+    read = _FIRMWARE.match(image)
+    component, version = (word.decode() for word in read.groups()) if read else ("", "")
+    if component in desk.view().state.firmware:
+        answer = desk.begin_task(
+            f"Update {component}", FirmwareUpdated(component=component, version=version)
+        )
+        desk.note(f"firmware update of {component} to {version}")
+    else:
+        answer = desk.begin_task("Update", failure="the image is not for this machine")
+    if desk.faults.silent_after_update_s:
+        desk.restart(silent_s=desk.faults.silent_after_update_s)
+    return answer

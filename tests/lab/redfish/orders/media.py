@@ -1,0 +1,71 @@
+"""Virtual media: InsertMedia fetches the image and puts it into the machine, EjectMedia takes it out."""
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from tests.lab.redfish.answers import NO_CONTENT, Answer, Document, RefusedError
+from tests.lab.redfish.desk import Desk
+from tests.lab.redfish.documents import manager
+from tests.lab.redfish.documents.names import Ids
+from tests.lab.redfish.orders.bodies import parameter, writable_part
+from tests.lab.redfish.orders.fetch import fetch
+from tests.lab.redfish.state import Medium, View
+
+_MOST_BYTES = 4 << 30
+_FETCH_S = 120
+
+
+def insert(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Carry out VirtualMedia.InsertMedia; a slot that is taken refuses (409)."""
+    manager.medium(view, ids)  # 404 where there is no such slot
+    slot = ids["slot"]
+    url = parameter(body, "Image", str, required=True)
+    if parameter(body, "Inserted", bool) is False:
+        raise RefusedError(400, "ActionParameterValueNotInList", "false", "Inserted")
+    writable = parameter(body, "WriteProtected", bool) is False
+    scheme = urlsplit(url).scheme
+    if scheme not in {"http", "https"}:
+        raise RefusedError(400, "ActionParameterValueNotInList", url, "Image", related="Image")
+    parameter(body, "TransferProtocolType", str, among=("HTTP", "HTTPS"))
+    method = parameter(body, "TransferMethod", str, among=("Upload", "Stream")) or "Upload"
+    name, word = parameter(body, "UserName", str), parameter(body, "Password", str)
+    if slot in view.state.media:
+        raise RefusedError(409, "ResourceInUse")
+    target = desk.folder / f"medium-{slot}-{desk.new_id()}"
+    login = (name, word or "") if name else None
+    fetch(url, target, most_bytes=_MOST_BYTES, timeout_s=_FETCH_S, login=login)
+    desk.ask("insert medium", slot=slot, image=str(target))
+    inside = Medium(url=url, write_protected=not writable, transfer_method=method)
+    desk.change(lambda state: replace(state, media={**state.media, slot: inside}))
+    desk.note(f"virtual media inserted: {slot}")
+    return desk.begin_task("Insert media") if desk.faults.tasks else NO_CONTENT
+
+
+def eject(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Carry out VirtualMedia.EjectMedia; an empty slot stays as it is."""
+    manager.medium(view, ids)
+    slot = ids["slot"]
+    if desk.faults.keeps_media:
+        raise RefusedError(500, "GeneralError")
+    if slot in view.state.media:
+        desk.ask("eject medium", slot=slot)
+        desk.change(
+            lambda state: replace(
+                state, media={name: one for name, one in state.media.items() if name != slot}
+            )
+        )
+        for image in desk.folder.glob(f"medium-{slot}-*"):
+            image.unlink()
+        desk.note(f"virtual media ejected: {slot}")
+    return desk.begin_task("Eject media") if desk.faults.tasks else NO_CONTENT
+
+
+def change(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Insert or eject by PATCH, the older way (VirtualMedia before 1.2)."""
+    kinds = {"Image": str, "Inserted": bool, "WriteProtected": bool}
+    if body.get("Image", "") is None or body.get("Inserted") is False:
+        eject(desk, view, ids, {})
+    else:
+        wanted, _ = writable_part(body, kinds, manager.medium(view, ids))
+        insert(desk, view, ids, wanted)
+    return Answer(body=manager.medium(desk.view(), ids))

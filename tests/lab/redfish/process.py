@@ -1,0 +1,40 @@
+"""The BMC program: a Redfish service over HTTPS, on behalf of one machine of the lab.
+
+`python3 -m tests.lab.redfish.process ADDRESS PORT USER DESCRIPTOR`: as the IPMI one (`tests.lab.bmc_process`), DESCRIPTOR is
+a socket to the lab, and standard input carries the password and the folder first, then faults; its end ends the program.
+"""
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.lab.redfish.desk import Desk
+from tests.lab.redfish.faults import RedfishFaults
+from tests.lab.redfish.server import RedfishServer
+from tests.lab.redfish.state import Account, State
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one BMC."""
+    address, port, user, descriptor = argv
+    first = json.loads(sys.stdin.readline())
+    folder = Path(first["folder"])
+    desk = Desk(
+        socket.socket(fileno=int(descriptor)),
+        State(accounts=(Account(name=user, password=first["password"]),)),
+        folder=folder,
+    )
+    server = RedfishServer(address, int(port), desk, certificate=folder / "bmc.pem")
+    threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+    desk.ask("applied")
+    for line in sys.stdin:
+        desk.faults = RedfishFaults(**json.loads(line))
+        desk.ask("applied")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
