@@ -115,7 +115,8 @@ def test_a_controller_that_stops_gives_back_what_it_is_at_so_that_others_need_no
 def test_what_a_stopping_controller_is_at_goes_on_before_the_next_beat_of_the_others(
     tmp_path: Path, url: str
 ) -> None:
-    with group(tmp_path, url, "ab", claim_lease_s=3600.0) as members:  # a beat each six minutes
+    patient = {"claim_lease_s": 3600.0, "bmc_tries": 10_000}  # a beat each six minutes; tries last as long as the test
+    with group(tmp_path, url, "ab", **patient) as members:
         a, b = members["a"], members["b"]
         bmc = b.enrol("m1", "manageable", conductor="b")
         b.enrol("idle", "manageable", conductor="b")
@@ -129,7 +130,7 @@ def test_what_a_stopping_controller_is_at_goes_on_before_the_next_beat_of_the_ot
 
 
 def test_a_controller_that_stops_alone_keeps_its_nodes(tmp_path: Path, url: str) -> None:
-    with group(tmp_path, url, "a", claim_lease_s=3600.0) as members:
+    with group(tmp_path, url, "a", claim_lease_s=3600.0, bmc_tries=10_000) as members:
         a = members["a"]
         bmc = a.enrol("m1", "manageable", conductor="a")
         bmc.is_reachable = False
