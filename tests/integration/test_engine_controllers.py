@@ -115,7 +115,10 @@ def test_a_controller_that_stops_gives_back_what_it_is_at_so_that_others_need_no
 def test_what_a_stopping_controller_is_at_goes_on_before_the_next_beat_of_the_others(
     tmp_path: Path, url: str
 ) -> None:
-    patient = {"claim_lease_s": 3600.0, "bmc_tries": 10_000}  # a beat each six minutes; tries last as long as the test
+    patient = {
+        "claim_lease_s": 3600.0,
+        "bmc_tries": 10_000,
+    }  # a beat each six minutes; tries last as long as the test
     with group(tmp_path, url, "ab", **patient) as members:
         a, b = members["a"], members["b"]
         bmc = b.enrol("m1", "manageable", conductor="b")
