@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from sushy import auth, exceptions
 
+_REFUSED = 401
+
 
 class Session(auth.SessionAuth):  # type: ignore[misc]  # sushy has no types
     """A session."""
@@ -39,6 +41,22 @@ class Session(auth.SessionAuth):  # type: ignore[misc]  # sushy has no types
 
 class SessionOrBasic(Session, auth.SessionOrBasicAuth):  # type: ignore[misc]
     """A session, or the password with every request where the BMC has no sessions."""
+
+    def _do_authenticate(self) -> None:
+        """Log in; a password that is refused for a session is not tried once more as basic: each try counts for a lock-out.
+
+        Raises:
+            SushyError: The BMC refused the login, or cannot be reached; what the adapter raises passes too.
+        """
+        try:
+            auth.SessionAuth._do_authenticate(self)  # noqa: SLF001  # sushy's own, without its fallback
+        except exceptions.ConnectionError:
+            raise
+        except exceptions.SushyError as error:
+            is_refused = isinstance(error, exceptions.AccessError) and error.status_code == _REFUSED
+            if is_refused or self._session_auth_previously_successful:
+                raise
+            self._fallback_to_basic_authentication()
 
 
 LOGINS: Mapping[str, type[auth.AuthBase]] = MappingProxyType(

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import sushy
 from sushy import auth, exceptions
@@ -50,9 +51,9 @@ class Conversation:
         finally:
             self._adapter.ends_at = None
 
-    def forget(self) -> None:
-        """Log out and begin anew with the next call: the BMC refused the login, or is another one than it was."""
-        self._log_out()
+    def forget(self, over_at: float) -> None:
+        """Log out before ``over_at``, and begin anew with the next call: the BMC refused the login, or is another one than it was."""
+        self._log_out(over_at)
         self.lose_system()
 
     def lose_system(self) -> None:
@@ -61,18 +62,18 @@ class Conversation:
 
     def end(self) -> None:
         """Log out, if the BMC answers soon, and close the connections."""
-        self._log_out()
+        self._log_out(time.monotonic() + _LOG_OUT_S)
         adapter, self._adapter = self._adapter, None
         if adapter is not None:
             adapter.close()
 
-    def _log_out(self) -> None:
+    def _log_out(self, over_at: float) -> None:
         """End the session now: sushy would at any time, in any thread, when nobody waits for it."""
         login, self._login = self._login, None
         self._root = None
         if login is None or self._adapter is None:
             return
-        self._adapter.ends_at = time.monotonic() + _LOG_OUT_S
+        self._adapter.ends_at = min(time.monotonic() + _LOG_OUT_S, over_at)
         with contextlib.suppress(PeerFailed, exceptions.SushyError, OSError, ValueError):
             login.close()
         self._adapter.ends_at = None
@@ -143,3 +144,9 @@ class Sessions:
             return None
         del self._kept[target]
         return oldest
+
+
+@cache
+def shared_sessions() -> Sessions:
+    """Return the sessions of this process: the interfaces of all kinds talk to the same BMCs, and these have few sessions."""
+    return Sessions()

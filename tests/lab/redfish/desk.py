@@ -18,7 +18,16 @@ from tests.lab.redfish.documents.names import ROOT
 from tests.lab.redfish.documents.services import task_document
 from tests.lab.redfish.events import Courier
 from tests.lab.redfish.faults import RedfishFaults
-from tests.lab.redfish.state import Effect, Session, State, Task, View, logged, settled
+from tests.lab.redfish.state import (
+    Effect,
+    Session,
+    State,
+    Task,
+    View,
+    logged,
+    settled,
+    without_tasks,
+)
 
 _MOST_TASKS = 50
 
@@ -59,7 +68,7 @@ class Desk:
         machine = facts.from_json(self.ask("facts"))
         now_s = time.monotonic()
         with self._changing:
-            self._state = settled(self._state, machine.boots, now_s)
+            self._state = settled(self._state, machine.boots, now_s, self.faults)
             shown = replace(machine, is_on=self._power_shown(machine.is_on, now_s))
             return View(state=self._state, facts=shown, faults=self.faults, now_s=now_s)
 
@@ -115,7 +124,12 @@ class Desk:
                 self._courier.send(one.destination, document)
 
     def begin_task(
-        self, name: str, effect: Effect | None = None, failure: str | None = None
+        self,
+        name: str,
+        effect: Effect | None = None,
+        failure: str | None = None,
+        *,
+        waits_at_boots: int | None = None,
     ) -> Answer:
         """Start a task and answer 202 with its monitor (DSP0266 12.2)."""
         now_s = time.monotonic()
@@ -126,6 +140,7 @@ class Desk:
             ends_s=now_s + self.faults.task_s,
             effect=effect,
             failure=failure,
+            waits_at_boots=waits_at_boots,
         )
         self.change(lambda state: replace(state, tasks=(*state.tasks, task)[-_MOST_TASKS:]))
         return accepted(self.view(), task)
@@ -134,6 +149,8 @@ class Desk:
         """Restart the BMC: sessions are gone, and for ``silent_s`` nobody answers."""
         self.silent_until_s = time.monotonic() + silent_s
         self.change(lambda state: replace(state, sessions=(), restarts=state.restarts + 1))
+        if self.faults.forgets_tasks:
+            self.change(without_tasks)
 
     def touch(self, session: Session, timeout_s: int) -> bool:
         """Tell whether a session is still alive, and note its use; one that idled for too long is ended."""

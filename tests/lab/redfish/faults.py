@@ -38,6 +38,14 @@ class RedfishFaults:
     """Answers every request about a system with this status, whoever asks; 0 = it does not."""
     nonsense: bool = False
     """Shows a system as JSON of another form than Redfish's."""
+    keeps_time: bool = False
+    """Accepts another time and keeps its own, as one that asks a server for it."""
+    refuses_settings: bool = False
+    """Accepts BIOS settings and forgets them at the start, with a message of why."""
+    stages_updates: bool = False
+    """No fault but a way: an update's task waits for a start of the machine."""
+    forgets_tasks: bool = False
+    """Forgets its tasks when it restarts."""
     tasks: bool = False
     """No fault but a way: resets are answered 202 with a task, not 204."""
     task_s: float = 0.2

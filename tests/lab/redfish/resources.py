@@ -172,14 +172,19 @@ _MACHINE = (
     Resource(path=_STORAGE, show=storage.storage),
     Resource(path=f"{_STORAGE}/Controllers", show=storage.controllers),
     Resource(path=f"{_STORAGE}/Controllers/{{id}}", show=storage.controller),
-    Resource(path=f"{_STORAGE}/Drives/{{id}}", show=storage.drive),
+    Resource(path=f"{_STORAGE}/Drives/{{id}}", show=storage.drive, patch=hardware.change_drive),
     Resource(path=f"{_STORAGE}/Volumes", show=storage.volumes, post=hardware.make_volume),
     Resource(path=_VOLUME, show=storage.volume, delete=hardware.remove_volume),
     _act(_VOLUME, "Volume.Initialize", hardware.initialize_volume),
 )
 _AROUND = (
     Resource(path="/Managers", show=manager.managers),
-    Resource(path=_MANAGER, show=manager.manager),
+    Resource(
+        path=_MANAGER,
+        show=manager.manager,
+        patch=changes.change_manager,
+        privilege="ConfigureManager",
+    ),
     _act(_MANAGER, "Manager.Reset", changes.reset_manager),
     Resource(path=f"{_MANAGER}/NetworkProtocol", show=manager.network_protocol),
     *_media(_MANAGER, optional=False),

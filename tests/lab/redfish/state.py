@@ -97,6 +97,8 @@ class Task:
     effect: Effect | None = None
     failure: str | None = None
     done: bool = False
+    waits_at_boots: int | None = None
+    """It does nothing until the machine starts after start number so much; None = it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,10 @@ class State:
     media: Mapping[str, Medium] = field(default_factory=dict)
     bios: Mapping[str, str | int | bool] = field(default_factory=lambda: BIOS_DEFAULTS)
     bios_waiting: Waiting | None = None
+    bios_applied_at: str | None = None
+    """When a start took BIOS settings over last, or refused them."""
+    bios_complaint: str | None = None
+    """Why it refused them."""
     volumes: tuple[Volume, ...] = ()
     firmware: Mapping[str, str] = field(
         default_factory=lambda: {"BIOS": "1.0.0", "BMC": "2.0.0", "NIC": "3.0.0"}
@@ -143,6 +149,10 @@ class State:
     log: tuple[LogEntry, ...] = ()
     asset_tag: str = ""
     indicator: str = "Off"
+    lit_drives: frozenset[str] = frozenset()
+    """Paths of the drives whose location lamp is on."""
+    clock_ahead_s: float = 0.0
+    """How much the BMC's clock is ahead of the right time."""
     restarts: int = 0
     """How often the BMC itself restarted."""
     next_id: int = 1
@@ -158,12 +168,21 @@ class View:
     now_s: float
 
 
-def settled(state: State, boots: int, now_s: float) -> State:
-    """Return the state after what has happened by itself: waiting BIOS settings at a start, tasks that ended."""
+def settled(state: State, boots: int, now_s: float, faults: RedfishFaults) -> State:
+    """Return the state after what has happened by itself: waiting BIOS settings at a start, tasks that began or ended."""
     waiting = state.bios_waiting
     if waiting is not None and boots > waiting.boots:
-        state = replace(state, bios={**state.bios, **waiting.attributes}, bios_waiting=None)
+        state = _after_start(state, waiting, boots, faults)
+    started = tuple(
+        replace(task, starts_s=now_s, ends_s=now_s + faults.task_s, waits_at_boots=None)
+        if task.waits_at_boots is not None and boots > task.waits_at_boots
+        else task
+        for task in state.tasks
+    )
+    state = replace(state, tasks=started)
     for task in state.tasks:
+        if task.waits_at_boots is not None:
+            continue
         if not task.done and now_s >= task.ends_s:
             if task.effect is not None and task.failure is None:
                 state = _applied(state, task.effect)
@@ -172,11 +191,37 @@ def settled(state: State, boots: int, now_s: float) -> State:
     return state
 
 
+def without_tasks(state: State) -> State:
+    """Return the state of a BMC that restarted and forgot its tasks; what they were for is done."""
+    for task in state.tasks:
+        if not task.done and task.effect is not None and task.failure is None:
+            state = _applied(state, task.effect)
+    return replace(state, tasks=())
+
+
 def logged(state: State, message: str, *, created: str, severity: str = "OK") -> State:
     """Return the state with one more log entry; old ones go."""
     entry = LogEntry(id=str(state.next_id), created=created, message=message, severity=severity)
     entries = (*state.log, entry)[-_MOST_LOG_ENTRIES:]
     return replace(state, log=entries, next_id=state.next_id + 1)
+
+
+def _after_start(state: State, waiting: Waiting, boots: int, faults: RedfishFaults) -> State:
+    if faults.refuses_settings:
+        complaint = "The settings depend on others that have another value."
+        return replace(
+            state,
+            bios_waiting=None,
+            bios_applied_at=f"2026-01-01T00:00:{boots % 60:02d}Z",
+            bios_complaint=complaint,
+        )
+    return replace(
+        state,
+        bios={**state.bios, **waiting.attributes},
+        bios_waiting=None,
+        bios_applied_at=f"2026-01-01T00:00:{boots % 60:02d}Z",
+        bios_complaint=None,
+    )
 
 
 def _applied(state: State, effect: Effect) -> State:

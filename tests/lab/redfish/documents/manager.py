@@ -1,5 +1,8 @@
 """The BMC itself: virtual media, network protocols, logs, firmware."""
 
+import datetime as dt
+import time
+
 from tests.lab.redfish.answers import Document
 from tests.lab.redfish.documents.names import (
     HEALTHY,
@@ -51,6 +54,7 @@ def manager(view: View, ids: Ids) -> Document:
         Model="Laboratory BMC",
         FirmwareVersion=view.state.firmware["BMC"],
         PowerState="On",
+        **_clock(view),
         Status=HEALTHY,
         NetworkProtocol=link(f"{path}/NetworkProtocol"),
         VirtualMedia=link(f"{path}/VirtualMedia"),
@@ -216,6 +220,14 @@ def firmware_item(view: View, ids: Ids) -> Document:
         SoftwareId=ids["id"].lower(),
         Status=HEALTHY,
     )
+
+
+def _clock(view: View) -> Document:
+    """Return the members of the clock, which a manager need not have."""
+    if view.faults.without_optional:
+        return {}
+    now = dt.datetime.fromtimestamp(time.time() + view.state.clock_ahead_s, dt.UTC)
+    return {"DateTime": now.isoformat(timespec="seconds"), "DateTimeLocalOffset": "+00:00"}
 
 
 def _owner(view: View, ids: Ids) -> str:

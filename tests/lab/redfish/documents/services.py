@@ -187,13 +187,14 @@ def task_document(view: View, one: Task) -> Document:
     lasts_s = max(one.ends_s - one.starts_s, 0.001)
     percent = 100 if one.done else int(100 * (view.now_s - one.starts_s) / lasts_s)
     ended = "Exception" if one.failure else "Completed"
+    is_waiting = one.waits_at_boots is not None
     return resource(
         f"{ROOT}/TaskService/Tasks/{one.id}",
         "Task.v1_7_3",
         one.name,
-        TaskState=ended if one.done else "Running",
+        TaskState=ended if one.done else "Starting" if is_waiting else "Running",
         TaskStatus="Critical" if one.done and one.failure else "OK",
-        PercentComplete=max(0, min(99, percent)) if not one.done else 100,
+        PercentComplete=100 if one.done else 0 if is_waiting else max(0, min(99, percent)),
         TaskMonitor=f"{ROOT}/TaskService/TaskMonitors/{one.id}",
         Messages=[
             {"MessageId": "Base.1.18.GeneralError", "Message": one.failure, "Severity": "Critical"}

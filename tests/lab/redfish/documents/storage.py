@@ -96,6 +96,7 @@ def drive(view: View, ids: Ids) -> Document:
         SerialNumber=one.serial,
         Manufacturer="QEMU",
         Model="Lab disk",
+        LocationIndicatorActive=path in view.state.lit_drives,
         Status=HEALTHY,
         Links={
             "Volumes": links(

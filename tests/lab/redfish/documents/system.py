@@ -146,10 +146,26 @@ def bios(view: View, ids: Ids) -> Document:
                 "@odata.type": "#Settings.v1_3_5.Settings",
                 "SettingsObject": link(f"{path}/Settings"),
                 "SupportedApplyTimes": ["OnReset"],
-                "Messages": [],
+                **_last_applied(view),
             }
         },
     )
+
+
+def _last_applied(view: View) -> Document:
+    """Return how the last change of settings ended."""
+    state = view.state
+    if state.bios_applied_at is None:
+        return {"Messages": []}
+    complaint = {
+        "MessageId": "Base.1.18.GeneralError",
+        "Message": state.bios_complaint,
+        "Severity": "Critical",
+    }
+    return {
+        "Time": state.bios_applied_at,
+        "Messages": [complaint] if state.bios_complaint else [],
+    }
 
 
 def bios_settings(view: View, ids: Ids) -> Document:

@@ -7,7 +7,7 @@ from tests.lab.redfish.answers import Answer, Document, RefusedError
 from tests.lab.redfish.desk import Desk
 from tests.lab.redfish.documents import storage
 from tests.lab.redfish.documents.names import Ids
-from tests.lab.redfish.orders.bodies import check_listed, check_type, parameter
+from tests.lab.redfish.orders.bodies import check_listed, check_type, parameter, writable_part
 from tests.lab.redfish.orders.fetch import fetch
 from tests.lab.redfish.orders.people import required
 from tests.lab.redfish.state import FirmwareUpdated, View, Volume, VolumeGone, VolumeMade
@@ -52,6 +52,17 @@ def make_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     return desk.begin_task("Create volume", VolumeMade(volume=made))
 
 
+def change_drive(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Switch the lamp by which a drive is found."""
+    document = storage.drive(view, ids)
+    wanted, notes = writable_part(body, {"LocationIndicatorActive": bool}, document)
+    mine = frozenset({document["@odata.id"]})
+    lit = view.state.lit_drives
+    now = lit | mine if wanted["LocationIndicatorActive"] else lit - mine
+    desk.change_fields(lit_drives=now)
+    return Answer(body=storage.drive(desk.view(), ids) | notes)
+
+
 def remove_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Delete a volume; 202 with a task."""
     storage.volume(view, ids)
@@ -85,9 +96,10 @@ def update(desk: Desk, image: bytes) -> Answer:
     read = _FIRMWARE.match(image)
     component, version = (word.decode() for word in read.groups()) if read else ("", "")
     if component in desk.view().state.firmware:
-        answer = desk.begin_task(
-            f"Update {component}", FirmwareUpdated(component=component, version=version)
-        )
+        effect = FirmwareUpdated(component=component, version=version)
+        is_staged = desk.faults.stages_updates and component != "BMC"
+        boots = desk.view().facts.boots if is_staged else None
+        answer = desk.begin_task(f"Update {component}", effect, waits_at_boots=boots)
         desk.note(f"firmware update of {component} to {version}")
     else:
         answer = desk.begin_task("Update", failure="the image is not for this machine")

@@ -1,11 +1,13 @@
 """Changes of the system: resets, boot override, BIOS attributes, Secure Boot, lamp."""
 
+import datetime as dt
+import time
 from dataclasses import asdict, replace
 
 from tests.lab.hardware import BootDevice, BootOverride
 from tests.lab.redfish.answers import NO_CONTENT, Answer, Document, RefusedError
 from tests.lab.redfish.desk import Desk
-from tests.lab.redfish.documents import system
+from tests.lab.redfish.documents import manager, system
 from tests.lab.redfish.documents.names import Ids, check_ids
 from tests.lab.redfish.orders.bodies import check_listed, check_type, parameter, writable_part
 from tests.lab.redfish.state import BIOS_CHOICES, BIOS_DEFAULTS, View, Waiting
@@ -167,6 +169,23 @@ def clear_log(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     check_ids(view, ids)
     desk.change(lambda state: replace(state, log=()))
     return NO_CONTENT
+
+
+def change_manager(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Set the BMC's clock."""
+    wanted, notes = writable_part(
+        body, {"DateTime": str, "DateTimeLocalOffset": str}, manager.manager(view, ids)
+    )
+    if "DateTime" in wanted:
+        try:
+            told = dt.datetime.fromisoformat(wanted["DateTime"])
+        except ValueError:
+            raise RefusedError(
+                400, "PropertyValueTypeError", wanted["DateTime"], "DateTime", related="DateTime"
+            ) from None
+        if not desk.faults.keeps_time:
+            desk.change_fields(clock_ahead_s=told.timestamp() - time.time())
+    return Answer(body=manager.manager(desk.view(), ids) | notes)
 
 
 def reset_manager(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
