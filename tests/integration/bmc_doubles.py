@@ -13,6 +13,7 @@ from typing import Any
 from tests.lab.bmc import VirtualBmc
 from tests.lab.hardware import BootDevice, BootOverride
 from tests.lab.network import Network
+from tests.lab.serial_line import SerialLine
 
 PASSWORD = "correct-horse"  # never in a message, a log or an argument
 _PROGRAM = Path(__file__).with_name("plain_bmc.py")
@@ -112,12 +113,13 @@ class LabMachine:
 
 
 @contextmanager
-def lab_machine(directory: Path) -> Iterator[LabMachine]:
-    """Give a machine whose BMC is in a network namespace of its own."""
+def lab_machine(directory: Path, serial: SerialLine | None = None) -> Iterator[LabMachine]:
+    """Give a machine whose BMC is in a network namespace of its own; with ``serial`` it offers that line over LAN."""
     network = Network(scratch=directory)
     try:
         chassis = Chassis()
-        bmc = VirtualBmc(chassis, network, address=network.address(20), log=directory / "bmc.log")
+        address, log = network.address(20), directory / "bmc.log"
+        bmc = VirtualBmc(chassis, network, address=address, log=log, serial=serial)
         try:
             yield LabMachine(chassis, bmc, network)
         finally:

@@ -3,9 +3,14 @@
 pyghmi's server keeps state in module globals, so every BMC is a process of its own.
 """
 
+import socket
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from tests.lab.bmc_program import BmcProgram
+from tests.lab.bmc_program import BmcProgram, Chassis
+from tests.lab.network import Network
+from tests.lab.serial_line import SerialLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,28 @@ class VirtualBmc(BmcProgram):
 
     module = "tests.lab.bmc_process"
     port = 623
+
+    def __init__(
+        self,
+        machine: Chassis,
+        network: Network,
+        *,
+        address: str,
+        log: Path,
+        serial: SerialLine | None = None,
+    ) -> None:
+        """Start the BMC; with ``serial`` it offers that line over LAN."""
+        self._serial = serial
+        super().__init__(machine, network, address=address, log=log)
+
+    def stop(self) -> None:
+        """See :meth:`BmcProgram.stop`."""
+        super().stop()
+        if self._serial is not None:
+            self._serial.unplug()
+
+    def _more_sockets(self) -> Sequence[socket.socket]:
+        return () if self._serial is None else (self._serial.plug(),)
 
     def set_faults(
         self,

@@ -1,7 +1,7 @@
 """The BMC program: IPMI 2.0 over LAN with pyghmi's server, on behalf of one machine of the lab.
 
-`python3 -m tests.lab.bmc_process ADDRESS PORT USER DESCRIPTOR`: DESCRIPTOR is a socket to the lab that answers questions about
-the machine. Standard input carries the password first, then faults, one JSON object per line; its end ends the program.
+`python3 -m tests.lab.bmc_process ADDRESS PORT USER DESCRIPTOR [SERIAL]`: DESCRIPTOR is a socket to the lab that answers questions
+about the machine, SERIAL one that is its serial line. Standard input carries the password first, then faults, one JSON object per line; its end ends the program.
 pyghmi's own I/O thread is not used: here one loop reads packets, and so can drop, delay and spoil them.
 
 Follows the IPMI specification 2.0, revision 1.1: 28.2-28.13 (chassis), 20.1 (device ID), 22.15 (cipher suites).
@@ -23,6 +23,7 @@ from pyghmi.ipmi.private import serversession
 from pyghmi.ipmi.private import session as pyghmi_session
 
 from tests.lab.ipmi_session import CipherSuiteSession, cipher_suite_records
+from tests.lab.sol import SolPort
 
 _NOT_IN_THIS_STATE = 0xD5
 _BAD_FIELD = 0xCC
@@ -44,6 +45,7 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
     ) -> None:
         self._lab = lab.makefile("rw", encoding="utf-8")
         self.faults: dict[str, Any] = {}
+        self.sol_port: SolPort | None = None
         super().__init__({user: password}, port=port, address=address, bmcuuid=uuid.uuid4())
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
@@ -136,6 +138,8 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         if (request["netfn"], request["command"]) == (0, 4):
             session.send_ipmi_response()
             return
+        if self.sol_port is not None and self.sol_port.answer(request, session):
+            return
         super().handle_raw_request(request, session)
 
     def send_cipher_suites(
@@ -190,12 +194,21 @@ def _plain_socket(server: Any, forbiddensockets: Any = ()) -> socket.socket:
     return made
 
 
+def _until(*times: float | None) -> float | None:
+    """Return the seconds until the first of some times; ``None`` = there is none."""
+    known = [one for one in times if one is not None]
+    return max(0, min(known) - time.monotonic()) if known else None
+
+
 def serve(bmc: LabBmc) -> None:
     """Answer packets and take orders until standard input ends."""
     waiting: collections.deque[tuple[float, bytes, Any]] = collections.deque()
+    serial = bmc.sol_port
     while True:
-        timeout_s = max(0, waiting[0][0] - time.monotonic()) if waiting else None
-        ready = select.select([sys.stdin, bmc.serversocket], [], [], timeout_s)[0]
+        times = (waiting[0][0] if waiting else None, serial.wakes_at if serial else None)
+        timeout_s = _until(*times)
+        lines = serial.lines if serial else []
+        ready = select.select([sys.stdin, bmc.serversocket, *lines], [], [], timeout_s)[0]
         if sys.stdin in ready:
             if not (line := sys.stdin.readline()):
                 return
@@ -210,11 +223,13 @@ def serve(bmc: LabBmc) -> None:
         while waiting and waiting[0][0] <= time.monotonic():
             _, data, peer = waiting.popleft()
             bmc.take(data, peer)
+        if serial:
+            serial.work(is_readable=serial.line in ready)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one BMC."""
-    address, port, user, descriptor = argv
+    address, port, user, descriptor, *serial = argv
     serversession.ServerSession = CipherSuiteSession
     pyghmi_session.Session._assignsocket = staticmethod(_plain_socket)
     # unbuffered, or select() would not see what the buffer already holds
@@ -226,6 +241,8 @@ def main(argv: Sequence[str]) -> int:
         port=int(port),
         lab=socket.socket(fileno=int(descriptor)),
     )
+    if serial:
+        bmc.sol_port = SolPort(socket.socket(fileno=int(serial[0])), int(port))
     bmc.ask("applied")
     serve(bmc)
     return 0

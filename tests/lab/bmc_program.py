@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -78,16 +78,20 @@ class BmcProgram:
             return
         ours, theirs = socket.socketpair()
         words = (sys.executable, "-m", self.module, self.address, str(self.port), self.username)
+        more = self._more_sockets()
+        passed = [one.fileno() for one in (theirs, *more)]
         with theirs, self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._network.command(*words, str(theirs.fileno())),
+                self._network.command(*words, *(str(one) for one in passed)),
                 cwd=_REPOSITORY,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=passed,
                 start_new_session=True,
             )
+        for one in more:
+            one.close()
         self._socket = ours
         self._applied.clear()
         threading.Thread(target=self._serve, args=(ours,), name="bmc", daemon=True).start()
@@ -108,6 +112,10 @@ class BmcProgram:
     def _more_secrets(self) -> dict[str, Any]:
         """Return what the program must know from its start beside the password."""
         return {}
+
+    def _more_sockets(self) -> Sequence[socket.socket]:
+        """Return what the program gets beside its socket to the lab; closed here when it has started."""
+        return ()
 
     def _tell(self, order: dict[str, Any]) -> None:
         process = self._process

@@ -44,6 +44,8 @@ class Console:
         self._partial_time_s = 0.0
         self._grown = threading.Condition()
         self._keyboard: IO[bytes] | None = None
+        self.on_bytes: Callable[[bytes], None] | None = None
+        """Called with all that is printed, as it comes; must not wait."""
 
     @property
     def lines(self) -> tuple[ConsoleLine, ...]:
@@ -95,10 +97,18 @@ class Console:
         Raises:
             LabError: The machine is off.
         """
-        if self._keyboard is None:
-            raise LabError(f"cannot type on {self.raw.stem}: the machine is off")
-        self._keyboard.write(text.encode())
-        self._keyboard.flush()
+        self.type_bytes(text.encode())
+
+    def type_bytes(self, data: bytes) -> None:
+        """Type on the serial line; raises as :meth:`type`."""
+        keyboard = self._keyboard
+        try:
+            if keyboard is None:
+                raise LabError(f"cannot type on {self.raw.stem}: the machine is off")
+            keyboard.write(data)
+            keyboard.flush()
+        except (OSError, ValueError) as error:
+            raise LabError(f"cannot type on {self.raw.stem}: the machine has gone off") from error
 
     def read_from(self, output: IO[bytes], keyboard: IO[bytes]) -> None:
         """Read until ``output`` ends (the machine is off); the work of a thread per QEMU process."""
@@ -107,6 +117,8 @@ class Console:
             with self.raw.open("ab", buffering=0) as raw, output:
                 while data := output.read1(65536):  # type: ignore[attr-defined]  # BufferedReader has it
                     raw.write(data)
+                    if self.on_bytes:
+                        self.on_bytes(data)
                     self._take(data)
         finally:
             self._keyboard = None

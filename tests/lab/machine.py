@@ -34,6 +34,7 @@ from tests.lab.qmp import Qmp
 from tests.lab.redfish.bmc import RedfishBmc
 from tests.lab.redfish.facts import Facts, SecureBoot
 from tests.lab.redfish.machine_facts import facts_of
+from tests.lab.serial_line import SerialLine
 from tests.lab.virtual_media import plug_in, pull_out
 
 
@@ -101,7 +102,9 @@ class Machine:
         self._redfish: RedfishBmc | None = None
         if bmc_kind is not BmcKind.REDFISH:
             log = logs / f"{self.name}.bmc.log"
-            self._bmc = VirtualBmc(self, network, address=bmc_address, log=log)
+            serial = SerialLine(self.console.type_bytes)
+            self.console.on_bytes = serial.show
+            self._bmc = VirtualBmc(self, network, address=bmc_address, log=log, serial=serial)
         if redfish_folder is not None:
             log = logs / f"{self.name}.redfish.log"
             self._redfish = RedfishBmc(
