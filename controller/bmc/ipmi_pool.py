@@ -6,8 +6,6 @@ more than ``limit`` of them: a thousand nodes do not mean a thousand processes. 
 
 import contextlib
 import socket
-import subprocess  # noqa: TID251  # for the type; ``programs.py`` starts it
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,14 +17,11 @@ from agent.protocol.foreign_text import clean_line
 from controller.bmc.ipmi_target import IpmiTarget
 from controller.bmc.ipmi_wire import MAX_MESSAGE_BYTES, Login, Outcome, Reply, Request
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
-from controller.peers import programs
+from controller.peers.fork_host import ForkHost
 
 _FIRST_TIMEOUTS_S = (0.5, 4.0)
 """Wait for a login packet before it counts as lost: by try. The second try is for slow BMCs."""
 _MOST_WORDS = 300
-_HOST_TAKES_S = 2.0
-"""A host that does not take a socket for so long hangs."""
-_HOST_END_S = 2.0
 _GRACE_S = 0.5
 """How much later than the child's own deadline the pool stops waiting for it."""
 
@@ -62,8 +57,7 @@ class WorkerPool:
         self._limit = limit
         self._slots: dict[tuple[str, int, str], _Slot] = {}
         self._lock = threading.Lock()
-        self._host: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._host = ForkHost("controller.bmc.ipmi_worker")
 
     def call(
         self,
@@ -123,8 +117,7 @@ class WorkerPool:
         for slot in slots:
             with slot.lock:
                 slot.close()
-        with self._lock:
-            self._end_host()
+        self._host.close()
 
     @contextlib.contextmanager
     def _slot(self, target: IpmiTarget, *, timeout_s: float, what: str) -> Iterator[_Slot]:
@@ -155,34 +148,8 @@ class WorkerPool:
 
     def _open(self, slot: _Slot, login: Login) -> None:
         """Have the host fork a worker for the slot."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, self._lock:
-            try:
-                socket.send_fds(self._control_socket(), [b"+"], [theirs.fileno()])
-            except (BrokenPipeError, ConnectionResetError, TimeoutError):
-                self._end_host()  # it died or hangs; the next one will do
-                socket.send_fds(self._control_socket(), [b"+"], [theirs.fileno()])
-        slot.channel = ours
+        slot.channel = self._host.connect()
         slot.login = login
-
-    def _control_socket(self) -> socket.socket:
-        """Return the connection to the host, started when needed; the pool's lock is held."""
-        if self._control is None:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
-                self._host = programs.start_module(
-                    sys.executable, "controller.bmc.ipmi_worker", descriptor=theirs.fileno()
-                )
-            ours.settimeout(_HOST_TAKES_S)
-            self._control = ours
-        return self._control
-
-    def _end_host(self) -> None:
-        if self._control:
-            self._control.close()
-        if self._host:
-            programs.end(self._host, patience_s=_HOST_END_S)
-        self._control = self._host = None
 
     def _let_go_of_idle_workers(self) -> None:
         """Close workers that are idle for long, and the longest idle ones beyond the limit."""

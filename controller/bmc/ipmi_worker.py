@@ -5,12 +5,11 @@ and cannot be interrupted: a second session to the same BMC hangs, and so do som
 per BMC makes every fault end: the child has the kernel kill it at the deadline (``ITIMER_REAL``, default action), and
 the pool forks another one. The host imports pyghmi once, so a child is a fork, not a start of Python.
 
-The only module that knows pyghmi. It uses pyghmi's session layer: ``Command`` would ask every BMC for its maker before
+Only this module and ``sol_session.py`` know pyghmi. It uses pyghmi's session layer: ``Command`` would ask every BMC for its maker before
 each power command and cannot choose a cipher suite.
 """
 
 import contextlib
-import os
 import signal
 import socket
 import struct
@@ -24,6 +23,7 @@ from pyghmi.ipmi.private import session as pyghmi_session
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc.ipmi_wire import MAX_MESSAGE_BYTES, Login, Outcome, Reply, Request
+from controller.peers.fork_host import serve_forks
 
 _SHA1, _SHA256 = 1, 256  # as pyghmi's ``attemptedhash`` counts them
 _RAKP_HMAC_SHA1 = 1  # IPMI 2.0 table 13-17
@@ -47,7 +47,7 @@ _REFUSALS = (
     "requesting priv",
 )
 """Words of pyghmi's messages that mean user name, password, Kg or privilege level."""
-_NONSENSE = (
+NONSENSE = (
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -119,7 +119,7 @@ class BmcSession:
         pyghmi_session.initialtimeout = first_timeout_s
         pyghmi_session._io_wait = _wait_in_slices(pyghmi_session._io_wait)  # noqa: SLF001
         _Session.suite = login.cipher_suite
-        self._session = _Session(
+        self.session: Any = _Session(
             bmc=login.address,
             userid=login.username,
             password=login.password,
@@ -127,12 +127,12 @@ class BmcSession:
             kg=login.kg,
             privlevel=login.privilege_level,
         )
-        self._session.maxtimeout = max(_SILENCE_S, first_timeout_s)
-        self._session.logontries = 0  # a lost session is replaced by a new process
+        self.session.maxtimeout = max(_SILENCE_S, first_timeout_s)
+        self.session.logontries = 0  # a lost session is replaced by a new process
 
     def raw(self, netfn: int, command: int, data: Sequence[int]) -> Reply:
         """Send one request and wait for its answer."""
-        answer = self._session.raw_command(netfn=netfn, command=command, data=bytes(data))
+        answer = self.session.raw_command(netfn=netfn, command=command, data=bytes(data))
         if "data" not in answer:  # pyghmi's way to say that the BMC fell silent
             return Reply(outcome=Outcome.SILENCE)
         return Reply(outcome=Outcome.ANSWER, code=answer["code"], data=bytes(answer["data"]))
@@ -140,7 +140,7 @@ class BmcSession:
     def log_out(self) -> None:
         """Give the BMC its session slot back; the session cannot be used afterwards."""
         with contextlib.suppress(PyghmiException, OSError):
-            self._session.logout()
+            self.session.logout()
 
 
 def _wait_in_slices(wait: Callable[..., None]) -> Callable[..., None]:
@@ -158,19 +158,7 @@ def _wait_in_slices(wait: Callable[..., None]) -> Callable[..., None]:
 
 def main(control_fd: int) -> None:
     """Fork a child for every socket that arrives, until the controller is gone."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the controller ends us by closing the socket
-    with socket.socket(fileno=control_fd) as control:
-        while True:
-            message, descriptors, _flags, _address = socket.recv_fds(control, 1, 1)
-            if not message:
-                return
-            if os.fork() == 0:
-                control.close()
-                with socket.socket(fileno=descriptors[0]) as channel:
-                    _serve(channel)
-                os._exit(0)
-            os.close(descriptors[0])
+    serve_forks(control_fd, _serve)
 
 
 def _serve(channel: socket.socket) -> None:
@@ -184,8 +172,8 @@ def _serve(channel: socket.socket) -> None:
             session = session or BmcSession(request.login, first_timeout_s=request.first_timeout_s)
             reply = session.raw(request.netfn, request.command, request.data)
         except (PyghmiException, OSError) as error:
-            reply = Reply(outcome=Outcome.SILENCE, text=str(error)) if session else _why(error)
-        except _NONSENSE as error:
+            reply = Reply(outcome=Outcome.SILENCE, text=str(error)) if session else why(error)
+        except NONSENSE as error:
             text = f"the BMC's answer cannot be read ({type(error).__name__}: {error})"
             reply = Reply(outcome=Outcome.FAILED, text=text)
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -211,7 +199,7 @@ def _receive(channel: socket.socket) -> bytes:
         return b""
 
 
-def _why(error: Exception) -> Reply:
+def why(error: Exception) -> Reply:
     """Say why the login failed."""
     if isinstance(error, OSError):
         text = f"{error.strerror or error}; check ipmi_address and ipmi_port"

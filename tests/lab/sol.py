@@ -38,7 +38,7 @@ class SolPort:
         """What was sent and is not acknowledged; empty = the next packet may go."""
         self._sequence = 0
         self._taken_sequence = 0
-        self._taken_bytes = 0
+        self._answered = bytearray()
         self._repeat_at = 0.0
         self._heard_at = 0.0
 
@@ -134,7 +134,7 @@ class SolPort:
             self._session.sol_handler = None
         self._session, self._sent = None, b""
         self._waiting.clear()
-        self._sequence = self._taken_sequence = self._taken_bytes = 0
+        self._sequence = self._taken_sequence = 0
 
     def _configuration(self, data: bytes, session: Any) -> None:
         values = {
@@ -169,21 +169,18 @@ class SolPort:
             self._take_data(sequence & 0xF, bytes(payload[4:]))
 
     def _take_data(self, sequence: int, data: bytes) -> None:
-        if sequence == self._taken_sequence:
-            fresh = data[self._taken_bytes :]
-        elif self._taken_sequence in (0, (sequence - 2) % 15 + 1):
-            fresh, self._taken_bytes = data, 0
-        else:
-            return  # one of earlier that was on its way for long
-        try:
-            written = self.line.send(fresh) if fresh else 0
-        except BlockingIOError:
-            written = 0
-        self._taken_sequence = sequence
-        self._taken_bytes += written
-        status = 0 if written == len(fresh) else _NACK | _UNAVAILABLE
-        session = self._session
-        session.send_payload(bytearray((0, sequence, self._taken_bytes, status)), _SOL, retry=False)
+        if sequence != self._taken_sequence:
+            if self._taken_sequence not in (0, (sequence - 2) % 15 + 1):
+                return  # one of earlier that was on its way for long
+            try:
+                written = self.line.send(data) if data else 0
+            except BlockingIOError:
+                written = 0
+            self._taken_sequence = sequence
+            status = 0 if written == len(data) else _NACK | _UNAVAILABLE
+            self._answered = bytearray((0, sequence, written, status))
+        # a repetition gets the same answer: who sends the rest anew after the first must not find it taken
+        self._session.send_payload(bytearray(self._answered), _SOL, retry=False)
 
     def _send(self) -> None:
         """Send the next packet, if the last one was acknowledged."""

@@ -1,0 +1,39 @@
+"""How a console interface has a machine's serial line opened: by a program of its own, so that no BMC can hold another up.
+
+The program is a Python module, started once as ``python -m MODULE DESCRIPTOR`` (``controller/peers/fork_host.py``); it forks a child for
+every line, with a packet socket to the controller. The first packet is the ``order``. Then each packet is a kind, one byte, and
+what belongs to it. To the child: ``TYPED`` with bytes, ``BREAK``. From it: ``SHOWN`` with bytes, ``OPENED``, ``REFUSED`` (what was
+typed is not taken now), and as its last packet ``FAILED`` with one sentence in UTF-8, or ``DENIED`` where user or password are wrong.
+Either ends with the other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+MOST_PACKET_BYTES = 4096
+TYPED, BREAK = b"t", b"b"
+SHOWN, OPENED, REFUSED, FAILED, DENIED = b"s", b"o", b"r", b"f", b"d"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineProgram:
+    """What opens a machine's serial line."""
+
+    module: str
+    order: bytes = field(repr=False)
+    """What the child is told first; may hold secrets. At most ``MOST_PACKET_BYTES``."""
+    where: str
+    """What messages call the BMC."""
+
+
+@runtime_checkable
+class OpensLine(Protocol):
+    """A console interface whose consoles the controller that owns the node keeps open, stores and shares."""
+
+    def line_program(self, driver_info: Mapping[str, Any]) -> LineProgram:
+        """Return what opens the line; asks nobody.
+
+        Raises:
+            Invalid: ``driver_info`` lacks something.
+        """
