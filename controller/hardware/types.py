@@ -63,6 +63,10 @@ COMMAND = HardwareType(
     name="command",
     supports=MappingProxyType({**GENERIC, "management": ("command",), "power": ("command",)}),
 )
+SNMP = HardwareType(
+    name="snmp",
+    supports=MappingProxyType({**GENERIC, "management": ("noop",), "power": ("snmp",)}),
+)
 FAKE_HARDWARE = HardwareType(
     name="fake-hardware",
     supports=MappingProxyType(

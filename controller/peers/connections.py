@@ -146,7 +146,7 @@ def _connect(host: str, port: int) -> BudgetedSocket:
         OSError: None does; ``TimeoutError`` if the time is up.
     """
     budget = current()
-    addresses = _resolve(host.strip("[]"), port, budget.left_s())
+    addresses = resolve(host.strip("[]"), port, budget.left_s())
     error: OSError = ConnectionRefusedError("the name has no address")
     for tried, (family, kind, protocol, _name, address) in enumerate(addresses):
         connection = BudgetedSocket(family, kind, protocol)
@@ -163,8 +163,13 @@ def _connect(host: str, port: int) -> BudgetedSocket:
     raise error
 
 
-def _resolve(host: str, port: int, left_s: float) -> list[_AddressInfo]:
-    """Look the name up within the time; the library's own look-up cannot be interrupted, so a thread is left to it."""
+def resolve(host: str, port: int, left_s: float) -> list[_AddressInfo]:
+    """Look the name up within the time; the library's own look-up cannot be interrupted, so a thread is left to it.
+
+    Raises:
+        OSError: It has no address; ``TimeoutError`` if the time is up.
+        LocationParseError: It can be no name.
+    """
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):  # a name, not an address

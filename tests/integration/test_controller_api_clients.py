@@ -79,6 +79,7 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
         "fake-hardware",
         "ipmi",
         "redfish",
+        "snmp",
     }
     created = baremetal.json(
         *("node", "create", "--driver", "fake-hardware", "--name", "cli~1"),
@@ -118,7 +119,7 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
 
 def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
     baremetal.ok("node", "create", "--driver", "ipmi", "--name", "why")
-    assert "valid drivers: command, fake-hardware, ipmi, redfish" in baremetal.refused(
+    assert "valid drivers: command, fake-hardware, ipmi, redfish, snmp" in baremetal.refused(
         "node", "create", "--driver", "nope"
     )
     assert "Node nope could not be found" in baremetal.refused("node", "show", "nope")
@@ -298,7 +299,7 @@ def test_openstacksdk_takes_a_node_through_its_life(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("inventory").endswith("inspect it first")
     assert seen == {
-        "drivers": ["command", "fake-hardware", "ipmi", "redfish"],
+        "drivers": ["command", "fake-hardware", "ipmi", "redfish", "snmp"],
         "created": ["manageable", {"ipmi_password": "******"}],
         "port": ["52:54:00:00:01:01", True],
         "provided": "available",
