@@ -14,6 +14,7 @@ from controller.api.access.audit import log_change
 from controller.api.access.guarded import check_of, check_rules
 from controller.api.auth import make_guard
 from controller.api.boot_files import boot_blueprint
+from controller.api.boot_media import media_blueprint
 from controller.api.browsers import Browsers
 from controller.api.direct import HAD_SUFFIX, Bound, Direct, WsgiApp, answer
 from controller.api.image_files import image_blueprint
@@ -55,6 +56,7 @@ def create_app(services: Services) -> Flask:
     for endpoint, bound in routes.items():
         _bind(app, services, endpoint, bound)
     app.register_blueprint(boot_blueprint(services))
+    app.register_blueprint(media_blueprint(services))
     app.register_blueprint(image_blueprint(services))
     direct = Direct(services, guard, browsers, routes, app.url_map, app.wsgi_app)
     app.wsgi_app = _normalised(direct)  # type: ignore[assignment,method-assign]

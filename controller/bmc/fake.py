@@ -42,6 +42,7 @@ class _Machine:
     interrupts: int = 0
     lamps: dict[tuple[str, str], IndicatorState] = field(default_factory=dict)
     media: dict[MediaDevice, str] = field(default_factory=dict)
+    address: str | None = None
 
 
 class FakeDriver:
@@ -198,6 +199,11 @@ class FakeBmc:
         """Forget the address."""
         self._call(f"detach virtual media {device}", timeout_s)
         self._machine.media.pop(device, None)
+
+    def boot_next_address(self, url: str, *, timeout_s: float) -> None:
+        """Remember that the next start is from an address; the fake machine fetches nothing."""
+        self._call("boot from an address", timeout_s)
+        self._machine.address = url
 
     def _call(self, what: str, timeout_s: float) -> None:
         """Take as long and fail as often as ``driver_info`` wants."""

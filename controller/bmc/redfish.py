@@ -7,7 +7,13 @@ from typing import Any
 import sushy
 from sushy.resources.system.system import System
 
-from controller.bmc import redfish_boot_mode, redfish_clock, redfish_lamps, redfish_media
+from controller.bmc import (
+    redfish_boot_mode,
+    redfish_clock,
+    redfish_http_boot,
+    redfish_lamps,
+    redfish_media,
+)
 from controller.bmc.redfish_call import RedfishCalls
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
 from controller.bmc.redfish_steps import STEPS
@@ -216,6 +222,14 @@ class RedfishBmc:
             f"detach virtual media {device}",
             timeout_s,
             lambda system: redfish_media.detach(system, device),
+        )
+
+    def boot_next_address(self, url: str, *, timeout_s: float) -> None:
+        """Have the firmware boot what is at an address, once."""
+        self._ask(
+            "boot from an address",
+            timeout_s,
+            lambda system: redfish_http_boot.boot_next(system, url),
         )
 
 

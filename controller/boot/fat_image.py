@@ -36,6 +36,8 @@ class FatImage:
     tail_bytes: int
     """Zeros after the last content."""
     size_bytes: int
+    starts: Mapping[str, int]
+    """The first byte of each content, by path."""
 
 
 @dataclass(slots=True)
@@ -44,21 +46,23 @@ class _Folder:
     entries: list[bytes]
 
 
-def plan_fat(files: Mapping[str, int], label: str) -> FatImage:
+def plan_fat(files: Mapping[str, int], label: str, *, unit_bytes: int = _SECTOR_BYTES) -> FatImage:
     """Lay out files in the order in which they are given.
 
     Args:
         files: Size in bytes by path: ``EFI/BOOT/GRUB.CFG``; none is empty.
         label: Eleven signs at most.
+        unit_bytes: Every content begins at a multiple of it, so that other file systems can name its place: 512, or 2048 for CDs.
 
     Raises:
         TooLarge: More than 2 GB, or more than 14 files in a folder with the smallest clusters.
     """
     folders = list(_folders_of(files))
-    cluster_sectors = _cluster_sectors(files.values(), len(folders))
+    cluster_sectors = _cluster_sectors(files.values(), len(folders), unit_bytes // _SECTOR_BYTES)
     cluster_bytes = cluster_sectors * _SECTOR_BYTES
     entries: dict[str, _Folder] = {"": _Folder(0, [_entry(label, 0x08, 0, 0)])}
     table = [0xFF00 | _MEDIA, _END_OF_CHAIN]
+    firsts: dict[str, int] = {}
     for folder in folders:
         entries[folder] = _Folder(len(table), [])
         table.append(_END_OF_CHAIN)
@@ -73,6 +77,7 @@ def plan_fat(files: Mapping[str, int], label: str) -> FatImage:
     for path, size_bytes in files.items():
         folder, _slash, name = path.rpartition("/")
         first, count = len(table), -(-size_bytes // cluster_bytes)
+        firsts[path] = first
         table += [*range(first + 1, first + count), _END_OF_CHAIN]
         entries[folder].entries.append(_entry(name, _FILE, first, size_bytes))
     used = len(table) - 2
@@ -84,10 +89,17 @@ def plan_fat(files: Mapping[str, int], label: str) -> FatImage:
     fat_sectors = -(-(clusters + 2) * 2 // _SECTOR_BYTES)
     fat = struct.pack(f"<{len(table)}H", *table).ljust(fat_sectors * _SECTOR_BYTES, b"\0")
     before = 1 + 2 * fat_sectors + _ROOT_ENTRIES * _ENTRY_BYTES // _SECTOR_BYTES
+    spare = -before % (unit_bytes // _SECTOR_BYTES)
+    before += spare
     sectors = before + clusters * cluster_sectors
-    head = _boot_sector(cluster_sectors, fat_sectors, sectors, label) + fat + fat + root
+    boot = _boot_sector(cluster_sectors, 1 + spare, fat_sectors, sectors, label)
+    head = boot.ljust((1 + spare) * _SECTOR_BYTES, b"\0") + fat + fat + root
     return FatImage(
         head=b"".join((head, *inside)),
+        starts={
+            path: before * _SECTOR_BYTES + (first - 2) * cluster_bytes
+            for path, first in firsts.items()
+        },
         cluster_bytes=cluster_bytes,
         tail_bytes=(clusters - used) * cluster_bytes,
         size_bytes=sectors * _SECTOR_BYTES,
@@ -106,8 +118,8 @@ def _folders_of(paths: Mapping[str, int]) -> Iterator[str]:
                 yield folder
 
 
-def _cluster_sectors(sizes: Collection[int], folders: int) -> int:
-    sectors = 1
+def _cluster_sectors(sizes: Collection[int], folders: int, fewest: int) -> int:
+    sectors = fewest
     while sectors <= _MOST_CLUSTER_SECTORS:
         cluster_bytes = sectors * _SECTOR_BYTES
         if folders + sum(-(-size // cluster_bytes) for size in sizes) <= _MOST_CLUSTERS:
@@ -129,7 +141,9 @@ def _entry(name: str, attributes: int, cluster: int, size_bytes: int) -> bytes:
     )
 
 
-def _boot_sector(cluster_sectors: int, fat_sectors: int, sectors: int, label: str) -> bytes:
+def _boot_sector(
+    cluster_sectors: int, reserved: int, fat_sectors: int, sectors: int, label: str
+) -> bytes:
     is_small = sectors < 0x10000  # noqa: PLR2004  # the old field has 16 bits
     parameters = struct.pack(
         "<3s8sHBHBHHBHHHIIBBBI11s8s",
@@ -137,7 +151,7 @@ def _boot_sector(cluster_sectors: int, fat_sectors: int, sectors: int, label: st
         b"INGOT   ",
         _SECTOR_BYTES,
         cluster_sectors,
-        1,
+        reserved,
         2,
         _ROOT_ENTRIES,
         sectors if is_small else 0,

@@ -52,6 +52,21 @@ def find_boot_file(
     return _found(value, source, settings, is_own=bool(own))
 
 
+def find_boot_iso(
+    driver_info: Mapping[str, Any], settings: Settings, *, is_rescue: bool = False
+) -> BootFile | None:
+    """Find the ready image of a node's ramdisk: ``deploy_iso``, for rescues ``rescue_iso`` before it; ``None`` = it names none.
+
+    Raises:
+        Invalid: It is neither an http(s) URL nor a readable file in an allowed folder.
+    """
+    keys = ("rescue_iso", "deploy_iso") if is_rescue else ("deploy_iso",)
+    key = next((key for key in keys if driver_info.get(key)), None)
+    if key is None:
+        return None
+    return _found(str(driver_info[key]), f"driver_info/{key}", settings, is_own=True)
+
+
 def find_instance_file(kind: str, instance_info: Mapping[str, Any], settings: Settings) -> BootFile:
     """Find what an instance boots from the network: ``kernel``, ``ramdisk`` or ``boot_iso`` of ``instance_info``.
 

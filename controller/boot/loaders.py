@@ -30,7 +30,7 @@ _SIGNED: Mapping[str, str] = MappingProxyType(
     }
 )
 """Below ``grub_directory``, where Debian's packages shim-signed and grub-efi-amd64-signed have them."""
-_BIOS_MODULES = "grub/i386-pc"
+BIOS_MODULES = "grub/i386-pc"
 """Likewise; Debian's package grub-pc-bin has them."""
 _IN_CORE = (
     *("pxe", "tftp", "normal", "linux", "boot", "configfile", "echo", "sleep", "test", "true"),
@@ -56,7 +56,7 @@ def missing_grub(settings: Settings, *, is_bios: bool = False) -> tuple[str, ...
     """Return the files and programs of GRUB for one kind of firmware that are not installed; none = machines can be given GRUB."""
     folder = Path(settings.grub_directory)
     if is_bios:
-        core = folder / _BIOS_MODULES / "pxeboot.img"
+        core = folder / BIOS_MODULES / "pxeboot.img"
         program = () if shutil.which("grub-mkimage") else ("grub-mkimage",)
         return (*(() if core.is_file() else (str(core),)), *program)
     names = [name for name in _SIGNED if find_loader(name, settings) is None]
@@ -81,7 +81,7 @@ def lay_out(root: Path, settings: Settings, grub_script: str) -> None:
             (root / name).symlink_to(path.resolve())
     (root / "grub/grub.cfg").write_text(grub_script)
     if not missing_grub(settings, is_bios=True):
-        _make_bios_grub(root / BIOS_GRUB, Path(settings.grub_directory) / _BIOS_MODULES)
+        _make_bios_grub(root / BIOS_GRUB, Path(settings.grub_directory) / BIOS_MODULES)
 
 
 def _make_bios_grub(target: Path, modules: Path) -> None:

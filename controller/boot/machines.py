@@ -252,22 +252,19 @@ def _label(node: Node) -> str:
     return f"{node.name} ({node.uuid})" if node.name else node.uuid
 
 
-def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
+def ramdisk_told(
+    node: Node, settings: Settings, *, kernel_url: str = "", ramdisk_url: str = ""
+) -> Ramdisk:
+    """Return what a node's ramdisk is told, wherever it comes from."""
     own = own_params(node.instance_info, node.driver_info)
     params = expand_params(own, settings.kernel_append_params)
     if settings.allow_unverified_images:
         params += " ingot-allow-unverified-images=1"
     if settings.allow_md5_images:
         params += " ingot-allow-md5-images=1"
-    is_rescue = node.provision_state in RESCUED
-    files = {
-        kind: find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
-        for kind in ("kernel", "ramdisk")
-    }
-    kernel, ramdisk = (_url_of(file, kind, node.boot_key, base_url) for kind, file in files.items())
     return Ramdisk(
-        kernel_url=kernel,
-        ramdisk_url=ramdisk,
+        kernel_url=kernel_url,
+        ramdisk_url=ramdisk_url,
         append_params=params,
         request_id=f"req-{uuid.uuid4()}",
         is_inspection=node.provision_state in _INSPECTED,
@@ -275,6 +272,16 @@ def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
         stays=is_fast_track(node.driver_info, settings) and not node.retired,
         debug=settings.log_level == "DEBUG",
     )
+
+
+def _ramdisk_of(node: Node, settings: Settings, base_url: str) -> Ramdisk:
+    is_rescue = node.provision_state in RESCUED
+    files = {
+        kind: find_boot_file(kind, node.driver_info, settings, is_rescue=is_rescue)
+        for kind in ("kernel", "ramdisk")
+    }
+    kernel, ramdisk = (_url_of(file, kind, node.boot_key, base_url) for kind, file in files.items())
+    return ramdisk_told(node, settings, kernel_url=kernel, ramdisk_url=ramdisk)
 
 
 def _instance_of(

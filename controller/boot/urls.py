@@ -5,6 +5,7 @@ from controller.settings import Settings
 SCRIPT_PATH = "/boot/ipxe"
 GRUB_SCRIPT_PATH = "/boot/grub/script"
 MEDIUM_PATH = "/boot/medium.img"
+MEDIA_PATH = "/boot/media"
 LOADER_PATH = "/boot/loader"
 IMAGE_STORE_PATH = "/images/store"
 

@@ -95,3 +95,11 @@ class HasVirtualMedia(Protocol):
 
     def detach_media(self, device: MediaDevice, *, timeout_s: float) -> None:
         """Empty a drive; it may be empty already."""
+
+
+@runtime_checkable
+class BootsAddresses(Protocol):
+    """Can have the firmware boot what is at an address (UEFI HTTP boot)."""
+
+    def boot_next_address(self, url: str, *, timeout_s: float) -> None:
+        """Have the next start, and only that, fetch and boot what is there."""

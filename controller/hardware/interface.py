@@ -7,6 +7,7 @@ does not do stands in its implementation (``fake``, ``no-rescue``), not in those
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from controller.hardware.bmc import BmcStep, BootDevice, ManagementControl, PowerControl
@@ -128,6 +129,24 @@ class BootInterface(Interface, Protocol):
 
     def require_files(self, node: Node, settings: Settings, *, is_rescue: bool = False) -> None:
         """Raise ``Invalid`` if there is no ramdisk for the node that can be read."""
+
+
+class MediumWay(StrEnum):
+    """How an image of a machine's own comes to it; a node keeps it while it boots one."""
+
+    DRIVE = "virtual media"
+    """Its BMC shows it in a drive."""
+    UEFI_HTTP = "uefi http"
+    """Its firmware fetches it from the address that the BMC names."""
+
+
+@runtime_checkable
+class BootsMedium(Protocol):
+    """A boot interface whose ramdisk comes on an image that the controller makes for the machine."""
+
+    medium: MediumWay
+    media_interface: str
+    """The management interface whose driver shows it to the machine, where the node's own cannot."""
 
 
 class DeployInterface(Interface, Protocol):

@@ -38,11 +38,15 @@ GENERIC: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """What does not depend on the BMC."""
 
+_BY_REDFISH = ("redfish-virtual-media", "redfish-https")
+"""Ways to boot that a Redfish BMC serves, also beside other power and management."""
+
 IPMI = HardwareType(
     name="ipmi",
     supports=MappingProxyType(
         {
             **GENERIC,
+            "boot": (*GENERIC["boot"], *_BY_REDFISH),
             "management": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
             "power": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
             "vendor": ("no-vendor", "ipmitool"),
@@ -54,6 +58,7 @@ REDFISH = HardwareType(
     supports=MappingProxyType(
         {
             **GENERIC,
+            "boot": (*GENERIC["boot"], *_BY_REDFISH),
             "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
         }
@@ -72,7 +77,7 @@ FAKE_HARDWARE = HardwareType(
     supports=MappingProxyType(
         {
             "bios": ("fake", "no-bios"),
-            "boot": ("fake", "ipxe", "pxe", "http"),
+            "boot": ("fake", "ipxe", "pxe", "http", *_BY_REDFISH),
             "console": ("fake", "no-console"),
             "deploy": ("fake", *GENERIC["deploy"]),
             "firmware": ("fake", "no-firmware"),

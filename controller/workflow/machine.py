@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.agent_client.client import AgentClient
 from controller.boot.machines import BOOT_ASKER
+from controller.boot.node_media import HAS_TOKEN
 from controller.errors import AgentRefused
 from controller.hardware.bmc import BootMode, ManagementControl, PowerControl
 from controller.hardware.interface import ChoosesDeploy, Facts, Interfaces
@@ -35,6 +36,7 @@ AGENT_KEYS = (
     ENDED_AT,
     KEPT,
     BOOT_ASKER,
+    HAS_TOKEN,
 )
 """Keys of ``driver_internal_info`` that belong to one boot of the ramdisk."""
 

@@ -19,6 +19,7 @@ from agent.protocol.lookup import MASKED_TOKEN, LookupConfig, LookupNode, Lookup
 from agent.protocol.masking import masked
 from controller.boot.history import note_ambiguity
 from controller.boot.machines import leases_of, recognize_machine
+from controller.boot.node_media import HAS_TOKEN
 from controller.boot.recognition import Evidence
 from controller.errors import NotFound
 from controller.settings import Settings
@@ -54,6 +55,7 @@ NOT_FOUND = "Not Found"
 """The same bare words for an unknown machine and a wrong state: the answer tells a stranger nothing."""
 TOKEN_FOR = "agent_token_for"  # noqa: S105  # the name of a key
 """Key of ``driver_internal_info``: the address that was given the token of this boot."""
+_HAS_IT = "the agent looked its node up; it has its token from its medium"
 _SHOWN_MACS = 4
 _NEEDED = ("id", "uuid", "name", "provision_state")
 
@@ -219,6 +221,10 @@ def _hand_out_token(
     a controller that was killed, must not cost a boot.
     """
     now, info = services.clock(), dict(node.driver_internal_info)
+    if info.get(HAS_TOKEN) and "agent_url" not in info:
+        told = ForeignEvent(kind="agent", message=_HAS_IT, same=_HAS_IT, severity="INFO")
+        count_event(session, node, told, now=now)
+        return MASKED_TOKEN
     is_first = node.agent_secret is None
     if node.agent_secret is None:
         node.agent_secret = secrets.token_urlsafe(32)

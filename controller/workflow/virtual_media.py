@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from controller.boot.node_media import without_key
 from controller.errors import BmcError
 from controller.hardware.abilities import HasVirtualMedia, MediaDevice
 from controller.store.tables import Node
@@ -21,7 +22,8 @@ def virtual_media(services: Services, ident: str) -> Mapping[MediaDevice, str | 
         BmcError: The BMC refused.
     """
     with held_node(services, ident, STAGE) as node:
-        return _drives(services, node).media(timeout_s=services.settings.bmc_timeout_s)
+        found = _drives(services, node).media(timeout_s=services.settings.bmc_timeout_s)
+        return {device: url and without_key(url, node) for device, url in found.items()}
 
 
 def attach_virtual_media(services: Services, ident: str, device: MediaDevice, url: str) -> None:

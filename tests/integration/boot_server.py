@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from agent.protocol.http_server.server import BoundedServer
 from controller.api import errors
 from controller.api.boot_files import boot_blueprint
+from controller.api.boot_media import media_blueprint
 from controller.api.image_files import image_blueprint
 from controller.api.pools import bounds, pool_of, pools
 from controller.hardware.registry import load_catalog
@@ -104,6 +105,7 @@ def boot_server(directory: Path, settings: Settings) -> Iterator[BootServer]:
         hostname="test",
     )
     app.register_blueprint(boot_blueprint(services))
+    app.register_blueprint(media_blueprint(services))
     app.register_blueprint(image_blueprint(services))
     server = BoundedServer(
         (settings.listen_host, settings.listen_port),

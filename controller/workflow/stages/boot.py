@@ -1,10 +1,14 @@
 """From a machine in any state to an agent that has called back: the ramdisk's boot, used by every workflow."""
 
+import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 
+from controller.boot.node_media import HAS_TOKEN, MEDIUM
 from controller.errors import BmcError, StepFailed
 from controller.hardware.abilities import SwitchesFirmware
 from controller.hardware.bmc import PowerState
+from controller.hardware.interface import BootsMedium, MediumWay
 from controller.states import RESCUED, Event
 from controller.store.events import last_event
 from controller.workflow.firmware_wishes import (
@@ -27,7 +31,10 @@ from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, StageFunction, To, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot_device import boot_next_from
+from controller.workflow.stages.medium import eject_stage, insert_stage
 from controller.workflow.stages.network import connect_stage
+
+_TOKEN_BYTES, _KEY_BYTES = 32, 16
 
 
 def boot_ramdisk(
@@ -42,6 +49,7 @@ def boot_ramdisk(
         wait: What is waited for; ``None`` = the agent's first heartbeat.
     """
     again = To(stage=f"{prefix}.power_off", event=Event.RESUME)
+    came = replace(then, stage=f"{prefix}.eject_medium")
     return {
         f"{prefix}.power_off": Stage(
             run=power.power_off,
@@ -50,8 +58,9 @@ def boot_ramdisk(
         ),
         **connect_stage(f"{prefix}.connect", moment, To(stage=f"{prefix}.set_boot_device")),
         f"{prefix}.set_boot_device": Stage(
-            run=prepare_ramdisk_boot, ways={"done": To(stage=f"{prefix}.power_on")}
+            run=prepare_ramdisk_boot, ways={"done": To(stage=f"{prefix}.insert_medium")}
         ),
+        **insert_stage(prefix, To(stage=f"{prefix}.power_on")),
         f"{prefix}.power_on": Stage(
             run=power.power_on_or_reset,
             ways={"done": To(stage=f"{prefix}.wait_for_agent", event=Event.WAIT)},
@@ -59,10 +68,11 @@ def boot_ramdisk(
         ),
         f"{prefix}.wait_for_agent": Stage(
             run=wait or wait_for_agent,
-            ways={"done": then} if wait else {"done": then, "locked_out": again},
+            ways={"done": came} if wait else {"done": came, "locked_out": again},
             timeout_s=lambda settings: settings.callback_timeout_s,
             rests=True,
         ),
+        **eject_stage(f"{prefix}.eject_medium", To(stage=then.stage), with_token=True),
     }
 
 
@@ -76,11 +86,13 @@ def prepare_ramdisk_boot(context: Context) -> Outcome:
     node, boot = context.node, interfaces_of(context.services, context.node).boot
     boot.require_files(node, context.settings, is_rescue=node.provision_state in RESCUED)
     firmware = _firmware(context)
-    if boot.device is not None:
+    medium = boot.medium if isinstance(boot, BootsMedium) else None
+    if boot.device is not None and medium is None:
         boot_next_from(context, boot.device)
+    has_token = medium is MediumWay.DRIVE
     columns = {
-        "agent_secret": None,
-        "boot_key": None,
+        "agent_secret": secrets.token_urlsafe(_TOKEN_BYTES) if has_token else None,
+        "boot_key": secrets.token_urlsafe(_KEY_BYTES) if medium else None,
         "boot_mode": firmware.boot_mode if firmware else boot_mode_of(node, context.settings),
         "progress": None,
         **({"secure_boot": firmware.secure_boot} if firmware else {}),
@@ -91,7 +103,12 @@ def prepare_ramdisk_boot(context: Context) -> Outcome:
         notes = (Note(kind="power", message=words),)
     return leave(
         columns=columns,
-        internal={**forget_agent(), "boot_target": "ramdisk", SYSTEM_IS_DOWN: None},
+        internal={
+            **forget_agent(),
+            "boot_target": "ramdisk",
+            SYSTEM_IS_DOWN: None,
+            **({MEDIUM: str(medium), HAS_TOKEN: has_token or None} if medium else {}),
+        },
         notes=notes,
     )
 

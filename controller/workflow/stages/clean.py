@@ -166,6 +166,8 @@ STAGES: Mapping[str, Stage] = {
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     "clean": Workflow(
-        title="cleaning", after_failure="clean_failed.logs", faults={"clean_step": "clean failure"}
+        title="cleaning",
+        after_failure="clean_failed.eject_medium",
+        faults={"clean_step": "clean failure"},
     ),
 }

@@ -15,6 +15,7 @@ from controller.workflow.node_secrets import secrets_of
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.stage import Context, Error, Stage, To, Workflow
 from controller.workflow.stages import power
+from controller.workflow.stages.medium import eject_stage
 from controller.workflow.stages.network import connect_stage
 from controller.workflow.stages.orders import ask
 
@@ -72,7 +73,9 @@ def _store(context: Context, result: object) -> Path:
 
 
 STAGES: Mapping[str, Stage] = {
+    **eject_stage("clean_failed.eject_medium", To(stage="clean_failed.logs"), with_token=True),
     "clean_failed.logs": Stage(run=collect_logs, ways={"done": To(stage=None)}, yields=True),
+    **eject_stage("service_failed.eject_medium", To(stage="service_failed.logs"), with_token=True),
     "service_failed.logs": Stage(run=collect_logs, ways={"done": To(stage=None)}, yields=True),
     "deploy_failed.logs": Stage(
         run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}, yields=True

@@ -13,6 +13,7 @@ from controller.workflow.networks.plan import Attachment, Moment
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.services import Services
 from controller.workflow.stage import Context, Stage, To, Workflow
+from controller.workflow.stages.medium import eject_stage
 
 _AGAIN_S = 1.0
 SETTLE = "network.settle"
@@ -22,7 +23,7 @@ CONNECTED = "connected"
 
 
 def connect_stage(name: str, moment: Moment, then: To) -> Mapping[str, Stage]:
-    """Return the stage that moves a machine's ports to the networks of a moment.
+    """Return the stages that move a machine's ports to the networks of a moment, and take the image away that it booted before.
 
     Args:
         name: Of the stage.
@@ -33,10 +34,11 @@ def connect_stage(name: str, moment: Moment, then: To) -> Mapping[str, Stage]:
     return {
         name: Stage(
             run=partial(connect, moment=moment),
-            ways={"done": then},
+            ways={"done": To(stage=f"{name}.eject_medium")},
             timeout_s=lambda settings: settings.switch_turn_timeout_s,
             is_needed=needed,
-        )
+        ),
+        **eject_stage(f"{name}.eject_medium", then),
     }
 
 

@@ -118,7 +118,7 @@ STAGES: Mapping[str, Stage] = {
 WORKFLOWS: Mapping[str, Workflow] = {
     "service": Workflow(
         title="service",
-        after_failure="service_failed.logs",
+        after_failure="service_failed.eject_medium",
         faults={"service_step": "service failure"},
     ),
     "unservice": Workflow(

@@ -1,0 +1,196 @@
+"""The image that a machine boots instead of its network: put where the machine finds it, and taken away again.
+
+An image that the controller made has the agent's token inside. It leaves the drive as soon as the agent has called back, for the ramdisk
+runs in memory by then, and at the latest wherever a machine goes from the ramdisk to something else. A ready image (``deploy_iso``)
+stays until then: its system may run from it.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+from controller.boot.node_media import (
+    BOOT_ISO,
+    HAS_TOKEN,
+    MEDIUM,
+    SETTINGS_ISO,
+    media_url,
+    own_iso,
+    without_key,
+)
+from controller.boot.urls import MEDIA_PATH
+from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.hardware.abilities import BootsAddresses, HasVirtualMedia, MediaDevice
+from controller.hardware.bmc import BootDevice
+from controller.hardware.interface import BootsMedium, MediumWay
+from controller.settings import Settings
+from controller.store.tables import Node
+from controller.workflow.machine import interfaces_of
+from controller.workflow.outcome import Note, Outcome, leave
+from controller.workflow.services import Services
+from controller.workflow.stage import Context, Stage, To, leaves_by
+from controller.workflow.stages.boot_device import boot_next_from
+
+_FOR_SETTINGS = (MediaDevice.DISK, MediaDevice.FLOPPY)
+"""The drives that settings beside a ready image may be in, the best first."""
+_REDFISH = "redfish"
+"""The management interface whose driver serves media where nothing else says so."""
+
+
+def insert_stage(prefix: str, then: To) -> Mapping[str, Stage]:
+    """Return the stage that puts the image of a node's machine where it boots it; others pass it over."""
+    name = f"{prefix}.insert_medium"
+    return {
+        name: Stage(run=insert, ways={"done": then, "again": To(stage=name)}, is_needed=has_medium)
+    }
+
+
+def eject_stage(name: str, then: To, *, with_token: bool = False) -> Mapping[str, Stage]:
+    """Return the stage that takes the image away.
+
+    Args:
+        name: Of the stage.
+        then: Where it leads.
+        with_token: Only what has the agent's token inside.
+    """
+    needed = has_token_inside if with_token else has_medium
+    run = partial(eject, with_token=with_token)
+    return {name: Stage(run=run, ways={"done": then}, is_needed=needed)}
+
+
+def has_medium(_services: Services, node: Node) -> bool:
+    """Say whether the node boots an image, or one may still be in a drive of it."""
+    return bool(node.driver_internal_info.get(MEDIUM))
+
+
+def has_token_inside(_services: Services, node: Node) -> bool:
+    """Say whether the agent's token may be in a drive of the node."""
+    internal = node.driver_internal_info
+    return internal.get(MEDIUM) == MediumWay.DRIVE and bool(internal.get(HAS_TOKEN))
+
+
+@leaves_by("done", "again")
+def insert(context: Context) -> Outcome:
+    """Put the image where the machine boots it; leaves by ``again`` if the token is to be handed out another way.
+
+    Raises:
+        Invalid: ``driver_info`` lacks something.
+        BmcError: The BMC does not answer or refuses.
+    """
+    try:
+        return _insert(context)
+    except BmcUnreachable as error:
+        raise BmcUnreachable(without_key(str(error), context.node)) from error
+    except BmcError as error:
+        raise BmcError(without_key(str(error), context.node)) from error
+
+
+def _insert(context: Context) -> Outcome:
+    node, settings = context.node, context.settings
+    limit_s = settings.bmc_timeout_s
+    if node.driver_internal_info[MEDIUM] == MediumWay.UEFI_HTTP:
+        firmware = _connection(context.services, node)
+        if not isinstance(firmware, BootsAddresses):
+            raise _cannot(context, "have the firmware boot from an address")
+        firmware.boot_next_address(_boot_url(node, settings), timeout_s=limit_s)
+        return leave()
+    ready, drives = own_iso(node, settings), _drives(context)
+    if ready is not None and node.driver_internal_info.get(HAS_TOKEN):
+        if (second := _second_drive(drives, limit_s)) is None:
+            return _without_settings(context)
+        drives.attach_media(second, media_url(node, settings, SETTINGS_ISO), timeout_s=limit_s)
+    drives.attach_media(MediaDevice.CDROM, _boot_url(node, settings), timeout_s=limit_s)
+    if drives.media(timeout_s=limit_s).get(MediaDevice.CDROM) is None:
+        raise BmcError(
+            f"{context.label}: the BMC took the image, and its virtual CD drive is still empty; look at its own page or log, and"
+            " whether it reaches the controller (public_url, driver_info/external_http_url)"
+        )
+    boot_next_from(context, BootDevice.CDROM)
+    return leave(
+        notes=(Note(kind="power", message="the image to boot is in the virtual CD drive"),)
+    )
+
+
+def eject(context: Context, *, with_token: bool = False) -> Outcome:
+    """Take the image away; a BMC that will not let go of it is told of in the history, and told again later.
+
+    Raises:
+        BmcUnreachable: The BMC does not answer.
+    """
+    node, limit_s = context.node, context.settings.bmc_timeout_s
+    stays = with_token and _is_ready(context)
+    if node.driver_internal_info.get(MEDIUM) == MediumWay.DRIVE:
+        try:
+            drives = _drives(context)
+            found = drives.media(timeout_s=limit_s)
+            for device in _ours(found, node, is_cd=not stays):
+                drives.detach_media(device, timeout_s=limit_s)
+        except BmcUnreachable:
+            raise
+        except (BmcError, Invalid) as error:
+            text = f"{context.label}: an image may still be in a virtual drive: {without_key(str(error), node)}"
+            return leave(notes=(Note(kind="power", message=text, severity="WARNING"),))
+    return leave(internal={} if stays else {MEDIUM: None})
+
+
+def _boot_url(node: Node, settings: Settings) -> str:
+    """Return where the image is; a ready one on a web server is fetched from there."""
+    ready = own_iso(node, settings)
+    return ready if isinstance(ready, str) else media_url(node, settings, BOOT_ISO)
+
+
+def _ours(
+    found: Mapping[MediaDevice, str | None], node: Node, *, is_cd: bool
+) -> tuple[MediaDevice, ...]:
+    """Return the drives with an image of the node; some BMCs show another address than they were told."""
+    mark = f"{MEDIA_PATH}/{node.uuid}/"
+    others = tuple(one for one in _FOR_SETTINGS if mark in (found.get(one) or ""))
+    return (*((MediaDevice.CDROM,) if is_cd and found.get(MediaDevice.CDROM) else ()), *others)
+
+
+def _second_drive(drives: HasVirtualMedia, limit_s: float) -> MediaDevice | None:
+    """Return a drive for the settings that a ready image does not have."""
+    found = drives.media(timeout_s=limit_s)
+    return next((one for one in _FOR_SETTINGS if one in found), None)
+
+
+def _without_settings(context: Context) -> Outcome:
+    """Go on with a ready image alone: its agent must have been told the controller's address when it was built."""
+    text = f"{context.label}: the BMC has no second drive for the agent's settings: what it needs to know must be in the ready image"
+    note = Note(kind="power", message=text, severity="WARNING")
+    return leave("again", columns={"agent_secret": None}, internal={HAS_TOKEN: None}, notes=(note,))
+
+
+def _is_ready(context: Context) -> bool:
+    try:
+        return own_iso(context.node, context.settings) is not None
+    except Invalid:  # it is gone by now
+        return True
+
+
+def _drives(context: Context) -> HasVirtualMedia:
+    drives = _connection(context.services, context.node)
+    if not isinstance(drives, HasVirtualMedia):
+        raise _cannot(context, "show virtual media")
+    return drives
+
+
+def _connection(services: Services, node: Node) -> object:
+    """Return the connection that shows media: of the node's management, or of the driver that its boot interface names.
+
+    Raises:
+        Invalid: ``driver_info`` lacks something.
+    """
+    interfaces = interfaces_of(services, node)
+    own = interfaces.management.connect(dict(node.driver_info))
+    if isinstance(own, HasVirtualMedia):
+        return own
+    boot = interfaces.boot
+    name = boot.media_interface if isinstance(boot, BootsMedium) else _REDFISH
+    return services.catalog.parts["management"][name].connect(dict(node.driver_info))  # type: ignore[attr-defined]
+
+
+def _cannot(context: Context, what: str) -> Invalid:
+    name = interfaces_of(context.services, context.node).names["management"]
+    return Invalid(
+        f"{context.label}: the management_interface {name} cannot {what}; choose another boot_interface, for example ipxe"
+    )

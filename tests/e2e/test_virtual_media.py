@@ -1,0 +1,108 @@
+"""Machines that no DHCP server answers: the ramdisk comes on an image in a virtual drive of their BMC, with a static address inside.
+
+The image carries the agent's token, and is out of the drive again before the agent gets its first order.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.lab.api_client import ApiClient
+from tests.lab.boot_loaders import fetch_loaders
+from tests.lab.controller import Controller
+from tests.lab.demo.keys import make_key
+from tests.lab.demo.proof import wait_for_system
+from tests.lab.described import network_data
+from tests.lab.enrol import (
+    config_drive,
+    enrol,
+    make_available,
+    publish_os_image,
+    ramdisk_settings,
+)
+from tests.lab.hardware import BmcKind, Disk, Firmware
+from tests.lab.lab import Lab
+from tests.lab.machine import Machine
+
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
+HOST = 30
+BY_MEDIA = {"boot_interface": "redfish-virtual-media"}
+
+
+@contextmanager
+def site(logs: Path, **settings: str) -> Iterator[tuple[Lab, Controller]]:
+    """Start a controller that gives no addresses."""
+    loaders = {"grub_directory": str(fetch_loaders())}
+    with Lab(workdir=logs) as lab:
+        all_settings = {**ramdisk_settings(), **loaders, "dhcp": "off", **settings}
+        yield lab, lab.controller(settings=all_settings)
+
+
+def messages(api: ApiClient, name: str) -> str:
+    return "\n".join(str(event["event"]) for event in api.history(name))
+
+
+def in_drives(machine: Machine) -> str:
+    """Return what QEMU has open for the drives of the BMC."""
+    nodes = machine.qmp("query-named-block-nodes") if machine.is_on else []
+    return str([node for node in nodes if "medium-" in str(node)])  # type: ignore[attr-defined]
+
+
+def test_a_machine_is_cleaned_by_virtual_media_without_dhcp(logs: Path) -> None:
+    with site(logs) as (lab, controller):
+        machine = lab.machine(
+            name="m1",
+            firmware=Firmware.UEFI,
+            memory_mib=1024,
+            disks=(Disk(size_bytes=1 << 30),),
+            bmc=BmcKind.REDFISH,
+        )
+        with lab.network.inside():
+            api = ApiClient(controller.url)
+            enrol(api, machine, **BY_MEDIA, network_data=network_data(machine, lab.network, HOST))
+            make_available(api, "m1", clean=True)
+            node = api.call("GET", "/v1/nodes/m1")
+            assert node["last_error"] is None
+            drives = api.call("GET", "/v1/nodes/m1/vmedia")
+        assert "boot_medium" not in node["driver_internal_info"]
+        assert lab.network.address(HOST) in machine.console.text
+        assert "described network set up" in machine.console.text
+        assert [drive["inserted"] for drive in drives] == [False, False]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("firmware", list(Firmware))
+def test_a_machine_is_deployed_by_virtual_media_without_dhcp(
+    logs: Path, firmware: Firmware
+) -> None:
+    with site(logs) as (lab, controller):
+        machine = lab.machine(
+            name="m1",
+            firmware=firmware,
+            memory_mib=1536,
+            disks=(Disk(size_bytes=8 << 30),),
+            bmc=BmcKind.REDFISH,
+        )
+        data = network_data(machine, lab.network, HOST)
+        deploy(lab, controller, machine, network_data=data)
+
+
+def deploy(lab: Lab, controller: Controller, machine: Machine, **more: object) -> None:
+    """Take a machine from enrolment to its own login prompt, and back."""
+    image, key = publish_os_image(lab), make_key(lab.scratch)
+    with lab.network.inside():
+        api = ApiClient(controller.url)
+        enrol(api, machine, **{**BY_MEDIA, **more})
+        make_available(api, machine.name, clean=False)
+        instance = {"capabilities": {"secure_boot": "true"}} if machine.hardware.secure_boot else {}
+        api.set_image(machine.name, image.url, image.sha256, **instance)
+        mark = machine.console.mark()
+        api.provision(machine.name, "active", configdrive=config_drive("by-media", key))
+        node = api.wait_for_state(machine.name, "active", timeout_s=900)
+        assert node["last_error"] is None
+        assert in_drives(machine) == "[]"
+        wait_for_system(machine, hostname="by-media", key=key, since=mark, timeout_s=300)
+        api.provision(machine.name, "deleted")
+        api.wait_for_state(machine.name, "available", timeout_s=120)
