@@ -115,10 +115,12 @@ fuzz: setup ## Throw damaged images at the readers, and requests at the API, SEC
 
 FIRMWARE ?= bios
 NODES ?= 1
+BMC ?= ipmi
+MEDIA ?= network
 
 .PHONY: demo
-demo: setup ramdisk os-image ## Deploy a real system onto virtual bare metal (FIRMWARE=uefi NODES=3 KEEP=1)
-	$(BIN)/python -m tests.lab.demo --firmware $(FIRMWARE) --nodes $(NODES) $(if $(KEEP),--keep)
+demo: setup ramdisk os-image ## Deploy a real system onto virtual bare metal (FIRMWARE=uefi NODES=3 BMC=redfish MEDIA=virtual KEEP=1)
+	$(BIN)/python -m tests.lab.demo --firmware $(FIRMWARE) --nodes $(NODES) --bmc $(BMC) --media $(MEDIA) $(if $(KEEP),--keep)
 
 .PHONY: docs
 docs: setup ## Write the generated pages of docs/ anew

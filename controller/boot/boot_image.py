@@ -24,6 +24,9 @@ from controller.boot.iso_image import (
 )
 from controller.errors import Invalid
 
+_PAD_BYTES = 256 * SECTOR_BYTES
+"""Behind the last file: whoever reads ahead must not come to the end of a CD, or gets nothing of what is before it (seen with SeaBIOS)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -88,14 +91,14 @@ def plan_boot_image(
     }
     efi = Extent(start_byte=efi_start, size_bytes=fat.size_bytes)
     for_bios = (bios, Extent(start_byte=head, size_bytes=program_bytes)) if bios else None
-    size_bytes = efi_start + fat.size_bytes
+    size_bytes = efi_start + fat.size_bytes + _PAD_BYTES
     top = iso_head(places, label=label, size_bytes=size_bytes, efi=efi, bios=for_bios)
     program = bios_program(*for_bios) if for_bios else b""
     filled = (_filled(it, fat.cluster_bytes) for _, _, it in files)
     pieces = (
         top + program.ljust(efi_start - head, b"\0") + fat.head,
         *(piece for pair in filled for piece in pair),
-        bytes(fat.tail_bytes),
+        bytes(fat.tail_bytes + _PAD_BYTES),
     )
     return _image(pieces)
 

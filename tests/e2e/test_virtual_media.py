@@ -16,11 +16,13 @@ from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
 from tests.lab.described import network_data
 from tests.lab.enrol import (
+    SERIAL_CONSOLE,
     config_drive,
     enrol,
     make_available,
     publish_os_image,
     ramdisk_settings,
+    redfish_login,
 )
 from tests.lab.hardware import BmcKind, Disk, Firmware
 from tests.lab.lab import Lab
@@ -66,6 +68,7 @@ def test_a_machine_is_cleaned_by_virtual_media_without_dhcp(logs: Path) -> None:
             node = api.call("GET", "/v1/nodes/m1")
             assert node["last_error"] is None
             drives = api.call("GET", "/v1/nodes/m1/vmedia")
+            assert "it has its token from its medium" in messages(api, "m1")
         assert "boot_medium" not in node["driver_internal_info"]
         assert lab.network.address(HOST) in machine.console.text
         assert "described network set up" in machine.console.text
@@ -87,6 +90,57 @@ def test_a_machine_is_deployed_by_virtual_media_without_dhcp(
         )
         data = network_data(machine, lab.network, HOST)
         deploy(lab, controller, machine, network_data=data)
+
+
+@pytest.mark.long
+def test_secure_boot_is_no_obstacle(logs: Path) -> None:
+    with site(logs, kernel_append_params=SERIAL_CONSOLE.replace("quiet ", "")) as (lab, controller):
+        machine = lab.machine(
+            name="m1",
+            firmware=Firmware.UEFI,
+            secure_boot=True,
+            memory_mib=1536,
+            disks=(Disk(size_bytes=8 << 30),),
+            bmc=BmcKind.REDFISH,
+        )
+        says = {"capabilities": "boot_mode:uefi,secure_boot:true"}
+        data = network_data(machine, lab.network, HOST)
+        deploy(lab, controller, machine, properties=says, network_data=data)
+    assert machine.console.text.count("secureboot: Secure boot enabled") == 1  # the ramdisk's
+
+
+@pytest.mark.long
+def test_power_by_ipmi_and_media_by_redfish(logs: Path) -> None:
+    with site(logs) as (lab, controller):
+        machine = lab.machine(
+            name="m1", memory_mib=1536, disks=(Disk(size_bytes=8 << 30),), bmc=BmcKind.BOTH
+        )
+        deploy(
+            lab,
+            controller,
+            machine,
+            driver="redfish",
+            power_interface="ipmitool",
+            driver_info=redfish_login(machine),
+            network_data=network_data(machine, lab.network, HOST),
+        )
+
+
+@pytest.mark.long
+def test_firmware_boots_the_image_by_http_from_the_address_that_the_bmc_was_told(
+    logs: Path,
+) -> None:
+    """Addresses come from the controller's DHCP server, which names another loader; the firmware takes the BMC's word."""
+    with site(logs, dhcp="range") as (lab, controller):
+        machine = lab.machine(
+            name="m1",
+            firmware=Firmware.UEFI,
+            memory_mib=1536,
+            disks=(Disk(size_bytes=8 << 30),),
+            bmc=BmcKind.REDFISH,
+        )
+        deploy(lab, controller, machine, boot_interface="redfish-https")
+    assert "/boot/media/" in machine.console.text
 
 
 def deploy(lab: Lab, controller: Controller, machine: Machine, **more: object) -> None:

@@ -45,6 +45,12 @@ def publish_image(lab: Lab, file: Path) -> Image:
 
 def enrol(api: ApiClient, machine: Machine, **more: object) -> Document:
     """Create a node with ports for ``machine``; ``more`` adds to its fields."""
+    macs = tuple(nic.mac for nic in machine.nics)
+    return api.create_node(document_of(machine, **more), macs=macs)
+
+
+def document_of(machine: Machine, **more: object) -> Document:
+    """Return what a node for ``machine`` is created with; ``more`` adds to its fields."""
     document: Document = {
         "name": machine.name,
         **_driver(machine),
@@ -58,20 +64,13 @@ def enrol(api: ApiClient, machine: Machine, **more: object) -> Document:
             document[key] = {**document.get(key, {}), **value}
         else:
             document[key] = value
-    return api.create_node(document, macs=tuple(nic.mac for nic in machine.nics))
+    return document
 
 
 def _driver(machine: Machine) -> Document:
     """Return the hardware type and the login of the machine's BMC: Redfish where it speaks nothing else."""
     if machine.bmc_kind is BmcKind.REDFISH:
-        redfish = machine.redfish
-        info = {
-            "redfish_address": redfish.url,
-            "redfish_username": redfish.username,
-            "redfish_password": redfish.password,
-            "redfish_verify_ca": str(redfish.certificate),
-        }
-        return {"driver": "redfish", "driver_info": info}
+        return {"driver": "redfish", "driver_info": redfish_login(machine)}
     ipmi = machine.bmc
     return {
         "driver": "ipmi",
@@ -81,6 +80,17 @@ def _driver(machine: Machine) -> Document:
             "ipmi_username": ipmi.username,
             "ipmi_password": ipmi.password,
         },
+    }
+
+
+def redfish_login(machine: Machine) -> Document:
+    """Return what ``driver_info`` says of the machine's Redfish BMC."""
+    redfish = machine.redfish
+    return {
+        "redfish_address": redfish.url,
+        "redfish_username": redfish.username,
+        "redfish_password": redfish.password,
+        "redfish_verify_ca": str(redfish.certificate),
     }
 
 

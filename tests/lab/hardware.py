@@ -49,7 +49,7 @@ class BootOverride:
     persistent: bool
     uefi: bool = False
     http_uri: str | None = None
-    """Where a UEFI HTTP boot is to begin, as the BMC was told; the firmware itself asks DHCP."""
+    """What a UEFI HTTP boot fetches, as the BMC was told; ``None`` = what DHCP names."""
 
 
 class BmcKind(StrEnum):

@@ -30,6 +30,7 @@ from tests.lab.hardware import (
     qemu_arguments,
 )
 from tests.lab.network import Network
+from tests.lab.nvram import boot_address_next
 from tests.lab.qmp import Qmp
 from tests.lab.redfish.bmc import RedfishBmc
 from tests.lab.redfish.facts import Facts, SecureBoot
@@ -310,9 +311,12 @@ class Machine:
 
     def _start(self) -> None:
         boot = self._override.device if self._override else BootDevice.DEFAULT
+        address = self._override.http_uri if self._override else None
         if self._override and not self._override.persistent:
             self._override = None
         self._choose_firmware()
+        if address and self.hardware.uefi_variables:
+            boot_address_next(self.hardware.uefi_variables, address)
         ours, theirs = socket.socketpair()
         arguments = qemu_arguments(
             self.hardware, boot, qmp_descriptor=theirs.fileno(), media=self._media

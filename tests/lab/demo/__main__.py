@@ -12,14 +12,15 @@ from pathlib import Path
 from threading import Thread
 
 from controller.client.screen import Screen
-from tests.lab.api_client import ApiClient
+from tests.lab.api_client import ApiClient, Document
 from tests.lab.controller import Controller
 from tests.lab.demo.keep import keep
 from tests.lab.demo.keys import SshKey, make_key
+from tests.lab.demo.media import Media, media_settings, node_of
 from tests.lab.demo.road import Image, Journey, Road, read_checksum
 from tests.lab.enrol import SERIAL_CONSOLE
 from tests.lab.errors import LabError
-from tests.lab.hardware import Disk, Firmware
+from tests.lab.hardware import BmcKind, Disk, Firmware
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
@@ -31,7 +32,10 @@ _MEMORY_MIB = 2048
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demonstration; see the module's text for the exit status."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.media == Media.VIRTUAL and options.bmc != BmcKind.REDFISH:
+        parser.error("virtual media need --bmc redfish (make demo BMC=redfish MEDIA=virtual)")
     image_file = options.build / "os-image/debian.qcow2"
     kernel, ramdisk = (options.build / f"ramdisk/ingot.{kind}" for kind in ("vmlinuz", "initramfs"))
     missing = [str(file) for file in (image_file, kernel, ramdisk) if not file.exists()]
@@ -49,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     "deploy_kernel": str(kernel),
                     "deploy_ramdisk": str(ramdisk),
                     "kernel_append_params": SERIAL_CONSOLE,
+                    **media_settings(options.media),
                 }
             )
             machines = [
@@ -57,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     firmware=Firmware(options.firmware),
                     memory_mib=_MEMORY_MIB,
                     disks=(Disk(size_bytes=_DISK_BYTES),),
+                    bmc=BmcKind(options.bmc),
                 )
                 for name in names
             ]
@@ -67,7 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             screen.say(
                 f"the controller answers at {controller.url}; {len(machines)} machine(s), powered off"
             )
-            journeys = _travel(lab, controller, machines, screen, image, key)
+            documents = [
+                node_of(machine, lab.network, options.media, number)
+                for number, machine in enumerate(machines)
+            ]
+            journeys = _travel(lab, controller, machines, documents, screen, image, key)
             _report(screen, journeys)
             if options.keep:
                 keep(screen, lab, controller, machines, key)
@@ -86,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--firmware", choices=[kind.value for kind in Firmware], default="bios")
     parser.add_argument("--nodes", type=int, default=1, choices=range(1, 9), metavar="1..8")
+    kinds = [kind.value for kind in (BmcKind.IPMI, BmcKind.REDFISH)]
+    parser.add_argument("--bmc", choices=kinds, default="ipmi", help="what the BMCs speak")
+    parser.add_argument(
+        "--media",
+        choices=[media.value for media in Media],
+        default="network",
+        help="how the ramdisk comes: network, or virtual media without DHCP (needs --bmc redfish)",
+    )
     parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
     parser.add_argument(
         "--build", type=Path, default=_BUILD, help="folder with ramdisk/ and os-image/"
@@ -97,6 +115,7 @@ def _travel(
     lab: Lab,
     controller: Controller,
     machines: Sequence[Machine],
+    documents: Sequence[Document],
     screen: Screen,
     image: Image,
     key: SshKey,
@@ -106,18 +125,17 @@ def _travel(
     The threads are daemons: after Ctrl-C nothing waits for a machine that is gone.
     """
 
-    def travel(machine: Machine, outcome: Future[Journey]) -> None:
+    def travel(machine: Machine, document: Document, outcome: Future[Journey]) -> None:
         try:
             with lab.network.inside():
-                outcome.set_result(
-                    Road(machine, ApiClient(controller.url), screen).travel(image, key)
-                )
+                road = Road(machine, ApiClient(controller.url), screen, document)
+                outcome.set_result(road.travel(image, key))
         except Exception as error:  # noqa: BLE001  # whatever it is, the main thread must hear of it
             outcome.set_exception(LabError(f"{machine.name}: {type(error).__name__}: {error}"))
 
     outcomes: list[Future[Journey]] = [Future() for _ in machines]
-    for pair in zip(machines, outcomes, strict=True):
-        Thread(target=travel, args=pair, daemon=True).start()
+    for words in zip(machines, documents, outcomes, strict=True):
+        Thread(target=travel, args=words, daemon=True).start()
     failures = [str(error) for outcome in outcomes if (error := outcome.exception())]
     if failures:
         raise LabError("; ".join(failures))

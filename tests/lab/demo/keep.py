@@ -9,6 +9,7 @@ from tests.lab.controller import Controller
 from tests.lab.demo.keys import SshKey
 from tests.lab.demo.leases import address_of
 from tests.lab.demo.road import deployed_name
+from tests.lab.hardware import BmcKind
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 
@@ -25,12 +26,20 @@ def keep(
     screen.say(f"  API      curl http://{lab.network.outer_address}:{port}/v1/nodes")
     for machine, address in zip(machines, addresses, strict=True):
         screen.say(f"  console  tail -f {machine.console.raw}")
-        screen.say(
-            f"  BMC      ipmitool -I lanplus -H {machine.bmc.address} -U {machine.bmc.username} "
-            f"-P {machine.bmc.password} power status"
-        )
+        screen.say(f"  BMC      {_bmc_command(machine)}")
         screen.say(f"  machine  ssh -i {key.private_file} root@{address}")
     signal.pause()
+
+
+def _bmc_command(machine: Machine) -> str:
+    """Return a command that asks the BMC for the power state."""
+    if machine.bmc_kind is BmcKind.REDFISH:
+        bmc = machine.redfish
+        return f"curl -k -u {bmc.username}:{bmc.password} {bmc.url}/redfish/v1/Systems/1"
+    ipmi = machine.bmc
+    return (
+        f"ipmitool -I lanplus -H {ipmi.address} -U {ipmi.username} -P {ipmi.password} power status"
+    )
 
 
 def _wait_for_address(machine: Machine, controller: Controller) -> str:

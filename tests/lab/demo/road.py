@@ -6,7 +6,7 @@ from pathlib import Path
 
 from controller.client.screen import Screen
 from controller.client.times import Event, Marker, Row, event_of, rows, step_markers
-from tests.lab.api_client import ApiClient
+from tests.lab.api_client import ApiClient, Document
 from tests.lab.demo.keys import SshKey
 from tests.lab.demo.proof import Proof, wait_for_system
 from tests.lab.demo.timetable import boot_markers
@@ -43,8 +43,12 @@ def deployed_name(machine: Machine) -> str:
 class Road:
     """Takes one machine all the way."""
 
-    def __init__(self, machine: Machine, api: ApiClient, screen: Screen) -> None:
+    def __init__(
+        self, machine: Machine, api: ApiClient, screen: Screen, document: Document
+    ) -> None:
+        """Prepare; ``document`` is what the node is created with."""
         self._machine = machine
+        self._document = document
         self._api = api
         self._screen = screen
         self._marks: list[Marker] = []
@@ -95,21 +99,8 @@ class Road:
         )
 
     def _enroll(self) -> None:
-        bmc, firmware = self._machine.bmc, self._machine.hardware.firmware
-        node = self._api.create_node(
-            {
-                "name": self._machine.name,
-                "driver": "ipmi",
-                "driver_info": {
-                    "ipmi_address": bmc.address,
-                    "ipmi_port": bmc.port,
-                    "ipmi_username": bmc.username,
-                    "ipmi_password": bmc.password,
-                },
-                "properties": {"capabilities": f"boot_mode:{firmware.value}", "cpu_arch": "x86_64"},
-            },
-            macs=tuple(nic.mac for nic in self._machine.nics),
-        )
+        macs = tuple(nic.mac for nic in self._machine.nics)
+        node = self._api.create_node(self._document, macs=macs)
         self._screen.show(self._machine.name, node)
 
     def _go(self, verb: str, state: str, timeout_s: float, what: str, **more: object) -> None:

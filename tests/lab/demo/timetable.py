@@ -11,7 +11,7 @@ from controller.client.times import Marker
 DOWNLOAD = "kernel and ramdisk download"
 """Ends when the kernel starts, which the first line of the ramdisk's init dates by its own clock."""
 _CONSOLE_MARKERS = (
-    ("firmware", re.compile(r"iPXE (\d|initialising)|>>Start PXE|Start HTTP Boot")),
+    ("firmware", re.compile(r"iPXE (\d|initialising)|>>Start PXE|Start HTTP Boot|Ingot: node ")),
     ("DHCP, first boot script", re.compile(r"/boot/ipxe")),
     (
         "kernel, unpacking the ramdisk",

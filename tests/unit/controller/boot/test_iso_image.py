@@ -70,7 +70,8 @@ def extracted(iso: Path, name: str, folder: Path) -> bytes:
     """Return a file as xorriso reads it."""
     target = folder / "extracted"
     target.unlink(missing_ok=True)
-    argv = ["xorriso", "-indev", iso, "-osirrox", "on", "-extract", f"/{name}", target]
+    argv = ["xorriso", "-indev", str(iso), "-osirrox", "on"]
+    argv += ["-extract", f"/{name}", str(target)]
     subprocess.run(argv, check=True, capture_output=True)
     return target.read_bytes()
 
@@ -78,7 +79,7 @@ def extracted(iso: Path, name: str, folder: Path) -> bytes:
 def test_xorriso_finds_both_ways_to_boot(tmp_path: Path) -> None:
     target = tmp_path / "boot.iso"
     target.write_bytes(whole(plan_boot_image(files_in(tmp_path), LABEL, BIOS)))
-    argv = ["xorriso", "-indev", target, "-report_el_torito", "plain"]
+    argv = ["xorriso", "-indev", str(target), "-report_el_torito", "plain"]
     done = subprocess.run(argv, check=True, capture_output=True, text=True)
     assert f"'{LABEL}'" in done.stdout + done.stderr
     assert re.search(r"El Torito boot img :\s+1\s+BIOS\s+y\s+none", done.stdout)
