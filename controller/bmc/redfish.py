@@ -226,7 +226,7 @@ class RedfishBmc:
 
     def boot_next_address(self, url: str, *, timeout_s: float) -> None:
         """Have the firmware boot what is at an address, once."""
-        self._ask(
+        self._calls.ask(
             "boot from an address",
             timeout_s,
             lambda system: redfish_http_boot.boot_next(system, url),
