@@ -10,6 +10,8 @@ from controller.settings import Settings
 
 PEOPLE, AGENTS, FILES = "people", "agents", "files"
 _AGENTS = re.compile(r"/v1/(lookup|heartbeat/.*|continue_inspection)", re.DOTALL)
+_WITH_SQLITE = 1
+_WITH_SERVER = 4
 _FILES = re.compile(r"/(boot|images)(/.*)?", re.DOTALL)
 
 
@@ -22,10 +24,12 @@ def pool_of(path: str) -> str:
 
 
 def pools(settings: Settings) -> Mapping[str, PoolSize]:
-    """Return how large each pool is."""
+    """Return how large each pool is, and how many of its requests compute at a time: SQLite answers while one waits."""
+    kind, _, _ = settings.database_url.partition(":")
+    at_once = _WITH_SQLITE if kind in {"", "sqlite"} else _WITH_SERVER
     return {
-        PEOPLE: PoolSize.of(settings.threads),
-        AGENTS: PoolSize.of(settings.agent_threads),
+        PEOPLE: PoolSize.of(settings.threads, at_once=at_once),
+        AGENTS: PoolSize.of(settings.agent_threads, at_once=at_once),
         FILES: PoolSize.of(settings.file_threads),
     }
 

@@ -29,6 +29,9 @@ def passed_on_unless_secret(column: Any) -> ColumnElement[Any]:
     return coerced
 
 
+_EMPTY = {text: msgspec.Raw(text.encode()) for text in ("{}", "[]")}
+
+
 class _PassedOn(TypeDecorator[Any]):
     """Reads a column of JSON as ``msgspec.Raw`` where the driver gives its text and nothing in it is sealed."""
 
@@ -44,8 +47,11 @@ class _PassedOn(TypeDecorator[Any]):
         whole = self.kind.dialect_impl(dialect).result_processor(dialect, coltype)
 
         def process(raw: Any) -> Any:
-            if isinstance(raw, str) and self.is_open(raw):
-                return msgspec.Raw(raw)
+            if isinstance(raw, str):
+                if (empty := _EMPTY.get(raw)) is not None:
+                    return empty
+                if self.is_open(raw):
+                    return msgspec.Raw(raw)
             return raw if whole is None else whole(raw)
 
         return process

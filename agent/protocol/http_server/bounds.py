@@ -60,11 +60,13 @@ class PoolSize:
 
     threads: int
     per_address: int
+    at_once: int | None = None
+    """So many of them compute at a time; who takes long does not count. Without it, all."""
 
     @staticmethod
-    def of(threads: int) -> "PoolSize":
+    def of(threads: int, *, at_once: int | None = None) -> "PoolSize":
         """Return a pool of which one address gets a quarter, but one thread at least."""
-        return PoolSize(threads=threads, per_address=max(1, threads // _SHARE))
+        return PoolSize(threads=threads, per_address=max(1, threads // _SHARE), at_once=at_once)
 
 
 def party(address: str) -> str | None:

@@ -34,14 +34,17 @@ _LISTENER = object()
 
 Dispatch = Callable[[Connection, Head, bool], bool]
 """Gives a request (and whether its body is here) to its pool; False = there is no room."""
+Look = Callable[[], float]
+"""Begins what waits in the pools and may begin; returns after how many seconds to look again at the latest."""
 
 
 class Loop:
     """All connections that no thread has."""
 
-    def __init__(self, server: Any, bounds: Bounds, dispatch: Dispatch) -> None:
+    def __init__(self, server: Any, bounds: Bounds, dispatch: Dispatch, look: Look) -> None:
         """Prepare; ``server`` is what cheroot's requests ask for their surroundings."""
         self._server, self._bounds, self._dispatch = server, bounds, dispatch
+        self._look = look
         self._selector = selectors.DefaultSelector()
         self._wake = Wake(self._selector)
         self._returned: deque[Connection] = deque()
@@ -91,7 +94,7 @@ class Loop:
         looked_at = time.monotonic()
         while not self._is_stopping:
             try:
-                for key, _ in self._selector.select(_LOOK_S):
+                for key, _ in self._selector.select(min(_LOOK_S, self._look())):
                     if key.data is _LISTENER:
                         self._accept(listener)
                     elif key.data is not None and key.data.channel.fileno() >= 0:

@@ -6,6 +6,7 @@ or is read slowly has deadlines. Every limit is in ``bounds.py``.
 """
 
 import logging
+import math
 import resource
 import ssl
 import threading
@@ -71,7 +72,8 @@ class BoundedServer(Server):
         }
         self.requests = _NoThreads()  # cheroot's own are not used
         self.complaints = Complaints()
-        self.loop = Loop(self, self.bounds, self._dispatch)
+        self._all_pools = (*self._pools.values(), *self._arriving.values())
+        self.loop = Loop(self, self.bounds, self._dispatch, self._look)
         self.sender = Sender(self.bounds, self._after_transfer)
         self._lock = threading.Lock()
         self._busy: set[Connection] = set()
@@ -108,8 +110,7 @@ class BoundedServer(Server):
         self.ready = False
         self.loop.stop(self.shutdown_timeout)
         self.socket.close()
-        pools = (*self._pools.values(), *self._arriving.values())
-        for pool in pools:
+        for pool in self._all_pools:
             pool.stop()
         end = time.monotonic() + self.shutdown_timeout
         while self.busy_connections and time.monotonic() < end:
@@ -118,9 +119,13 @@ class BoundedServer(Server):
             for conn in self._busy:
                 conn.channel.cut()
         self.sender.stop(self.shutdown_timeout)
-        for pool in pools:
+        for pool in self._all_pools:
             pool.join(max(_STEP_S, end - time.monotonic()))
         self.loop.close()
+
+    def _look(self) -> float:
+        waits = [wait_s for pool in self._all_pools if (wait_s := pool.look()) is not None]
+        return min(waits, default=math.inf)
 
     def _dispatch(self, conn: Connection, head: Head, is_ready: bool) -> bool:
         name = self._route(head.path)

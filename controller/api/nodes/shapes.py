@@ -13,7 +13,7 @@ from controller.api.call import Call
 from controller.api.nodes.status import status_text
 from controller.api.replies import iso_date
 from controller.api.resource.description import Resource
-from controller.api.resource.field import Field, Getter, Part
+from controller.api.resource.field import Field, Getter, OfColumn, Part
 from controller.api.resource.shapes import TAKES_TEXT
 from controller.hardware.interface import INTERFACE_KINDS
 from controller.hardware.types import HardwareType
@@ -55,13 +55,7 @@ TAKES_TEXT.add(as_instance_info)
 def as_deadline(call: Call, _resource: Resource, one: Field) -> Getter:
     """Show a time of the steady clock as a date."""
     to_wall = call.services.store.steady.to_wall
-    read = attrgetter(one.source or one.name)
-
-    def get(row: Any) -> str | None:
-        steady = read(row)
-        return None if steady is None else iso_date(to_wall(steady))
-
-    return get
+    return OfColumn(one.source or one.name, lambda steady: iso_date(to_wall(steady)))
 
 
 def as_status(call: Call, _resource: Resource, _one: Field) -> Getter:

@@ -30,6 +30,25 @@ class Part:
         return self.whole(row)[self.name]
 
 
+@dataclass(frozen=True, slots=True)
+class OfColumn:
+    """A getter of what is made of one column alone: a long list takes the whole column."""
+
+    column: str
+    convert: Callable[[Any], Any]
+    """Takes a value of the column that is not null, which stays null."""
+
+    def __call__(self, row: Any) -> Any:
+        """Make it of a row."""
+        value = getattr(row, self.column)
+        return None if value is None else self.convert(value)
+
+    def many(self, values: Sequence[Any]) -> list[Any]:
+        """Make it of the values of many rows."""
+        convert = self.convert
+        return [None if value is None else convert(value) for value in values]
+
+
 class OfRows:
     """A getter of what stands in another table: it is read for all rows that are shown, at once."""
 

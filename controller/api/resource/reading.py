@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from http import HTTPStatus
-from operator import itemgetter
 from typing import Any
 
 from flask import Response
@@ -15,7 +14,7 @@ from controller.api.call import Call
 from controller.api.lists import asked_page, listing
 from controller.api.replies import json_reply
 from controller.api.resource.description import CHOSEN, Resource
-from controller.api.resource.field import Getter, OfRows, Part
+from controller.api.resource.field import Getter, OfColumn, OfRows, Part
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_name, is_uuid
 from controller.store.paging import Page, fetch_page
@@ -89,25 +88,21 @@ def made_items(
 def _of_rows(
     rows: Sequence[Row[Any]], plain: Mapping[str, str], shown: Mapping[str, Getter]
 ) -> list[dict[str, Any]]:
-    """Return documents of a query's rows: what is shown as it is stored (its columns by field) is taken by place, all at once."""
-    places = {column: place for place, column in enumerate(rows[0]._fields)}
-    pick = itemgetter(*(places[column] for column in plain.values()))
-    alone = [(name, get) for name, get in shown.items() if not isinstance(get, Part)]
-    groups: dict[str, tuple[Part, list[str]]] = {}
+    """Return documents of a query's rows, made column by column; ``plain`` are the columns, by field, that are shown as stored."""
+    columns = dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True))
+    made: dict[str, Sequence[Any]] = {name: columns[column] for name, column in plain.items()}
+    wholes: dict[str, list[Mapping[str, Any]]] = {}
     for name, get in shown.items():
-        if isinstance(get, Part):
-            groups.setdefault(get.group, (get, []))[1].append(name)
-    items = []
-    for row in rows:
-        item = dict(zip(plain, pick(row), strict=True))
-        for part, names in groups.values():
-            made = part.whole(row)
-            for name in names:
-                item[name] = made[name]
-        for name, get in alone:
-            item[name] = get(row)
-        items.append(item)
-    return items
+        if isinstance(get, OfColumn):
+            made[name] = get.many(columns[get.column])
+        elif isinstance(get, Part):
+            if get.group not in wholes:
+                wholes[get.group] = [get.whole(row) for row in rows]
+            made[name] = [whole[name] for whole in wholes[get.group]]
+        else:
+            made[name] = [get(row) for row in rows]
+    names = tuple(made)
+    return [dict(zip(names, values, strict=True)) for values in zip(*made.values(), strict=True)]
 
 
 def page_of(call: Call, resource: Resource) -> Page:

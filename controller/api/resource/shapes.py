@@ -11,7 +11,7 @@ from controller.api.access.grants import Target
 from controller.api.access.principal import Principal
 from controller.api.call import Call
 from controller.api.replies import iso_date, links_text
-from controller.api.resource.field import Field, Getter, Shape
+from controller.api.resource.field import Field, Getter, OfColumn, Shape
 
 
 class Collection(Protocol):
@@ -33,21 +33,19 @@ def as_stored(_call: Call, _resource: Collection, one: Field) -> Getter:
 
 def as_date(_call: Call, _resource: Collection, one: Field) -> Getter:
     """Show seconds since the epoch as a date."""
-    read = attrgetter(one.source or one.name)
-    return lambda row: None if (seconds := read(row)) is None else iso_date(seconds)
+    return OfColumn(one.source or one.name, iso_date)
 
 
 def as_masked(_call: Call, _resource: Collection, one: Field) -> Getter:
     """Show a document or a list with its secrets masked."""
     read = attrgetter(one.source or one.name)
+    return lambda row: _masked(read(row))
 
-    def get(row: Any) -> Any:
-        value = read(row)
-        if isinstance(value, msgspec.Raw):
-            return value
-        return masked_value("", value) if value else {} if value is None else value
 
-    return get
+def _masked(value: Any) -> Any:
+    if isinstance(value, msgspec.Raw):
+        return value
+    return masked_value("", value) if value else {} if value is None else value
 
 
 TAKES_TEXT: set[Shape] = {as_masked}

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from agent.protocol.http_server.bounds import PoolSize
-from agent.protocol.http_server.pools import Pool
+from agent.protocol.http_server.pools import YOUNG_S, Pool
 
 
 class Work:
@@ -82,3 +82,90 @@ def test_a_full_queue_has_room_for_who_has_less_in_it() -> None:
     assert work.away == ["a", "b"]
     work.pool.stop()
     work.finish(2)
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_short_jobs_are_done_one_after_the_other_and_in_turn() -> None:
+    pool = Pool("p", PoolSize(threads=8, per_address=8, at_once=1), Clock())
+    work = Work(pool)
+    assert all(work.offer(party) for party in "aaab")
+    for begun in ("a", "aa", "aab", "aaba"):
+        work.wait(1)
+        assert ("".join(work.begun), pool.busy) == (begun, 1)
+        assert pool.look() == (None if begun == "aaba" else YOUNG_S)
+        work.finish(1)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_a_job_that_takes_long_holds_up_no_other(at_once: int) -> None:
+    clock = Clock()
+    pool = Pool("p", PoolSize(threads=8, per_address=8, at_once=at_once), clock)
+    work = Work(pool)
+    assert all(work.offer("a") for _ in range(10))
+    for stuck in range(at_once, 8, at_once):
+        work.wait(at_once)
+        assert pool.busy == stuck
+        assert pool.look() == YOUNG_S
+        assert pool.busy == stuck, "they are young yet"
+        clock.now += 2 * YOUNG_S
+        pool.look()
+    work.wait(8 - stuck)
+    assert pool.busy == 8
+    assert pool.look() is None, "the pool is full: only an end makes room"
+    work.finish(10)
+    work.wait(2)
+    assert pool.look() is None
+
+
+def test_who_rested_last_goes_on_first() -> None:
+    clock = Clock()
+    pool = Pool("p", PoolSize(threads=4, per_address=4), clock)
+    threads: list[str] = []
+    done = threading.Semaphore(0)
+
+    def do() -> None:
+        threads.append(threading.current_thread().name)
+        done.release()
+
+    for _ in range(20):
+        assert pool.offer(None, do, do)
+        assert done.acquire(timeout=60)
+        while pool.busy:
+            pass
+    assert set(threads) == {"p 1"}
+
+
+def test_a_job_that_fails_does_not_cost_its_thread(caplog: pytest.LogCaptureFixture) -> None:
+    pool = Pool("p", PoolSize(threads=1, per_address=1))
+    work = Work(pool)
+
+    def fail() -> None:
+        raise RuntimeError
+
+    assert all([pool.offer("a", fail, fail), work.offer("b")])
+    work.wait(1)
+    assert "ended the wrong way" in caplog.text
+    work.finish(1)
+    pool.stop()
+    pool.join(60)
+
+
+def test_threads_end_when_the_pool_stops() -> None:
+    pool = Pool("ending", PoolSize(threads=4, per_address=4))
+    work = Work(pool)
+    assert all(work.offer("a") for _ in range(3))
+    work.wait(3)
+    work.finish(2)
+    pool.stop()
+    work.finish(1)
+    pool.join(60)
+    assert not any(thread.name.startswith("ending ") for thread in threading.enumerate())
