@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 from controller.interface_settings import InterfaceSettings
 from controller.keystone_settings import KeystoneSettings
+from controller.redfish_settings import RedfishSettings
 from controller.setting_words import class_runbooks, step_priorities, words_of
 from controller.switch_settings import SwitchSettings
 
@@ -20,7 +21,7 @@ _WAITS_PER_IMAGE_CHECK = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(InterfaceSettings, KeystoneSettings, SwitchSettings):
+class Settings(InterfaceSettings, KeystoneSettings, RedfishSettings, SwitchSettings):
     """Everything that can be set. Times are seconds; paths are absolute or relative to ``state_directory``."""
 
     state_directory: str = "/var/lib/ingot"

@@ -105,7 +105,9 @@ class BmcStepLook:
     state: Mapping[str, Any] | None
     """What the next look needs (JSON values); ``None`` = the step has ended well."""
     message: str = ""
-    """How far it is, for people."""
+    """How far it is, for people; of a step that has ended: what came of it, for the node's history."""
+    restarts: bool = False
+    """The machine has to start anew before the next look: the workflow sees to it, with the ramdisk where that runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

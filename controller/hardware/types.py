@@ -58,7 +58,9 @@ REDFISH = HardwareType(
     supports=MappingProxyType(
         {
             **GENERIC,
+            "bios": ("redfish", "no-bios"),
             "boot": (*GENERIC["boot"], *_BY_REDFISH),
+            "firmware": ("redfish", "no-firmware"),
             "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
         }

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from controller.errors import StepFailed
-from controller.hardware.bmc import BmcStep
-from controller.hardware.steps import PlannedStep
+from controller.hardware.bmc import BmcStep, BmcStepLook
+from controller.hardware.steps import Kind, PlannedStep
 from controller.workflow.firmware_look import KINDS, with_firmware
 from controller.workflow.machine import interfaces_of
-from controller.workflow.outcome import Outcome, leave, stay
+from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context
 from controller.workflow.stages import power
+from controller.workflow.steps.course import Course, course_of
+from controller.workflow.steps.planner import AGENT_IS_UP
 
 _Function = Callable[[Context, PlannedStep], Outcome]
 _BEYOND_S = 60.0
@@ -107,20 +109,21 @@ def _look_for_beat(context: Context, step: PlannedStep, beat: str) -> Outcome:
 def _begin_at_bmc(context: Context, step: PlannedStep) -> Outcome:
     one, bmc = _bmc_step(context, step)
     look = one.begin(bmc, step.args or {}, context.settings.bmc_timeout_s)
-    return leave(data={"bmc": {"state": look.state and dict(look.state)}})
+    return leave(data=_of_bmc(look))
 
 
 def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
     state, settings = context.data["bmc"]["state"], context.settings
     if state is None:
         return _ended_at_bmc(context, step)
+    if context.data["bmc"].get("restarts"):
+        return _restart(context, step)
     one, bmc = _bmc_step(context, step)
     look = one.look(bmc, state, settings.bmc_timeout_s)
     if look.state is None:
-        return _ended_at_bmc(context, step)
+        return _ended_at_bmc(context, step, look.message)
     has_moved = dict(look.state) != state
-    setting = f"{step.kind}_step_timeout_s"
-    limit_s = float(getattr(settings, setting))
+    setting, limit_s = _limit(context, step)
     progress: dict[str, Any] = {
         "step": step.step,
         "phase": look.message or "at the BMC",
@@ -131,14 +134,54 @@ def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
         waiting_for=f"{context.label}: {step.title} is still running at the BMC and has not moved for {limit_s:.0f} s",
         advice=f"look at the BMC's own log, and raise {setting} if it only needs longer",
         columns={"progress": progress},
-        data={"bmc": {"state": dict(look.state)}},
-        deadline_in_s=limit_s if has_moved else None,
+        data=_of_bmc(look),
+        deadline_in_s=limit_s if has_moved or look.restarts else None,
     )
 
 
-def _ended_at_bmc(context: Context, step: PlannedStep) -> Outcome:
+def _of_bmc(look: BmcStepLook) -> dict[str, Any]:
+    """Return what a work's data keep of a look."""
+    return {"bmc": {"state": look.state and dict(look.state), "restarts": look.restarts}}
+
+
+def _limit(context: Context, step: PlannedStep) -> tuple[str, float]:
+    setting = f"{step.kind}_step_timeout_s"
+    return setting, float(getattr(context.settings, setting))
+
+
+def _restart(context: Context, step: PlannedStep) -> Outcome:
+    """Start the machine anew, with the ramdisk where that runs; the step's looks go on after it."""
+    bmc = {**context.data["bmc"], "restarts": False}
+    stage_of_steps = f"{step.kind}.step.watch"
+    if context.stage_name == stage_of_steps and runs_in_ramdisk(
+        course_of(context.data, context.stage_name), step
+    ):
+        text = f"{step.title} needs a start of the machine: the ramdisk is booted again"
+        return leave("reboot", data={"bmc": bmc}, notes=(Note(kind="step", message=text),))
+    outcome = _reboot(context, step)
+    if outcome.way is None:
+        return outcome
+    again = dict.fromkeys(("_is_off", "_ordered_at", "_is_limited"))
+    return replace(
+        outcome,
+        way=None,
+        due_in_s=context.settings.power_check_interval_s,
+        waiting_for=f"{context.label}: {step.title} has had the machine restarted",
+        advice="look at the machine's console",
+        data={**outcome.data, **again, "bmc": bmc},
+        deadline_in_s=_limit(context, step)[1],
+    )
+
+
+def runs_in_ramdisk(course: Course, step: PlannedStep) -> bool:
+    """Say whether a workflow's agent is up at a step: a machine that is restarted has to come back with it."""
+    return course.uses_ramdisk and (step.kind is not Kind.DEPLOY or step.priority in AGENT_IS_UP)
+
+
+def _ended_at_bmc(context: Context, step: PlannedStep, said: str = "") -> Outcome:
     """Leave; what a step of ``bios`` or ``firmware`` has changed is looked at now."""
-    outcome = leave(columns={"progress": None}, data={"bmc": None})
+    notes = (Note(kind="step", message=f"{step.title}: {said}"),) if said else ()
+    outcome = leave(columns={"progress": None}, data={"bmc": None}, notes=notes)
     return with_firmware(context, outcome, [kind for kind in KINDS if kind == step.interface])
 
 

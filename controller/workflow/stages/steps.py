@@ -24,7 +24,7 @@ from controller.workflow.stage import Context, Stage, To, leaves_by
 from controller.workflow.stages import orders
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.child_steps import runner_of
-from controller.workflow.stages.step_runners import RUNNERS
+from controller.workflow.stages.step_runners import RUNNERS, runs_in_ramdisk
 from controller.workflow.steps.course import WISHES, Course, course_of
 from controller.workflow.steps.known import (
     bmc_offer,
@@ -33,7 +33,7 @@ from controller.workflow.steps.known import (
     remember_offer,
     rules_of,
 )
-from controller.workflow.steps.planner import AGENT_IS_UP, plan_steps, same_so_far
+from controller.workflow.steps.planner import plan_steps, same_so_far
 from controller.workflow.steps.wishes import Wish, read_wishes
 from controller.workflow.unbreakable import ABORTED, AFTER_STEP
 
@@ -80,11 +80,12 @@ def step_stages(
             run=partial(make_plan, kind=kind), ways={"done": To(stage=f"{kind}.next")}
         ),
         f"{kind}.next": Stage(
-            run=leaves_by("step", "hold", "boot", "finished", *ends, *core)(
+            run=leaves_by("step", "watch", "hold", "boot", "finished", *ends, *core)(
                 partial(next_step, kind=kind)
             ),
             ways={
                 "step": To(stage=f"{kind}.step.send"),
+                "watch": To(stage=f"{kind}.step.watch", event=Event.WAIT),
                 "hold": To(stage=f"{kind}.hold", event=Event.HOLD),
                 "boot": To(stage=f"{kind}.reboot.power_off"),
                 "finished": finished,
@@ -198,9 +199,12 @@ def next_step(context: Context, *, kind: Kind) -> Outcome:
     """End the step before, begin the next.
 
     Leaves by ``step``, ``hold``, the name of a step with stages of its own, ``boot`` (the ramdisk is needed and has gone),
-    ``finished``, or what was asked for while a step ran that was waited for: ``abort``, ``deleted``.
+    ``watch`` (a BMC's step had the machine restarted and goes on), ``finished``, or what was asked for while a step ran that was
+    waited for: ``abort``, ``deleted``.
     """
     course = course_of(context.data, context.stage_name)
+    if context.data.get("bmc"):
+        return leave("watch")
     notes: tuple[Note, ...] = ()
     if course.index > course.ended:
         notes = (ended(context, course),)
@@ -249,10 +253,7 @@ def _way(context: Context, course: Course, step: PlannedStep) -> str:
         return "hold"
     has_agent = bool(context.node.driver_internal_info.get("agent_url"))
     comes_back = step.runs_as == "reboot" or (step.runs_as == "power_on" and not has_agent)
-    is_in_ramdisk = course.uses_ramdisk and (
-        step.kind is not Kind.DEPLOY or step.priority in AGENT_IS_UP
-    )
-    if comes_back and is_in_ramdisk and not step.execute_on_child_nodes:
+    if comes_back and runs_in_ramdisk(course, step) and not step.execute_on_child_nodes:
         return "boot"
     return "step" if step.runs_as == "agent" or step.runs_as in RUNNERS else step.runs_as
 
