@@ -1,13 +1,13 @@
 """The Redfish driver: power, management and what else its files have, by DMTF's Redfish (DSP0266), with sushy, the client that Ironic has."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import sushy
 from sushy.resources.system.system import System
 
 from controller.bmc import (
+    redfish_boot_device,
     redfish_boot_mode,
     redfish_clock,
     redfish_http_boot,
@@ -24,15 +24,6 @@ from controller.hardware.interface import Facts
 
 _ON = frozenset({sushy.PowerState.ON, sushy.PowerState.POWERING_ON})
 _OFF = frozenset({sushy.PowerState.OFF, sushy.PowerState.POWERING_OFF})
-_TARGETS: Mapping[BootDevice, sushy.BootSource] = MappingProxyType(
-    {
-        BootDevice.PXE: sushy.BootSource.PXE,
-        BootDevice.DISK: sushy.BootSource.HDD,
-        BootDevice.CDROM: sushy.BootSource.CD,
-        BootDevice.BIOS: sushy.BootSource.BIOS_SETUP,
-    }
-)
-_DEVICES = MappingProxyType({target: device for device, target in _TARGETS.items()})
 
 
 class RedfishDriver:
@@ -112,24 +103,22 @@ class RedfishBmc:
 
     def boot_device(self, *, timeout_s: float) -> BootOverride:
         """Ask for the boot override; ``None`` where it is disabled."""
-        return self._calls.ask("get boot device", timeout_s, _override)
+        return self._calls.ask("get boot device", timeout_s, redfish_boot_device.boot_override)
 
     def set_boot_device(
         self, device: BootDevice, *, mode: BootMode, persistent: bool, timeout_s: float
     ) -> None:
         """Set the boot override."""
-        if device not in _TARGETS:
+        if device not in redfish_boot_device.TARGETS:
             raise self._calls.refusal(
                 f"set boot device {device}",
-                f"Redfish has no such device; choose one of {', '.join(_TARGETS)}",
+                f"Redfish has no such device; choose one of {', '.join(redfish_boot_device.TARGETS)}",
             )
-        kind = sushy.BootSourceOverrideEnabled
-        enabled = kind.CONTINUOUS if persistent else kind.ONCE
         self._calls.ask(
             f"set boot device {device}",
             timeout_s,
-            lambda system: system.set_system_boot_options(
-                target=_TARGETS[device], enabled=enabled, mode=redfish_boot_mode.MODES[mode]
+            lambda system: redfish_boot_device.set_boot_override(
+                system, device, mode, persistent=persistent
             ),
         )
 
@@ -243,13 +232,3 @@ def _reset(system: System, *kinds: sushy.ResetType) -> None:
     """Reset in the first of these ways that the BMC says it has; where it says nothing, in the first."""
     allowed = system.get_allowed_reset_system_values()
     system.reset_system(next((kind for kind in kinds if kind in allowed), kinds[0]))
-
-
-def _override(system: System) -> BootOverride:
-    boot = system.boot
-    kind = sushy.BootSourceOverrideEnabled
-    if boot is None or boot.enabled in {None, kind.DISABLED}:
-        return BootOverride(device=None, is_persistent=None)
-    return BootOverride(
-        device=_DEVICES.get(boot.target), is_persistent=boot.enabled is kind.CONTINUOUS
-    )

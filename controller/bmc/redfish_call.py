@@ -23,6 +23,8 @@ _FORBIDDEN = 403
 _TOO_BUSY = 503
 _NONSENSE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 """What sushy lets through when a BMC answers JSON of another form than Redfish's."""
+_DURING_POST = "UnableToModifyDuringSystemPOST"
+"""What HPE's iLO answers while the firmware starts (Ironic, ironic/drivers/modules/redfish/management.py); a little later it takes the order."""
 _KEPT_SHARE, _MOST_KEPT_S = 0.1, 3.0
 """So much of a call's time is kept for the log-out that a failure may need."""
 
@@ -141,7 +143,8 @@ def _system(root: sushy.Sushy, conversation: Conversation) -> System:
 
 
 def _failed(where: str, error: exceptions.SushyError) -> BmcError:
-    if isinstance(error, exceptions.ServerSideError) and error.status_code == _TOO_BUSY:
+    is_busy = isinstance(error, exceptions.ServerSideError) and error.status_code == _TOO_BUSY
+    if is_busy or _DURING_POST in str(error):
         return BmcUnreachable(f"{where}: {words(error)}; try again")
     if isinstance(error, exceptions.ConnectionError):
         return BmcUnreachable(f"{where}: {words(error)}")

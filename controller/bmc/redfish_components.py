@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sushy import exceptions
 from sushy.resources.system.system import System
 
 from controller.bmc.redfish_clock import managers
 from controller.bmc.redfish_document import dig, link, links, members, read_if_there, text
+from controller.bmc.redfish_quirks import Ways, ways_of
 from controller.hardware.firmware import FirmwareComponent
 
 BIOS, BMC, NIC = "bios", "bmc", "nic:"
 _OLD_OR_NEW = ("previous-", "available-", "rollback-")
-"""How services name firmware that is kept and does not run (Dell iDRAC 9, Redfish API guide, chapter SoftwareInventory)."""
+"""How firmware is named that is kept and does not run (``Ways.names_have_versions``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,8 @@ class Part:
 def parts(system: System) -> tuple[Part, ...]:
     """Return every component, each name once."""
     found: dict[str, Part] = {}
-    for part in (*_machine(system), *_cards(system), *_inventory(system)):
+    ways = ways_of(system.json)
+    for part in (*_machine(system), *_cards(system, ways), *_inventory(system, ways)):
         found.setdefault(part.component.component, part)
     return tuple(found.values())
 
@@ -43,8 +46,16 @@ def _machine(system: System) -> Iterator[Part]:
             return
 
 
-def _cards(system: System) -> Iterator[Part]:
+def _cards(system: System, ways: Ways) -> Iterator[Part]:
     """Return the network cards; named by serial number, as Ironic has them, or by address."""
+    try:
+        yield from _all_cards(system)
+    except exceptions.HTTPError:
+        if not ways.cards_fail:
+            raise
+
+
+def _all_cards(system: System) -> Iterator[Part]:
     for path in links(system.json, "Links", "Chassis")[:4]:
         chassis = read_if_there(system, path)
         collection = link(chassis.body, "NetworkAdapters") if chassis else None
@@ -64,15 +75,17 @@ def _cards(system: System) -> Iterator[Part]:
                     yield Part(component=component)
 
 
-def _inventory(system: System) -> Iterator[Part]:
+def _inventory(system: System, ways: Ways) -> Iterator[Part]:
     service = read_if_there(system, link(system.root.json, "UpdateService"))
     collection = link(service.body, "FirmwareInventory") if service else None
     for item in members(system, collection):
         name = item.name.lower()
-        if name.startswith(_OLD_OR_NEW) or name in (BIOS, BMC):  # these are told already
+        if ways.names_have_versions and name.startswith(_OLD_OR_NEW):
+            continue
+        if name in (BIOS, BMC):  # these are told already
             continue
         component = FirmwareComponent(
-            component=component_name(item.name),
+            component=device_of(item.name) if ways.names_have_versions else item.name,
             current_version=text(item.body, "Version"),
             vendor=text(item.body, "Manufacturer"),
             model=text(item.body, "Name"),
@@ -80,7 +93,6 @@ def _inventory(system: System) -> Iterator[Part]:
         yield Part(component=component, target=item.path)
 
 
-def component_name(identity: str) -> str:
-    """Return the name of an inventory's item that stays when its version changes: iDRAC writes ``Installed-<id>-<version>__<device>``. Pure."""
-    is_dells = identity.startswith(("Current-", "Installed-")) and "__" in identity
-    return identity.split("__", 1)[1] if is_dells else identity
+def device_of(identity: str) -> str:
+    """Return the part of an inventory item's name that stays when its version changes (``Ways.names_have_versions``). Pure."""
+    return identity.split("__", 1)[-1]

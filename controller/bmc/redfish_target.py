@@ -2,7 +2,9 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,19 @@ PROPERTIES: dict[str, str] = {
     "redfish_auth_type": "auto (default: a session, or basic where the BMC has no sessions), session or basic.",
 }
 """``driver_info`` keys with a help text each."""
+OTHER_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "drac_address": "redfish_address",
+        "drac_username": "redfish_username",
+        "drac_password": "redfish_password",
+        "ilo_address": "redfish_address",
+        "ilo_username": "redfish_username",
+        "ilo_password": "redfish_password",
+        "ilo_verify_ca": "redfish_verify_ca",
+    }
+)
+"""Keys that nodes of Ironic's hardware types ``idrac`` and ``ilo`` have or had, and what each is here; the name here wins."""
+PROPERTIES |= {name: f"Another name of {meant}." for name, meant in OTHER_NAMES.items()}
 
 _MOST_BYTES = 1024
 _ROOT = "/redfish/v1/"
@@ -51,6 +66,7 @@ def parse_target(driver_info: dict[str, Any]) -> RedfishTarget:
     Raises:
         Invalid: A key is missing or malformed; the message names it and gives an example.
     """
+    driver_info = _by_own_names(driver_info)
     url, root = _address(text(driver_info, "redfish_address", max_bytes=_MOST_BYTES).strip())
     system = text(driver_info, "redfish_system_id", max_bytes=_MOST_BYTES).strip() or None
     if system is not None and not _PATH.fullmatch(system):
@@ -66,6 +82,13 @@ def parse_target(driver_info: dict[str, Any]) -> RedfishTarget:
         verify=_verify(driver_info.get("redfish_verify_ca")),
         auth=choice(driver_info, "redfish_auth_type", ("AUTO", "SESSION", "BASIC"), "AUTO"),
     )
+
+
+def _by_own_names(driver_info: dict[str, Any]) -> dict[str, Any]:
+    others = {
+        meant: driver_info[name] for name, meant in OTHER_NAMES.items() if driver_info.get(name)
+    }
+    return {**others, **driver_info} if others else driver_info
 
 
 def _address(written: str) -> tuple[str, str]:

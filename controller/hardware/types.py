@@ -66,6 +66,32 @@ REDFISH = HardwareType(
         }
     ),
 )
+_BY_ILO = ("ilo-ipxe", "ilo-pxe", "ilo-virtual-media", "ilo-uefi-https")
+IDRAC = HardwareType(
+    name="idrac",
+    supports=MappingProxyType(
+        {
+            **REDFISH.supports,
+            **{
+                kind: ("idrac-redfish", *REDFISH.supports[kind])
+                for kind in ("bios", "management", "power")
+            },
+            "boot": (*REDFISH.supports["boot"], "idrac-redfish-virtual-media"),
+        }
+    ),
+)
+"""Dell's machines, as Ironic names them; they are driven by Redfish."""
+ILO = HardwareType(
+    name="ilo",
+    supports=MappingProxyType(
+        {
+            **REDFISH.supports,
+            "boot": (*REDFISH.supports["boot"], *_BY_ILO),
+            **{kind: ("ilo", *REDFISH.supports[kind]) for kind in ("bios", "management", "power")},
+        }
+    ),
+)
+"""HPE's machines from iLO 5 on, as Ironic named them until it gave their own driver up; they are driven by Redfish."""
 COMMAND = HardwareType(
     name="command",
     supports=MappingProxyType({**GENERIC, "management": ("command",), "power": ("command",)}),

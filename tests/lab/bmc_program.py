@@ -3,6 +3,7 @@
 Questions and answers are JSON objects, one per line; this side answers with what the machine does.
 """
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -129,13 +130,15 @@ class BmcProgram:
 
     def _serve(self, connection: socket.socket) -> None:
         """Answer the BMC process until it ends."""
-        with connection, connection.makefile("rw", encoding="utf-8") as stream:
-            try:
-                for line in stream:
-                    stream.write(json.dumps(self._answer(json.loads(line))) + "\n")
-                    stream.flush()
-            except OSError:
-                return  # stopped in the middle of a question
+        # an end in the middle of a question shows in the answer, or when what is left of that is flushed
+        with (
+            contextlib.suppress(OSError),
+            connection,
+            connection.makefile("rw", encoding="utf-8") as stream,
+        ):
+            for line in stream:
+                stream.write(json.dumps(self._answer(json.loads(line))) + "\n")
+                stream.flush()
 
     def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -86,3 +86,11 @@ def test_anything_else_is_refused_and_nothing_breaks(info: dict[str, Any]) -> No
         return
     assert target.url.startswith(("http://", "https://"))
     assert target.root.endswith("/")
+
+
+@pytest.mark.parametrize("prefix", ["ilo", "drac"])
+def test_nodes_of_other_hardware_types_keep_their_names(prefix: str) -> None:
+    others = {key.replace("redfish", prefix): value for key, value in GOOD.items()}
+    assert parse_target(others) == parse_target(GOOD)
+    wins = {**others, "redfish_address": "https://192.0.2.99"}
+    assert parse_target(wins).url == "https://192.0.2.99"
