@@ -21,12 +21,13 @@ from controller.boot.boot_image import (
     plan_data_image,
     stored,
 )
-from controller.boot.files import find_boot_file, find_boot_iso
+from controller.boot.files import find_boot_file, find_boot_iso, find_instance_file
 from controller.boot.loaders import DISK_GRUB, SHIM, find_loader
 from controller.boot.machines import ramdisk_told
 from controller.boot.medium_script import medium_script, medium_words, parameters, token_overlay
 from controller.boot.urls import MEDIA_PATH, public_url
 from controller.errors import Invalid, NotFound
+from controller.hardware.boot_target import KEY, BootTarget
 from controller.settings import Settings
 from controller.states import RESCUED
 from controller.store.tables import Node
@@ -87,12 +88,20 @@ def without_key(text: str, node: Node) -> str:
     return re.sub(pattern, r"\1***", text)
 
 
+def boots_live_image(node: Node) -> bool:
+    """Say whether what the node boots from a medium is its instance."""
+    return bool(node.driver_internal_info.get(KEY) == BootTarget.INSTANCE_ISO)
+
+
 def own_iso(node: Node, settings: Settings) -> str | Path | None:
     """Return the ready image that the node boots, an address or a file; ``None`` = one is made.
 
     Raises:
         Invalid: There is none under its name.
     """
+    if boots_live_image(node):
+        live = find_instance_file("boot_iso", node.instance_info, settings)
+        return live.url or live.path
     is_rescue = node.provision_state in RESCUED
     found = find_boot_iso(node.driver_info, settings, is_rescue=is_rescue)
     return (found.url or found.path) if found else None

@@ -12,8 +12,8 @@ from agent.protocol.raid_config import check_raid_config
 from agent.protocol.refusal import Refusal
 from controller.errors import Invalid
 from controller.hardware.bmc import BootMode
-from controller.hardware.boot_target import FROM_NETWORK
-from controller.hardware.interface import Interfaces
+from controller.hardware.boot_target import FROM_NETWORK, BootTarget
+from controller.hardware.interface import BootsMedium, Interfaces, MediumWay
 from controller.images.config_drive import check_config_drive
 from controller.images.refusals import invalid
 from controller.settings import Settings
@@ -99,8 +99,11 @@ def require_bootable(node: Node, interfaces: Interfaces) -> None:
     Raises:
         Invalid: It would have to boot the instance from the network, which it cannot.
     """
-    target = interfaces.deploy.target(node)
-    if target in FROM_NETWORK and not interfaces.boot.boots_instances:
+    target, boot = interfaces.deploy.target(node), interfaces.boot
+    by_drive = isinstance(boot, BootsMedium) and boot.medium is MediumWay.DRIVE
+    if target is BootTarget.INSTANCE_ISO and by_drive:
+        return
+    if target in FROM_NETWORK and not boot.boots_instances:
         names = interfaces.names
         raise Invalid(
             f"deploy_interface {names['deploy']}: the boot_interface {names['boot']} cannot boot an instance from the network;"

@@ -26,6 +26,7 @@ from tests.lab.enrol import (
 )
 from tests.lab.hardware import BmcKind, Disk, Firmware
 from tests.lab.lab import Lab
+from tests.lab.live_guest import READY, make_live_guest, make_live_image
 from tests.lab.machine import Machine
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]
@@ -160,3 +161,41 @@ def deploy(lab: Lab, controller: Controller, machine: Machine, **more: object) -
         wait_for_system(machine, hostname="by-media", key=key, since=mark, timeout_s=300)
         api.provision(machine.name, "deleted")
         api.wait_for_state(machine.name, "available", timeout_s=120)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("firmware", list(Firmware))
+def test_a_live_image_is_booted_from_the_drive_at_every_start(
+    logs: Path, firmware: Firmware
+) -> None:
+    with site(logs, image_directory=str(logs / "images")) as (lab, controller):
+        folder = logs / "images"
+        folder.mkdir(exist_ok=True)
+        image = make_live_image(make_live_guest(folder), "lab.word=drive")
+        machine = lab.machine(
+            name="m1",
+            firmware=firmware,
+            memory_mib=768,
+            disks=(Disk(size_bytes=64 << 20),),
+            bmc=BmcKind.REDFISH,
+        )
+        with lab.network.inside():
+            api = ApiClient(controller.url)
+            enrol(api, machine, **BY_MEDIA, deploy_interface="ramdisk")
+            make_available(api, "m1", clean=False)
+            api.set_instance("m1", boot_iso=f"file://{image}")
+            mark = machine.console.mark()
+            api.provision("m1", "active")
+            api.wait_for_state("m1", "active", timeout_s=120)
+            assert (
+                "lab.word=drive" in machine.console.wait_for(READY, timeout_s=240, since=mark).text
+            )
+            mark = machine.console.mark()
+            machine.console.type("r\n")
+            assert (
+                "lab.word=drive" in machine.console.wait_for(READY, timeout_s=240, since=mark).text
+            )
+            api.provision("m1", "deleted")
+            api.wait_for_state("m1", "available", timeout_s=120)
+            drives = api.call("GET", "/v1/nodes/m1/vmedia")
+        assert not any(drive["inserted"] for drive in drives)

@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from controller.hardware.abilities import MediaDevice
+from controller.store.nodes import get_node
 from controller.workflow.verbs import validate
 from tests.integration.media_machine import (
     MediaBmc,
@@ -237,3 +238,35 @@ def test_what_is_missing_is_said_before_a_machine_is_touched(
     enrol_with_media(controller, driver_info={"deploy_kernel": "http://127.0.0.1:9/kernel"})
     said = validate(controller.services, "m1")["boot"]
     assert "fetches nothing from web servers" in said["reason"]
+
+
+def test_a_live_image_of_the_instance_stays_in_the_drive_until_tear_down(
+    controller: RunningController, tmp_path: Path
+) -> None:
+    (tmp_path / "live.iso").write_bytes(b"live" * 1000)
+    bmc = enrol_with_media(
+        controller, state="available", instance_info={"boot_iso": str(tmp_path / "live.iso")}
+    )
+    change(controller, interfaces={"boot": "redfish-virtual-media", "deploy": "ramdisk"})
+    controller.ask("m1", "active")
+    controller.wait_for("m1", "active")
+    assert bmc.images[CD] == b"live" * 1000
+    assert bmc.drives[CD] is not None
+    assert fetched(str(bmc.drives[CD])) == bmc.images[CD]
+    assert bmc.machine.is_on
+    controller.ask("m1", "rescue", rescue_password="correct-horse")
+    controller.wait_for("m1", "rescue")
+    assert bmc.drives[CD] is None
+    controller.ask("m1", "unrescue")
+    controller.wait_for("m1", "active")
+    assert fetched(str(bmc.drives[CD])) == b"live" * 1000
+    controller.ask("m1", "deleted")
+    controller.wait_for("m1", "available")
+    assert bmc.drives[CD] is None
+
+
+def change(controller: RunningController, **columns: object) -> None:
+    with controller.store.edit() as session:
+        node = get_node(session, "m1")
+        for name, value in columns.items():
+            setattr(node, name, value)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from controller.boot.node_media import MEDIUM
 from controller.hardware.bmc import BootDevice
 from controller.hardware.boot_target import KEY, BootTarget
+from controller.hardware.interface import BootsMedium
 from controller.workflow.machine import boot_mode_of, interfaces_of, management_of
 from controller.workflow.stage import Context
 
@@ -21,6 +23,8 @@ def boot_instance_next(context: Context) -> dict[str, Any]:
     target = interfaces.deploy.target(context.node)
     if target is BootTarget.DISK:
         boot_next_from(context, BootDevice.DISK)
+    elif isinstance(interfaces.boot, BootsMedium):  # it is told when the image is in the drive
+        return {KEY: str(target), MEDIUM: str(interfaces.boot.medium)}
     elif interfaces.boot.device is not None:
         boot_next_from(context, interfaces.boot.device, is_instance=True)
     return {KEY: str(target)}

@@ -30,6 +30,7 @@ from controller.workflow.stages.boot_device import boot_instance_next
 from controller.workflow.stages.fast_track import find_agent_stage
 from controller.workflow.stages.iscsi import iscsi_stages
 from controller.workflow.stages.kexec import boot_or_look, kexec_stages, wants_kexec
+from controller.workflow.stages.medium import insert_stage
 from controller.workflow.stages.network import check_networks, connect_stage
 from controller.workflow.stages.orders import ask, new_order, order_stages
 from controller.workflow.stages.steps import begin_course, step_stages
@@ -294,8 +295,9 @@ STAGES: Mapping[str, Stage] = {
         "deploy.network.connect", Moment.TENANT, To(stage="deploy.network.set_boot_device")
     ),
     "deploy.network.set_boot_device": Stage(
-        run=boot_from_disk, ways={"done": To(stage="deploy.network.power_on")}
+        run=boot_from_disk, ways={"done": To(stage="deploy.network.insert_medium")}
     ),
+    **insert_stage("deploy.network", To(stage="deploy.network.power_on")),
     "deploy.network.power_on": Stage(
         run=power.power_on_or_reset,
         ways={"done": _NEXT},

@@ -5,6 +5,7 @@ runs in memory by then, and at the latest wherever a machine goes from the ramdi
 stays until then: its system may run from it.
 """
 
+import secrets
 from collections.abc import Mapping
 from functools import partial
 
@@ -13,6 +14,7 @@ from controller.boot.node_media import (
     HAS_TOKEN,
     MEDIUM,
     SETTINGS_ISO,
+    boots_live_image,
     media_url,
     own_iso,
     without_key,
@@ -30,29 +32,34 @@ from controller.workflow.services import Services
 from controller.workflow.stage import Context, Stage, To, leaves_by
 from controller.workflow.stages.boot_device import boot_next_from
 
+_KEY_BYTES = 16
 _FOR_SETTINGS = (MediaDevice.DISK, MediaDevice.FLOPPY)
 """The drives that settings beside a ready image may be in, the best first."""
 _REDFISH = "redfish"
 """The management interface whose driver serves media where nothing else says so."""
 
 
-def insert_stage(prefix: str, then: To) -> Mapping[str, Stage]:
-    """Return the stage that puts the image of a node's machine where it boots it; others pass it over."""
-    name = f"{prefix}.insert_medium"
+def insert_stage(prefix: str, then: To, *, name: str | None = None) -> Mapping[str, Stage]:
+    """Return the stage ``<prefix>.insert_medium`` that puts the image of a node's machine where it boots it; others pass it over."""
+    name = name or f"{prefix}.insert_medium"
     return {
         name: Stage(run=insert, ways={"done": then, "again": To(stage=name)}, is_needed=has_medium)
     }
 
 
-def eject_stage(name: str, then: To, *, with_token: bool = False) -> Mapping[str, Stage]:
+def eject_stage(
+    name: str, then: To, *, with_token: bool = False, keeps_instance: bool = False
+) -> Mapping[str, Stage]:
     """Return the stage that takes the image away.
 
     Args:
         name: Of the stage.
         then: Where it leads.
         with_token: Only what has the agent's token inside.
+        keeps_instance: Not the live image of the instance.
     """
-    needed = has_token_inside if with_token else has_medium
+    needed = has_foreign_medium if keeps_instance else has_medium
+    needed = has_token_inside if with_token else needed
     run = partial(eject, with_token=with_token)
     return {name: Stage(run=run, ways={"done": then}, is_needed=needed)}
 
@@ -60,6 +67,11 @@ def eject_stage(name: str, then: To, *, with_token: bool = False) -> Mapping[str
 def has_medium(_services: Services, node: Node) -> bool:
     """Say whether the node boots an image, or one may still be in a drive of it."""
     return bool(node.driver_internal_info.get(MEDIUM))
+
+
+def has_foreign_medium(services: Services, node: Node) -> bool:
+    """Say whether an image may be in a drive that the instance does not boot."""
+    return has_medium(services, node) and not boots_live_image(node)
 
 
 def has_token_inside(_services: Services, node: Node) -> bool:
@@ -70,7 +82,7 @@ def has_token_inside(_services: Services, node: Node) -> bool:
 
 @leaves_by("done", "again")
 def insert(context: Context) -> Outcome:
-    """Put the image where the machine boots it; leaves by ``again`` if the token is to be handed out another way.
+    """Put the image where the machine boots it; leaves by ``again`` if something of the node had to be stored first.
 
     Raises:
         Invalid: ``driver_info`` lacks something.
@@ -87,6 +99,8 @@ def insert(context: Context) -> Outcome:
 def _insert(context: Context) -> Outcome:
     node, settings = context.node, context.settings
     limit_s = settings.bmc_timeout_s
+    if boots_live_image(node) and not node.boot_key:
+        return leave("again", columns={"boot_key": secrets.token_urlsafe(_KEY_BYTES)})
     if node.driver_internal_info[MEDIUM] == MediumWay.UEFI_HTTP:
         firmware = _connection(context.services, node)
         if not isinstance(firmware, BootsAddresses):
@@ -104,7 +118,7 @@ def _insert(context: Context) -> Outcome:
             f"{context.label}: the BMC took the image, and its virtual CD drive is still empty; look at its own page or log, and"
             " whether it reaches the controller (public_url, driver_info/external_http_url)"
         )
-    boot_next_from(context, BootDevice.CDROM)
+    boot_next_from(context, BootDevice.CDROM, is_instance=boots_live_image(node))
     return leave(
         notes=(Note(kind="power", message="the image to boot is in the virtual CD drive"),)
     )

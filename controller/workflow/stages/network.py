@@ -38,7 +38,7 @@ def connect_stage(name: str, moment: Moment, then: To) -> Mapping[str, Stage]:
             timeout_s=lambda settings: settings.switch_turn_timeout_s,
             is_needed=needed,
         ),
-        **eject_stage(f"{name}.eject_medium", then),
+        **eject_stage(f"{name}.eject_medium", then, keeps_instance=moment is Moment.TENANT),
     }
 
 

@@ -25,6 +25,7 @@ from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.boot_device import boot_instance_next
+from controller.workflow.stages.medium import insert_stage
 from controller.workflow.stages.network import check_networks, connect_stage
 from controller.workflow.stages.orders import error_text
 
@@ -151,8 +152,9 @@ STAGES: Mapping[str, Stage] = {
     ),
     **connect_stage("unrescue.connect", Moment.TENANT, To(stage="unrescue.boot_from_disk")),
     "unrescue.boot_from_disk": Stage(
-        run=boot_from_disk, ways={"done": To(stage="unrescue.power_on")}
+        run=boot_from_disk, ways={"done": To(stage="unrescue.insert_medium")}
     ),
+    **insert_stage("unrescue", To(stage="unrescue.power_on")),
     "unrescue.power_on": Stage(
         run=power.power_on_or_reset,
         ways={"done": To(stage=None, event=Event.DONE)},

@@ -18,6 +18,7 @@ from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk
 from controller.workflow.stages.boot_device import boot_instance_next
 from controller.workflow.stages.clean import plan_wanted
+from controller.workflow.stages.medium import insert_stage
 from controller.workflow.stages.network import check_networks, connect_stage
 from controller.workflow.stages.steps import step_stages
 
@@ -73,7 +74,10 @@ def back_to_disk(prefix: str, then: To) -> Mapping[str, Stage]:
             f"{prefix}.connect_again", Moment.TENANT, To(stage=f"{prefix}.boot_from_disk")
         ),
         f"{prefix}.boot_from_disk": Stage(
-            run=boot_from_disk, ways={"done": To(stage=f"{prefix}.boot_instance")}
+            run=boot_from_disk, ways={"done": To(stage=f"{prefix}.insert_medium_again")}
+        ),
+        **insert_stage(
+            prefix, To(stage=f"{prefix}.boot_instance"), name=f"{prefix}.insert_medium_again"
         ),
         f"{prefix}.boot_instance": Stage(
             run=boot_instance,
