@@ -30,6 +30,7 @@ from controller.store.history_limit import HistoryLimit
 from controller.store.opening import open_store
 from controller.store.state_lock import StateLock
 from controller.web.page import web_blueprint
+from controller.workflow.consoles import ConsoleKeeper
 from controller.workflow.engine import Engine
 from controller.workflow.image_keeper import ImageKeeper
 from controller.workflow.inspection_hooks.loading import hooks_of
@@ -94,6 +95,7 @@ class Service:
             ailments=self._engine.ailments,
         )
         self._images = ImageKeeper(self.services)
+        self._consoles = ConsoleKeeper(self.services)
         app = create_app(self.services)
         app.register_blueprint(web_blueprint())
         address = (settings.listen_host, settings.listen_port)
@@ -159,6 +161,7 @@ class Service:
             threading.Thread(target=self._choose_loaders, name="loaders", daemon=True).start()
         self._engine.start(services, instance=self._instance)
         self._images.keep_alive()
+        self._consoles.keep_alive()
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
         self._timers = self._start_timers()
         _spare_the_collector()
@@ -177,6 +180,7 @@ class Service:
         if self._dnsmasq:
             self._dnsmasq.stop()
         self._images.stop(_STOP_S)
+        self._consoles.stop()
         self._engine.stop(timeout_s=_STOP_S)
         self.services.lun_writers.close()
         self.services.agents.close()
@@ -218,6 +222,7 @@ class Service:
     def _replace_dead_threads(self) -> None:
         self._engine.look_after()
         self._images.keep_alive()
+        self._consoles.keep_alive()
         if not self._timers.is_alive():
             log.error("the timers' thread had died; it is started again")
             self._timers = self._start_timers()

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from controller.console_settings import ConsoleSettings
 from controller.interface_settings import InterfaceSettings
 from controller.keystone_settings import KeystoneSettings
 from controller.redfish_settings import RedfishSettings
@@ -21,7 +22,9 @@ _WAITS_PER_IMAGE_CHECK = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(InterfaceSettings, KeystoneSettings, RedfishSettings, SwitchSettings):
+class Settings(
+    InterfaceSettings, KeystoneSettings, RedfishSettings, SwitchSettings, ConsoleSettings
+):
     """Everything that can be set. Times are seconds; paths are absolute or relative to ``state_directory``."""
 
     state_directory: str = "/var/lib/ingot"

@@ -3,6 +3,7 @@
 ``direct.py`` uses it for the routes of the API, ``app.py`` for whatever Flask serves.
 """
 
+import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ FOR_BROWSERS = (
 )
 """Nothing that is answered here is a page, a frame or a script of somebody else's page; the web page has its own."""
 HeaderLines = Sequence[tuple[str, str]]
+_TYPING = re.compile(r"/v1/nodes/[^/]+/console/input")
+"""What is typed on a console changes nothing here; that somebody took the keyboard is told."""
 
 
 @dataclass(slots=True)
@@ -76,7 +79,7 @@ class Visit:
         forwarded_for = request.headers.get("X-Forwarded-For")
         self.sender = sender_of(request.remote_addr, forwarded_for, settings.trusted_proxies)
         if is_api(path):
-            if is_for_people and request.method not in READING:
+            if is_for_people and request.method not in READING and not _TYPING.fullmatch(path):
                 self.actor = actor_of(found, self.sender, request.method, path)
             self.minor = versions.requested_minor(request.headers)
         if is_for_people and self._has_body() and is_json(path):

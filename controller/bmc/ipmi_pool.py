@@ -15,7 +15,14 @@ import msgspec
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc.ipmi_target import IpmiTarget
-from controller.bmc.ipmi_wire import MAX_MESSAGE_BYTES, Login, Outcome, Reply, Request
+from controller.bmc.ipmi_wire import (
+    MAX_MESSAGE_BYTES,
+    Login,
+    Outcome,
+    Reply,
+    Request,
+    login_of,
+)
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.peers.fork_host import ForkHost
 
@@ -81,7 +88,7 @@ class WorkerPool:
         """
         started = time.monotonic()
         end = started + timeout_s
-        login = _login(target)
+        login = login_of(target)
         reply = Reply(outcome=Outcome.SILENCE)
         with self._slot(target, timeout_s=timeout_s, what=what) as slot:
             for first_timeout_s in self._tries(slot, login):
@@ -161,18 +168,6 @@ class WorkerPool:
             if (is_surplus or slot.used_at < oldest) and slot.lock.acquire(blocking=False):
                 slot.close()
                 slot.lock.release()
-
-
-def _login(target: IpmiTarget) -> Login:
-    return Login(
-        address=target.address,
-        port=target.port,
-        username=target.username,
-        password=target.password,
-        privilege_level=target.privilege_level,
-        cipher_suite=target.cipher_suite,
-        kg=target.kg,
-    )
 
 
 def _exchange(slot: _Slot, request: Request) -> Reply:

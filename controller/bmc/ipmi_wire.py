@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from controller.bmc.ipmi_target import IpmiTarget
+
 MAX_MESSAGE_BYTES = 4096
 
 
@@ -49,3 +51,16 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     code: int = 0
     data: bytes = b""
     text: str = ""
+
+
+def login_of(target: IpmiTarget) -> Login:
+    """Return how a worker logs in to a BMC."""
+    return Login(
+        address=target.address,
+        port=target.port,
+        username=target.username,
+        password=target.password,
+        privilege_level=target.privilege_level,
+        cipher_suite=target.cipher_suite,
+        kg=target.kg,
+    )

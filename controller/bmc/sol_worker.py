@@ -139,8 +139,7 @@ class _Line:
                 self._session.send(answer)
         if self._stream.is_refused != self._was_refused:
             self._was_refused = self._stream.is_refused
-            if self._was_refused:
-                _say(self._channel, REFUSED)
+            _say(self._channel, REFUSED if self._was_refused else OPENED)
 
     def _read_controller(self) -> None:
         try:

@@ -3,7 +3,7 @@
 The program is a Python module, started once as ``python -m MODULE DESCRIPTOR`` (``controller/peers/fork_host.py``); it forks a child for
 every line, with a packet socket to the controller. The first packet is the ``order``. Then each packet is a kind, one byte, and
 what belongs to it. To the child: ``TYPED`` with bytes, ``BREAK``. From it: ``SHOWN`` with bytes, ``OPENED``, ``REFUSED`` (what was
-typed is not taken now), and as its last packet ``FAILED`` with one sentence in UTF-8, or ``DENIED`` where user or password are wrong.
+typed is not taken now; ``OPENED`` when it is again), and as its last packet ``FAILED`` with one sentence in UTF-8, or ``DENIED`` where user or password are wrong.
 Either ends with the other.
 """
 
@@ -37,3 +37,8 @@ class OpensLine(Protocol):
         Raises:
             Invalid: ``driver_info`` lacks something.
         """
+
+
+def console_address(node_uuid: str) -> Mapping[str, Any]:
+    """Return what ``GET .../states/console`` tells of a console of ours; the API puts its own address before the path."""
+    return {"type": "ingot", "url": f"/v1/nodes/{node_uuid}/console"}

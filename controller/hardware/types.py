@@ -47,6 +47,7 @@ IPMI = HardwareType(
         {
             **GENERIC,
             "boot": (*GENERIC["boot"], *_BY_REDFISH),
+            "console": ("no-console", "ipmitool-socat", "ipmitool-shellinabox"),
             "management": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
             "power": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
             "vendor": ("no-vendor", "ipmitool"),
@@ -61,6 +62,7 @@ REDFISH = HardwareType(
             "bios": ("redfish", "no-bios"),
             "boot": (*GENERIC["boot"], *_BY_REDFISH),
             "firmware": ("redfish", "no-firmware"),
+            "console": ("no-console", "ipmitool-socat", "ipmitool-shellinabox"),
             "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
         }

@@ -153,6 +153,7 @@ def set_console(services: Services, ident: str, is_on: bool) -> None:
         if node.console_enabled != is_on:
             text = f"The console was switched {'on' if is_on else 'off'}"
             tell(services, node, text, console_enabled=is_on)
+            services.consoles_wanted.set()
 
 
 def console_information(services: Services, ident: str) -> Mapping[str, Any] | None:

@@ -4,8 +4,10 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from controller.agent_client.pool import AgentPool
+from controller.consoles.lines import Consoles
 from controller.hardware.catalog import Catalog
 from controller.images.lun_writers import LunWriters
 from controller.settings import Settings
@@ -53,6 +55,10 @@ class Services:
     """Set when there may be something to do for the image store."""
     lun_writers: LunWriters = field(default_factory=LunWriters)
     """Processes that write disks over iSCSI."""
+    consoles: Consoles = field(init=False)
+    """Those that this controller keeps open."""
+    consoles_wanted: threading.Event = field(default_factory=threading.Event)
+    """Set when a console may have been switched on or off."""
     health: HealthCheck = field(default_factory=HealthCheck)
     """For ``/healthcheck``."""
 
@@ -60,7 +66,13 @@ class Services:
         """Make what follows from the rest."""
         object.__setattr__(self, "switches", load_switches(self.settings))
         object.__setattr__(self, "strangers", Strangers(self.store, self.clock))
+        object.__setattr__(self, "consoles", _consoles(self.settings))
 
     def steady(self) -> float:
         """Return the time of due times and deadlines, which no step of the wall clock moves."""
         return self.store.steady()
+
+
+def _consoles(settings: Settings) -> Consoles:
+    folder = Path(settings.state_directory) / "consoles"
+    return Consoles(folder, most=settings.console_limit, log_bytes=settings.console_log_kib << 10)

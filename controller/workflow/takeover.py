@@ -55,6 +55,7 @@ class Takeover:
             self._give_up([row for row in nodes if owners[row.id] is None], living)
         if mine:
             log.info("%d nodes are this controller's business now", len(mine))
+            self._services.consoles_wanted.set()
         self._living = frozenset(living)
         return len(mine) + self._adopt_stages(names)
 

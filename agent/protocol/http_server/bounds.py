@@ -43,6 +43,8 @@ class Bounds:
     """How long is thrown away what a refused client still sends, so that it gets to read the refusal."""
     transfers: int = 256
     """Files that are sent at a time; then an address with fewer takes the place of one with the most."""
+    feeds: int = 256
+    """Answers without an end that are sent at a time."""
     transfer_rate: float = 16.0 * _KIB
     """Bytes per second that a file is read with at least, on average over ``transfer_s``."""
     transfer_s: float = 120.0
@@ -52,6 +54,11 @@ class Bounds:
     def connections_per_address(self) -> int:
         """How many connections one address may have."""
         return max(1, self.connections // _SHARE)
+
+    @property
+    def feeds_per_address(self) -> int:
+        """How many answers without an end one address may read."""
+        return max(1, self.feeds // _SHARE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

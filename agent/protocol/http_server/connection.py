@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestTimeout
 from agent.protocol.http_server.bodies import ChunkedBody, PlainBody
 from agent.protocol.http_server.bounds import Bounds, party
 from agent.protocol.http_server.channel import Channel
+from agent.protocol.http_server.feeds import Feed
 from agent.protocol.http_server.files import FileParts
 from agent.protocol.http_server.heads import Head
 from agent.protocol.http_server.pools import Pool
@@ -79,6 +80,8 @@ class Connection(HTTPConnection):
         """What noted the end of ``transfer``."""
         self.transfer: FileParts | None = None
         """The file that is the rest of the answer."""
+        self.feed: Feed | None = None
+        """What the answer goes on with, without an end."""
 
     def begin(self) -> None:
         """Forget the request before: a new one is waited for."""
@@ -132,7 +135,7 @@ class Request(HTTPRequest):
         )
         _Gateway(self).respond()
         self.ensure_headers_sent()
-        if self.chunked_write:
+        if self.chunked_write and self.conn.feed is None:
             self.conn.wfile.write(b"0\r\n\r\n")
 
     def simple_response(self, status: str, msg: str = "") -> None:
@@ -178,6 +181,9 @@ class _Gateway(Gateway_10):
                 self.req.sent_headers = True
                 self.req.simple_response("503 Service Unavailable", text)
             return
+        if isinstance(response, Feed) and self.req.response_protocol == "HTTP/1.1":
+            self._feed(response)
+            return
         try:
             for chunk in filter(None, response):
                 self.write(chunk)
@@ -185,6 +191,24 @@ class _Gateway(Gateway_10):
             self.req.ensure_headers_sent()
             if hasattr(response, "close"):
                 response.close()
+
+    def _feed(self, response: Feed) -> None:
+        """Leave an answer without an end to the sender of feeds."""
+        server, conn = self.req.server, self.req.conn
+        is_head = self.req.method == b"HEAD"
+        if not is_head and server.feeds.admit(conn):
+            conn.feed = response
+            self.req.ensure_headers_sent()
+            return
+        response.close()
+        if is_head:
+            self.req.ensure_headers_sent()
+            return
+        server.complaints.note("the places for event streams are", conn.party)
+        self.req.sent_headers = True
+        self.req.simple_response(
+            "503 Service Unavailable", "Too many event streams are open; try again"
+        )
 
 
 Connection.RequestHandlerClass = Request

@@ -21,6 +21,7 @@ from cheroot.wsgi import Server
 from agent.protocol.http_server.bounds import Bounds, PoolSize
 from agent.protocol.http_server.complaints import Complaints
 from agent.protocol.http_server.connection import Connection
+from agent.protocol.http_server.feeds import FeedSender
 from agent.protocol.http_server.files import Sender
 from agent.protocol.http_server.heads import Head
 from agent.protocol.http_server.loop import Loop
@@ -51,7 +52,7 @@ class BoundedServer(Server):
 
         Args:
             address: Host and port.
-            app: The WSGI application; where it answers with ``FileParts``, that is sent without a thread.
+            app: The WSGI application; where it answers with ``FileParts`` or a ``Feed``, that is sent without a thread.
             pools: How many requests each serves at a time, by name.
             bounds: What clients may cost.
             route: Which pool serves a path; without it the first.
@@ -75,6 +76,7 @@ class BoundedServer(Server):
         self._all_pools = (*self._pools.values(), *self._arriving.values())
         self.loop = Loop(self, self.bounds, self._dispatch, self._look)
         self.sender = Sender(self.bounds, self._after_transfer)
+        self.feeds = FeedSender(self.bounds, self.loop.give_back)
         self._lock = threading.Lock()
         self._busy: set[Connection] = set()
 
@@ -101,6 +103,7 @@ class BoundedServer(Server):
     def serve(self) -> None:
         """Serve until :meth:`stop`."""
         self.sender.start()
+        self.feeds.start()
         self.loop.run(self.socket)
 
     def stop(self) -> None:
@@ -119,6 +122,7 @@ class BoundedServer(Server):
             for conn in self._busy:
                 conn.channel.cut()
         self.sender.stop(self.shutdown_timeout)
+        self.feeds.stop(self.shutdown_timeout)
         for pool in self._all_pools:
             pool.join(max(_STEP_S, end - time.monotonic()))
         self.loop.close()
@@ -151,7 +155,9 @@ class BoundedServer(Server):
             with self._lock:
                 self._busy.discard(conn)
         conn.is_last = not (is_kept and self.ready)
-        if conn.transfer is None:
+        if conn.feed is not None:
+            self.feeds.add(conn)
+        elif conn.transfer is None:
             self.loop.give_back(conn)
         else:
             conn.pool = pool

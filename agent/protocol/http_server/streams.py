@@ -98,6 +98,11 @@ class Writer:
             self._allowed_s -= time.monotonic() - began
         return len(data)
 
+    def add(self, data: bytes) -> None:
+        """Keep ``data`` for :meth:`push`."""
+        self._pending += data
+        self.bytes_written += len(data)
+
     def push(self) -> bool:
         """Send what can be sent now; say whether nothing is left.
 

@@ -55,6 +55,29 @@ class ConsoleState(Answer, frozen=True, kw_only=True):
     console_info: dict[str, Any] | None
 
 
+class ConsoleStanding(Answer, frozen=True, kw_only=True):
+    """How it stands with a console of ours; ``begin`` and ``end`` are places that ``since`` takes."""
+
+    state: str
+    reason: str
+    typist: str | None
+    watchers: int
+    begin: str
+    end: str
+
+
+class Keyboard(Answer, frozen=True, kw_only=True):
+    """What whoever types sends along."""
+
+    keyboard: str
+
+
+class Typed(Answer, frozen=True, kw_only=True):
+    """How many bytes of this keyboard are taken; what is missing is to be sent again."""
+
+    taken: int
+
+
 class InterfaceCheck(Answer, frozen=True, kw_only=True):
     """Whether the node is ready for an interface; ``null`` = it has none."""
 

@@ -54,6 +54,34 @@ class ConsoleOrder(Order, frozen=True, kw_only=True):
     enabled: Word
 
 
+class ConsoleArguments(Order, frozen=True, kw_only=True):
+    """Where following begins."""
+
+    since: str = ""
+    tail_bytes: str = "16384"
+
+
+class KeyboardOrder(Order, frozen=True, kw_only=True):
+    """Whether the keyboard is taken from somebody else, too."""
+
+    force: Word = False
+
+
+class KeyboardArguments(Order, frozen=True, kw_only=True):
+    """Whose keyboard is given back."""
+
+    keyboard: str
+
+
+class TypingOrder(Order, frozen=True, kw_only=True):
+    """What is typed."""
+
+    keyboard: str
+    data: str = ""
+    at: Annotated[int, Meta(ge=0)] = 0
+    send_break: Word = msgspec.field(name="break", default=False)
+
+
 class MaintenanceOrder(Order, frozen=True, kw_only=True):
     """Why the node is in maintenance."""
 

@@ -19,6 +19,8 @@ from controller.workflow import abilities
 def console(call: Call, ident: str) -> Response:
     """Say whether the console is served, and how it is reached."""
     found = abilities.console_information(call.services, ident)
+    if found is not None and str(found.get("url", "")).startswith("/"):
+        found = {**found, "url": call.base_url + found["url"]}
     return json_reply({"console_enabled": found is not None, "console_info": found})
 
 

@@ -1,0 +1,13 @@
+"""What the controller keeps of machines' consoles."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)  # a class has one base with slots, which is another
+class ConsoleSettings:
+    """A part of ``Settings``, for nodes whose console is switched on (``docs/how-to/use-consoles.md``)."""
+
+    console_limit: int = 64
+    """How many consoles this controller keeps open; each is a process of some megabytes and a session at a BMC."""
+    console_log_kib: int = 1024
+    """How much of what each console has shown is stored, in ``consoles/`` in the state directory; half of it goes at a time."""

@@ -1,0 +1,1 @@
+"""Consoles: kept open, stored, watched by many and typed on by one."""

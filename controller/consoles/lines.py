@@ -1,0 +1,298 @@
+"""The consoles that this controller keeps open: one thread for all lines, a process for each.
+
+Nothing here waits for a BMC, a disk of somebody who watches, or who types: the thread reads what programs have to say, stores it,
+and passes on what was typed. What opens a line is ``controller/hardware/console.py``'s business.
+"""
+
+import contextlib
+import logging
+import random
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.protocol.foreign_text import clean_line
+from agent.protocol.http_server.wake import Wake
+from controller.bmc.login_hold import LoginHold
+from controller.consoles.ring_log import RingLog
+from controller.consoles.shared_line import LineState, SharedLine
+from controller.hardware.console import (
+    BREAK,
+    DENIED,
+    FAILED,
+    MOST_PACKET_BYTES,
+    OPENED,
+    REFUSED,
+    SHOWN,
+    TYPED,
+    LineProgram,
+)
+from controller.peers.fork_host import ForkHost
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 1.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_SOUND_AFTER_S = 60.0
+"""A line that was open for so long is opened again soon when it is lost."""
+_MOST_WORDS = 300
+_STOP_S = 5.0
+
+
+@dataclass(eq=False, slots=True)
+class _Line:
+    """A console and the program that has its line."""
+
+    uuid: str
+    program: LineProgram
+    shared: SharedLine
+    channel: socket.socket | None = None
+    hold: LoginHold = field(default_factory=LoginHold)
+    retry_at: float = 0.0
+    wait_s: float = _FIRST_WAIT_S
+    opened_at: float | None = None
+    """``None`` = it is not open."""
+    was_lost: bool = False
+
+
+class Consoles:
+    """All consoles of one controller process. Any thread may call."""
+
+    def __init__(self, folder: Path, *, most: int, log_bytes: int) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            folder: Where the logs are kept.
+            most: How many consoles are kept open.
+            log_bytes: How much of each is stored.
+        """
+        self._folder, self._most, self._log_bytes = folder, most, log_bytes
+        self._lock = threading.Lock()
+        self._wanted: Mapping[str, LineProgram] = {}
+        self._left_out: frozenset[str] = frozenset()
+        self._lines: dict[str, _Line] = {}
+        self._hosts: dict[str, ForkHost] = {}
+        self._rests_until: dict[str, float] = {}
+        """Consoles whose log could not be opened."""
+        self._selector = selectors.DefaultSelector()
+        self._wake = Wake(self._selector)
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    def keep_alive(self) -> None:
+        """Start the thread, if it does not run."""
+        if self._is_stopping or (self._thread and self._thread.is_alive()):
+            return
+        if self._thread:
+            log.error("the consoles' thread had died; it is started again")
+        self._thread = threading.Thread(target=self._run, name="consoles", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close all lines; the consoles stay switched on."""
+        self._is_stopping = True
+        self._wake()
+        if self._thread:
+            self._thread.join(_STOP_S)
+        for host in self._hosts.values():
+            host.close()
+
+    def want(self, wanted: Mapping[str, LineProgram]) -> None:
+        """Keep these open, by UUID of their node, and no others; beyond the limit the last UUIDs are left out."""
+        served = sorted(wanted)[: self._most]
+        with self._lock:
+            self._wanted = {uuid: wanted[uuid] for uuid in served}
+            self._left_out = frozenset(wanted) - self._wanted.keys()
+        self._wake()
+
+    def find(self, uuid: str) -> SharedLine | None:
+        """Return the console of a node, if it is one of those."""
+        with self._lock:
+            line = self._lines.get(uuid)
+        return None if line is None else line.shared
+
+    def is_left_out(self, uuid: str) -> bool:
+        """Say whether there is no room for a node's console."""
+        with self._lock:
+            return uuid in self._left_out
+
+    @property
+    def most(self) -> int:
+        """How many consoles are kept open."""
+        return self._most
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            try:
+                for key, _ in self._selector.select(self._until_retry()):
+                    if isinstance(key.data, _Line):
+                        self._read(key.data)
+                self._wake.clear()
+                self._follow_wishes()
+                for line in list(self._lines.values()):
+                    self._work(line)
+            except Exception:  # a fault with one console must not end all the others
+                log.exception("the consoles met a fault")
+                time.sleep(_LOOK_S)
+        for line in list(self._lines.values()):
+            self._close(line, LineState.CLOSED, "the controller ends")
+
+    def _until_retry(self) -> float:
+        waiting = [line.retry_at for line in self._lines.values() if line.channel is None]
+        return min(max(0.0, min(waiting, default=_LOOK_S) - time.monotonic()), _LOOK_S)
+
+    def _follow_wishes(self) -> None:
+        with self._lock:
+            wanted = self._wanted
+        for uuid in self._lines.keys() - wanted.keys():
+            line = self._lines[uuid]
+            self._close(line, LineState.CLOSED, "it was switched off, or is another controller's")
+            with self._lock:
+                del self._lines[uuid]
+            line.shared.log.close()
+        for uuid, program in wanted.items():
+            known = self._lines.get(uuid)
+            if known is None:
+                if time.monotonic() >= self._rests_until.get(uuid, 0.0):
+                    self._begin(uuid, program)
+            elif known.program != program:
+                self._close(known, LineState.OPENING, "the node was changed")
+                known.program, known.hold, known.retry_at = program, LoginHold(), 0.0
+
+    def _begin(self, uuid: str, program: LineProgram) -> None:
+        try:
+            stored = RingLog(self._folder / f"{uuid}.log", self._log_bytes)
+        except OSError as error:
+            self._rests_until[uuid] = time.monotonic() + _LONGEST_WAIT_S
+            log.warning("the log of the console of node %s cannot be opened: %s", uuid, error)
+            return
+        with self._lock:
+            self._lines[uuid] = _Line(uuid, program, SharedLine(stored, self._wake))
+
+    def _work(self, line: _Line) -> None:
+        """Open what is to be opened, send what is to be sent."""
+        if line.channel is None:
+            if time.monotonic() >= line.retry_at:
+                self._open(line)
+            return
+        if line.opened_at is None:
+            return
+        if line.shared.wants_break():
+            self._send(line, BREAK)
+        while data := line.shared.typed(MOST_PACKET_BYTES - 1):
+            if not self._send(line, TYPED + data):
+                line.shared.put_back(data)
+                return
+
+    def _send(self, line: _Line, message: bytes) -> bool:
+        """Give a program a message; false = it takes none now, or is gone."""
+        if line.channel is None:
+            return False
+        try:
+            line.channel.send(message)
+        except BlockingIOError:
+            line.retry_at = time.monotonic() + _LOOK_S
+            return False
+        except OSError:  # its end is read, too
+            return False
+        return True
+
+    def _open(self, line: _Line) -> None:
+        program = line.program
+        host = self._hosts.get(program.module) or ForkHost(program.module)
+        self._hosts[program.module] = host
+        try:
+            channel = host.connect()
+            channel.setblocking(False)
+            channel.send(program.order)
+        except OSError as error:
+            self._retry(line, f"the program {program.module} cannot be started: {error}")
+            return
+        line.channel, line.opened_at = channel, None
+        self._selector.register(channel, selectors.EVENT_READ, line)
+        if line.shared.standing().state is not LineState.WAITING:
+            line.shared.set_state(LineState.OPENING)
+
+    def _read(self, line: _Line) -> None:
+        """Take one message of a program: the others have their turn then."""
+        if line.channel is None:
+            return
+        try:
+            message = line.channel.recv(MOST_PACKET_BYTES + 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        kind, what = message[:1], message[1:]
+        if kind == SHOWN:
+            self._store(line, what)
+        elif kind == OPENED:
+            self._opened(line)
+        elif kind == REFUSED:
+            line.shared.set_state(
+                LineState.OPEN,
+                "the machine does not take what is typed; is it on, and does it read its serial line?",
+            )
+        else:
+            self._lost(line, kind, what)
+
+    def _opened(self, line: _Line) -> None:
+        if line.opened_at is not None:  # what is typed is taken again
+            line.shared.set_state(LineState.OPEN)
+            return
+        line.opened_at = time.monotonic()
+        line.hold.accepted()
+        if line.was_lost:
+            self._store(line, _note("the console is open again"))
+        line.was_lost = False
+        line.shared.set_state(LineState.OPEN)
+        log.info("the console of node %s is open", line.uuid)
+
+    def _lost(self, line: _Line, kind: bytes, what: bytes) -> None:
+        reason = "the BMC does not answer"
+        if kind in (FAILED, DENIED) and what:
+            reason = clean_line(what.decode(errors="replace"), _MOST_WORDS)
+        if kind == DENIED:
+            line.hold.refused()
+        self._retry(line, f"BMC {line.program.where}: {reason}")
+
+    def _retry(self, line: _Line, reason: str) -> None:
+        now = time.monotonic()
+        if line.opened_at is not None:
+            if now - line.opened_at > _SOUND_AFTER_S:
+                line.wait_s = _FIRST_WAIT_S
+            self._store(line, _note(f"the console was lost: {reason}"))
+            line.was_lost = True
+        wait_s = max(line.wait_s * random.uniform(0.75, 1.25), line.hold.left_s)  # noqa: S311  # no secret
+        line.retry_at = now + wait_s
+        line.wait_s = min(2 * line.wait_s, _LONGEST_WAIT_S)
+        if line.shared.standing().reason != reason:
+            log.warning("the console of node %s is not open: %s", line.uuid, reason)
+        self._close(line, LineState.WAITING, reason)
+
+    def _close(self, line: _Line, state: LineState, reason: str) -> None:
+        channel, line.channel, line.opened_at = line.channel, None, None
+        if channel is not None:
+            with contextlib.suppress(KeyError, ValueError):
+                self._selector.unregister(channel)
+            channel.close()
+        line.shared.set_state(state, reason)
+
+    def _store(self, line: _Line, data: bytes) -> None:
+        try:
+            line.shared.show(data)
+        except OSError as error:
+            reason = f"what it shows cannot be stored: {error.strerror}"
+            if line.shared.standing().reason != reason:
+                log.warning("the console of node %s: %s", line.uuid, reason)
+                line.shared.set_state(LineState.OPEN, reason)
+
+
+def _note(text: str) -> bytes:
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return f"\r\n[ingot {when}: {text}]\r\n".encode()
