@@ -86,6 +86,8 @@ def bios_steps(limit_s: float) -> tuple[BmcStep, ...]:
 def plan_settings(wanted: Mapping[str, Any], found: BiosState) -> Mapping[str, Value]:
     """Return what has to be changed, in the types that the BMC takes. Pure.
 
+    A value that is there already is never wrong, whatever the registry says: some registries are (NVIDIA GH200).
+
     Raises:
         ValueError: Names every setting that the BIOS does not have, or that cannot have the value.
     """
@@ -96,7 +98,7 @@ def plan_settings(wanted: Mapping[str, Any], found: BiosState) -> Mapping[str, V
             continue
         now = found.attributes.get(name)
         try:
-            value = typed(written, found.known.get(name), now)
+            value = now if _is(now, written) else typed(written, found.known.get(name), now)
         except ValueError as error:
             shown = "" if _is_secret(found, name) else f" {clean_line(str(written), _SHOWN)!r}"
             mistakes.append(f"{name}{shown}: {error}")
@@ -214,6 +216,12 @@ def _wanted(bmc: ChangesBios, what: str, listed: Any) -> Mapping[str, Any]:
             ' [{"name": "ProcVirtualization", "value": "Enabled"}]',
         )
     return {one["name"]: one["value"] for one in listed}
+
+
+def _is(now: Any, written: Any) -> bool:
+    if isinstance(now, bool):
+        return str(written).lower() == str(now).lower()
+    return now is not None and str(written) == str(now)
 
 
 def _is_secret(found: BiosState, name: str) -> bool:

@@ -1,5 +1,6 @@
 """How the firmware of a Redfish system boots: UEFI or BIOS, and Secure Boot with its keys (DMTF DSP2046, ComputerSystem and SecureBoot)."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -8,6 +9,7 @@ from sushy import exceptions
 from sushy.resources.system.secure_boot import SecureBoot
 from sushy.resources.system.system import System
 
+from controller.bmc.redfish_document import dig
 from controller.bmc.redfish_errors import NotDoneError, NotOfferedError
 from controller.hardware.bmc import BootMode
 
@@ -18,6 +20,8 @@ MODES: Mapping[BootMode, sushy.BootSourceOverrideMode] = MappingProxyType(
     }
 )
 _BY_WORD = MappingProxyType({word: mode for mode, word in MODES.items()})
+_UEFI_OPTION = re.compile(r"Boot[0-9A-F]{4}")
+"""Names of UEFI's boot entries: a system that has them, and no word for its mode, knows nothing but UEFI (NVIDIA GH200)."""
 _IN_SETUP = "set it in the firmware's set-up, or with the step bios.apply_configuration"
 
 
@@ -28,9 +32,17 @@ def boot_mode(system: System) -> BootMode:
         NotOfferedError: The BMC does not say.
     """
     word = system.boot.mode if system.boot else None
+    if word is None and _UEFI_OPTION.fullmatch(_first_option(system)):
+        return BootMode.UEFI
     if word not in _BY_WORD:
         raise NotOfferedError("the boot mode", _IN_SETUP)
     return _BY_WORD[word]
+
+
+def _first_option(system: System) -> str:
+    """Return the first entry of the boot order; empty = there is none."""
+    order = dig(system.json, "Boot", "BootOrder")
+    return str(order[0]) if isinstance(order, list) and order else ""
 
 
 def set_boot_mode(system: System, mode: BootMode) -> None:

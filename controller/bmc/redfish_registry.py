@@ -9,6 +9,8 @@ from controller.bmc.redfish_document import Document, dig, link, listed, read_if
 from controller.hardware.firmware import BiosSetting
 
 _ENGLISH = "en"
+_USUAL_NAME = "BiosAttributeRegistry"
+"""Of the registry where the BIOS does not name it (NVIDIA GH200)."""
 _MOST_ATTRIBUTES = 5000
 _MOST_CHOICES = 1000
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -21,8 +23,8 @@ def read_registry(near: ResourceBase, bios: Document) -> Mapping[str, BiosSettin
 
     Only the one registry is read: sushy would read all that a BMC has, some thirty.
     """
-    wanted = text(bios.body, "AttributeRegistry")
-    for path in _locations(near, wanted) if wanted else ():
+    wanted = text(bios.body, "AttributeRegistry") or _USUAL_NAME
+    for path in _locations(near, wanted):
         found = read_if_there(near, path)
         if found is not None:
             return parse_registry(found.body)
@@ -108,6 +110,8 @@ def _as_number(written: Any, known: BiosSetting | None) -> int:
     if number is None:
         raise ValueError("it takes a whole number")
     least, most = (known.lower_bound, known.upper_bound) if known else (None, None)
+    if most is not None and most < (least or 0):  # an overflow of theirs (NVIDIA GH200 has -1)
+        most = None
     if (least is not None and number < least) or (most is not None and number > most):
         raise ValueError(
             f"it takes {'any number' if least is None else least} to {'any' if most is None else most}"

@@ -80,7 +80,7 @@ class Conversation:
 
     def _log_in(self, adapter: DeadlineAdapter) -> sushy.Sushy:
         target = self._target
-        self._login = LOGINS[target.auth](target.username or None, target.password or None)
+        self._login = LOGINS[target.auth](target.username, target.password)
         connector = BoundedConnector(target, adapter)
         return sushy.Sushy(
             target.url,

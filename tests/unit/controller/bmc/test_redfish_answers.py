@@ -49,6 +49,8 @@ def state(**waiting: Any) -> BiosState:
         ({"Tag": "abcd"}, {"Tag": "abcd"}),
         ({"Old": "6"}, {"Old": 6}),  # of which the registry knows nothing
         ({"Lock": "geheim"}, {"Lock": "geheim"}),  # which cannot be read back
+        ({"Model": "x"}, {}),  # read only, and so already
+        ({"Tag": "AB"}, {"Tag": "AB"}),
     ],
 )
 def test_only_what_differs_is_changed_in_the_types_of_the_bios(

@@ -1,0 +1,138 @@
+"""What is read of real machines: the recorded answers of a Dell R750, a Lenovo SR670 and an NVIDIA GH200 (``recorded_bmc.py``)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from controller.bmc.redfish import RedfishBmc, RedfishDriver
+from controller.bmc.redfish_bios import BiosOfSystem, RedfishBios
+from controller.bmc.redfish_bios_steps import plan_settings
+from controller.bmc.redfish_firmware import FirmwareOfSystem, RedfishFirmware
+from controller.bmc.redfish_sessions import Sessions
+from controller.errors import BmcError
+from controller.hardware.abilities import IndicatorState, MediaDevice
+from controller.hardware.bmc import BootMode, PowerState
+from controller.settings import Settings
+from tests.integration.recorded_bmc import machines, served, unpacked
+
+S = 60.0
+SYSTEMS = {"gh200": "/redfish/v1/Systems/System_0"}
+"""Of a machine that has several."""
+BIOS: dict[str, dict[str, Any]] = {
+    "dell_poweredge_r750": {"count": 455, "name": "BootMode", "value": "Uefi"},
+    "gh200": {"count": 203, "name": "EGM", "value": "False"},
+    "lenovo_thinksystem_sr670": {"count": 373, "name": "Memory_MirrorMode", "value": "Disabled"},
+}
+FIRMWARE = {
+    "dell_poweredge_r750": {
+        "bios": "1.8.2",
+        "bmc": "6.00.30.00",
+        "nic:MT2242XZ00QA": "24.40.10.00",
+        "PSU.Slot.1": "00.2A.2B",
+        "Disk.Bay.0:Enclosure.Internal.0-1": "2.1.3",
+    },
+    "gh200": {"bmc": "GH200-24.05-2", "HGX_FW_GPU_0": "96.00.A6.00.01"},
+    "lenovo_thinksystem_sr670": {"bios": "U8E112A", "UEFI": "12A-1.02", "PSU4": "7.52"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    name: str
+    bmc: RedfishBmc
+    bios: BiosOfSystem
+    firmware: FirmwareOfSystem
+    info: dict[str, Any]
+    asked: list[str]
+
+
+@pytest.fixture(scope="module", params=machines() or ["none"])
+def machine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recorded]:
+    name = request.param
+    if name == "none":
+        pytest.skip("INGOT_REDFISH_TREES names no recordings")
+    with served(unpacked(name, tmp_path_factory.mktemp(name))) as (url, asked):
+        info = {"redfish_address": url, "redfish_auth_type": "basic", "redfish_username": "a"}
+        if name in SYSTEMS:
+            info["redfish_system_id"] = SYSTEMS[name]
+        sessions = Sessions()
+        yield Recorded(
+            name,
+            RedfishDriver(sessions).connect(info),
+            RedfishBios(Settings(), sessions).connect(info),
+            RedfishFirmware(Settings(), sessions).connect(info),
+            info,
+            asked,
+        )
+        sessions.close()
+
+
+def test_power_boot_and_media_are_read(machine: Recorded) -> None:
+    assert machine.bmc.power_state(timeout_s=S) is PowerState.ON
+    assert machine.bmc.boot_mode(timeout_s=S) is BootMode.UEFI
+    assert machine.bmc.secure_boot(timeout_s=S) is False
+    machine.bmc.boot_device(timeout_s=S)
+    media = machine.bmc.media(timeout_s=S)
+    assert {MediaDevice.CDROM, MediaDevice.DISK} <= set(media)
+    assert set(media.values()) == {None}
+
+
+def test_lamps_and_the_clock_are_read(machine: Recorded) -> None:
+    lamps = machine.bmc.indicators(timeout_s=S)
+    ((name, _lamp),) = lamps["system"].items()
+    assert machine.bmc.indicator_state("system", name, timeout_s=S) in {
+        IndicatorState.ON,
+        IndicatorState.OFF,
+    }
+    assert machine.bmc.clock_is_right(timeout_s=S) is False  # it was recorded long ago
+
+
+def test_bios_settings_are_read_with_their_registry(machine: Recorded) -> None:
+    told = {one.name: one for one in machine.bios.bios_settings(timeout_s=S)}
+    expected = BIOS[machine.name]
+    one = told[expected["name"]]
+    assert (len(told), one.value) == (expected["count"], expected["value"])
+    known = [one for one in told.values() if one.attribute_type]
+    assert len(known) > 0.9 * len(told)
+    choices = [one for one in known if one.allowable_values and one.value]
+    fitting = [one for one in choices if one.value in (one.allowable_values or ())]
+    assert len(fitting) > 0.95 * len(choices)
+
+
+def test_settings_are_planned_as_this_bios_takes_them(machine: Recorded) -> None:
+    state = machine.bios.state(timeout_s=S)
+    writable = {
+        name: state.attributes[name]
+        for name, one in state.known.items()
+        if not one.read_only and name in state.attributes and one.attribute_type != "Password"
+    }
+    assert len(writable) > 50
+    same = {
+        name: value
+        for name, value in writable.items()
+        if state.waiting.get(name, value) == value  # what waits is another matter
+    }
+    assert len(same) >= len(writable) - 1
+    assert plan_settings(same, state) == {}
+    as_texts = {name: str(value) for name, value in same.items() if value is not None}
+    assert plan_settings(as_texts, state) == {}
+
+
+def test_firmware_is_listed_by_names_that_stay(machine: Recorded) -> None:
+    listed = machine.firmware.firmware_components(timeout_s=S)
+    found = {one.component: one.current_version for one in listed}
+    assert found.items() >= FIRMWARE[machine.name].items()
+    assert not any(name.startswith(("Installed-", "Previous-")) for name in found)
+
+
+def test_of_several_systems_the_error_names_each(machine: Recorded) -> None:
+    if machine.name not in SYSTEMS:
+        assert machine.bmc.power_state(timeout_s=S) is PowerState.ON
+        return
+    info = {key: value for key, value in machine.info.items() if key != "redfish_system_id"}
+    with pytest.raises(BmcError, match=r"2 systems .*System_0.*HGX_Baseboard_0"):
+        RedfishDriver(Sessions()).connect(info).power_state(timeout_s=S)
