@@ -1,11 +1,13 @@
 """The REST API as the command line needs it. Ironic's API; what is ours beyond it is looked for and may be missing."""
 
+import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from controller.client.errors import Refused, Unreachable
 
@@ -34,6 +36,7 @@ class Api:
     """Requests to one controller."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._url = endpoint.url.rstrip("/").removesuffix("/v1")
         self._session = requests.Session()
         self._session.headers.update(_VERSION)
@@ -42,6 +45,10 @@ class Api:
             self._session.headers["X-Auth-Token"] = endpoint.token
         if endpoint.username is not None:
             self._session.auth = (endpoint.username, endpoint.password or "")
+
+    def again(self) -> "Api":
+        """Return the same for another thread."""
+        return Api(self._endpoint)
 
     def nodes(self) -> list[Document]:
         """Return all nodes with all of their fields."""
@@ -97,6 +104,57 @@ class Api:
         """Say which logical disks the node shall have."""
         self._ask("PUT", f"/v1/nodes/{ident}/states/raid", wanted)
 
+    def switch_console(self, ident: str, *, is_on: bool) -> None:
+        """Switch a node's console on or off."""
+        self._ask("PUT", f"/v1/nodes/{ident}/states/console", {"enabled": is_on})
+
+    def console(self, ident: str) -> Document:
+        """Return how it stands with a node's console."""
+        found: Document = self._ask("GET", f"/v1/nodes/{ident}/console")
+        return found
+
+    def console_log(self, ident: str) -> bytes:
+        """Return what is stored of what the console has shown."""
+        return self._reply("GET", f"{self._url}/v1/nodes/{ident}/console/log").content
+
+    def console_pieces(self, ident: str, since: str) -> Iterator[bytes]:
+        """Follow the console's event stream, piece by piece; it is silent for 15 seconds at most.
+
+        Raises:
+            Unreachable: The connection broke.
+            Refused: It cannot be followed.
+        """
+        url = f"{self._url}/v1/nodes/{ident}/console/output?since={since}"
+        reply = self._reply("GET", url, stream=True)
+        try:
+            yield from reply.raw.stream(decode_content=False)
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"the connection to {self._url} broke: {error}") from error
+        finally:
+            reply.close()
+
+    def take_keyboard(self, ident: str, *, force: bool) -> str:
+        """Return the word by which the console is typed on."""
+        path = f"/v1/nodes/{ident}/console/keyboard"
+        word: str = self._ask("PUT", path, {"force": force})["keyboard"]
+        return word
+
+    def leave_keyboard(self, ident: str, keyboard: str) -> None:
+        """Give the keyboard back."""
+        self._ask("DELETE", f"/v1/nodes/{ident}/console/keyboard?keyboard={keyboard}")
+
+    def type_on_console(self, ident: str, keyboard: str, data: bytes, at: int) -> int:
+        """Type; return how many bytes of this keyboard are taken now."""
+        text = base64.b64encode(data).decode()
+        body = {"keyboard": keyboard, "data": text, "at": at}
+        taken: int = self._ask("POST", f"/v1/nodes/{ident}/console/input", body)["taken"]
+        return taken
+
+    def break_console(self, ident: str, keyboard: str, at: int) -> None:
+        """Send a break."""
+        body = {"keyboard": keyboard, "at": at, "break": True}
+        self._ask("POST", f"/v1/nodes/{ident}/console/input", body)
+
     def images(self) -> list[Document]:
         """Return all images of the store with all of their fields."""
         return self._pages("/v1/images/detail", "images")
@@ -140,9 +198,13 @@ class Api:
         except requests.JSONDecodeError as error:
             raise Unreachable(f"{self._url} is no controller: its answer is no JSON") from error
 
-    def _reply(self, method: str, url: str, body: object = None) -> requests.Response:
+    def _reply(
+        self, method: str, url: str, body: object = None, *, stream: bool = False
+    ) -> requests.Response:
         try:
-            reply = self._session.request(method, url, timeout=_TIMEOUT_S, **_content(body))
+            reply = self._session.request(
+                method, url, timeout=_TIMEOUT_S, stream=stream, **_content(body)
+            )
         except requests.RequestException as error:
             raise Unreachable(
                 f"no controller at {self._url}: {_cause(error)}; is it running, and is the address right"

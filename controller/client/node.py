@@ -11,6 +11,7 @@ from rich.table import Table
 
 from controller.client.api import Api, Document
 from controller.client.certificates import certificate
+from controller.client.console import console
 from controller.client.errors import NotReached
 from controller.client.follow import follow, require_tidied_up
 from controller.client.instance import UNSET, FirstBoot, config_drive, image_keys
@@ -48,6 +49,7 @@ def node() -> None:
 
 
 node.add_command(certificate)
+node.add_command(console)
 
 
 def _waits(command: Callable[..., None]) -> Callable[..., None]:
