@@ -6,7 +6,7 @@ Every call returns or raises before its deadline; nothing here ever shows a pass
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class PowerState(StrEnum):
@@ -84,6 +84,42 @@ class ManagementControl(Protocol):
         self, device: BootDevice, *, mode: BootMode, persistent: bool, timeout_s: float
     ) -> None:
         """Set the boot device override, once or persistent, for the firmware mode."""
+
+
+class AgentControl(Protocol):
+    """The agent that has called back since the machine's last start, as far as it switches the machine."""
+
+    def answers(self, *, timeout_s: float) -> bool:
+        """Say whether it takes connections now."""
+
+    def power_off(self, *, timeout_s: float) -> bool:
+        """Have it switch the machine off; whether it took the order."""
+
+    def restart(self, *, timeout_s: float) -> bool:
+        """Have it start the machine over; whether it took the order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoweredNode:
+    """What is known of a node to those who switch machines that have no BMC."""
+
+    uuid: str
+    label: str
+    driver_info: Mapping[str, Any]
+    macs: tuple[str, ...]
+    """Of its ports."""
+    power_state: str | None
+    """What was last stored; ``None`` = nothing."""
+    agent: AgentControl | None
+    """``None`` = none has called back since the machine's last start."""
+
+
+@runtime_checkable
+class TellsWhatIsAsked(Protocol):
+    """A connection for power whose orders a person may have to carry out, wholly or in part."""
+
+    def asked(self, wanted: PowerState) -> str:
+        """Return what was done, or is asked of a person, to get the machine there: for the node's history."""
 
 
 class Bmc(PowerControl, ManagementControl, Protocol):

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from controller.hardware.bmc import BmcStep, BootDevice, ManagementControl, PowerControl
+from controller.hardware.bmc import (
+    BmcStep,
+    BootDevice,
+    ManagementControl,
+    PowerControl,
+    PoweredNode,
+)
 from controller.hardware.boot_target import BootTarget
 from controller.hardware.steps import Kind, StepSpec
 from controller.settings import Settings
@@ -105,6 +111,21 @@ class PowerInterface(Interface, Protocol):
 
         Raises:
             Invalid: As :meth:`validate`.
+        """
+
+
+@runtime_checkable
+class ConnectsNodes(Protocol):
+    """A power or management interface that has to know more of a node than its ``driver_info``."""
+
+    boot_advice: str
+    """What to do if a machine that was switched on does not come, for the failure's message; empty = nothing special."""
+
+    def connect_node(self, node: PoweredNode) -> Any:
+        """Return the connection, as ``connect`` does; opens nothing yet.
+
+        Raises:
+            Invalid: As :meth:`Interface.validate`.
         """
 
 

@@ -102,6 +102,20 @@ SNMP = HardwareType(
     name="snmp",
     supports=MappingProxyType({**GENERIC, "management": ("noop",), "power": ("snmp",)}),
 )
+WOL = HardwareType(
+    name="wol",
+    supports=MappingProxyType({**GENERIC, "management": ("noop",), "power": ("wol",)}),
+)
+MANUAL_MANAGEMENT = HardwareType(
+    name="manual-management",
+    supports=MappingProxyType(
+        {**GENERIC, "management": ("noop", "fake"), "power": ("agent", "fake", "wol")}
+    ),
+)
+SSH = HardwareType(
+    name="ssh",
+    supports=MappingProxyType({**GENERIC, "management": ("ssh", "noop"), "power": ("ssh",)}),
+)
 FAKE_HARDWARE = HardwareType(
     name="fake-hardware",
     supports=MappingProxyType(

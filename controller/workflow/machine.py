@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import select
+
 from controller.agent_client.client import AgentClient
+from controller.agent_client.listens import listens
 from controller.boot.machines import BOOT_ASKER
 from controller.boot.node_media import HAS_TOKEN
-from controller.errors import AgentRefused
-from controller.hardware.bmc import BootMode, ManagementControl, PowerControl
-from controller.hardware.interface import ChoosesDeploy, Facts, Interfaces
+from controller.errors import AgentRefused, AgentUnreachable
+from controller.hardware.bmc import BootMode, ManagementControl, PowerControl, PoweredNode
+from controller.hardware.interface import ChoosesDeploy, ConnectsNodes, Facts, Interfaces
 from controller.hardware.steps import StepSpec
 from controller.settings import Settings
-from controller.store.tables import Node
+from controller.store.tables import Node, Port
 from controller.store.volumes import volumes_of
 from controller.workflow.node_secrets import secrets_of
 from controller.workflow.services import Services
@@ -75,7 +78,11 @@ def power_of(services: Services, node: Node) -> PowerControl:
     Raises:
         Invalid: ``driver_info`` lacks something, or the driver is unknown.
     """
-    return interfaces_of(services, node).power.connect(dict(node.driver_info))
+    power = interfaces_of(services, node).power
+    if isinstance(power, ConnectsNodes):
+        control: PowerControl = power.connect_node(powered_node(services, node))
+        return control
+    return power.connect(dict(node.driver_info))
 
 
 def management_of(services: Services, node: Node) -> ManagementControl:
@@ -84,7 +91,11 @@ def management_of(services: Services, node: Node) -> ManagementControl:
     Raises:
         Invalid: As :func:`power_of`.
     """
-    return interfaces_of(services, node).management.connect(dict(node.driver_info))
+    management = interfaces_of(services, node).management
+    if isinstance(management, ConnectsNodes):
+        control: ManagementControl = management.connect_node(powered_node(services, node))
+        return control
+    return management.connect(dict(node.driver_info))
 
 
 def core_steps_of(services: Services, node: Node) -> tuple[StepSpec, ...]:
@@ -94,6 +105,47 @@ def core_steps_of(services: Services, node: Node) -> tuple[StepSpec, ...]:
         Invalid: As :func:`interfaces_of`.
     """
     return interfaces_of(services, node).deploy.core_steps
+
+
+def powered_node(services: Services, node: Node) -> PoweredNode:
+    """Return what those have to know of a node who switch machines without a BMC."""
+    with services.store.read() as session:
+        query = select(Port.address).where(Port.node_id == node.id).order_by(Port.address)
+        macs = tuple(session.scalars(query))
+    info = node.driver_internal_info
+    is_there = info.get("agent_url") and node.agent_secret and not info.get(ENDED_AT)
+    return PoweredNode(
+        uuid=node.uuid,
+        label=node.name or node.uuid,
+        driver_info=dict(node.driver_info),
+        macs=macs,
+        power_state=node.power_state,
+        agent=_AgentOfBoot(services, node) if is_there else None,
+    )
+
+
+class _AgentOfBoot:
+    """The agent of the machine's last start; see ``AgentControl``."""
+
+    def __init__(self, services: Services, node: Node) -> None:
+        self._services = services
+        self._node = node
+
+    def answers(self, *, timeout_s: float) -> bool:
+        return listens(str(self._node.driver_internal_info["agent_url"]), timeout_s)
+
+    def power_off(self, *, timeout_s: float) -> bool:
+        return self._order("standby.power_off", timeout_s)
+
+    def restart(self, *, timeout_s: float) -> bool:
+        return self._order("standby.run_image", timeout_s)
+
+    def _order(self, command: str, timeout_s: float) -> bool:
+        try:
+            agent_of(self._services, self._node, timeout_s=timeout_s).execute(command, {})
+        except (AgentRefused, AgentUnreachable):
+            return False
+        return True
 
 
 def check_bmc(services: Services, node: Node) -> None:

@@ -77,9 +77,14 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
     assert {one["name"] for one in baremetal.json("driver", "list")} == {
         "command",
         "fake-hardware",
+        "idrac",
+        "ilo",
         "ipmi",
+        "manual-management",
         "redfish",
         "snmp",
+        "ssh",
+        "wol",
     }
     created = baremetal.json(
         *("node", "create", "--driver", "fake-hardware", "--name", "cli~1"),
@@ -119,8 +124,9 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
 
 def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
     baremetal.ok("node", "create", "--driver", "ipmi", "--name", "why")
-    assert "valid drivers: command, fake-hardware, ipmi, redfish, snmp" in baremetal.refused(
-        "node", "create", "--driver", "nope"
+    assert (
+        "valid drivers: command, fake-hardware, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
+        in baremetal.refused("node", "create", "--driver", "nope")
     )
     assert "Node nope could not be found" in baremetal.refused("node", "show", "nope")
     assert "possible there: manage" in baremetal.refused("node", "provide", "why")
@@ -299,7 +305,18 @@ def test_openstacksdk_takes_a_node_through_its_life(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("inventory").endswith("inspect it first")
     assert seen == {
-        "drivers": ["command", "fake-hardware", "ipmi", "redfish", "snmp"],
+        "drivers": [
+            "command",
+            "fake-hardware",
+            "idrac",
+            "ilo",
+            "ipmi",
+            "manual-management",
+            "redfish",
+            "snmp",
+            "ssh",
+            "wol",
+        ],
         "created": ["manageable", {"ipmi_password": "******"}],
         "port": ["52:54:00:00:01:01", True],
         "provided": "available",

@@ -58,7 +58,10 @@ def test_an_old_client_creates_available_nodes_and_sees_old_fields(api: Api) -> 
     ("body", "reason"),
     [
         ({}, "driver is required"),
-        ({"driver": "nope"}, "valid drivers: command, fake-hardware, ipmi, redfish, snmp"),
+        (
+            {"driver": "nope"},
+            "valid drivers: command, fake-hardware, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol",
+        ),
         ({"driver": "ipmi", "boot_interface": "nope"}, "valid: ipxe, pxe, http"),
         ({"driver": "ipmi", "color": "red"}, "cannot be created with color"),
         ({"driver": "ipmi", "provision_state": "active"}, "cannot be created with provision_state"),

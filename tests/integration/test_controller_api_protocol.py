@@ -77,8 +77,11 @@ def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
         "idrac",
         "ilo",
         "ipmi",
+        "manual-management",
         "redfish",
         "snmp",
+        "ssh",
+        "wol",
     ]
     assert "nope" in api.error(404, "GET", "/v1/conductors/nope")
 
@@ -134,14 +137,26 @@ def test_malformed_json_is_the_clients_fault(api: Api) -> None:
 
 def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
     drivers = {one["name"]: one for one in api.ok("GET", "/v1/drivers")["drivers"]}
-    assert set(drivers) == {"command", "fake-hardware", "idrac", "ilo", "ipmi", "redfish", "snmp"}
+    assert set(drivers) == {
+        "command",
+        "fake-hardware",
+        "idrac",
+        "ilo",
+        "ipmi",
+        "manual-management",
+        "redfish",
+        "snmp",
+        "ssh",
+        "wol",
+    }
     assert drivers["ipmi"]["hosts"] == ["lab-1"]
     ipmi = api.ok("GET", "/v1/drivers/ipmi")
     assert ipmi["default_boot_interface"] == "ipxe"
     assert "direct" in ipmi["enabled_deploy_interfaces"]
     assert "ipmi_address" in api.ok("GET", "/v1/drivers/ipmi/properties")
-    assert "valid: command, fake-hardware, idrac, ilo, ipmi, redfish, snmp" in api.error(
-        404, "GET", "/v1/drivers/nope"
+    assert (
+        "valid: command, fake-hardware, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
+        in api.error(404, "GET", "/v1/drivers/nope")
     )
     assert "default_boot_interface" not in api.ok("GET", "/v1/drivers/ipmi", version="1.29")
 

@@ -8,7 +8,7 @@ from controller.boot.node_media import HAS_TOKEN, MEDIUM
 from controller.errors import BmcError, StepFailed
 from controller.hardware.abilities import SwitchesFirmware
 from controller.hardware.bmc import PowerState
-from controller.hardware.interface import BootsMedium, MediumWay
+from controller.hardware.interface import BootsMedium, ConnectsNodes, MediumWay
 from controller.states import RESCUED, Event
 from controller.store.events import last_event
 from controller.workflow.firmware_wishes import (
@@ -180,10 +180,20 @@ def watch_boot(context: Context, pause_s: float, missing: str) -> Outcome:
     return stay(
         pause_s,
         waiting_for=f"{context.label}: powered on, but {missing}; {_evidence(context)}",
-        advice="look at the machine's console; check its boot order, the network it boots from and that "
-        "its ports have the right MAC addresses",
+        advice=_advice(context),
         data=data,
     )
+
+
+def _advice(context: Context) -> str:
+    """Say what to do if nothing comes, beginning with what only a person can do for a machine without a BMC."""
+    text = (
+        "look at the machine's console; check its boot order, the network it boots from and that its ports have the right MAC"
+        " addresses"
+    )
+    power = interfaces_of(context.services, context.node).power
+    first = power.boot_advice if isinstance(power, ConnectsNodes) else ""
+    return f"{first}; {text}" if first else text
 
 
 def _times_off(context: Context) -> int:

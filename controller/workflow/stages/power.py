@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from controller.hardware.bmc import PowerControl, PowerState
+from controller.hardware.bmc import PowerControl, PowerState, TellsWhatIsAsked
 from controller.settings import Settings
 from controller.workflow.fast_track import end_of_stay, is_kept
 from controller.workflow.machine import KEPT, forget_agent, power_of
@@ -137,6 +137,8 @@ def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcom
         order(bmc, context.settings.bmc_timeout_s)
         data = {"_ordered_at": context.now}
         text = f"the BMC was told to {'power on' if wanted == PowerState.ON else 'power off'}"
+        if isinstance(bmc, TellsWhatIsAsked):
+            text = bmc.asked(wanted)
         notes = (*notes, Note(kind="power", message=text, data={"ordered": str(wanted)}))
         due_in_s = pace.pause_s(min(context.settings.power_poll_interval_s, _FIRST_LOOK_S))
     cause = f"its BMC accepted {str(wanted)!r}" if order else "its agent was told to power off"
