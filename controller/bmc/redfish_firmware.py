@@ -2,19 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
+
+from sushy.resources.system.system import System
 
 from controller.bmc import redfish_task
 from controller.bmc.redfish_call import RedfishCalls
 from controller.bmc.redfish_components import Part, parts
+from controller.bmc.redfish_errors import NotOfferedError
 from controller.bmc.redfish_firmware_steps import firmware_steps
+from controller.bmc.redfish_push import Push, Pushes, can_push
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
 from controller.bmc.redfish_target import PROPERTIES, parse_target
 from controller.bmc.redfish_task import TaskLook
-from controller.bmc.redfish_update import begin_update
+from controller.bmc.redfish_update import Begun, begin_update
 from controller.hardware.bmc import BmcStep
 from controller.hardware.firmware import FirmwareComponent
 from controller.hardware.interface import Facts
 from controller.settings import Settings
+
+_FETCHED = frozenset({"http", "https"})
+"""Where the controller itself fetches images."""
 
 
 class RedfishFirmware:
@@ -24,6 +32,7 @@ class RedfishFirmware:
         """Ask nobody; ``sessions`` is for tests that want other limits."""
         self.properties = dict(PROPERTIES)
         self._sessions = sessions or shared_sessions()
+        self._pushes = Pushes(settings.firmware_update_timeout_s)
         self._steps = firmware_steps(settings.firmware_update_timeout_s)
 
     @classmethod
@@ -45,14 +54,16 @@ class RedfishFirmware:
         Raises:
             Invalid: A key is missing or malformed.
         """
-        return FirmwareOfSystem(RedfishCalls(parse_target(driver_info), self._sessions))
+        calls = RedfishCalls(parse_target(driver_info), self._sessions)
+        return FirmwareOfSystem(calls, self._pushes)
 
 
 class FirmwareOfSystem:
     """The firmware of one machine; every method raises as ``abilities.py`` says."""
 
-    def __init__(self, calls: RedfishCalls) -> None:
+    def __init__(self, calls: RedfishCalls, pushes: Pushes) -> None:
         self._calls = calls
+        self._pushes = pushes
         self.refusal = calls.refusal
 
     def firmware_components(self, *, timeout_s: float) -> Sequence[FirmwareComponent]:
@@ -67,15 +78,23 @@ class FirmwareOfSystem:
         """Return the addresses of the BMC's tasks."""
         return self._calls.ask("list the tasks", timeout_s, redfish_task.tasks)
 
-    def update(
-        self, component: str, url: str, target: str | None, *, timeout_s: float
-    ) -> str | None:
-        """Order an update and return the address of its task; ``None`` = it is done."""
-        return self._calls.ask(
-            f"update the firmware of {component}",
-            timeout_s,
-            lambda system: begin_update(system, url, target),
-        )
+    def update(self, component: str, url: str, target: str | None, *, timeout_s: float) -> Begun:
+        """Order an update: of a BMC that fetches no images by the URL's protocol, and takes them, by pushing it."""
+
+        def order(system: System) -> Begun | None:
+            try:
+                return Begun(task=begin_update(system, url, target))
+            except NotOfferedError:
+                if urlsplit(url).scheme in _FETCHED and can_push(system):
+                    return None
+                raise
+
+        begun = self._calls.ask(f"update the firmware of {component}", timeout_s, order)
+        return begun or Begun(push=self._pushes.begin(self._calls.target, url, target))
+
+    def look_at_push(self, name: str) -> Push | None:
+        """Return how a push stands; ``None`` = this process knows nothing of it. Asks nobody."""
+        return self._pushes.look(name)
 
     def look_at(self, task: str, *, timeout_s: float) -> TaskLook:
         """Ask how a task goes on."""

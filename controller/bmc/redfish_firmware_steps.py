@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.web_address import shown_url
 from controller.bmc.redfish_components import BMC, Part
+from controller.bmc.redfish_push import Push
 from controller.bmc.redfish_task import Progress, TaskLook
+from controller.bmc.redfish_update import Begun
 from controller.errors import BmcError
 from controller.hardware.bmc import BmcStep, BmcStepLook, StepArgument
 
@@ -45,10 +47,11 @@ class UpdatesFirmware(Protocol):
     def tasks(self, *, timeout_s: float) -> Sequence[str]:
         """Return the addresses of the tasks that there are."""
 
-    def update(
-        self, component: str, url: str, target: str | None, *, timeout_s: float
-    ) -> str | None:
-        """Order an update and return the address of its task; ``None`` = it is done."""
+    def update(self, component: str, url: str, target: str | None, *, timeout_s: float) -> Begun:
+        """Order an update, or begin to push its image."""
+
+    def look_at_push(self, name: str) -> Push | None:
+        """Return how a push stands; ``None`` = this process knows nothing of it."""
 
     def look_at(self, task: str, *, timeout_s: float) -> TaskLook:
         """Ask how a task goes on."""
@@ -98,7 +101,7 @@ def _look(
     now = time.time()
     if state["phase"] == "order":
         return _order(bmc, state, now, timeout_s)
-    move = _follow if state["phase"] == "task" else _settle
+    move = _MOVES[state["phase"]]
     is_late = now - float(state["ordered_at"]) >= limit_s
     try:
         found = move(bmc, {**state, "looked_at": now}, now, timeout_s)
@@ -126,19 +129,36 @@ def _order(
     ends_at = time.monotonic() + timeout_s
     listed = bmc.tasks(timeout_s=timeout_s)
     new = [task for task in listed if task not in state["tasks"]]
-    name = state["component"]
-    if new:
-        task: str | None = new[-1]
-    else:
-        left_s = ends_at - time.monotonic()
-        task = bmc.update(name, state["url"], state["target"], timeout_s=left_s)
-    changes: dict[str, Any] = {
-        "phase": "task" if task else "settle",
-        "task": task,
-        "tasks": [],
-        "ordered_at": now,
-    }
-    return _stay({**state, **changes}, f"{name}: its update was ordered")
+    name, left_s = state["component"], ends_at - time.monotonic()
+    begun = (
+        Begun(task=new[-1])
+        if new
+        else bmc.update(name, state["url"], state["target"], timeout_s=left_s)
+    )
+    since = float(state["ordered_at"] or now)
+    if begun.push is not None:
+        pushing = {**state, "phase": "push", "push": begun.push, "ordered_at": since}
+        return _stay(pushing, f"{name}: its image is pushed")
+    return _has_task({**state, "ordered_at": since}, begun.task, f"{name}: its update was ordered")
+
+
+def _has_task(state: Mapping[str, Any], task: str | None, message: str) -> BmcStepLook:
+    phase = "task" if task else "settle"
+    return _stay({**state, "phase": phase, "task": task, "tasks": []}, message)
+
+
+def _look_at_push(
+    bmc: UpdatesFirmware, state: Mapping[str, Any], _now: float, _timeout_s: float
+) -> BmcStepLook:
+    """Look at a push; one that a controller began which died since is begun anew, unless its task is there."""
+    name, push = state["component"], bmc.look_at_push(state["push"])
+    if push is None:
+        return _stay({**state, "phase": "order"}, f"{name}: nobody pushes its image: once more")
+    if push.failure is not None:
+        raise _FailedError(push.failure)
+    if not push.has_ended:
+        return _stay(state, f"{name}: {push.message}")
+    return _has_task(state, push.task, f"{name}: {push.message}")
 
 
 def _follow(
@@ -214,11 +234,16 @@ def _order_next(
         "before": part.component.current_version if part else None,
         "tasks": [*tasks],
         "task": None,
+        "push": None,
+        "ordered_at": None,
         "starts": 0,
         "waits_since": None,
         "settles_since": None,
         "is_gone": False,
     }
+
+
+_MOVES = {"push": _look_at_push, "task": _follow, "settle": _settle}
 
 
 def _part_of(name: str, known: Mapping[str, Part]) -> Part | None:

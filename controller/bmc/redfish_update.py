@@ -1,5 +1,6 @@
 """Firmware updates by a Redfish service's UpdateService (DMTF DSP2046): the BMC fetches the image itself."""
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sushy.resources.system.system import System
@@ -9,6 +10,16 @@ from controller.bmc.redfish_document import action, dig, link, order, read_if_th
 from controller.bmc.redfish_errors import NotOfferedError
 
 _ACTION = "UpdateService.SimpleUpdate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An update that was begun."""
+
+    task: str | None = None
+    """Its task; ``None`` = there is none (yet)."""
+    push: str | None = None
+    """The controller pushes the image; the name of that."""
 
 
 def begin_update(system: System, url: str, target: str | None) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import urllib3
@@ -42,6 +42,7 @@ __all__ = [
     "PeerHttp",
     "PeerMisbehaved",
     "PeerSilent",
+    "Readable",
     "Sink",
     "redirect_target",
     "to_agent",
@@ -83,6 +84,13 @@ Sink = Callable[[Answer, bytes], None]
 """Takes the pieces of a large body (200 or 206) as they come, each with the answer's head; what it raises ends the call."""
 
 
+class Readable(Protocol):
+    """A body that is too large for memory."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return the next bytes, at most so many; empty at the end."""
+
+
 class PeerHttp:
     """Connections to one peer, kept between calls; safe to use from several threads."""
 
@@ -114,7 +122,7 @@ class PeerHttp:
         limits: Limits,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: bytes | Readable | None = None,
         most_redirects: int = 0,
         sink: Sink | None = None,
     ) -> Answer:
@@ -125,7 +133,7 @@ class PeerHttp:
             url: Whom to call; a user and a password in it are sent to that server alone.
             limits: Of the whole call.
             headers: Sent besides ``Accept-Encoding``.
-            body: What is sent.
+            body: What is sent; of what is read while it is sent, ``headers`` must say the length.
             most_redirects: How many redirects may be followed, as ``method`` again; with 0 the first one is an error.
             sink: Where a body goes that is too large for memory; ``None`` = into the answer.
 
@@ -152,7 +160,7 @@ class PeerHttp:
         url: str,
         limits: Limits,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: bytes | Readable | None,
         most_redirects: int,
         sink: Sink | None,
     ) -> Answer:
@@ -175,7 +183,7 @@ class PeerHttp:
         url: str,
         limits: Limits,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: bytes | Readable | None,
         sink: Sink | None,
     ) -> tuple[Answer, str]:
         """Return the answer and its ``Location``."""
@@ -205,7 +213,7 @@ class PeerHttp:
         self,
         method: str,
         url: str,
-        body: bytes | None,
+        body: bytes | Readable | None,
         headers: Mapping[str, str],
         limits: Limits,
     ) -> urllib3.BaseHTTPResponse:

@@ -166,6 +166,49 @@ def test_a_task_that_ends_badly_is_told_with_its_words(
         followed(lab, firmware, begun(firmware, good, bad))
 
 
+@pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize("padding", [0, 5 << 20], ids=["small", "large"])
+def test_an_image_is_pushed_to_a_bmc_that_fetches_none(
+    lab: RedfishLab, firmware: FirmwareOfSystem, padding: int
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(only_pushed=True))
+    image = firmware_image("BMC", "4.0.0") + b"\0\r\n--" * (padding // 5)
+    url = lab.http.publish("pushed.bin", image)
+    before = lab.client().get("SessionService/Sessions")["Members@odata.count"]
+    last, said = followed(lab, firmware, begun(firmware, {"component": "bmc", "url": url}))
+    assert last == "bmc: 2.0.0 -> 4.0.0"
+    assert any("its image is pushed" in one for one in said)
+    after = lab.client().get("SessionService/Sessions")["Members@odata.count"]
+    assert after <= before + 1  # that of the push has ended
+
+
+@pytest.mark.usefixtures("patience")
+def test_a_push_that_nobody_knows_of_any_more_is_begun_anew_or_found(
+    lab: RedfishLab, firmware: FirmwareOfSystem
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(only_pushed=True))
+    look = begun(firmware, update(lab, "bmc", "BMC", "4.1.0"))
+    assert look.state is not None
+    pushing = STEP.look(firmware, look.state, S)
+    assert pushing.state is not None
+    other = RedfishFirmware(Settings(firmware_update_timeout_s=LIMIT_S)).connect(driver_info(lab))
+    again = STEP.look(other, pushing.state, S)
+    assert again.state is not None
+    assert again.state["phase"] == "order"
+    last, _said = followed(lab, other, again)
+    assert last == "bmc: 2.0.0 -> 4.1.0"
+
+
+@pytest.mark.usefixtures("patience")
+def test_an_image_that_cannot_be_fetched_for_a_push_is_named(
+    lab: RedfishLab, firmware: FirmwareOfSystem
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(only_pushed=True))
+    absent = {"component": "bmc", "url": f"{lab.http.url}/absent.bin"}
+    with pytest.raises(BmcError, match=r"bmc: the image at http.*absent.bin cannot be fetched"):
+        followed(lab, firmware, begun(firmware, absent))
+
+
 def test_an_update_without_an_end_is_given_up(lab: RedfishLab, firmware: FirmwareOfSystem) -> None:
     lab.bmc.set_faults(RedfishFaults(task_s=3600))
     look = begun(firmware, update(lab, "bios", "BIOS", "9"))

@@ -44,6 +44,8 @@ class RedfishFaults:
     """Accepts BIOS settings and forgets them at the start, with a message of why."""
     stages_updates: bool = False
     """No fault but a way: an update's task waits for a start of the machine."""
+    only_pushed: bool = False
+    """No fault but a way: fetches no firmware by HTTP, and takes what is pushed."""
     forgets_tasks: bool = False
     """Forgets its tasks when it restarts."""
     tasks: bool = False

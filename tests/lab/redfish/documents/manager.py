@@ -185,6 +185,7 @@ def log_entry(view: View, ids: Ids) -> Document:
 
 def update_service(view: View, ids: Ids) -> Document:
     path = f"{ROOT}/UpdateService"
+    protocols = ("TFTP", "SFTP") if view.faults.only_pushed else ("HTTP", "HTTPS")
     return resource(
         path,
         "UpdateService.v1_14_0",
@@ -195,7 +196,7 @@ def update_service(view: View, ids: Ids) -> Document:
         MultipartHttpPushUri=f"{path}/update-multipart",
         MaxImageSizeBytes=64 << 20,
         FirmwareInventory=link(f"{path}/FirmwareInventory"),
-        Actions=action(path, "UpdateService.SimpleUpdate", TransferProtocol=("HTTP", "HTTPS")),
+        Actions=action(path, "UpdateService.SimpleUpdate", TransferProtocol=protocols),
     )
 
 
