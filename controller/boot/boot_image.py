@@ -24,6 +24,7 @@ from controller.boot.iso_image import (
 )
 from controller.errors import Invalid
 
+_LARGEST_UNIT_BYTES, _ENOUGH_CLUSTERS = 16384, 4300
 _PAD_BYTES = 256 * SECTOR_BYTES
 """Behind the last file: whoever reads ahead must not come to the end of a CD, or gets nothing of what is before it (seen with SeaBIOS)."""
 
@@ -47,14 +48,23 @@ def stored(path: Path) -> Stored:
     return Stored(path=path, size_bytes=facts.st_size, changed_ns=facts.st_mtime_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class Zeros:
+    """Nothing but zeros, which take no memory."""
+
+    size_bytes: int
+
+
 Content = bytes | Stored
+"""What a file of an image has inside."""
+Piece = Content | Zeros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootImage:
     """An image as planned: what is sent, one behind the other."""
 
-    pieces: tuple[Content, ...]
+    pieces: tuple[Piece, ...]
     etag: str
     """The same for the same bytes."""
 
@@ -64,7 +74,7 @@ class BootImage:
         return sum(map(_size, self.pieces))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def plan_boot_image(
     files: tuple[tuple[str, str, Content], ...], label: str, bios: BiosBoot | None
 ) -> BootImage:
@@ -79,7 +89,8 @@ def plan_boot_image(
         Invalid: The files are too large for an image.
     """
     try:
-        fat = plan_fat({fat: _size(it) for _, fat, it in files}, "INGOT", unit_bytes=SECTOR_BYTES)
+        sizes = {fat: _size(it) for _, fat, it in files}
+        fat = plan_fat(sizes, "INGOT", unit_bytes=_unit_bytes(sum(sizes.values())))
     except TooLarge as error:
         raise Invalid(str(error)) from error
     head = head_bytes([name for name, _, _ in files])
@@ -94,16 +105,16 @@ def plan_boot_image(
     size_bytes = efi_start + fat.size_bytes + _PAD_BYTES
     top = iso_head(places, label=label, size_bytes=size_bytes, efi=efi, bios=for_bios)
     program = bios_program(*for_bios) if for_bios else b""
-    filled = (_filled(it, fat.cluster_bytes) for _, _, it in files)
+    filled = ((it, Zeros(-_size(it) % fat.cluster_bytes)) for _, _, it in files)
     pieces = (
         top + program.ljust(efi_start - head, b"\0") + fat.head,
         *(piece for pair in filled for piece in pair),
-        bytes(fat.tail_bytes + _PAD_BYTES),
+        Zeros(fat.tail_bytes + _PAD_BYTES),
     )
     return _image(pieces)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def plan_data_image(files: tuple[tuple[str, bytes], ...], label: str) -> BootImage:
     """Plan an image of a few small files, from which nothing boots."""
     start = head_bytes([name for name, _ in files])
@@ -120,22 +131,26 @@ def open_image(
 ) -> FileParts:
     """Return a part of an image to be sent; what is not in files of this machine is put into memory that belongs to no disk."""
     own: BinaryIO | None = None
-    parts = []
+    parts, place = [], 0
     for piece, first, count in _cut(image.pieces, start_byte, size_bytes):
         if isinstance(piece, Stored):
             parts.append(Part(file=piece.path.open("rb"), start_byte=first, size_bytes=count))
             continue
         own = own or os.fdopen(os.memfd_create("medium"), "w+b")
-        parts.append(Part(file=own, start_byte=own.tell(), size_bytes=count))
-        own.write(piece[first : first + count])
+        parts.append(Part(file=own, start_byte=place, size_bytes=count))
+        if isinstance(piece, bytes):
+            own.seek(place)
+            own.write(piece[first : first + count])
+        place += count
     if own:
+        own.truncate(place)
         own.flush()
     return FileParts(parts, on_end)
 
 
 def _cut(
-    pieces: Sequence[Content], start_byte: int, size_bytes: int
-) -> Iterator[tuple[Content, int, int]]:
+    pieces: Sequence[Piece], start_byte: int, size_bytes: int
+) -> Iterator[tuple[Piece, int, int]]:
     """Yield the pieces between two places, each with its first byte that is wanted, and how many are."""
     place, end = 0, start_byte + size_bytes
     for piece in pieces:
@@ -146,16 +161,20 @@ def _cut(
         place += _size(piece)
 
 
-def _image(pieces: tuple[Content, ...]) -> BootImage:
+def _image(pieces: tuple[Piece, ...]) -> BootImage:
     digest = hashlib.sha256()
     for piece in pieces:
-        digest.update(repr(piece).encode() if isinstance(piece, Stored) else piece)
+        digest.update(piece if isinstance(piece, bytes) else repr(piece).encode())
     return BootImage(pieces=pieces, etag=digest.hexdigest()[:32])
 
 
-def _filled(content: Content, unit_bytes: int) -> tuple[Content, bytes]:
-    return content, bytes(-_size(content) % unit_bytes)
+def _unit_bytes(size_bytes: int) -> int:
+    """Return how large the FAT's clusters are: as large as a FAT16 of this size allows, for its tables are in memory while it is sent."""
+    unit = SECTOR_BYTES
+    while unit < _LARGEST_UNIT_BYTES and size_bytes // (2 * unit) >= _ENOUGH_CLUSTERS:
+        unit *= 2
+    return unit
 
 
-def _size(content: Content) -> int:
-    return content.size_bytes if isinstance(content, Stored) else len(content)
+def _size(piece: Piece) -> int:
+    return len(piece) if isinstance(piece, bytes) else piece.size_bytes

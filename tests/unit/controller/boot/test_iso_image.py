@@ -36,7 +36,7 @@ def piece(image: BootImage, start_byte: int, size_bytes: int) -> bytes:
 
 def files_in(folder: Path) -> tuple[tuple[str, str, Content], ...]:
     (folder / "kernel").write_bytes(b"kernel!" * 9001)
-    (folder / "initrd").write_bytes(b"initrd!" * 300_001)
+    (folder / "initrd").write_bytes(b"initrd!" * 3_000_001)
     return (
         ("boot/grub/grub.cfg", "BOOT/GRUB/GRUB.CFG", b"boot\n"),
         (".disk/info", "DISK/INFO", b"Ingot\n"),
