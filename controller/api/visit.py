@@ -26,6 +26,7 @@ from controller.api.errors import Which
 from controller.api.paths import is_api
 from controller.api.pools import PEOPLE, pool_of
 from controller.api.sender import sender_of
+from controller.boot.urls import shown_path
 from controller.settings import Settings
 from controller.store.actor import Actor
 from controller.workflow.services import Services
@@ -111,7 +112,7 @@ class Visit:
         return {
             "request_id": self.id,
             "method": self.request.method,
-            "path": self.path,
+            "path": shown_path(self.path),
             "status": status,
             "milliseconds": round((time.monotonic() - self.started) * 1000, 1),
         }

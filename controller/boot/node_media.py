@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -80,12 +79,6 @@ def media_key(node: Node) -> str | None:
     if not secret or not node.driver_internal_info.get(MEDIUM):
         return None
     return hmac.new(secret.encode(), node.uuid.encode(), hashlib.sha256).hexdigest()
-
-
-def without_key(text: str, node: Node) -> str:
-    """Return a text without what nobody may know of the address of a medium."""
-    pattern = rf"({re.escape(f'{MEDIA_PATH}/{node.uuid}/')})[0-9a-f]+"
-    return re.sub(pattern, r"\1***", text)
 
 
 def boots_live_image(node: Node) -> bool:

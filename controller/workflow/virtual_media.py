@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from controller.boot.node_media import without_key
+from controller.boot.urls import shown_path
 from controller.errors import BmcError
 from controller.hardware.abilities import HasVirtualMedia, MediaDevice
 from controller.store.tables import Node
@@ -23,7 +23,7 @@ def virtual_media(services: Services, ident: str) -> Mapping[MediaDevice, str | 
     """
     with held_node(services, ident, STAGE) as node:
         found = _drives(services, node).media(timeout_s=services.settings.bmc_timeout_s)
-        return {device: url and without_key(url, node) for device, url in found.items()}
+        return {device: url and shown_path(url) for device, url in found.items()}
 
 
 def attach_virtual_media(services: Services, ident: str, device: MediaDevice, url: str) -> None:

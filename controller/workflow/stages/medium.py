@@ -17,9 +17,8 @@ from controller.boot.node_media import (
     boots_live_image,
     media_url,
     own_iso,
-    without_key,
 )
-from controller.boot.urls import MEDIA_PATH
+from controller.boot.urls import MEDIA_PATH, shown_path
 from controller.errors import BmcError, BmcUnreachable, Invalid
 from controller.hardware.abilities import BootsAddresses, HasVirtualMedia, MediaDevice
 from controller.hardware.bmc import BootDevice
@@ -91,9 +90,9 @@ def insert(context: Context) -> Outcome:
     try:
         return _insert(context)
     except BmcUnreachable as error:
-        raise BmcUnreachable(without_key(str(error), context.node)) from error
+        raise BmcUnreachable(shown_path(str(error))) from error
     except BmcError as error:
-        raise BmcError(without_key(str(error), context.node)) from error
+        raise BmcError(shown_path(str(error))) from error
 
 
 def _insert(context: Context) -> Outcome:
@@ -141,7 +140,7 @@ def eject(context: Context, *, with_token: bool = False) -> Outcome:
         except BmcUnreachable:
             raise
         except (BmcError, Invalid) as error:
-            text = f"{context.label}: an image may still be in a virtual drive: {without_key(str(error), node)}"
+            text = f"{context.label}: an image may still be in a virtual drive: {shown_path(str(error))}"
             return leave(notes=(Note(kind="power", message=text, severity="WARNING"),))
     return leave(internal={} if stays else {MEDIUM: None})
 

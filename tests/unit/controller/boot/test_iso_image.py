@@ -3,6 +3,7 @@
 import re
 import struct
 import subprocess
+import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from controller.boot.boot_image import (
     stored,
 )
 from controller.boot.iso_image import BiosBoot
+from controller.boot.urls import shown_path
 
 LABEL = "VMEDIA_BOOT_ISO"
 BIOS = BiosBoot(program=bytes(range(256)) * 60, boot_sector=b"\xeb" + bytes(511))
@@ -118,3 +120,9 @@ def test_the_same_files_are_the_same_image_and_a_changed_one_another(tmp_path: P
     assert plan_boot_image(files_in(tmp_path)[:2] + files[2:], LABEL, None).etag == first.etag
     other = (*files[:-1], (*files[-1][:2], b"[]"))
     assert plan_boot_image(other, LABEL, None).etag != first.etag
+
+
+def test_nobody_reads_the_key_of_a_medium_in_a_log() -> None:
+    address = f"http://192.0.2.1/boot/media/{uuid.UUID(int=7)}"
+    assert shown_path(f"{address}/{'a1' * 32}/boot.iso") == f"{address}/***/boot.iso"
+    assert shown_path("/v1/nodes") == "/v1/nodes"
