@@ -112,6 +112,10 @@ MANUAL_MANAGEMENT = HardwareType(
         {**GENERIC, "management": ("noop", "fake"), "power": ("agent", "fake", "wol")}
     ),
 )
+IBOOT = HardwareType(
+    name="iboot",
+    supports=MappingProxyType({**GENERIC, "management": ("noop",), "power": ("iboot",)}),
+)
 SSH = HardwareType(
     name="ssh",
     supports=MappingProxyType({**GENERIC, "management": ("ssh", "noop"), "power": ("ssh",)}),

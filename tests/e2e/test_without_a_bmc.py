@@ -1,5 +1,7 @@
-"""Machines without a BMC, from nothing to the login prompt: on a switched PDU."""
+"""Machines without a BMC, from nothing to the login prompt: on a switched PDU, woken by magic packets, switched on by a person."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tests.lab.enrol import make_available, publish_os_image, ramdisk_settings
 from tests.lab.hardware import BootDevice
 from tests.lab.lab import Lab
 from tests.lab.machine import EventKind, Machine
+from tests.lab.magic_packets import MagicPackets
 from tests.lab.pdu.pdu import Pdu
 
 LOGIN = "login:"
@@ -45,6 +48,12 @@ def deploy(api: ApiClient, machine: Machine, image: Image) -> None:
     machine.console.wait_for(LOGIN, timeout_s=300)
 
 
+def history(api: ApiClient, name: str) -> list[str]:
+    """Return what the node's history says, oldest first."""
+    found = api.call("GET", f"/v1/nodes/{name}/history?detail=true")["history"]
+    return [str(one["event"]) for one in reversed(found)]
+
+
 def test_a_machine_on_a_pdu_is_deployed_and_taken_down(logs: Path) -> None:
     with Lab(workdir=logs) as lab:
         machine = network_first(lab)
@@ -73,3 +82,58 @@ def test_a_machine_on_a_pdu_is_deployed_and_taken_down(logs: Path) -> None:
                 assert not machine.is_on
         told = [event for event in machine.events if event.kind is EventKind.BOOT_DEVICE_SET]
         assert len(told) == 1, "only the test set the firmware"
+
+
+def test_a_machine_is_woken_by_magic_packets_and_switched_off_by_its_agent(logs: Path) -> None:
+    with Lab(workdir=logs) as lab:
+        machine = network_first(lab)
+        controller = lab.controller(settings=ramdisk_settings())
+        image = publish_os_image(lab)
+        with (
+            MagicPackets(lab.network, [(machine.nics[0].mac, machine)]) as packets,
+            lab.network.inside(),
+        ):
+            api = ApiClient(controller.url)
+            enrol(api, machine, "wol", {"wol_host": lab.network.address(255)})
+            deploy(api, machine, image)
+            kinds = [event.kind for event in machine.events]
+            assert kinds.count(EventKind.POWER_ON) == 2, "the ramdisk, and the system"
+            assert EventKind.GUEST_SHUTDOWN in kinds
+            assert EventKind.POWER_OFF not in kinds, "nobody cut the power"
+            assert len(packets.frames) >= 2
+            said = history(api, "m1")
+        assert any("magic packets for" in one for one in said)
+
+
+def test_a_person_switches_a_machine_on_when_the_node_asks_for_it(logs: Path) -> None:
+    with Lab(workdir=logs) as lab:
+        machine = network_first(lab)
+        controller = lab.controller(settings=ramdisk_settings())
+        image = publish_os_image(lab)
+        ends = threading.Event()
+        answered: list[str] = []
+
+        def person() -> None:
+            """Look at the node's history now and then, and do what it asks for."""
+            with lab.network.inside():
+                watched = ApiClient(controller.url)
+                while not ends.is_set():
+                    asked = [
+                        one for one in history(watched, "m1") if "switch the machine on" in one
+                    ]
+                    if len(asked) > len(answered) and not machine.is_on:
+                        answered.append(asked[-1])
+                        machine.power_on()
+                    time.sleep(1)
+
+        with lab.network.inside():
+            api = ApiClient(controller.url)
+            enrol(api, machine, "manual-management", {})
+            thread = threading.Thread(target=person, daemon=True)
+            thread.start()
+            try:
+                deploy(api, machine, image)
+            finally:
+                ends.set()
+                thread.join()
+        assert len(answered) == 2, "for the ramdisk, and for the system"

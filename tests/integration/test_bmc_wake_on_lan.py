@@ -40,6 +40,7 @@ def connect(macs: tuple[str, ...] = MACS, **info: Any) -> PowerControl:
 def test_every_card_of_the_node_is_woken_on_the_wire(network: Network, port: int | None) -> None:
     machines = [Chassis(), Chassis()]
     stranger = Chassis()
+    network.add_tap("asleep")
     sleepers = [*zip(MACS, machines, strict=True), ("52:54:00:00:00:01", stranger)]
     with MagicPackets(network, sleepers) as packets:
         with network.inside():
@@ -47,6 +48,7 @@ def test_every_card_of_the_node_is_woken_on_the_wire(network: Network, port: int
         ends_at = time.monotonic() + 10
         while not all(one.is_on for one in machines) and time.monotonic() < ends_at:
             time.sleep(0.01)
+    network.remove_tap("asleep")
     assert all(one.is_on for one in machines)
     assert not stranger.is_on
     for frame in packets.frames:

@@ -77,6 +77,7 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
     assert {one["name"] for one in baremetal.json("driver", "list")} == {
         "command",
         "fake-hardware",
+        "iboot",
         "idrac",
         "ilo",
         "ipmi",
@@ -125,7 +126,7 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
 def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
     baremetal.ok("node", "create", "--driver", "ipmi", "--name", "why")
     assert (
-        "valid drivers: command, fake-hardware, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
+        "valid drivers: command, fake-hardware, iboot, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
         in baremetal.refused("node", "create", "--driver", "nope")
     )
     assert "Node nope could not be found" in baremetal.refused("node", "show", "nope")
@@ -308,6 +309,7 @@ def test_openstacksdk_takes_a_node_through_its_life(tmp_path: Path) -> None:
         "drivers": [
             "command",
             "fake-hardware",
+            "iboot",
             "idrac",
             "ilo",
             "ipmi",

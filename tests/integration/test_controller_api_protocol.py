@@ -74,6 +74,7 @@ def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
     assert api.ok("GET", "/v1/conductors/lab-1")["drivers"] == [
         "command",
         "fake-hardware",
+        "iboot",
         "idrac",
         "ilo",
         "ipmi",
@@ -140,6 +141,7 @@ def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
     assert set(drivers) == {
         "command",
         "fake-hardware",
+        "iboot",
         "idrac",
         "ilo",
         "ipmi",
@@ -155,7 +157,7 @@ def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
     assert "direct" in ipmi["enabled_deploy_interfaces"]
     assert "ipmi_address" in api.ok("GET", "/v1/drivers/ipmi/properties")
     assert (
-        "valid: command, fake-hardware, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
+        "valid: command, fake-hardware, iboot, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
         in api.error(404, "GET", "/v1/drivers/nope")
     )
     assert "default_boot_interface" not in api.ok("GET", "/v1/drivers/ipmi", version="1.29")

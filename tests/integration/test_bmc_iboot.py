@@ -1,0 +1,138 @@
+"""Outlets of iBoot PDUs, against a server that was written by the protocol's description; no real PDU was there."""
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from controller.bmc.iboot import IbootDriver, IbootOutlet
+from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.hardware.bmc import PowerState
+from controller.hardware.registry import load_catalog
+from controller.settings import Settings
+
+S = 20.0
+LOGIN = {"iboot_username": "admin", "iboot_password": "geheim"}
+
+
+class Iboot:
+    """Speaks DxP for three relays."""
+
+    def __init__(self) -> None:
+        self.relays = [0, 0, 0]
+        self.lie: bytes | None = None
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rwb") as stream:
+                if self.lie is not None:
+                    stream.write(self.lie)
+                else:
+                    self._talk(stream)
+
+    def _talk(self, stream: Any) -> None:
+        assert stream.read(9) == b"hello-000"
+        stream.write(struct.pack("<H", 0xFFFF))
+        stream.flush()
+        command, user, password, what, zero, number = struct.unpack("<B21s21sBBH", stream.read(47))
+        assert (command, zero, number) == (3, 0, 0)
+        if (user.rstrip(b"\0"), password.rstrip(b"\0")) != (b"admin", b"geheim"):
+            return
+        if what == 4:
+            stream.write(bytes(self.relays))
+            return
+        relay, state = stream.read(2)
+        if relay > len(self.relays):
+            stream.write(b"\1")
+            return
+        self.relays[relay - 1] = state
+        stream.write(b"\0")
+
+
+@contextmanager
+def iboot() -> Iterator[Iboot]:
+    found = Iboot()
+    try:
+        yield found
+    finally:
+        found.server.shutdown(socket.SHUT_RDWR)
+        found.server.close()
+
+
+def outlet(pdu: Iboot, **info: Any) -> IbootOutlet:
+    return IbootDriver().connect(
+        {"iboot_address": "127.0.0.1", "iboot_port": pdu.port, **LOGIN, **info}
+    )
+
+
+def test_an_outlet_is_switched_and_tells_its_state() -> None:
+    with iboot() as pdu:
+        found = outlet(pdu, iboot_relay_id="2")
+        found.power_on(timeout_s=S)
+        assert pdu.relays == [0, 1, 0]
+        assert found.power_state(timeout_s=S) is PowerState.ON
+        assert outlet(pdu).power_state(timeout_s=S) is PowerState.OFF
+        found.power_off(timeout_s=S)
+        assert found.power_state(timeout_s=S) is PowerState.OFF
+        found.reset(timeout_s=S)
+        assert pdu.relays == [0, 1, 0]
+        with pytest.raises(BmcError, match="cannot ask the operating system"):
+            found.soft_power_off(timeout_s=S)
+
+
+def test_what_goes_wrong_is_told_without_the_password() -> None:
+    with iboot() as pdu:
+        with pytest.raises(BmcError, match="refuses the order"):
+            outlet(pdu, iboot_relay_id=9).power_on(timeout_s=S)
+        with pytest.raises(BmcUnreachable, match=r"ended the connection.*iboot_password") as error:
+            outlet(pdu, iboot_password="wrong-wrong").power_on(timeout_s=S)
+        assert "wrong-wrong" not in str(error.value)
+        for lie in (b"", b"x", b"\0\0"):
+            pdu.lie = lie
+            with pytest.raises(BmcUnreachable, match="no answer"):
+                outlet(pdu).power_state(timeout_s=S)
+        pdu.lie = b"\0\0\7"
+        port = pdu.port
+    with pytest.raises(BmcUnreachable, match="no answer"):
+        IbootDriver().connect({"iboot_address": f"127.0.0.1:{port}", **LOGIN}).power_on(timeout_s=S)
+
+
+def test_a_pdu_that_says_nothing_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        info = {"iboot_address": "127.0.0.1", "iboot_port": silent.getsockname()[1], **LOGIN}
+        with pytest.raises(BmcUnreachable, match="timed out"):
+            IbootDriver().connect(info).power_state(timeout_s=0.5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iboot_address": None},
+        {"iboot_username": None},
+        {"iboot_password": None},
+        {"iboot_password": "x" * 21},
+        {"iboot_relay_id": 0},
+        {"iboot_relay_id": 33},
+        {"iboot_port": "x"},
+    ],
+)
+def test_what_is_missing_or_malformed_is_named(change: dict[str, Any]) -> None:
+    (key,) = change
+    with pytest.raises(Invalid, match=key):
+        IbootDriver().connect({"iboot_address": "192.0.2.9", **LOGIN, **change})
+
+
+def test_the_hardware_type_leaves_the_boot_device_alone() -> None:
+    found = load_catalog(Settings()).interfaces_of("iboot", {})
+    assert (found.names["power"], found.names["management"]) == ("iboot", "noop")
