@@ -93,6 +93,7 @@ class Service:
             clock=time.time,
             hostname=settings.hostname or socket.gethostname(),
             ailments=self._engine.ailments,
+            lanes_busy=self._engine.lanes_busy,
         )
         self._images = ImageKeeper(self.services)
         self._consoles = ConsoleKeeper(self.services)

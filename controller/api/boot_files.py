@@ -273,7 +273,9 @@ def _serve_to_stranger(services: Services, kind: str) -> Response:
     path = _path_of(kind, None, services.settings) if is_served else None
     if path is None:
         raise NotFound(NOT_FOUND)
-    return stream_file(path)
+    return stream_file(
+        path, on_end=lambda transfer: services.measures.note_file("boot", transfer.sent_bytes)
+    )
 
 
 def _recorder(services: Services, kind: str, node: Node | None) -> Callable[[Transfer], None]:
@@ -283,6 +285,7 @@ def _recorder(services: Services, kind: str, node: Node | None) -> Callable[[Tra
         leases = machines.leases_of(session, node.id, services.clock()) if node else {}
 
     def record(transfer: Transfer) -> None:
+        services.measures.note_file("boot", transfer.sent_bytes)
         if uuid:
             event = transfer_event(kind, sender, transfer)
             history.record_boot_event(services, uuid, event, is_own=sender in leases)

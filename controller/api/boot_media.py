@@ -81,10 +81,9 @@ def _send(image: BootImage, on_end: Callable[[Transfer], None] | None) -> Respon
     return reply
 
 
-def _recorder(services: Services, node: Node, name: str) -> Callable[[Transfer], None] | None:
-    """Return what notes in the node's history that a medium was fetched whole; pieces are not worth a line each."""
-    if request.method != "GET" or "Range" in request.headers:
-        return None
+def _recorder(services: Services, node: Node, name: str) -> Callable[[Transfer], None]:
+    """Return what notes in the node's history that a medium was fetched whole; pieces are counted and not worth a line each."""
+    is_piece = request.method != "GET" or "Range" in request.headers
     sender = sender_of(
         request.remote_addr,
         request.headers.get("X-Forwarded-For"),
@@ -93,6 +92,9 @@ def _recorder(services: Services, node: Node, name: str) -> Callable[[Transfer],
     uuid = node.uuid
 
     def record(transfer: Transfer) -> None:
+        services.measures.note_file("boot", transfer.sent_bytes)
+        if is_piece:
+            return
         event = transfer_event(f"medium {name}", sender, transfer)
         history.record_boot_event(services, uuid, event, is_own=True)
 

@@ -4,6 +4,7 @@ Only requests that lead to a route come here; for all others, and for ``HEAD`` a
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from controller.api.visit import FOR_BROWSERS, Visit
 from controller.errors import NotFound
 from controller.store.actor import acting_for
 from controller.store.confirming import confirming
+from controller.workflow.measures import RequestKey
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ class Direct:
             reply = self._reply(visit, bound, parameters)
         except Exception as error:  # noqa: BLE001  # whatever it is, there is an answer to it
             reply = reply_to(error, visit.which)
+        key = RequestKey(request.method, bound.route.path, reply.status_code)
+        self._services.measures.note_request(key, time.monotonic() - visit.started)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("request", extra=visit.log_data(reply.status_code))
         if visit.actor is not None:

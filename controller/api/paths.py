@@ -17,7 +17,9 @@ _UNVERSIONED = frozenset(
 
 def is_api(path: str) -> bool:
     """Say whether ``path`` is the REST API's."""
-    return path in ("/", "/v1", "/healthcheck", "/openapi.json") or path.startswith("/v1/")
+    return path in ("/", "/v1", "/healthcheck", "/metrics", "/openapi.json") or path.startswith(
+        "/v1/"
+    )
 
 
 def normal_path(path: str) -> str:

@@ -14,6 +14,7 @@ from agent.protocol.lookup import Heartbeat
 from controller.api.call import Call
 from controller.api.documents import answers, orders
 from controller.api.lists import PAGE_ARGUMENTS
+from controller.api.metrics import endpoint as metrics
 from controller.api.nodes import (
     abilities,
     certificates,
@@ -111,6 +112,7 @@ _ROOT = (
     Route("GET", "/", root.versions, gives=answers.Versions),
     Route("GET", "/v1", root.version_1, gives=answers.VersionOne),
     Route("GET", "/healthcheck", health.show, media="text/plain", gives=str),
+    Route("GET", "/metrics", metrics.show, media="text/plain", gives=str),
     Route("GET", "/openapi.json", openapi, gives=dict),
 )
 

@@ -101,6 +101,10 @@ class Engine:
         """Whether another controller runs under our name now, because we were silent for too long."""
         return self._keeper is not None and self._keeper.has_lost_name
 
+    def lanes_busy(self) -> dict[str, tuple[int, int]]:
+        """Return how many threads of each lane are busy, and how many there may be."""
+        return {lane.name: (self._running.count(lane.name), lane.most) for lane in self._lanes}
+
     def ailments(self) -> list[str]:
         """Return what is wrong with the engine, a sentence each; empty = nothing."""
         return [] if self._keeper is None else self._keeper.ailments()

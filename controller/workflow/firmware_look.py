@@ -22,7 +22,7 @@ from controller.hardware.firmware import (
 from controller.hardware.interface import Connects
 from controller.store.firmware import keep_bios, keep_components
 from controller.store.tables import Node
-from controller.workflow.machine import interfaces_of
+from controller.workflow.machine import connection_of, interfaces_of
 from controller.workflow.outcome import Note, Outcome
 from controller.workflow.stage import Context
 
@@ -109,10 +109,10 @@ def bounded_components(told: Sequence[FirmwareComponent]) -> tuple[FirmwareCompo
 
 
 def _ask(context: Context, kind: str) -> dict[str, Any]:
-    part = interfaces_of(context.services, context.node).of(kind)
-    if not isinstance(part, Connects):
+    interfaces = interfaces_of(context.services, context.node)
+    if not isinstance(interfaces.of(kind), Connects):
         return {}
-    bmc = part.connect(dict(context.node.driver_info))
+    bmc = connection_of(context.services, interfaces, kind, context.node)
     limit_s = context.settings.bmc_timeout_s
     if kind == "bios" and isinstance(bmc, TellsBiosSettings):
         return {"bios": bounded_settings(bmc.bios_settings(timeout_s=limit_s))}

@@ -56,7 +56,7 @@ class Lane:
         self.claiming = threading.Lock()
         """Held while claims are made and noted, so that none is taken for a forgotten one."""
         self._services = services
-        self._most = most
+        self.most = most
         self._running = running
         self._outage = outage
         self._do = do
@@ -125,7 +125,7 @@ class Lane:
         return True
 
     def _claims(self) -> Sequence[Claim]:
-        services, room = self._services, self._running.room(self.name, self._most)
+        services, room = self._services, self._running.room(self.name, self.most)
         if room.any <= 0 or self._stopping.is_set() or self._rest_s > 0:
             return ()
         due_at = self._due_at = self._next_due_at(room.suspects > 0)
@@ -144,7 +144,7 @@ class Lane:
         return self._rests_until - time.monotonic()
 
     def _pause_s(self) -> float:
-        room = self._running.room(self.name, self._most)
+        room = self._running.room(self.name, self.most)
         longest_s = _LONGEST_SLEEP_S if self._services.store.is_sqlite else _LONGEST_SLEEP_SHARED_S
         if (rest_s := self._rest_s) > 0:
             return rest_s

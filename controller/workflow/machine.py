@@ -20,6 +20,7 @@ from controller.store.tables import Node, Port
 from controller.store.volumes import volumes_of
 from controller.workflow.node_secrets import secrets_of
 from controller.workflow.services import Services
+from controller.workflow.timed_bmc import timed
 
 HEARD_AT = "agent_heard_at"
 """Key of ``driver_internal_info``: when the last heartbeat came, by the steady clock."""
@@ -78,11 +79,8 @@ def power_of(services: Services, node: Node) -> PowerControl:
     Raises:
         Invalid: ``driver_info`` lacks something, or the driver is unknown.
     """
-    power = interfaces_of(services, node).power
-    if isinstance(power, ConnectsNodes):
-        control: PowerControl = power.connect_node(powered_node(services, node))
-        return control
-    return power.connect(dict(node.driver_info))
+    found: PowerControl = connection_of(services, interfaces_of(services, node), "power", node)
+    return found
 
 
 def management_of(services: Services, node: Node) -> ManagementControl:
@@ -91,11 +89,24 @@ def management_of(services: Services, node: Node) -> ManagementControl:
     Raises:
         Invalid: As :func:`power_of`.
     """
-    management = interfaces_of(services, node).management
-    if isinstance(management, ConnectsNodes):
-        control: ManagementControl = management.connect_node(powered_node(services, node))
-        return control
-    return management.connect(dict(node.driver_info))
+    interfaces = interfaces_of(services, node)
+    found: ManagementControl = connection_of(services, interfaces, "management", node)
+    return found
+
+
+def connection_of(services: Services, interfaces: Interfaces, kind: str, node: Node) -> Any:
+    """Return the connection of the node's interface of this kind, whose calls are counted; opens nothing yet.
+
+    Raises:
+        Invalid: ``driver_info`` lacks something.
+    """
+    part: Any = interfaces.of(kind)
+    connection = (
+        part.connect_node(powered_node(services, node))
+        if isinstance(part, ConnectsNodes)
+        else part.connect(dict(node.driver_info))
+    )
+    return timed(connection, interfaces.names[kind], services.measures)
 
 
 def core_steps_of(services: Services, node: Node) -> tuple[StepSpec, ...]:

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from controller.store.database import Store
 from controller.store.strangers import Strangers
 from controller.switches.registry import Switches, load_switches
 from controller.workflow.health import HealthCheck
+from controller.workflow.measures import Measures
 from controller.workflow.pace import Paces
 from controller.workflow.quota import Quota
 
@@ -45,6 +46,10 @@ class Services:
     """How often machines are asked, all together."""
     ailments: Callable[[], Sequence[str]] = tuple
     """What is wrong with the engine now, for ``/healthcheck``; nothing where none runs."""
+    lanes_busy: Callable[[], Mapping[str, tuple[int, int]]] = dict
+    """How many threads of each lane of the engine are busy, and how many there may be."""
+    measures: Measures = field(default_factory=Measures)
+    """What was done so far, for ``/metrics``."""
     gateway_key: str = field(default_factory=secrets.token_urlsafe, repr=False)
     """By which the boot routes know the TFTP gateway of this process."""
     strange_results: Quota = field(default_factory=lambda: Quota(3600.0))

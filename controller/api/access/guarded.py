@@ -137,6 +137,7 @@ _OTHERS: Mapping[Key, Access] = MappingProxyType(
             for method in ("PUT", "DELETE")
         },
         ("DELETE", "/v1/inspection_rules"): Plain("baremetal:inspection_rule:delete"),
+        ("GET", "/metrics"): Plain("baremetal:conductor:get"),
         ("GET", "/v1/drivers"): Plain("baremetal:driver:get"),
         ("GET", "/v1/drivers/<name>"): Plain("baremetal:driver:get"),
         ("GET", "/v1/drivers/<name>/properties"): Plain("baremetal:driver:get_properties"),

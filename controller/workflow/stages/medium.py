@@ -8,6 +8,7 @@ stays until then: its system may run from it.
 import secrets
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from controller.boot.node_media import (
     BOOT_ISO,
@@ -25,11 +26,12 @@ from controller.hardware.bmc import BootDevice
 from controller.hardware.interface import BootsMedium, MediumWay
 from controller.settings import Settings
 from controller.store.tables import Node
-from controller.workflow.machine import interfaces_of
+from controller.workflow.machine import connection_of, interfaces_of
 from controller.workflow.outcome import Note, Outcome, leave
 from controller.workflow.services import Services
 from controller.workflow.stage import Context, Stage, To, leaves_by
 from controller.workflow.stages.boot_device import boot_next_from
+from controller.workflow.timed_bmc import timed
 
 _KEY_BYTES = 16
 _FOR_SETTINGS = (MediaDevice.DISK, MediaDevice.FLOPPY)
@@ -194,12 +196,13 @@ def _connection(services: Services, node: Node) -> object:
         Invalid: ``driver_info`` lacks something.
     """
     interfaces = interfaces_of(services, node)
-    own = interfaces.management.connect(dict(node.driver_info))
+    own = connection_of(services, interfaces, "management", node)
     if isinstance(own, HasVirtualMedia):
         return own
     boot = interfaces.boot
     name = boot.media_interface if isinstance(boot, BootsMedium) else _REDFISH
-    return services.catalog.parts["management"][name].connect(dict(node.driver_info))  # type: ignore[attr-defined]
+    part: Any = services.catalog.parts["management"][name]
+    return timed(part.connect(dict(node.driver_info)), name, services.measures)
 
 
 def _cannot(context: Context, what: str) -> Invalid:

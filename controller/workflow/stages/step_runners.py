@@ -17,6 +17,7 @@ from controller.workflow.stage import Context
 from controller.workflow.stages import power
 from controller.workflow.steps.course import Course, course_of
 from controller.workflow.steps.planner import AGENT_IS_UP
+from controller.workflow.timed_bmc import timed
 
 _Function = Callable[[Context, PlannedStep], Outcome]
 _BEYOND_S = 60.0
@@ -188,10 +189,12 @@ def _ended_at_bmc(context: Context, step: PlannedStep, said: str = "") -> Outcom
 def _bmc_step(context: Context, step: PlannedStep) -> tuple[BmcStep, Any]:
     """Return the step, and the connection of the implementation that offers it."""
     info = dict(context.node.driver_info)
-    for part in interfaces_of(context.services, context.node).offering():
+    interfaces = interfaces_of(context.services, context.node)
+    for part in interfaces.offering():
         for one in part.steps(info):
             if (one.interface, one.name) == (step.interface, step.step):
-                return one, part.connect(info)
+                name = interfaces.names[one.interface]
+                return one, timed(part.connect(info), name, context.services.measures)
     raise StepFailed(
         f"{context.label}: the BMC's driver no longer offers {step.title} of interface {step.interface}; the node's "
         "driver or driver_info has been changed; ask for the verb again"
