@@ -1,6 +1,7 @@
 """The Redfish driver: power, management and what else its files have, by DMTF's Redfish (DSP0266), with sushy, the client that Ironic has."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import sushy
@@ -18,7 +19,7 @@ from controller.bmc.redfish_call import RedfishCalls
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
 from controller.bmc.redfish_steps import STEPS
 from controller.bmc.redfish_target import PROPERTIES, parse_target
-from controller.hardware.abilities import Indicators, IndicatorState, MediaDevice
+from controller.hardware.abilities import Health, Indicators, IndicatorState, MediaDevice
 from controller.hardware.bmc import BmcStep, BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
 
@@ -60,10 +61,18 @@ class RedfishBmc:
 
     def __init__(self, calls: RedfishCalls) -> None:
         self._calls = calls
+        self._has_seen_health = False
+        self._seen_health: Health | None = None
 
     def power_state(self, *, timeout_s: float) -> PowerState:
         """Ask for the power state; a machine on its way counts as there, as in Ironic."""
-        return self._calls.ask("get power state", timeout_s, _power_state)
+        return self._calls.ask("get power state", timeout_s, self._look)
+
+    def health(self, *, timeout_s: float) -> Health | None:
+        """Ask for the health of the machine with all its parts; the last reading of the power state has it already."""
+        if not self._has_seen_health:
+            self._calls.ask("get health", timeout_s, self._look)
+        return self._seen_health
 
     def power_on(self, *, timeout_s: float) -> None:
         """Tell the BMC to power on; one that is on stays so, which many BMCs refuse to be told."""
@@ -221,11 +230,25 @@ class RedfishBmc:
             lambda system: redfish_http_boot.boot_next(system, url),
         )
 
+    def _look(self, system: System) -> PowerState:
+        self._has_seen_health, self._seen_health = True, _health(system)
+        return _power_state(system)
+
 
 def _power_state(system: System) -> PowerState:
     if system.power_state in _ON:
         return PowerState.ON
     return PowerState.OFF if system.power_state in _OFF else PowerState.ERROR
+
+
+def _health(system: System) -> Health | None:
+    """Return the health of a system with all its parts, or its own where the BMC sums nothing up (DSP0268, Status)."""
+    status = system.json.get("Status")
+    said = status if isinstance(status, dict) else {}
+    for name in ("HealthRollup", "Health"):
+        with suppress(ValueError):
+            return Health(str(said.get(name)))
+    return None
 
 
 def _reset(system: System, *kinds: sushy.ResetType) -> None:

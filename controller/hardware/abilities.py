@@ -83,6 +83,22 @@ class HasIndicators(Protocol):
         """Switch one of them."""
 
 
+class Health(StrEnum):
+    """How a machine is, as its BMC sums it up; the values are Redfish's and Ironic's."""
+
+    OK = "OK"
+    WARNING = "Warning"
+    CRITICAL = "Critical"
+
+
+@runtime_checkable
+class TellsHealth(Protocol):
+    """Can say how the machine is."""
+
+    def health(self, *, timeout_s: float) -> Health | None:
+        """Say it, of the machine with all its parts; ``None`` = the BMC does not know."""
+
+
 @runtime_checkable
 class HasVirtualMedia(Protocol):
     """Can put an image into a drive that the machine sees."""

@@ -54,6 +54,8 @@ class Node(WithDocuments, Base):
     maintenance: Mapped[bool] = mapped_column(default=False)
     maintenance_reason: Mapped[str | None] = mapped_column(Text)
     fault: Mapped[str | None] = mapped_column(String(255))
+    health: Mapped[str | None] = mapped_column(String(16))
+    """What its BMC says: ``OK``, ``Warning``, ``Critical``; ``None`` = it says nothing."""
     driver: Mapped[str] = mapped_column(String(255), index=True)
     driver_info: Mapped[JsonObject] = mapped_column(default=dict)
     driver_internal_info: Mapped[JsonObject] = mapped_column(default=dict)

@@ -11,7 +11,7 @@ import pytest
 from controller.bmc.redfish import RedfishBmc, RedfishDriver
 from controller.bmc.redfish_sessions import Sessions
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
-from controller.hardware.abilities import HasVirtualMedia, Interrupts, MediaDevice
+from controller.hardware.abilities import HasVirtualMedia, Health, Interrupts, MediaDevice
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.registry import load_catalog
 from controller.settings import Settings
@@ -121,6 +121,27 @@ def test_a_boot_device_that_is_forgotten_is_found_out_by_asking(
     lab.bmc.set_faults(RedfishFaults(forgets_boot_device=True))
     bmc.set_boot_device(BootDevice.PXE, mode=BootMode.UEFI, persistent=False, timeout_s=S)
     assert bmc.boot_device(timeout_s=S).device is None
+
+
+@pytest.mark.parametrize(
+    ("said", "health"),
+    [
+        ("OK", Health.OK),
+        ("Warning", Health.WARNING),
+        ("Critical", Health.CRITICAL),
+        (None, Health.OK),  # its own, where nothing is summed up
+        ("Splendid", Health.OK),
+    ],
+)
+def test_the_health_is_what_the_bmc_sums_up(
+    lab: RedfishLab, driver: RedfishDriver, said: str | None, health: Health
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(health=said))
+    assert driver.connect(driver_info(lab)).health(timeout_s=S) is health
+    bmc = driver.connect(driver_info(lab))
+    bmc.power_state(timeout_s=S)
+    lab.bmc.set_faults(RedfishFaults(unreachable=True))
+    assert bmc.health(timeout_s=S) is health, "the reading of the power state had it"
 
 
 def test_a_machine_is_interrupted(lab: RedfishLab, bmc: RedfishBmc) -> None:

@@ -27,7 +27,6 @@ from controller.api.resource.common_fields import identity
 from controller.api.resource.description import Resource
 from controller.api.resource.field import Check, Field, Shape
 from controller.api.resource.shapes import (
-    always,
     as_date,
     as_links,
     as_links_below,
@@ -142,7 +141,7 @@ _FIELDS = (
     _of_owner(Field(name="driver_internal_info", since=3, show=as_masked), "driver_internal_info"),
     _set_document("extra"),
     _plain("fault", 42),
-    Field(name="health", since=109, column=None, show=always(None)),
+    _plain("health", 109),
     _date("inspection_finished_at", 6),
     _date("inspection_started_at", 6),
     Field(

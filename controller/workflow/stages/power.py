@@ -5,11 +5,14 @@ Each stage asks for the power state before it orders anything, so that it can be
 ends with a power cycle elsewhere ends with a reset there.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from controller.errors import BmcError
+from controller.hardware.abilities import Health, TellsHealth
 from controller.hardware.bmc import PowerControl, PowerState, TellsWhatIsAsked
 from controller.settings import Settings
 from controller.workflow.fast_track import end_of_stay, is_kept
@@ -24,6 +27,8 @@ from controller.workflow.stage import (
     Workflow,
     leaves_by,
 )
+
+log = logging.getLogger(__name__)
 
 _FIRST_LOOK_S = 0.1
 END_OF_STAY = "stay.power_off"
@@ -89,10 +94,31 @@ def wait_for_off(context: Context) -> Outcome:
     return leave("late") if outcome.way is None and context.is_late else outcome
 
 
-def read_power(context: Context) -> Outcome:
-    """Store the power state as the BMC says it."""
-    state = _ask(context, power_of(context.services, context.node))
+def read_power(context: Context, bmc: PowerControl | None = None) -> Outcome:
+    """Store the power state as the BMC says it; ``bmc`` is the node's, if it is at hand."""
+    state = _ask(context, bmc or power_of(context.services, context.node))
     return leave(columns={"power_state": state}, notes=changed_power(context, state))
+
+
+def _with_health(context: Context, bmc: PowerControl, outcome: Outcome) -> Outcome:
+    """Store the machine's health, too, where its BMC tells it; what it cannot say now stays as it was."""
+    if not isinstance(bmc, TellsHealth):
+        return outcome
+    before = context.node.health
+    try:
+        health = bmc.health(timeout_s=context.settings.bmc_timeout_s)
+    except BmcError as error:
+        log.info("%s: its health could not be read: %s", context.label, error)
+        return outcome
+    if health == before:
+        return outcome
+    data = {"from": before, "to": health}
+    severity = "ERROR" if health is Health.CRITICAL else "INFO"
+    note = Note(
+        kind="health", message=f"health: {before} -> {health}", data=data, severity=severity
+    )
+    columns = {**outcome.columns, "health": health}
+    return replace(outcome, columns=columns, notes=(*outcome.notes, note))
 
 
 def changed_power(context: Context, state: PowerState) -> tuple[Note, ...]:
@@ -173,7 +199,8 @@ def _soft_cycle_off(context: Context) -> Outcome:
 
 def _look(context: Context) -> Outcome:
     """Read an idle machine's power; one that is off has no agent any more, and one that need not be on is switched off."""
-    outcome = read_power(context)
+    bmc = power_of(context.services, context.node)
+    outcome = _with_health(context, bmc, read_power(context, bmc))
     if outcome.columns["power_state"] == PowerState.OFF:
         return _gone(context, outcome) if is_kept(context.node) else outcome
     if why := end_of_stay(context.node, context.ports, context.settings):

@@ -28,6 +28,8 @@ class RedfishFaults:
     """Refuses to eject virtual media."""
     bare_400: bool = False
     """Refuses every change with 400 and no body."""
+    health: str | None = "OK"
+    """What a system's status says of it and its parts (``HealthRollup``); ``None`` = nothing."""
     several: bool = False
     """Has a second system and a second manager, which come first in their collections."""
     without_optional: bool = False

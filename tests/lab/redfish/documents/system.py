@@ -73,7 +73,7 @@ def system(view: View, ids: Ids) -> Document:
         AssetTag=view.state.asset_tag,
         BiosVersion=view.state.firmware["BIOS"],
         PowerState="On" if facts.is_on else "Off",
-        Status=HEALTHY,
+        Status={"State": "Enabled", "Health": "OK", "HealthRollup": view.faults.health},
         ProcessorSummary={
             "Count": 1,
             "CoreCount": facts.cpus,
