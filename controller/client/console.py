@@ -42,11 +42,11 @@ def console(api: Api, ident: str, *, watch: bool, as_log: bool, force: bool) -> 
         stream.run()
         return
     keyboard = _Keyboard(api, ident, api.take_keyboard(ident, force=force))
-    _tell(f"console of {ident}; ~. leaves it, ~? shows what else there is")
     reader = threading.Thread(target=stream.run, daemon=True)
-    reader.start()
     try:
         with _raw_terminal():
+            _tell(f"console of {ident}; ~. leaves it, ~? shows what else there is")
+            reader.start()
             _type_until_left(keyboard, reader)
     finally:
         with contextlib.suppress(ClientError):
@@ -150,7 +150,7 @@ def _raw_terminal() -> Iterator[None]:
         return
     before = termios.tcgetattr(source)
     try:
-        tty.setraw(source)
+        tty.setraw(source, termios.TCSADRAIN)  # what was typed already is not thrown away
         yield
     finally:
         termios.tcsetattr(source, termios.TCSADRAIN, before)

@@ -1,11 +1,12 @@
 """A console as an event stream (``text/event-stream``, WHATWG HTML section 9.2): what is shown, and how it stands.
 
 ``output`` has base64 as its data, and as its id the place behind it: who comes again with it goes on there. ``gap``: what was between is
-not stored any more. ``status``: a JSON object. The stream ends when the console is closed.
+not stored any more. ``status``: a JSON object. The stream ends when the console is closed, and after an hour.
 """
 
 import base64
 import json
+import time
 from collections.abc import Callable
 
 from controller.consoles.shared_line import LineState, SharedLine, Standing
@@ -13,6 +14,8 @@ from controller.consoles.shared_line import LineState, SharedLine, Standing
 MEDIA = "text/event-stream"
 SIGN_OF_LIFE = b":\n\n"
 _PIECE_BYTES = 16 * 1024
+_LONGEST_S = 3600.0
+"""Then the reader comes again, and who he is and what he may is looked at anew."""
 
 
 class EventStream:
@@ -23,10 +26,11 @@ class EventStream:
         self._line, self._place = line, place
         self._version = -1
         self._has_ended = False
+        self._ends_at = time.monotonic() + _LONGEST_S
 
     def pull(self) -> bytes | None:
         """Return the next event; empty = nothing is new, ``None`` = nothing comes any more."""
-        if self._has_ended:
+        if self._has_ended or time.monotonic() > self._ends_at:
             return None
         begin, data = self._line.log.read(self._place, _PIECE_BYTES)
         if data:

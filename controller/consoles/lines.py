@@ -11,7 +11,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,8 +79,8 @@ class Consoles:
         self._hosts: dict[str, ForkHost] = {}
         self._rests_until: dict[str, float] = {}
         """Consoles whose log could not be opened."""
-        self._selector = selectors.DefaultSelector()
-        self._wake = Wake(self._selector)
+        self._selector: selectors.BaseSelector | None = None
+        self._wake: Wake | None = None
         self._is_stopping = False
         self._thread: threading.Thread | None = None
 
@@ -90,13 +90,16 @@ class Consoles:
             return
         if self._thread:
             log.error("the consoles' thread had died; it is started again")
+        if self._selector is None:
+            self._selector = selectors.DefaultSelector()
+            self._wake = Wake(self._selector)
         self._thread = threading.Thread(target=self._run, name="consoles", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Close all lines; the consoles stay switched on."""
         self._is_stopping = True
-        self._wake()
+        self._rouse()
         if self._thread:
             self._thread.join(_STOP_S)
         for host in self._hosts.values():
@@ -108,7 +111,7 @@ class Consoles:
         with self._lock:
             self._wanted = {uuid: wanted[uuid] for uuid in served}
             self._left_out = frozenset(wanted) - self._wanted.keys()
-        self._wake()
+        self._rouse()
 
     def find(self, uuid: str) -> SharedLine | None:
         """Return the console of a node, if it is one of those."""
@@ -121,18 +124,42 @@ class Consoles:
         with self._lock:
             return uuid in self._left_out
 
+    def tidy(self, known: Callable[[Collection[str]], Collection[str]]) -> None:
+        """Delete the logs of nodes that are gone.
+
+        Args:
+            known: Returns which of some UUIDs are those of nodes.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        if not self._folder.is_dir():
+            return
+        files = {path: path.name.partition(".")[0] for path in self._folder.iterdir()}
+        there = set(known(set(files.values())))
+        for path, uuid in files.items():
+            if uuid not in there and self.find(uuid) is None:
+                path.unlink(missing_ok=True)
+
     @property
     def most(self) -> int:
         """How many consoles are kept open."""
         return self._most
 
+    def _rouse(self) -> None:
+        if self._wake is not None:
+            self._wake()
+
     def _run(self) -> None:
+        selector, wake = self._selector, self._wake
+        if selector is None or wake is None:
+            raise RuntimeError("the consoles' thread is started by keep_alive")
         while not self._is_stopping:
             try:
-                for key, _ in self._selector.select(self._until_retry()):
+                for key, _ in selector.select(self._until_retry()):
                     if isinstance(key.data, _Line):
                         self._read(key.data)
-                self._wake.clear()
+                wake.clear()
                 self._follow_wishes()
                 for line in list(self._lines.values()):
                     self._work(line)
@@ -140,7 +167,9 @@ class Consoles:
                 log.exception("the consoles met a fault")
                 time.sleep(_LOOK_S)
         for line in list(self._lines.values()):
-            self._close(line, LineState.CLOSED, "the controller ends")
+            self._close(line, LineState.WAITING, "the controller ends")
+        wake.close()
+        selector.close()
 
     def _until_retry(self) -> float:
         waiting = [line.retry_at for line in self._lines.values() if line.channel is None]
@@ -172,7 +201,7 @@ class Consoles:
             log.warning("the log of the console of node %s cannot be opened: %s", uuid, error)
             return
         with self._lock:
-            self._lines[uuid] = _Line(uuid, program, SharedLine(stored, self._wake))
+            self._lines[uuid] = _Line(uuid, program, SharedLine(stored, self._rouse))
 
     def _work(self, line: _Line) -> None:
         """Open what is to be opened, send what is to be sent."""
@@ -214,7 +243,8 @@ class Consoles:
             self._retry(line, f"the program {program.module} cannot be started: {error}")
             return
         line.channel, line.opened_at = channel, None
-        self._selector.register(channel, selectors.EVENT_READ, line)
+        if self._selector is not None:
+            self._selector.register(channel, selectors.EVENT_READ, line)
         if line.shared.standing().state is not LineState.WAITING:
             line.shared.set_state(LineState.OPENING)
 
@@ -278,8 +308,9 @@ class Consoles:
     def _close(self, line: _Line, state: LineState, reason: str) -> None:
         channel, line.channel, line.opened_at = line.channel, None, None
         if channel is not None:
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(channel)
+            if self._selector is not None:
+                with contextlib.suppress(KeyError, ValueError):
+                    self._selector.unregister(channel)
             channel.close()
         line.shared.set_state(state, reason)
 

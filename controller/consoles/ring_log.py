@@ -89,12 +89,6 @@ class RingLog:
                     os.close(descriptor)
             self._older, self._newer = None, -1
 
-    def remove(self) -> None:
-        """Close the files and delete them."""
-        self.close()
-        for path in (self._path, self._older_path):
-            path.unlink(missing_ok=True)
-
     def _turn(self) -> None:
         """Let go of the older half; the newer one is the older from now on."""
         self._path.replace(self._older_path)

@@ -1,7 +1,8 @@
-"""The web page: a table of nodes that refreshes itself, at ``/ui``.
+"""The web pages: a table of nodes that refreshes itself, at ``/ui``, and a node's console, at ``/ui/console.html?node=NODE``.
 
-The page is static; it asks the REST API like any other client, so it shows what the API shows and to whom the API shows
-it. It changes nothing.
+The pages are static; they ask the REST API like any other client, so they show what the API shows and to whom the API shows
+it. The table changes nothing; on the console is typed. The terminal is xterm.js 5.5.0 (MIT licence, npm ``@xterm/xterm``), unchanged but
+for the line that names its source map.
 """
 
 from importlib import resources
@@ -15,6 +16,11 @@ _CONTENT_TYPES = {
     "index.html": "text/html; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
+    "console.html": "text/html; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "xterm.js": "text/javascript; charset=utf-8",
+    "xterm.css": "text/css; charset=utf-8",
+    "xterm-LICENSE.txt": "text/plain; charset=utf-8",
 }
 _HEADERS = {
     "Content-Security-Policy": (
@@ -25,6 +31,14 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
+}
+_CONSOLE = "console.html"
+_CONSOLE_HEADERS = {
+    **_HEADERS,
+    # the terminal measures letters and makes its own styles
+    "Content-Security-Policy": _HEADERS["Content-Security-Policy"].replace(
+        "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+    ),
 }
 
 
@@ -50,4 +64,5 @@ def _file(name: str) -> Response:
     if content_type is None:
         raise NotFound(f"The page has no file {name}")
     body = (resources.files("controller.web") / "static" / name).read_bytes()
-    return Response(body, headers=_HEADERS, content_type=content_type)
+    headers = _CONSOLE_HEADERS if name == _CONSOLE else _HEADERS
+    return Response(body, headers=headers, content_type=content_type)

@@ -5,6 +5,9 @@ The rows are what counts: after a restart, and when a node becomes another contr
 
 import logging
 import threading
+import time
+from collections.abc import Collection
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +23,7 @@ from controller.workflow.services import Services
 log = logging.getLogger(__name__)
 
 _LOOK_S = 15.0
+_TIDY_S = 60.0
 _LOOK_SHARED_S = 5.0
 """Where other controllers may give us nodes, or take them."""
 
@@ -52,14 +56,24 @@ class ConsoleKeeper:
         self._services.consoles.stop()
 
     def _keep(self) -> None:
-        services = self._services
+        services, tidied_at = self._services, -_TIDY_S
         while not self._stopping.is_set():
             services.consoles_wanted.clear()
             try:
                 services.consoles.want(_wanted(services))
+                if time.monotonic() - tidied_at >= _TIDY_S:
+                    tidied_at = time.monotonic()
+                    services.consoles.tidy(partial(_known, services))
+            except OSError as error:
+                log.warning("the logs of consoles could not be looked through: %s", error)
             except SQLAlchemyError:
                 log.warning("which consoles are switched on could not be read; it is tried again")
             services.consoles_wanted.wait(_LOOK_S if services.store.is_sqlite else _LOOK_SHARED_S)
+
+
+def _known(services: Services, uuids: Collection[str]) -> Collection[str]:
+    with services.store.read() as session:
+        return session.scalars(select(Node.uuid).where(Node.uuid.in_(uuids))).all()
 
 
 def _wanted(services: Services) -> dict[str, LineProgram]:

@@ -102,9 +102,9 @@ class Watcher:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def wait_for(self, wanted: bytes) -> None:
+    def wait_for(self, wanted: bytes, timeout_s: float = PATIENCE_S) -> None:
         with self._grown:
-            assert self._grown.wait_for(lambda: wanted in self.shown, PATIENCE_S), self.shown
+            assert self._grown.wait_for(lambda: wanted in self.shown, timeout_s), self.shown
 
     def wait_standing(self, **wanted: object) -> None:
         def is_so() -> bool:

@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from controller.api.app import create_app
 from controller.web.page import web_blueprint
 from tests.integration.controller_api import make_services
 
+_XTERM_SHA256 = "7a88e46a58847d3f17109e3d48cc8aa056a01997d00ceb76035f63370712d858"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
@@ -34,7 +36,9 @@ def test_a_program_still_gets_the_version_document(client: FlaskClient, accept: 
 
 
 def test_the_page_loads_only_what_we_serve(client: FlaskClient) -> None:
-    for path, kind in (("/ui", "html"), ("/ui/page.js", "javascript"), ("/ui/page.css", "css")):
+    files = {"page.js": "javascript", "page.css": "css", "console.html": "html"}
+    files["console.js"] = "javascript"
+    for path, kind in (("/ui", "html"), *((f"/ui/{name}", kind) for name, kind in files.items())):
         reply = client.get(path, follow_redirects=True)
         assert reply.status_code == 200
         assert kind in reply.content_type
@@ -44,6 +48,23 @@ def test_the_page_loads_only_what_we_serve(client: FlaskClient) -> None:
         assert reply.headers["X-Frame-Options"] == "DENY"
         assert "//" not in reply.text.replace("// ", "")
     assert client.get("/ui/../page.py").status_code == 404
+
+
+def test_the_terminal_is_the_published_one_with_its_licence(client: FlaskClient) -> None:
+    """``@xterm/xterm`` 5.5.0 without the line that names its source map."""
+    script = client.get("/ui/xterm.js")
+    assert hashlib.sha256(script.data).hexdigest() == _XTERM_SHA256
+    assert "Permission is hereby granted" in client.get("/ui/xterm-LICENSE.txt").text
+    assert ".xterm" in client.get("/ui/xterm.css").text
+
+
+def test_only_the_console_may_make_styles(client: FlaskClient) -> None:
+    def policy(path: str) -> str:
+        return client.get(path).headers["Content-Security-Policy"]
+
+    assert "style-src 'self' 'unsafe-inline'" in policy("/ui/console.html")
+    assert "unsafe" not in policy("/ui/") + policy("/ui/console.js")
+    assert "script-src 'self';" in policy("/ui/console.html")
 
 
 def test_the_page_asks_for_fields_that_the_api_has(client: FlaskClient) -> None:

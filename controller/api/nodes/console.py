@@ -40,6 +40,7 @@ def follow(call: Call, ident: str) -> Response:
     line.require_room()
     reply = Response(mimetype=MEDIA, direct_passthrough=True)
     reply.headers["Cache-Control"] = "no-store"
+    reply.headers["X-Accel-Buffering"] = "no"  # nginx passes it on at once
     reply.response = Feed(stream.pull, stream.subscribe, SIGN_OF_LIFE)
     return reply
 

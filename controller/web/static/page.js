@@ -4,7 +4,7 @@
 
 const REFRESH_MS = 2000;
 const FIELDS = "uuid,name,provision_state,target_provision_state,power_state,maintenance," +
-  "maintenance_reason,last_error,progress,stage,status_text,image_receipt,burnin";
+  "maintenance_reason,last_error,progress,stage,status_text,image_receipt,burnin,console_enabled";
 const VERSION = { "X-OpenStack-Ironic-API-Version": "1.95" };
 const GOOD = new Set(["active", "available", "manageable"]);
 const byId = (id) => document.getElementById(id);
@@ -58,6 +58,14 @@ function colour(node) {
 function fill(row, node) {
   const name = cell(row, "", node.name || node.uuid);
   name.title = node.uuid;
+  if (node.console_enabled) {
+    const link = document.createElement("a");
+    link.href = `/ui/console.html?node=${encodeURIComponent(node.uuid)}`;
+    link.textContent = "console";
+    const beside = document.createElement("small");
+    beside.append(" ", link);
+    name.append(beside);
+  }
   const state = cell(row, colour(node), node.provision_state);
   if (node.target_provision_state) small(state, `to ${node.target_provision_state}`);
   cell(row, "", node.power_state || "unknown");

@@ -1,0 +1,80 @@
+"""What a console has shown, in a bounded file."""
+
+import os
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from controller.consoles.ring_log import RingLog
+
+
+def read_from(log: RingLog, place: int) -> bytes:
+    found = b""
+    while True:
+        begin, data = log.read(place, 7)
+        if not data:
+            return found
+        found += data
+        place = begin + len(data)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    pieces=st.lists(st.binary(min_size=1, max_size=50), max_size=30),
+    most=st.integers(2, 100),
+    reopened_after=st.integers(0, 30),
+)
+def test_the_end_is_kept_in_order_and_bounded(
+    tmp_path: Path, pieces: list[bytes], most: int, reopened_after: int
+) -> None:
+    for old in tmp_path.iterdir():
+        old.unlink()
+    log = RingLog(tmp_path / "x.log", most)
+    for number, piece in enumerate(pieces):
+        if number == reopened_after:
+            log.close()
+            log = RingLog(tmp_path / "x.log", most)
+        log.append(piece)
+    whole = b"".join(pieces)
+    kept = read_from(log, 0)
+    assert whole.endswith(kept)
+    assert len(kept) >= min(len(whole), most // 2)
+    assert len(kept) == log.end - log.begin <= most
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= most
+    middle = log.begin + len(kept) // 2
+    assert read_from(log, middle) == kept[len(kept) // 2 :]
+    log.close()
+
+
+def test_it_is_for_the_controllers_user_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        log = RingLog(tmp_path / "consoles/x.log", 100)
+        log.append(b"x" * 300)
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "consoles").iterdir()}
+    assert modes == {0o600}
+    assert (tmp_path / "consoles").stat().st_mode & 0o777 == 0o700
+    log.close()
+
+
+def test_a_closed_one_gives_nothing_and_takes_nothing(tmp_path: Path) -> None:
+    log = RingLog(tmp_path / "x.log", 100)
+    log.append(b"abc")
+    log.close()
+    log.append(b"d")
+    assert log.read(0, 10) == (0, b"")
+    log.close()
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_bytes(b"")
+    (tmp_path / "x.log").symlink_to(target)
+    try:
+        RingLog(tmp_path / "x.log", 100)
+    except OSError:
+        return
+    raise AssertionError("it was followed")
