@@ -112,6 +112,10 @@ MANUAL_MANAGEMENT = HardwareType(
         {**GENERIC, "management": ("noop", "fake"), "power": ("agent", "fake", "wol")}
     ),
 )
+AMT = HardwareType(
+    name="amt",
+    supports=MappingProxyType({**GENERIC, "management": ("amt", "noop"), "power": ("amt",)}),
+)
 IBOOT = HardwareType(
     name="iboot",
     supports=MappingProxyType({**GENERIC, "management": ("noop",), "power": ("iboot",)}),

@@ -75,6 +75,7 @@ def baremetal(url: str, tmp_path: Path) -> Baremetal:
 
 def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: Baremetal) -> None:
     assert {one["name"] for one in baremetal.json("driver", "list")} == {
+        "amt",
         "command",
         "fake-hardware",
         "iboot",
@@ -126,7 +127,7 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
 def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
     baremetal.ok("node", "create", "--driver", "ipmi", "--name", "why")
     assert (
-        "valid drivers: command, fake-hardware, iboot, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
+        "valid drivers: amt, command, fake-hardware, iboot, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
         in baremetal.refused("node", "create", "--driver", "nope")
     )
     assert "Node nope could not be found" in baremetal.refused("node", "show", "nope")
@@ -307,6 +308,7 @@ def test_openstacksdk_takes_a_node_through_its_life(tmp_path: Path) -> None:
     assert seen.pop("inventory").endswith("inspect it first")
     assert seen == {
         "drivers": [
+            "amt",
             "command",
             "fake-hardware",
             "iboot",

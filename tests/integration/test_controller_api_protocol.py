@@ -72,6 +72,7 @@ def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
     assert one["hostname"] == "lab-1"
     assert one["alive"] is True
     assert api.ok("GET", "/v1/conductors/lab-1")["drivers"] == [
+        "amt",
         "command",
         "fake-hardware",
         "iboot",
@@ -139,6 +140,7 @@ def test_malformed_json_is_the_clients_fault(api: Api) -> None:
 def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
     drivers = {one["name"]: one for one in api.ok("GET", "/v1/drivers")["drivers"]}
     assert set(drivers) == {
+        "amt",
         "command",
         "fake-hardware",
         "iboot",
@@ -157,7 +159,7 @@ def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
     assert "direct" in ipmi["enabled_deploy_interfaces"]
     assert "ipmi_address" in api.ok("GET", "/v1/drivers/ipmi/properties")
     assert (
-        "valid: command, fake-hardware, iboot, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
+        "valid: amt, command, fake-hardware, iboot, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
         in api.error(404, "GET", "/v1/drivers/nope")
     )
     assert "default_boot_interface" not in api.ok("GET", "/v1/drivers/ipmi", version="1.29")
