@@ -172,8 +172,9 @@ class Consoles:
         selector.close()
 
     def _until_retry(self) -> float:
-        waiting = [line.retry_at for line in self._lines.values() if line.channel is None]
-        return min(max(0.0, min(waiting, default=_LOOK_S) - time.monotonic()), _LOOK_S)
+        now = time.monotonic()
+        waits = [line.retry_at - now for line in self._lines.values() if line.channel is None]
+        return min(max(0.0, min(waits, default=_LOOK_S)), _LOOK_S)
 
     def _follow_wishes(self) -> None:
         with self._lock:
