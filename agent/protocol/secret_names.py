@@ -12,7 +12,7 @@ _SECRET_KEY = re.compile(
     r"passw|passphrase|pwd|secret|token|credential|authorization|cookie|community|snmp.*key"
     r"|(private|api|auth|access|hexkg|account|shared|signing|encryption|master|ssh|ssl|tls|client|server|session"
     r"|storage|hmac|luks|psk|kg|gpg|rsa|wep|wpa|root|host|user|admin|ipmi|bmc|license)key$"
-    r"|(private|api|auth|access|hexkg)key"
+    r"|(private|api|auth|access|hexkg)key|key(contents?|data|material)$"
     r"|(store|key|user|root|admin|bmc|ipmi|login|smtp|ldap|snmp|db)pass$"
     r"|^(amz|goog|oss|x).*signature$|^(googleaccessid|awsaccesskeyid|ossaccesskeyid)$"
 )
@@ -20,8 +20,8 @@ _SECRET_KEY = re.compile(
 _SECRET_WORDS = frozenset({"pem", "kg", "psk", "sig", "cred", "creds", "pass", "passcode"})
 """Short words, secret only where they stand alone in a key: ``ssl_pem``, ``ipmi-kg``; not in ``signal``."""
 _SECRET_NAMES = frozenset({"configdrive", "image_url", "user_data"})
-_PUBLIC_NAMES = frozenset({"sshkey"})
-"""The kernel argument of a public key; ``ssh_key`` holds private ones."""
+_PUBLIC_NAMES = frozenset({"sshkey", "ssh_host_key"})
+"""Public keys: the kernel argument, and a host's in ``driver_info``; ``ssh_key`` holds private ones."""
 _SEPARATORS = re.compile(r"[ ._-]")
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
