@@ -12,9 +12,12 @@ from typing import Any
 from controller.errors import BmcAuthenticationFailed, BmcUnreachable
 from controller.workflow.measures import CallKey, Measures
 
+_OFTEN_KNOWN = frozenset({"health"})
+"""What mostly comes from the answer to the call before."""
+
 
 def timed(connection: Any, interface: str, measures: Measures) -> Any:
-    """Return a connection that does what this one does, and notes each call.
+    """Return a connection that does what this one does, and notes each call that asks a BMC: those take ``timeout_s``.
 
     Args:
         connection: One that an implementation of an interface opened.
@@ -31,7 +34,13 @@ class _Timed:
         self._interface = interface
         self._measures = measures
 
+    def __getattr__(self, name: str) -> Any:
+        """Pass on what a connection has of its own, beside the methods of its class."""
+        return getattr(self.timed_connection, name)
+
     def _call(self, name: str, *values: Any, **named: Any) -> Any:
+        if "timeout_s" not in named or name in _OFTEN_KNOWN:
+            return getattr(self.timed_connection, name)(*values, **named)
         began = time.monotonic()
         outcome = "error"
         try:

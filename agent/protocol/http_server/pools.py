@@ -12,6 +12,8 @@ from agent.protocol.http_server.bounds import PoolSize
 log = logging.getLogger(__name__)
 
 _WAITING_PER_THREAD = 4
+_AFTER_FAILURE_S = 0.5
+_TOLD_AGAIN_S = 60.0
 YOUNG_S = 0.01
 """A job that has run for so long waits for somebody, or is a long one: it holds up no other."""
 Job = Callable[[], None]
@@ -54,6 +56,8 @@ class Pool:
         self._idle: list[_Worker] = []
         """Who has rested for the shortest time is last, and the first to go on: what it needs is at hand yet."""
         self._is_stopping = False
+        self._no_threads_since: float | None = None
+        """When it was told that the machine has no more threads; ``None`` = it has."""
 
     @property
     def busy(self) -> int:
@@ -95,7 +99,11 @@ class Pool:
             return None
         with self._lock:
             self._begin_more()
-            return YOUNG_S if self._waiting and len(self._runs) < self._most else None
+            if not self._waiting or len(self._runs) >= self._most:
+                return None
+            if self._young(self._clock()) >= self._at_once:
+                return YOUNG_S
+            return _AFTER_FAILURE_S if self._no_threads_since is not None else None
 
     def stop(self) -> None:
         """Let the threads end with what they do now; what waits is dropped."""
@@ -151,8 +159,12 @@ class Pool:
         try:
             worker.thread.start()
         except RuntimeError:  # the machine has no more of them; those that there are go on
-            log.exception("a thread of %s could not be started", self.name)
+            now, since = self._clock(), self._no_threads_since
+            if since is None or now - since >= _TOLD_AGAIN_S:
+                self._no_threads_since = now
+                log.exception("a thread of %s could not be started", self.name)
             return None
+        self._no_threads_since = None
         self._workers.append(worker)
         return worker
 

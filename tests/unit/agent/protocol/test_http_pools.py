@@ -126,6 +126,33 @@ def test_a_job_that_takes_long_holds_up_no_other(at_once: int) -> None:
     assert pool.look() is None
 
 
+def test_nobody_looks_often_while_only_an_end_can_help() -> None:
+    work = Work(Pool("p", PoolSize(threads=8, per_address=1)))
+    assert all(work.offer("a") for _ in range(3))
+    work.wait(1)
+    assert work.pool.look() is None
+    work.finish(3)
+    work.wait(2)
+
+
+def test_a_machine_without_threads_is_told_of_once_and_tried_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError
+
+    work = Work(Pool("p", PoolSize(threads=8, per_address=8, at_once=1)))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        assert work.offer("a")
+        waits = [work.pool.look() for _ in range(100)]
+    assert waits == [0.5] * 100
+    assert caplog.text.count("could not be started") == 1
+    assert work.pool.look() is None
+    work.wait(1)
+    work.finish(1)
+
+
 def test_who_rested_last_goes_on_first() -> None:
     clock = Clock()
     pool = Pool("p", PoolSize(threads=4, per_address=4), clock)

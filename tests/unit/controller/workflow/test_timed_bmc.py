@@ -13,7 +13,14 @@ class Connection:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
+        self.refusal = BmcError
         self.places: list[float] = []
+
+    def told(self) -> str:
+        return "asks nobody"
+
+    def health(self, *, timeout_s: float) -> str:
+        return "OK"
 
     def inject_nmi(self, *, timeout_s: float) -> str:
         self.places.append(timeout_s)
@@ -44,6 +51,16 @@ def test_every_outcome_is_counted_and_passed_on(error: Exception | None, outcome
     (counted,) = measures.calls().items()
     assert counted[0] == CallKey("redfish", outcome)
     assert counted[1].count == 1
+
+
+def test_what_asks_nobody_is_not_counted_and_what_an_object_has_of_its_own_is_there() -> None:
+    measures = Measures()
+    bmc = timed(Connection(), "redfish", measures)
+    assert (bmc.told(), bmc.health(timeout_s=1.0)) == ("asks nobody", "OK")
+    assert bmc.refusal is BmcError
+    assert not measures.calls()
+    with pytest.raises(AttributeError, match="unknown"):
+        _ = bmc.unknown
 
 
 def test_abilities_are_those_of_the_connection() -> None:
