@@ -105,8 +105,14 @@ class SolSession:
         self._send(_INSTANCE_INFO, (_SOL, 1))
 
     def close(self) -> None:
-        """Give the payload and the session back; takes some seconds at most."""
-        self._request(_DEACTIVATE, (_SOL, 1, 0, 0, 0, 0), tries=3)
+        """Give the session back, and the payload where it is still ours; takes some seconds at most.
+
+        A BMC deactivates the payload of whoever asks, so who has lost it would put the new owner off.
+        """
+        if not self.is_lost:
+            self._request(_INSTANCE_INFO, (_SOL, 1), tries=1)
+        if not self.is_lost:
+            self._request(_DEACTIVATE, (_SOL, 1, 0, 0, 0, 0), tries=3)
         identity: int = self._session.sessionid
         self._request(_CLOSE_SESSION, identity.to_bytes(4, "little"), tries=2)
 

@@ -4,6 +4,7 @@ A child has one session and one thread. It ends when the controller closes its s
 silent; whether it is opened again is the controller's business.
 """
 
+import math
 import select
 import signal
 import socket
@@ -99,14 +100,15 @@ class _Line:
                 self._session.send(packet)
             self._keep_alive(now)
             ready = self._wait()
-            if self._session in ready:
+            if self._session.fileno() in ready:
                 self._receive()
-            if self._channel in ready:
-                self._read_controller()
+            if events := ready.get(self._channel.fileno()):
+                self._read_controller(events)
         return ""
 
     def _why_over(self, now: float) -> str:
-        if self._session.is_lost or self._stream.is_inactive:
+        self._session.is_lost = self._session.is_lost or self._stream.is_inactive
+        if self._session.is_lost:
             return "the BMC has given the console to another client"
         if self._stream.is_silent or now - self._session.heard_at > _SILENT_S:
             return "the BMC has fallen silent"
@@ -118,16 +120,17 @@ class _Line:
             self._asked_at = now
             self._session.ask_owner()
 
-    def _wait(self) -> list[SolSession | socket.socket]:
+    def _wait(self) -> dict[int, int]:
+        """Return what has happened, by descriptor; that the controller has gone is noticed with a full queue, too."""
         now = time.monotonic()
         times = [max(self._session.heard_at + _ASK_AFTER_S, self._asked_at + _ASK_AGAIN_S)]
         if (wakes_at := self._stream.wakes_at) is not None:
             times.append(wakes_at)
         has_room = self._stream.room_bytes >= MOST_PACKET_BYTES
-        watched: list[SolSession | socket.socket] = [self._session]
-        if has_room:
-            watched.append(self._channel)
-        return select.select(watched, [], [], max(0.0, min(times) - now))[0]
+        poll = select.poll()
+        poll.register(self._session, select.POLLIN)
+        poll.register(self._channel, select.POLLIN if has_room else 0)
+        return dict(poll.poll(math.ceil(max(0.0, min(times) - now) * 1000)))
 
     def _receive(self) -> None:
         for packet in self._session.receive():
@@ -141,7 +144,10 @@ class _Line:
             self._was_refused = self._stream.is_refused
             _say(self._channel, REFUSED if self._was_refused else OPENED)
 
-    def _read_controller(self) -> None:
+    def _read_controller(self, events: int) -> None:
+        if not events & select.POLLIN:
+            self._has_ended = True
+            return
         try:
             message = self._channel.recv(MOST_PACKET_BYTES)
         except OSError:

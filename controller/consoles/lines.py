@@ -106,9 +106,9 @@ class Consoles:
             host.close()
 
     def want(self, wanted: Mapping[str, LineProgram]) -> None:
-        """Keep these open, by UUID of their node, and no others; beyond the limit the last UUIDs are left out."""
-        served = sorted(wanted)[: self._most]
+        """Keep these open, by UUID of their node, and no others; beyond the limit those are left out that came last."""
         with self._lock:
+            served = sorted(wanted, key=lambda uuid: (uuid not in self._wanted, uuid))[: self._most]
             self._wanted = {uuid: wanted[uuid] for uuid in served}
             self._left_out = frozenset(wanted) - self._wanted.keys()
         self._rouse()

@@ -25,6 +25,7 @@ class RingLog:
         path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         self.epoch = secrets.token_hex(4)
         self._path, self._older_path = path, path.with_name(f"{path.name}.1")
+        self._fresh_path = path.with_name(f"{path.name}.new")
         self._half_bytes = max(1, most_bytes // 2)
         self._lock = threading.Lock()
         self._older: int | None = None
@@ -34,7 +35,7 @@ class RingLog:
         """Place of the first byte there is."""
         self._split = 0 if self._older is None else os.fstat(self._older).st_size
         """Place of the first byte of the newer file."""
-        self._newer = self._open()
+        self._newer = self._open(path)
         self._end = self._split + os.fstat(self._newer).st_size
 
     @property
@@ -84,20 +85,29 @@ class RingLog:
     def close(self) -> None:
         """Close the files."""
         with self._lock:
-            for descriptor in (self._older, self._newer):
-                if descriptor is not None and descriptor >= 0:
-                    os.close(descriptor)
-            self._older, self._newer = None, -1
+            older, newer, self._older, self._newer = self._older, self._newer, None, -1
+        for descriptor in (older, newer):
+            if descriptor is not None and descriptor >= 0:
+                os.close(descriptor)
 
     def _turn(self) -> None:
-        """Let go of the older half; the newer one is the older from now on."""
-        self._path.replace(self._older_path)
-        before, self._older = self._older, self._newer
+        """Let go of the older half; the newer one is the older from now on. Nothing is changed when that fails."""
+        self._fresh_path.unlink(missing_ok=True)
+        fresh = self._open(self._fresh_path)
+        try:
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # somebody deleted it, or it was renamed the last time
+                self._path.replace(self._older_path)
+            self._fresh_path.replace(self._path)
+        except OSError:
+            os.close(fresh)
+            raise
+        before, self._older, self._newer = self._older, self._newer, fresh
+        self._begin, self._split = self._split, self._end
         if before is not None:
             os.close(before)
-        self._begin, self._split = self._split, self._end
-        self._newer = self._open()
 
-    def _open(self) -> int:
+    def _open(self, path: Path) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        return os.open(self._path, flags, _MODE)
+        return os.open(path, flags, _MODE)

@@ -111,7 +111,7 @@ class SharedLine:
         self._changed()
 
     def take_keyboard(self, user: str, *, by_force: bool) -> str:
-        """Return a keyboard; the one before types nothing more.
+        """Return a keyboard; the one before types nothing more, and what of it still waits is dropped.
 
         Raises:
             Conflict: Somebody else has it, and it is not to be taken by force.
@@ -122,6 +122,8 @@ class SharedLine:
                 raise Conflict(
                     f"{typist.user} types on this console; watch, ask them to leave it, or take the keyboard with force"
                 )
+            self._waiting.clear()
+            self._break_wanted = False
             keyboard = secrets.token_urlsafe(16)
             self._typist = _Typist(keyboard=keyboard, user=user, touched_at=time.monotonic())
         self._changed()
@@ -157,7 +159,7 @@ class SharedLine:
                     f"at is {at}, and {typist.taken_bytes} bytes were typed on this keyboard; send what is missing first"
                 )
             fresh = data[typist.taken_bytes - at :]
-            fresh = fresh[: _MOST_WAITING_BYTES - len(self._waiting)]
+            fresh = fresh[: max(0, _MOST_WAITING_BYTES - len(self._waiting))]
             self._waiting += fresh
             typist.taken_bytes += len(fresh)
             taken = typist.taken_bytes

@@ -156,6 +156,7 @@ def test_the_console_passes_to_who_opens_it_last(tmp_path: Path) -> None:
     with _opened(tmp_path, Weather()) as (machine, first, wire), _host() as host:
         second = _open(host, wire.lab, wire.address)
         assert first.recv(4096) == FAILED + b"the BMC has given the console to another client"
+        assert first.recv(4096) == b""  # the child has ended, and given back what was its
         machine.serial.show(b"hello", waits=True)
         assert second.recv(4096) == SHOWN + b"hello"
         first.close()

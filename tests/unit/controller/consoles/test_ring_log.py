@@ -1,8 +1,10 @@
 """What a console has shown, in a bounded file."""
 
+import errno
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -78,3 +80,78 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     except OSError:
         return
     raise AssertionError("it was followed")
+
+
+def test_a_disk_that_was_full_for_a_time_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = RingLog(tmp_path / "x.log", 20)
+    log.append(b"0123456789")
+    with monkeypatch.context() as full:
+        full.setattr(log, "_open", _no_room)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                log.append(b"abc")
+    assert read_from(log, 0) == b"0123456789"
+    log.append(b"abcdefghijk")
+    assert read_from(log, 0) == b"abcdefghijk"
+    log.close()
+    again = RingLog(tmp_path / "x.log", 20)
+    assert read_from(again, 0) == b"abcdefghijk"
+    again.close()
+
+
+def _no_room(*_words: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_a_rename_that_fails_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    log, renames = RingLog(tmp_path / "x.log", 20), iter((1, 2))
+    log.append(b"0123456789")
+    replace = Path.replace
+
+    def replace_or_fail(path: Path, target: Path) -> Path:
+        if next(renames) == fails_at:
+            _no_room()
+        return replace(path, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", replace_or_fail)
+        with pytest.raises(OSError, match="No space"):
+            log.append(b"abc")
+    log.append(b"abc")
+    assert read_from(log, 0) == b"0123456789abc"
+    log.close()
+    again = RingLog(tmp_path / "x.log", 20)
+    assert read_from(again, 0) == b"0123456789abc"
+    again.close()
+
+
+def test_a_log_that_somebody_deletes_goes_on(tmp_path: Path) -> None:
+    log = RingLog(tmp_path / "x.log", 20)
+    log.append(b"0123456789")
+    (tmp_path / "x.log").unlink()
+    log.append(b"abc")
+    assert read_from(log, 0) == b"0123456789abc"
+    log.close()
+
+
+def test_a_close_that_fails_closes_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, closed = RingLog(tmp_path / "x.log", 20), list[int]()
+
+    def close(descriptor: int) -> None:
+        closed.append(descriptor)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "close", close)
+    with pytest.raises(OSError, match="Input/output"):
+        log.close()
+    log.close()
+    monkeypatch.undo()
+    assert len(closed) == 1
+    os.close(closed[0])

@@ -1,0 +1,50 @@
+"""The consoles' thread rests where there is nothing to do, and keeps open what is open where there is no room for all."""
+
+import queue
+import selectors
+from pathlib import Path
+
+import pytest
+
+from controller.consoles.lines import Consoles
+from controller.hardware.console import LineProgram
+
+_PATIENCE_S = 30
+
+
+class _Selector(selectors.DefaultSelector):
+    """Tells how long it was to wait."""
+
+    waits: queue.Queue[float | None]
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.waits.put(timeout)
+        return super().select(timeout)
+
+
+def test_the_thread_rests_where_there_is_no_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _Selector.waits = queue.Queue()
+    monkeypatch.setattr(selectors, "DefaultSelector", _Selector)
+    consoles = Consoles(tmp_path, most=1, log_bytes=100)
+    consoles.keep_alive()
+    try:
+        waits = [_Selector.waits.get(timeout=_PATIENCE_S) for _ in range(2)]
+    finally:
+        consoles.stop()
+    assert waits == [1.0, 1.0]
+
+
+def _wished(*uuids: str) -> dict[str, LineProgram]:
+    return {uuid: LineProgram(module="none", order=b"", where="x") for uuid in uuids}
+
+
+def test_who_comes_later_closes_nobodys_console_where_there_is_no_room(tmp_path: Path) -> None:
+    consoles = Consoles(tmp_path, most=2, log_bytes=100)
+    consoles.want(_wished("b", "c"))
+    consoles.want(_wished("a", "b", "c", "d"))
+    assert [uuid for uuid in "abcd" if consoles.is_left_out(uuid)] == ["a", "d"]
+    consoles.want(_wished("a", "c", "d"))
+    assert [uuid for uuid in "acd" if consoles.is_left_out(uuid)] == ["d"]
+    consoles.stop()
