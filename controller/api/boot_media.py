@@ -21,6 +21,7 @@ from controller.boot import history, node_media
 from controller.boot.boot_image import BootImage, open_image
 from controller.boot.urls import MEDIA_PATH
 from controller.errors import Invalid, NotFound
+from controller.states import FAILED, STABLE
 from controller.store.tables import Node
 from controller.workflow.ramdisk import NOT_FOUND
 from controller.workflow.services import Services
@@ -57,6 +58,10 @@ def _serve(services: Services, identity: str, key: str, name: str) -> AnyRespons
 
 
 def _reply(services: Services, node: Node, name: str) -> AnyResponse:
+    if node.provision_state in STABLE | FAILED and node_media.has_token_in(
+        node, services.settings, name
+    ):
+        raise NotFound("no ramdisk is booted now, and the token inside is nobody's any more")
     on_end = _recorder(services, node, name)
     if name == node_media.SETTINGS_ISO:
         return _send(node_media.settings_image(node, services.settings), None)

@@ -81,6 +81,16 @@ def media_key(node: Node) -> str | None:
     return hmac.new(secret.encode(), node.uuid.encode(), hashlib.sha256).hexdigest()
 
 
+def has_token_in(node: Node, settings: Settings, name: str) -> bool:
+    """Say whether a medium of the node has the agent's token inside; a ready image has not.
+
+    Raises:
+        Invalid: There is no ready image under its name.
+    """
+    has_token = bool(node.driver_internal_info.get(HAS_TOKEN))
+    return has_token and (name == SETTINGS_ISO or own_iso(node, settings) is None)
+
+
 def boots_live_image(node: Node) -> bool:
     """Say whether what the node boots from a medium is its instance."""
     return bool(node.driver_internal_info.get(KEY) == BootTarget.INSTANCE_ISO)

@@ -14,11 +14,15 @@ from controller.store.tables import Node
 from controller.workflow.certificates import of_interrupted
 from controller.workflow.graph import STAGES, workflow_of
 from controller.workflow.node_secrets import quotable_of
-from controller.workflow.outcome import DONE
 from controller.workflow.power_sync import MOST_LETTERS
 from controller.workflow.services import Services
 from controller.workflow.stage import Error
-from controller.workflow.transition import change_state, enter_stage, keep_certificates
+from controller.workflow.transition import (
+    change_state,
+    enter_stage,
+    first_needed,
+    keep_certificates,
+)
 from controller.workflow.unbreakable import AFTER_STEP, unbreakable_step
 
 log = logging.getLogger(__name__)
@@ -65,17 +69,7 @@ def fail(
     quotable = quotable_of(node)
     enter_stage(services, node, None)
     if next_stage is not None:
-        enter_stage(services, node, _needed(services, node, next_stage), data=quotable)
-
-
-def _needed(services: Services, node: Node, stage: str) -> str | None:
-    """Return the stage, or the first behind it that the node has any need of."""
-    one: str | None = stage
-    while one is not None and (is_needed := STAGES[one].is_needed) is not None:
-        if is_needed(services, node):
-            break
-        one = STAGES[one].ways[DONE].stage
-    return one
+        enter_stage(services, node, first_needed(services, node, next_stage), data=quotable)
 
 
 def _interrupted(

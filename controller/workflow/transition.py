@@ -19,7 +19,7 @@ from controller.store.tables import NODE, WORKFLOW, Node, Work
 from controller.workflow import children
 from controller.workflow.aside import is_beside, lay_aside, take_up
 from controller.workflow.graph import STAGES
-from controller.workflow.outcome import Note
+from controller.workflow.outcome import DONE, Note
 from controller.workflow.services import Services
 from controller.workflow.unbreakable import can_be_cut_off
 
@@ -62,6 +62,15 @@ def _note_inspection(node: Node, before: State, state: State, now: float) -> Non
     elif before in _INSPECTION and state not in _INSPECTION:
         node.inspection_started_at = None
         node.inspection_finished_at = now if state == State.MANAGEABLE else None
+
+
+def first_needed(services: Services, node: Node, stage: str | None) -> str | None:
+    """Return the stage, or the first behind it that the node has any need of."""
+    while stage is not None and (is_needed := STAGES[stage].is_needed) is not None:
+        if is_needed(services, node):
+            break
+        stage = STAGES[stage].ways[DONE].stage
+    return stage
 
 
 def enter_stage(

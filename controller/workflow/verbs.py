@@ -28,6 +28,7 @@ from controller.workflow.transition import (
     change_state,
     enter_beside,
     enter_stage,
+    first_needed,
     keep_certificates,
     make_due,
 )
@@ -149,7 +150,7 @@ def _begin(services: Services, session: Session, node: Node, verb: Verb, order: 
         enter_stage(services, node, stage)
         return
     enter_stage(services, node, None)
-    enter_stage(services, node, stage, data=verb.data(order))
+    enter_stage(services, node, first_needed(services, node, stage), data=verb.data(order))
 
 
 def _postpone(services: Services, session: Session, node: Node, verb: Verb) -> None:

@@ -8,6 +8,7 @@ import requests
 
 from controller.hardware.abilities import MediaDevice
 from controller.store.nodes import get_node
+from controller.workflow.locks import WAITING
 from controller.workflow.verbs import validate
 from tests.integration.media_machine import (
     MediaBmc,
@@ -150,6 +151,48 @@ def test_an_agent_that_never_calls_leaves_no_image_behind(controller: RunningCon
     bmc.machine.behaviour.calls_back = False
     clean(controller, "clean failed")
     wait_until_empty(bmc)
+
+
+@pytest.mark.parametrize("end", ["late", "abort"])
+@pytest.mark.parametrize("verb", ["active", "inspect", "rescue"])
+def test_the_image_is_out_and_served_to_nobody_though_the_machine_stays_on(
+    controller: RunningController, verb: str, end: str
+) -> None:
+    before = {"active": "available", "inspect": "manageable", "rescue": "active"}[verb]
+    more = {"rescue_password": "correct-horse"} if verb == "rescue" else {}
+    bmc = enrol_with_media(controller, state=before, instance_info=IMAGE)
+    addresses = urls_at_power_on(bmc)
+    bmc.machine.behaviour.calls_back = False
+    limit_s = 2.0 if end == "late" else 30.0
+    object.__setattr__(controller.settings, "callback_timeout_s", limit_s)
+    object.__setattr__(controller.settings, "power_change_timeout_s", 0.5)
+    controller.ask("m1", verb, **more)
+    wait_until(lambda: bool(addresses), 20, "the boot")
+    bmc.stays_on = True
+    if end == "abort":
+        wait_until(lambda: controller.node("m1").provision_state in WAITING, 20, "the wait")
+        controller.ask("m1", "abort")
+    wait_until(lambda: "tidying up failed" in history(controller), 20, "the power-off's failure")
+    assert controller.node("m1").provision_state.endswith(" failed")
+    assert bmc.drives[CD] is None
+    assert requests.get(addresses[0], timeout=10).status_code == 404
+
+
+def test_what_has_the_token_is_served_to_nobody_after_a_failure_though_the_bmc_keeps_it(
+    controller: RunningController,
+) -> None:
+    object.__setattr__(controller.settings, "callback_timeout_s", 1.0)
+    object.__setattr__(controller.settings, "power_change_timeout_s", 0.5)
+    bmc = enrol_with_media(controller, state="available", instance_info=IMAGE)
+    addresses = urls_at_power_on(bmc)
+    bmc.machine.behaviour.calls_back = False
+    controller.ask("m1", "active")
+    wait_until(lambda: bool(addresses), 20, "the boot")
+    bmc.keeps = bmc.stays_on = True
+    controller.wait_for("m1", "deploy failed")
+    wait_until(lambda: "tidying up failed" in history(controller), 20, "the power-off's failure")
+    assert requests.get(addresses[0], timeout=10).status_code == 404
+    assert "may still be in a virtual drive" in history(controller)
 
 
 @pytest.mark.parametrize("fault", ["refuses", "loses"])

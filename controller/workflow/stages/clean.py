@@ -144,7 +144,7 @@ STAGES: Mapping[str, Stage] = {
     **step_stages(
         Kind.CLEAN,
         finished=To(stage="clean.end"),
-        aborted=To(stage="aborted.power_off", event=Event.FAIL),
+        aborted=To(stage="aborted.eject_medium", event=Event.FAIL),
         deleted=None,
     ),
     "clean.end": Stage(

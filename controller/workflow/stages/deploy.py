@@ -221,7 +221,7 @@ STAGES: Mapping[str, Stage] = {
     **step_stages(
         Kind.DEPLOY,
         finished=To(stage="deploy.connect_at_last"),
-        aborted=To(stage="aborted.power_off", event=Event.FAIL),
+        aborted=To(stage="aborted.eject_medium", event=Event.FAIL),
         deleted=To(stage="delete.power_off", event=Event.FAIL, then=Event.DELETE),
         arguments=_arguments,
         core={
@@ -308,5 +308,5 @@ STAGES: Mapping[str, Stage] = {
     "deploy.finish": Stage(run=finish, ways={"done": To(stage=None, event=Event.DONE)}),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
-    "deploy": Workflow(title="deployment", after_failure="deploy_failed.logs"),
+    "deploy": Workflow(title="deployment", after_failure="deploy_failed.eject_medium"),
 }

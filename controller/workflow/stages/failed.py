@@ -72,14 +72,22 @@ def _store(context: Context, result: object) -> Path:
     )
 
 
+def _eject(prefix: str, then: str) -> Mapping[str, Stage]:
+    """Return the stage that takes what has the token inside out of the drive, before anything else can fail."""
+    name = f"{prefix}.eject_medium"
+    return eject_stage(name, To(stage=then), with_token=True, after_failure=True)
+
+
 STAGES: Mapping[str, Stage] = {
-    **eject_stage("clean_failed.eject_medium", To(stage="clean_failed.logs"), with_token=True),
+    **_eject("clean_failed", "clean_failed.logs"),
     "clean_failed.logs": Stage(run=collect_logs, ways={"done": To(stage=None)}, yields=True),
-    **eject_stage("service_failed.eject_medium", To(stage="service_failed.logs"), with_token=True),
+    **_eject("service_failed", "service_failed.logs"),
     "service_failed.logs": Stage(run=collect_logs, ways={"done": To(stage=None)}, yields=True),
+    **_eject("deploy_failed", "deploy_failed.logs"),
     "deploy_failed.logs": Stage(
         run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}, yields=True
     ),
+    **_eject("rescue_failed", "rescue_failed.logs"),
     "rescue_failed.logs": Stage(
         run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}, yields=True
     ),
@@ -90,11 +98,13 @@ STAGES: Mapping[str, Stage] = {
     ),
     **connect_stage("deploy_failed.disconnect", Moment.IDLE, To(stage="deploy_failed.forget")),
     "deploy_failed.forget": Stage(run=forget, ways={"done": To(stage=None)}),
+    **_eject("inspect_failed", "inspect_failed.power_off"),
     "inspect_failed.power_off": Stage(
         run=power.power_off,
         ways={"done": To(stage="deploy_failed.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
+    **_eject("aborted", "aborted.power_off"),
     "aborted.power_off": Stage(
         run=power.power_off_or_reset,
         ways={"done": To(stage="aborted.disconnect")},

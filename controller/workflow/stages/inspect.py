@@ -187,5 +187,5 @@ STAGES: Mapping[str, Stage] = {
 }
 WORKFLOWS: Mapping[str, Workflow] = {
     "discover": Workflow(title="discovery", fails_with=None),
-    "inspect": Workflow(title="inspection", after_failure="inspect_failed.power_off"),
+    "inspect": Workflow(title="inspection", after_failure="inspect_failed.eject_medium"),
 }

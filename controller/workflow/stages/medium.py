@@ -49,7 +49,12 @@ def insert_stage(prefix: str, then: To, *, name: str | None = None) -> Mapping[s
 
 
 def eject_stage(
-    name: str, then: To, *, with_token: bool = False, keeps_instance: bool = False
+    name: str,
+    then: To,
+    *,
+    with_token: bool = False,
+    keeps_instance: bool = False,
+    after_failure: bool = False,
 ) -> Mapping[str, Stage]:
     """Return the stage that takes the image away.
 
@@ -58,10 +63,11 @@ def eject_stage(
         then: Where it leads.
         with_token: Only what has the agent's token inside.
         keeps_instance: Not the live image of the instance.
+        after_failure: A BMC that does not answer does not keep what follows from being done.
     """
     needed = has_foreign_medium if keeps_instance else has_medium
     needed = has_token_inside if with_token else needed
-    run = partial(eject, with_token=with_token)
+    run = partial(eject, with_token=with_token, after_failure=after_failure)
     return {name: Stage(run=run, ways={"done": then}, is_needed=needed)}
 
 
@@ -125,11 +131,11 @@ def _insert(context: Context) -> Outcome:
     )
 
 
-def eject(context: Context, *, with_token: bool = False) -> Outcome:
+def eject(context: Context, *, with_token: bool = False, after_failure: bool = False) -> Outcome:
     """Take the image away; a BMC that will not let go of it is told of in the history, and told again later.
 
     Raises:
-        BmcUnreachable: The BMC does not answer.
+        BmcUnreachable: The BMC does not answer, and nothing has failed before.
     """
     node, limit_s = context.node, context.settings.bmc_timeout_s
     stays = with_token and _is_ready(context)
@@ -139,9 +145,9 @@ def eject(context: Context, *, with_token: bool = False) -> Outcome:
             found = drives.media(timeout_s=limit_s)
             for device in _ours(found, node, is_cd=not stays):
                 drives.detach_media(device, timeout_s=limit_s)
-        except BmcUnreachable:
-            raise
         except (BmcError, Invalid) as error:
+            if isinstance(error, BmcUnreachable) and not after_failure:
+                raise
             text = f"{context.label}: an image may still be in a virtual drive: {shown_path(str(error))}"
             return leave(notes=(Note(kind="power", message=text, severity="WARNING"),))
     return leave(internal={} if stays else {MEDIUM: None})

@@ -162,6 +162,6 @@ STAGES: Mapping[str, Stage] = {
     ),
 }
 WORKFLOWS: Mapping[str, Workflow] = {
-    "rescue": Workflow(title="rescue", after_failure="rescue_failed.logs"),
+    "rescue": Workflow(title="rescue", after_failure="rescue_failed.eject_medium"),
     "unrescue": Workflow(title="unrescue"),
 }
