@@ -90,7 +90,10 @@ class FirmwareOfSystem:
                 raise
 
         begun = self._calls.ask(f"update the firmware of {component}", timeout_s, order)
-        return begun or Begun(push=self._pushes.begin(self._calls.target, url, target))
+        if begun is not None:
+            return begun
+        push = self._pushes.begin(self._calls.target, url, target)
+        return Begun(push=push, waits=push is None)
 
     def look_at_push(self, name: str) -> Push | None:
         """Return how a push stands; ``None`` = this process knows nothing of it. Asks nobody."""

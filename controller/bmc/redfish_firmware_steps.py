@@ -135,6 +135,8 @@ def _order(
         if new
         else bmc.update(name, state["url"], state["target"], timeout_s=left_s)
     )
+    if begun.waits:
+        return _stay({**state, "looked_at": now}, f"{name}: its image waits for its turn")
     since = float(state["ordered_at"] or now)
     if begun.push is not None:
         pushing = {**state, "phase": "push", "push": begun.push, "ordered_at": since}
@@ -269,13 +271,20 @@ def _wanted(bmc: UpdatesFirmware, listed: Any) -> list[dict[str, Any]]:
         )
         if not is_fine:
             raise bmc.refusal(_WHAT, _shape(one))
-        if not urlsplit(one["url"]).hostname:
+        if not _has_host(one["url"]):
             raise bmc.refusal(
                 _WHAT,
                 f"{clean_line(shown_url(one['url']), _SHOWN)!r} is no URL that a BMC could fetch",
             )
         found.append({"component": one["component"], "url": one["url"], "wait": one.get("wait", 0)})
     return found
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:  # a bracket that is never closed
+        return False
 
 
 def _is_wait(value: Any) -> bool:

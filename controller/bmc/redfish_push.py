@@ -1,15 +1,16 @@
 """Firmware that the controller pushes to a BMC that fetches none itself (DMTF DSP2046, UpdateService: ``MultipartHttpPushUri``, ``HttpPushUri``).
 
-A push takes longer than a call to a BMC may: it runs beside, in a thread of its own with a session of its own, at most a few at a time. What
-is known of it is known in this process alone; a step that finds nobody pushing asks the BMC for a new task, and else begins anew.
+A push takes longer than a call to a BMC may: it runs beside, in a thread of its own with a session of its own, at most a few at a time;
+others wait in their step, which asks again. What is known of it is known in this process alone; a step that finds nobody pushing asks the BMC for a new task, and else begins anew.
 """
 
 import json
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import urljoin
 
@@ -29,6 +30,8 @@ from controller.peers.http import Answer, Limits, PeerFailed, to_image_server
 
 _MOST_AT_ONCE = 4
 _MOST_KEPT = 1000
+_ABANDONED_S = 60.0
+"""Steps look every few seconds; one that was aborted, or whose node another controller has now, does not."""
 _MOST_BYTES = 1 << 30
 """Of an image, unless the BMC says less."""
 _BLOCK_BYTES = 1 << 20
@@ -39,7 +42,7 @@ _SHOWN = 200
 class Push:
     """A push at one moment."""
 
-    message: str = "the image waits for its turn to be pushed"
+    message: str = "the image is about to be pushed"
     has_ended: bool = False
     task: str | None = None
     """Of the BMC, when it has ended; ``None`` = the BMC says that it is done."""
@@ -47,64 +50,140 @@ class Push:
     """Why it failed, in words."""
 
 
-class Pushes:
-    """The pushes of this process."""
+class _AbandonedError(Exception):
+    """No step asks for the push any more."""
 
-    def __init__(self, limit_s: float) -> None:
-        """Start nothing; ``limit_s``: the longest time of one push, the image's way to the controller included."""
-        self._limit_s = limit_s
+
+@dataclass(slots=True, kw_only=True)
+class _Record:
+    """A push, and who still cares."""
+
+    ends_at: float
+    """By ``time.monotonic()``."""
+    looked_at: float
+    push: Push = field(default_factory=Push)
+    is_told: bool = False
+    """Its end has been seen."""
+
+
+class Pushes:
+    """The pushes of this process: one thread for each, at most four at once, and none that waits."""
+
+    def __init__(
+        self, limit_s: float, *, abandoned_s: float = _ABANDONED_S, most_kept: int = _MOST_KEPT
+    ) -> None:
+        """Start nothing.
+
+        Args:
+            limit_s: The longest time of one push, the image's way to the controller included.
+            abandoned_s: A push that nobody has looked at for so long is not sent any more.
+            most_kept: So many are known, those that have ended included.
+        """
+        self._limit_s, self._abandoned_s, self._most_kept = limit_s, abandoned_s, most_kept
         self._turns = threading.BoundedSemaphore(_MOST_AT_ONCE)
         self._lock = threading.Lock()
-        self._known: dict[str, Push] = {}
+        self._known: dict[str, _Record] = {}
 
-    def begin(self, target: RedfishTarget, url: str, part: str | None) -> str:
-        """Begin a push and return its name."""
-        name = str(uuid.uuid4())
+    def begin(self, target: RedfishTarget, url: str, part: str | None) -> str | None:
+        """Begin a push and return its name; ``None`` = as many as may be go on, ask again."""
+        if not self._turns.acquire(blocking=False):
+            return None
+        name, now = str(uuid.uuid4()), time.monotonic()
         with self._lock:
-            while len(self._known) >= _MOST_KEPT:
-                del self._known[next(iter(self._known))]
-            self._known[name] = Push()
+            self._forget_oldest()
+            self._known[name] = _Record(ends_at=now + self._limit_s, looked_at=now)
         work = threading.Thread(
             target=self._carry_out, args=(name, target, url, part), name="firmware", daemon=True
         )
-        work.start()
+        try:
+            work.start()
+        except RuntimeError:  # no thread is to be had
+            with self._lock:
+                del self._known[name]
+            self._turns.release()
+            return None
         return name
 
     def look(self, name: str) -> Push | None:
-        """Return how a push stands; ``None`` = this process knows nothing of it."""
+        """Return how a push stands, which goes on for that; ``None`` = this process knows nothing of it."""
         with self._lock:
-            return self._known.get(name)
+            if (record := self._known.get(name)) is None:
+                return None
+            record.looked_at, record.is_told = time.monotonic(), record.push.has_ended
+            return record.push
+
+    def _forget_oldest(self) -> None:
+        """Make room: first of those whose end has been told; those that go on are few and stay."""
+        while len(self._known) >= self._most_kept:
+            ended = [name for name, one in self._known.items() if one.push.has_ended]
+            told = [name for name in ended if self._known[name].is_told]
+            if not ended:
+                return
+            del self._known[(told or ended)[0]]
 
     def _carry_out(self, name: str, target: RedfishTarget, url: str, part: str | None) -> None:
-        with self._turns:
-            try:
-                task = self._push(name, target, url, part)
-                found = Push(message="the image was pushed", has_ended=True, task=task)
-            except (ControllerError, PeerFailed, OSError) as error:
-                words = clean_line(str(error), 2 * _SHOWN)
-                found = Push(has_ended=True, failure=words or type(error).__name__)
-        self._note(name, found)
+        found = Push(has_ended=True, failure="the push broke off; the controller's log says why")
+        try:
+            task = self._push(name, target, url, part)
+            found = Push(message="the image was pushed", has_ended=True, task=task)
+        except _AbandonedError:
+            with self._lock:
+                del self._known[name]
+            return
+        except (ControllerError, PeerFailed, OSError, ValueError) as error:
+            words = clean_line(str(error), 2 * _SHOWN)
+            found = Push(has_ended=True, failure=words or type(error).__name__)
+        finally:
+            self._note(name, found)
+            self._turns.release()
 
     def _push(self, name: str, target: RedfishTarget, url: str, part: str | None) -> str | None:
         sessions = Sessions()
         calls = RedfishCalls(target, sessions)
         try:
-            place = calls.ask("push firmware", self._limit_s, _place)
+            place = calls.ask("push firmware", self._left_s(name), _place)
             with tempfile.TemporaryFile() as image:
                 self._note(name, Push(message="the image is fetched"))
-                _fetch(url, image, place.most_bytes, self._limit_s)
+                _fetch(url, image, place.most_bytes, self._left_s(name))
+                left_s = self._left_s(name)
                 self._note(name, Push(message="the image is pushed"))
                 return calls.ask(
                     "push firmware",
-                    self._limit_s,
-                    lambda system: _send(system, place, _Body(image, _parameters(place, part))),
+                    left_s,
+                    lambda system: self._send(name, system, place, image, part),
                 )
         finally:
             sessions.close()
 
+    def _send(
+        self, name: str, system: System, place: "_Place", image: IO[bytes], part: str | None
+    ) -> str | None:
+        """Push, if a step still waits for it: by now the machine may be somebody's."""
+        self._left_s(name)
+        return _send(system, place, _Body(image, _parameters(place, part)))
+
+    def _left_s(self, name: str) -> float:
+        """Return how much time is left.
+
+        Raises:
+            TimeoutError: None.
+            _AbandonedError: Nobody has looked for long.
+        """
+        with self._lock:
+            record = self._known[name]
+            if time.monotonic() - record.looked_at > self._abandoned_s:
+                raise _AbandonedError
+            left_s = record.ends_at - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError(
+                f"the image was not pushed within {self._limit_s:.0f} s (firmware_update_timeout_s)"
+            )
+        return left_s
+
     def _note(self, name: str, push: Push) -> None:
         with self._lock:
-            self._known[name] = push
+            if name in self._known:
+                self._known[name].push = push
 
 
 def can_push(system: System) -> bool:

@@ -20,6 +20,8 @@ class Begun:
     """Its task; ``None`` = there is none (yet)."""
     push: str | None = None
     """The controller pushes the image; the name of that."""
+    waits: bool = False
+    """Nothing was begun: the controller pushes as many images as it may. Ask again."""
 
 
 def begin_update(system: System, url: str, target: str | None) -> str | None:

@@ -242,6 +242,7 @@ def test_an_image_that_the_bmc_cannot_fetch_is_an_error_at_once(
         ),
         ([{"component": "bios"}], "such as"),
         ([{"component": "bios", "url": "x.bin"}], "no URL"),
+        ([{"component": "bios", "url": "http://[::1/x"}], "no URL"),
         ([{"component": "bios", "url": "http://h/x", "wait": "1"}], "wait of at most"),
         ([{"component": "bios", "url": "http://h/x", "checksum": "1"}], "such as"),
         ([], "such as"),
