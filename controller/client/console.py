@@ -14,7 +14,7 @@ import click
 
 from controller.client.api import Api
 from controller.client.console_stream import ConsoleStream
-from controller.client.errors import ClientError, Refused
+from controller.client.errors import ClientError, Refused, Unreachable
 from controller.client.escapes import HELP, Escapes, Wish
 
 _PIECE_BYTES = 1024
@@ -79,6 +79,8 @@ class _Keyboard:
                     return
                 if is_slow:
                     time.sleep(_SLOW_S)
+        except Unreachable as error:
+            _tell(f"{error}; what you typed may be lost")
         except Refused as error:
             if error.status != _CONFLICT:
                 raise
@@ -88,13 +90,17 @@ class _Keyboard:
         """Send a break."""
         try:
             self._api.break_console(self._ident, self._word, self._taken)
-        except Refused as error:
+        except ClientError as error:
             _tell(str(error))
 
     def take_again(self) -> None:
         """Take it from somebody else."""
-        self._word, self._taken = self._api.take_keyboard(self._ident, force=True), 0
-        _tell("the keyboard is yours")
+        try:
+            self._word, self._taken = self._api.take_keyboard(self._ident, force=True), 0
+        except ClientError as error:
+            _tell(str(error))
+        else:
+            _tell("the keyboard is yours")
 
     def leave(self) -> None:
         """Give it back."""

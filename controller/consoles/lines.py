@@ -44,6 +44,15 @@ _MOST_WORDS = 300
 _STOP_S = 5.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedConsole:
+    """A console that is to be open."""
+
+    program: LineProgram
+    whose: str
+    """The owner of the node; what one owner's machine has shown, another one never gets. Empty = it has none."""
+
+
 @dataclass(eq=False, slots=True)
 class _Line:
     """A console and the program that has its line."""
@@ -73,7 +82,7 @@ class Consoles:
         """
         self._folder, self._most, self._log_bytes = folder, most, log_bytes
         self._lock = threading.Lock()
-        self._wanted: Mapping[str, LineProgram] = {}
+        self._wanted: Mapping[str, WantedConsole] = {}
         self._left_out: frozenset[str] = frozenset()
         self._lines: dict[str, _Line] = {}
         self._hosts: dict[str, ForkHost] = {}
@@ -105,7 +114,7 @@ class Consoles:
         for host in self._hosts.values():
             host.close()
 
-    def want(self, wanted: Mapping[str, LineProgram]) -> None:
+    def want(self, wanted: Mapping[str, WantedConsole]) -> None:
         """Keep these open, by UUID of their node, and no others; beyond the limit those are left out that came last."""
         with self._lock:
             served = sorted(wanted, key=lambda uuid: (uuid not in self._wanted, uuid))[: self._most]
@@ -179,30 +188,38 @@ class Consoles:
     def _follow_wishes(self) -> None:
         with self._lock:
             wanted = self._wanted
-        for uuid in self._lines.keys() - wanted.keys():
-            line = self._lines[uuid]
-            self._close(line, LineState.CLOSED, "it was switched off, or is another controller's")
-            with self._lock:
-                del self._lines[uuid]
-            line.shared.log.close()
-        for uuid, program in wanted.items():
+        for uuid, line in list(self._lines.items()):
+            wish = wanted.get(uuid)
+            if wish is None:
+                self._end(line, "it was switched off, or is another controller's")
+            elif wish.whose != line.shared.whose:
+                self._end(line, "the node has another owner now")
+        for uuid, wish in wanted.items():
             known = self._lines.get(uuid)
             if known is None:
                 if time.monotonic() >= self._rests_until.get(uuid, 0.0):
-                    self._begin(uuid, program)
-            elif known.program != program:
+                    self._begin(uuid, wish)
+            elif known.program != wish.program:
                 self._close(known, LineState.OPENING, "the node was changed")
-                known.program, known.hold, known.retry_at = program, LoginHold(), 0.0
+                known.program, known.hold, known.retry_at = wish.program, LoginHold(), 0.0
 
-    def _begin(self, uuid: str, program: LineProgram) -> None:
+    def _begin(self, uuid: str, wish: WantedConsole) -> None:
         try:
-            stored = RingLog(self._folder / f"{uuid}.log", self._log_bytes)
+            stored = RingLog(self._folder / f"{uuid}.log", self._log_bytes, wish.whose)
         except OSError as error:
             self._rests_until[uuid] = time.monotonic() + _LONGEST_WAIT_S
             log.warning("the log of the console of node %s cannot be opened: %s", uuid, error)
             return
+        shared = SharedLine(stored, self._rouse, wish.whose)
         with self._lock:
-            self._lines[uuid] = _Line(uuid, program, SharedLine(stored, self._rouse))
+            self._lines[uuid] = _Line(uuid, wish.program, shared)
+
+    def _end(self, line: _Line, reason: str) -> None:
+        """Close a console, which ends its streams: who may see it now is looked at when they come again."""
+        self._close(line, LineState.CLOSED, reason)
+        with self._lock:
+            del self._lines[line.uuid]
+        line.shared.log.close()
 
     def _work(self, line: _Line) -> None:
         """Open what is to be opened, send what is to be sent."""

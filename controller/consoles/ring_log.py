@@ -6,37 +6,81 @@ import secrets
 import threading
 from pathlib import Path
 
+from controller.consoles.log_record import (
+    LogFile,
+    LogRecord,
+    first_place,
+    read_record,
+    this_boot,
+    write_record,
+)
+
 _MODE, _FOLDER_MODE = 0o600, 0o700
 
 
 class RingLog:
     """``NAME.log`` and ``NAME.log.1``, readable for the controller's user only. Any thread may call.
 
-    A byte's place is its number since ``epoch`` began, which is each time that the log is opened; what was in the files before has
-    the first numbers.
+    A byte's place is its number since ``epoch`` began, which is when the log was made, or opened for the first time after a
+    boot; what was in the files then has the first numbers.
     """
 
-    def __init__(self, path: Path, most_bytes: int) -> None:
-        """Open or make the files.
+    def __init__(self, path: Path, most_bytes: int, whose: str = "") -> None:
+        """Open or make the files; those of another owner are deleted.
+
+        Args:
+            path: The newer file; the others are beside it.
+            most_bytes: How much is kept.
+            whose: The owner of what will be stored; empty = nobody in particular.
 
         Raises:
             OSError: The folder cannot be made, or the file not be opened.
         """
         path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        self.epoch = secrets.token_hex(4)
         self._path, self._older_path = path, path.with_name(f"{path.name}.1")
         self._fresh_path = path.with_name(f"{path.name}.new")
+        self._record_path = path.with_name(f"{path.name}.places")
         self._half_bytes = max(1, most_bytes // 2)
+        self._whose = whose
         self._lock = threading.Lock()
+        record = read_record(self._record_path)
+        if record is None or record.whose != whose:
+            record = None
+            for old in (path, self._older_path):
+                old.unlink(missing_ok=True)
         self._older: int | None = None
-        with contextlib.suppress(FileNotFoundError):
-            self._older = os.open(self._older_path, os.O_RDONLY | os.O_CLOEXEC)
+        self._newer = -1
         self._begin = 0
         """Place of the first byte there is."""
-        self._split = 0 if self._older is None else os.fstat(self._older).st_size
+        try:
+            self._find(record)
+        except BaseException:
+            self.close()
+            raise
+
+    def _find(self, record: LogRecord | None) -> None:
+        """Open what there is, with the places that it had."""
+        with contextlib.suppress(FileNotFoundError):
+            self._older = os.open(self._older_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._newer = self._open(self._path)
+        older = None if self._older is None else LogFile.of(self._older)
+        newer = LogFile.of(self._newer)
+        self._boot = this_boot()
+        place = None if record is None else first_place(record, self._boot, older, newer)
+        self._begin = place or 0
+        known = None if record is None or place is None else record.epoch
+        self.epoch = known or secrets.token_hex(4)
+        self._split = self._begin + (older.size_bytes if older else 0)
         """Place of the first byte of the newer file."""
-        self._newer = self._open(path)
-        self._end = self._split + os.fstat(self._newer).st_size
+        self._end = self._split + newer.size_bytes
+        self._write_record()
+
+    def _write_record(self, fresh: int | None = None) -> None:
+        """Write which places the files have, a fresh one behind them too."""
+        starts = ((self._older, self._begin), (self._newer, self._split), (fresh, self._end))
+        places = {LogFile.of(file).inode: place for file, place in starts if file is not None}
+        record = LogRecord(whose=self._whose, boot=self._boot, epoch=self.epoch, places=places)
+        write_record(self._record_path, record)
 
     @property
     def begin(self) -> int:
@@ -95,6 +139,7 @@ class RingLog:
         self._fresh_path.unlink(missing_ok=True)
         fresh = self._open(self._fresh_path)
         try:
+            self._write_record(fresh)
             with contextlib.suppress(
                 FileNotFoundError
             ):  # somebody deleted it, or it was renamed the last time

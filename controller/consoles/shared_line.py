@@ -55,9 +55,15 @@ class Standing:
 class SharedLine:
     """A console. Any thread may call; nobody who watches or types delays the thread that reads the line."""
 
-    def __init__(self, log: RingLog, wake: Callable[[], None]) -> None:
-        """Begin closed; ``wake`` is called when something was typed."""
-        self.log = log
+    def __init__(self, log: RingLog, wake: Callable[[], None], whose: str = "") -> None:
+        """Begin closed.
+
+        Args:
+            log: Where it is stored.
+            wake: Is called when something was typed.
+            whose: The owner of the node; empty = it has none.
+        """
+        self.log, self.whose = log, whose
         self._wake_loop = wake
         self._lock = threading.Lock()
         self._state, self._reason = LineState.OPENING, ""

@@ -6,15 +6,17 @@ The rows are what counts: after a restart, and when a node becomes another contr
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Collection
 from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from controller.consoles.lines import WantedConsole
 from controller.consoles.shared_line import SharedLine
 from controller.errors import Conflict, ControllerError
-from controller.hardware.console import LineProgram, OpensLine
+from controller.hardware.console import OpensLine
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.machine import interfaces_of
@@ -36,11 +38,19 @@ class ConsoleKeeper:
         self._services = services
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._tidied_at = -_TIDY_S
+        self._read_at = time.monotonic()
+        """When the last reading that succeeded began."""
+        self._let_go_at: float | None = None
+        """``_read_at`` of when the consoles were let go."""
+        self._told: dict[str, str] = {}
+        """What the log says already of nodes whose console cannot be opened."""
 
     def keep_alive(self) -> None:
-        """Start the thread, and that of the consoles, if they do not run."""
+        """Start the thread, and that of the consoles, if they do not run; to be called every second or so."""
         if self._stopping.is_set():
             return
+        self._let_go_if_cut_off()
         self._services.consoles.keep_alive()
         if self._thread and self._thread.is_alive():
             return
@@ -56,19 +66,61 @@ class ConsoleKeeper:
         self._services.consoles.stop()
 
     def _keep(self) -> None:
-        services, tidied_at = self._services, -_TIDY_S
+        services = self._services
         while not self._stopping.is_set():
             services.consoles_wanted.clear()
-            try:
-                services.consoles.want(_wanted(services))
-                if time.monotonic() - tidied_at >= _TIDY_S:
-                    tidied_at = time.monotonic()
-                    services.consoles.tidy(partial(_known, services))
-            except OSError as error:
-                log.warning("the logs of consoles could not be looked through: %s", error)
-            except SQLAlchemyError:
-                log.warning("which consoles are switched on could not be read; it is tried again")
+            self._look()
             services.consoles_wanted.wait(_LOOK_S if services.store.is_sqlite else _LOOK_SHARED_S)
+
+    def _look(self) -> None:
+        services, now = self._services, time.monotonic()
+        try:
+            services.consoles.want(self._wanted())
+            self._read_at = now
+            if now - self._tidied_at >= _TIDY_S:
+                self._tidied_at = now
+                services.consoles.tidy(partial(_known, services))
+        except OSError as error:
+            log.warning("the logs of consoles could not be looked through: %s", error)
+        except SQLAlchemyError:
+            log.warning("which consoles are switched on could not be read; it is tried again")
+        except Exception:  # the consoles of all nodes need this thread
+            log.exception("the console keeper met a fault; it goes on")
+
+    def _let_go_if_cut_off(self) -> None:
+        """Close all consoles where the shared database was not read for so long that another controller may have them."""
+        lease_s, read_at = self._services.settings.claim_lease_s, self._read_at
+        is_cut_off = time.monotonic() - read_at > lease_s
+        if self._services.store.is_sqlite or not is_cut_off or self._let_go_at == read_at:
+            return
+        self._let_go_at = read_at
+        log.warning(
+            "the database could not be read for %g s; the consoles are closed, because their nodes may be other controllers' now",
+            lease_s,
+        )
+        self._services.consoles.want({})
+
+    def _wanted(self) -> dict[str, WantedConsole]:
+        services = self._services
+        query = select(Node.uuid).where(Node.console_enabled, Node.conductor == services.hostname)
+        with services.store.read() as session:
+            uuids = session.scalars(query).all()
+        found: dict[str, WantedConsole] = {}
+        faults: dict[str, str] = {}
+        for uuid in uuids:
+            try:
+                wish = _wish(services, uuid)
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # noqa: BLE001  # a row or a plug-in of one node
+                faults[uuid] = _words(error)
+            else:
+                found.update({} if wish is None else {uuid: wish})
+        for uuid, words in faults.items():
+            if self._told.get(uuid) != words:
+                log.warning("the console of node %s cannot be opened: %s", uuid, words)
+        self._told = faults
+        return found
 
 
 def _known(services: Services, uuids: Collection[str]) -> Collection[str]:
@@ -76,19 +128,24 @@ def _known(services: Services, uuids: Collection[str]) -> Collection[str]:
         return session.scalars(select(Node.uuid).where(Node.uuid.in_(uuids))).all()
 
 
-def _wanted(services: Services) -> dict[str, LineProgram]:
-    query = select(Node).where(Node.console_enabled, Node.conductor == services.hostname)
-    found: dict[str, LineProgram] = {}
+def _wish(services: Services, uuid: str) -> WantedConsole | None:
+    """Return what opens a node's console; ``None`` = its interface has none of ours, or the node is gone."""
     with services.store.read() as session:
-        nodes = session.scalars(query).all()
-        for node in nodes:
-            try:
-                console = interfaces_of(services, node).console
-                if isinstance(console, OpensLine):
-                    found[node.uuid] = console.line_program(dict(node.driver_info))
-            except ControllerError as error:
-                log.warning("the console of node %s cannot be opened: %s", node.uuid, error)
-    return found
+        node = session.scalar(select(Node).where(Node.uuid == uuid))
+    console = None if node is None else interfaces_of(services, node).console
+    if node is None or not isinstance(console, OpensLine):
+        return None
+    return WantedConsole(
+        program=console.line_program(dict(node.driver_info)), whose=node.owner or ""
+    )
+
+
+def _words(error: Exception) -> str:
+    """Say what went wrong; of what is not ours only the kind and the place, for its words may hold secrets."""
+    if isinstance(error, ControllerError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {place.filename}, line {place.lineno}"
 
 
 def console_of(services: Services, ident: str) -> SharedLine:
@@ -111,7 +168,7 @@ def console_of(services: Services, ident: str) -> SharedLine:
             f" {services.hostname})"
         )
     found = services.consoles.find(node.uuid)
-    if found is not None:
+    if found is not None and found.whose == (node.owner or ""):
         return found
     if services.consoles.is_left_out(node.uuid):
         raise Conflict(

@@ -19,8 +19,8 @@ _STOP_TIMEOUT_S = 15
 
 @contextmanager
 def controller_process(folder: Path, **settings: str | bool | float) -> Iterator[str]:
-    """Run a controller, on loopback unless told otherwise, and give its URL; it is ended whatever happens."""
-    port = free_port()
+    """Run a controller, on loopback and a free port unless told otherwise, and give its URL; it is ended whatever happens."""
+    port = settings.pop("listen_port", None) or free_port()
     lines = {
         "state_directory": str(folder / "state"),
         "hostname": "lab-1",

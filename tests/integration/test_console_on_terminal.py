@@ -4,12 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.integration.bmc_doubles import lab_machine
 from tests.integration.console_site import PATIENCE_S, People, TypedOn, console_site, enrol
+from tests.integration.controller_process import controller_process
 from tests.integration.terminal import Terminal, on_terminal
+from tests.lab.ports import free_port
 
 pytestmark = [
     pytest.mark.root,
@@ -96,3 +100,38 @@ def test_the_log_is_printed(people: People, line: TypedOn) -> None:
         if printed.endswith(b"remember me\r\n"):
             return
     raise AssertionError(printed)
+
+
+def test_a_controller_that_restarts_is_waited_for_and_nothing_is_shown_twice(
+    tmp_path: Path,
+) -> None:
+    line, port = TypedOn(), free_port()
+    with (
+        lab_machine(tmp_path, line.serial) as machine,
+        machine.network.inside(),
+        ExitStack() as stack,
+    ):
+        with controller_process(tmp_path, listen_port=port) as url:
+            people = enrol(url, machine)
+            terminal = stack.enter_context(on_terminal(_words(people), os.environ))
+            terminal.wait_for("~. leaves it")
+            people.wait_open()
+            line.show(b"before\r\n")
+            terminal.wait_for("before")
+        terminal.type("x")
+        terminal.wait_for("what you typed may be lost")
+        terminal.type("\r~t")
+        terminal.wait_for("no controller at")
+        with controller_process(tmp_path, listen_port=port) as url:
+            people.wait_open()
+            line.show(b"after\r\n")
+            terminal.wait_for("after")
+            terminal.type("y")
+            terminal.wait_for("~t takes the keyboard")
+            terminal.type("\r~t")
+            terminal.wait_for("the keyboard is yours")
+            terminal.type("z\r")
+            line.expect(b"z\r")
+            terminal.type("~.")
+            assert terminal.end() == 0
+    assert terminal.seen.count("before") == 1

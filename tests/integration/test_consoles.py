@@ -137,7 +137,9 @@ def test_the_log_is_bounded_and_nobody_elses(
     files = sorted((site[2] / "state/consoles").iterdir())
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert (site[2] / "state/consoles").stat().st_mode & 0o777 == 0o700
-    assert sum(file.stat().st_size for file in files) <= 256 << 10
+    assert {file.suffix for file in files} <= {".log", ".1", ".places"}
+    logs = [file for file in files if file.suffix != ".places"]
+    assert sum(file.stat().st_size for file in logs) <= 256 << 10
 
 
 @pytest.mark.long
@@ -165,6 +167,21 @@ def test_a_console_that_is_switched_off_ends_its_streams(people: People) -> None
     people.switch(is_on=False)
     watcher.wait_end()
     assert watcher.standing["state"] == "closed"
+
+
+def test_what_one_owners_machine_has_shown_no_other_one_sees(people: People, line: TypedOn) -> None:
+    line.show(b"the first owner's\r\n")
+    follow_until(people, b"the first owner's\r\n")
+    watcher = Watcher(people, "?tail_bytes=0")
+    people.ok("PATCH", "", [{"op": "add", "path": "/owner", "value": "blue"}])
+    seen = people.call("GET", "/console/log")
+    assert (seen.ok, b"first owner" in seen.content) == (False, False)
+    people.wait_open()
+    watcher.wait_end()
+    assert watcher.standing["state"] == "closed"
+    line.show(b"the second owner's\r\n")
+    follow_until(people, b"the second owner's\r\n")
+    assert people.call("GET", "/console/log").content == b"the second owner's\r\n"
 
 
 def test_a_restarted_controller_opens_it_again_and_knows_what_it_showed(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.consoles.lines import Consoles
+from controller.consoles.lines import Consoles, WantedConsole
+from controller.consoles.shared_line import LineState
 from controller.hardware.console import LineProgram
 
 _PATIENCE_S = 30
@@ -36,8 +37,9 @@ def test_the_thread_rests_where_there_is_no_console(
     assert waits == [1.0, 1.0]
 
 
-def _wished(*uuids: str) -> dict[str, LineProgram]:
-    return {uuid: LineProgram(module="none", order=b"", where="x") for uuid in uuids}
+def _wished(*uuids: str, whose: str = "") -> dict[str, WantedConsole]:
+    program = LineProgram(module="none", order=b"", where="x")
+    return {uuid: WantedConsole(program=program, whose=whose) for uuid in uuids}
 
 
 def test_who_comes_later_closes_nobodys_console_where_there_is_no_room(tmp_path: Path) -> None:
@@ -47,4 +49,23 @@ def test_who_comes_later_closes_nobodys_console_where_there_is_no_room(tmp_path:
     assert [uuid for uuid in "abcd" if consoles.is_left_out(uuid)] == ["a", "d"]
     consoles.want(_wished("a", "c", "d"))
     assert [uuid for uuid in "acd" if consoles.is_left_out(uuid)] == ["d"]
+    consoles.stop()
+
+
+def test_another_owner_gets_a_console_of_his_own(tmp_path: Path) -> None:
+    consoles = Consoles(tmp_path, most=1, log_bytes=100)
+    consoles.want(_wished("a", whose="red"))
+    consoles._follow_wishes()
+    first = consoles.find("a")
+    assert first is not None
+    first.show(b"the password of red")
+    consoles._follow_wishes()
+    assert consoles.find("a") is first
+    consoles.want(_wished("a", whose="blue"))
+    consoles._follow_wishes()
+    second = consoles.find("a")
+    assert second is not None
+    assert first.standing().state is LineState.CLOSED
+    assert second.log.read(0, 100) == (0, b"")
+    assert second.log.epoch != first.log.epoch
     consoles.stop()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from controller.consoles import log_record
 from controller.consoles.ring_log import RingLog
 
 
@@ -35,15 +36,19 @@ def test_the_end_is_kept_in_order_and_bounded(
     log = RingLog(tmp_path / "x.log", most)
     for number, piece in enumerate(pieces):
         if number == reopened_after:
+            places = (log.epoch, log.begin, log.end)
             log.close()
             log = RingLog(tmp_path / "x.log", most)
+            assert (log.epoch, log.begin, log.end) == places
         log.append(piece)
     whole = b"".join(pieces)
     kept = read_from(log, 0)
     assert whole.endswith(kept)
     assert len(kept) >= min(len(whole), most // 2)
     assert len(kept) == log.end - log.begin <= most
-    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= most
+    assert (
+        sum(file.stat().st_size for file in tmp_path.iterdir() if file.suffix != ".places") <= most
+    )
     middle = log.begin + len(kept) // 2
     assert read_from(log, middle) == kept[len(kept) // 2 :]
     log.close()
@@ -74,6 +79,8 @@ def test_a_closed_one_gives_nothing_and_takes_nothing(tmp_path: Path) -> None:
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.write_bytes(b"")
+    RingLog(tmp_path / "x.log", 100).close()
+    (tmp_path / "x.log").unlink()
     (tmp_path / "x.log").symlink_to(target)
     try:
         RingLog(tmp_path / "x.log", 100)
@@ -105,11 +112,11 @@ def _no_room(*_words: object) -> int:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("fails_at", [1, 2])
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
 def test_a_rename_that_fails_is_made_up_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
 ) -> None:
-    log, renames = RingLog(tmp_path / "x.log", 20), iter((1, 2))
+    log, renames = RingLog(tmp_path / "x.log", 20), iter((1, 2, 3))
     log.append(b"0123456789")
     replace = Path.replace
 
@@ -155,3 +162,61 @@ def test_a_close_that_fails_closes_nothing_twice(
     monkeypatch.undo()
     assert len(closed) == 1
     os.close(closed[0])
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_a_controller_that_dies_while_it_turns_the_log_over_loses_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    log, renames = RingLog(tmp_path / "x.log", 8), iter((1, 2, 3))
+    log.append(b"0123456789")
+    log.append(b"ab")
+    replace = Path.replace
+
+    def replace_or_die(path: Path, target: Path) -> Path:
+        if next(renames) == fails_at:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, "replace", replace_or_die)
+        with pytest.raises(KeyboardInterrupt):
+            log.append(b"c")
+    again = RingLog(tmp_path / "x.log", 8)
+    assert (again.epoch, again.end) == (log.epoch, 12)
+    kept = read_from(again, 0)
+    assert b"0123456789ab".endswith(kept)
+    assert again.begin == 12 - len(kept) <= 8
+    again.close()
+    log.close()
+
+
+def test_after_a_boot_the_places_of_before_say_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = RingLog(tmp_path / "x.log", 8)
+    log.append(b"0123456789")
+    log.close()
+    (tmp_path / "boot").write_text("another\n")
+    monkeypatch.setattr(log_record, "_BOOT_PATH", tmp_path / "boot")
+    again = RingLog(tmp_path / "x.log", 8)
+    assert again.epoch != log.epoch
+    assert (again.begin, read_from(again, 0)) == (0, b"456789")
+    again.close()
+
+
+@pytest.mark.parametrize("spoil", ["owner", "record", "nonsense"])
+def test_what_is_anothers_or_nobodys_is_deleted(tmp_path: Path, spoil: str) -> None:
+    log = RingLog(tmp_path / "x.log", 8, "red")
+    log.append(b"0123456789")
+    log.close()
+    record = tmp_path / "x.log.places"
+    if spoil == "record":
+        record.unlink()
+    if spoil == "nonsense":
+        record.write_bytes(b"{")
+    again = RingLog(tmp_path / "x.log", 8, "blue" if spoil == "owner" else "red")
+    assert again.epoch != log.epoch
+    assert (again.begin, again.end, read_from(again, 0)) == (0, 0, b"")
+    assert not (tmp_path / "x.log.1").exists()
+    again.close()
