@@ -88,6 +88,10 @@ class BmcUnreachable(BmcError, TemporaryError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class NobodySwitchesOff(BmcError):
+    """A machine without a BMC is on as far as is known, and no agent runs there that could switch it off."""
+
+
 class BmcAuthenticationFailed(BmcError):
     """A BMC refused the user name or the password."""
 

@@ -6,6 +6,8 @@ The power interface ``agent`` of Ironic's ``manual-management``. What is known o
 - an agent that was there and is silent for ``_SILENCE_S`` has gone down with the machine, unless it was switched on since;
 - else it is what was last asked: of a person, in the node's history.
 
+No agent, no power-off: nothing is claimed that nobody has done. That a machine counts as off all the same is for the workflow to say.
+
 What was asked stays in memory for ``_ORDER_COUNTS_S``; by then the workflow has stored it with the node.
 """
 
@@ -16,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from controller.errors import BmcError
+from controller.errors import BmcError, NobodySwitchesOff
 from controller.hardware.bmc import PoweredNode, PowerState
 from controller.hardware.interface import Facts
 
@@ -27,7 +29,7 @@ _MOST_NODES = 50_000
 _ASKED_ON = (
     "asked of a person: switch the machine on, or start it over if it is on; it is waited for"
 )
-_ASKED_OFF = "asked of a person: switch the machine off, for no agent runs there that could; it counts as off"
+_COUNTED_OFF = "asked of a person: see that the machine is off, for no agent runs there that could switch it off; it counts as off"
 _ANSWER_S = 3.0
 
 
@@ -127,7 +129,7 @@ class PoweredByAgent:
         self._memories = memories
         self._wake = wake
         self._said = said
-        self._told_agent = False
+        self._off_by = "its agent is silent, and may have gone down with the machine"
 
     def power_state(self, *, timeout_s: float) -> PowerState:
         """Say what the agent's presence tells, or what was last asked; a machine that was woken a moment ago is woken again."""
@@ -158,9 +160,35 @@ class PoweredByAgent:
         self._memories.order(self._node.uuid, PowerState.ON)
 
     def power_off(self, *, timeout_s: float) -> None:
-        """Have the agent do it; without one the machine counts as off: a person has been asked."""
+        """Have the agent do it; of one that is silent :meth:`power_state` soon tells whether it has gone down with the machine.
+
+        Raises:
+            NobodySwitchesOff: There is none, or it refuses.
+        """
+        ends_at = time.monotonic() + timeout_s
+        if self._agent_switches_off(timeout_s):
+            return
         agent = self._node.agent
-        self._told_agent = agent is not None and agent.power_off(timeout_s=timeout_s)
+        was_told = self._memories.ordered_s_ago(self._node.uuid, PowerState.OFF) is not None
+        left_s = max(min(ends_at - time.monotonic(), _ANSWER_S), 0.01)
+        if agent is not None and (was_told or not agent.answers(timeout_s=left_s)):
+            return
+        raise NobodySwitchesOff(
+            f"{self._node.label}: no agent runs there that could switch the machine off; do it by hand, then set maintenance and ask for"
+            " power off, which counts as your word for it, end the maintenance, and try again"
+        )
+
+    def _agent_switches_off(self, timeout_s: float) -> bool:
+        agent = self._node.agent
+        if agent is None or not agent.power_off(timeout_s=timeout_s):
+            return False
+        self._off_by = "the agent was told to switch the machine off"
+        self._memories.order(self._node.uuid, PowerState.OFF)
+        return True
+
+    def count_as_off(self) -> None:
+        """See ``CountsAsOff``."""
+        self._off_by = _COUNTED_OFF
         self._memories.order(self._node.uuid, PowerState.OFF)
 
     def soft_power_off(self, *, timeout_s: float) -> None:
@@ -169,13 +197,11 @@ class PoweredByAgent:
         Raises:
             BmcError: No agent does it.
         """
-        agent = self._node.agent
-        if agent is None or not agent.power_off(timeout_s=timeout_s):
-            raise BmcError(
-                f"{self._node.label}: no agent runs there that could end the system; shut it down on the machine, and ask for power off"
+        if not self._agent_switches_off(timeout_s):
+            raise NobodySwitchesOff(
+                f"{self._node.label}: no agent runs there that could end the system; shut it down on the machine, then set maintenance and"
+                " ask for power off, which counts as your word for it"
             )
-        self._told_agent = True
-        self._memories.order(self._node.uuid, PowerState.OFF)
 
     def reset(self, *, timeout_s: float) -> None:
         """Have the agent start the machine over.
@@ -192,6 +218,4 @@ class PoweredByAgent:
 
     def asked(self, wanted: PowerState) -> str:
         """See ``TellsWhatIsAsked``."""
-        if wanted is PowerState.ON:
-            return self._said
-        return "the agent was told to switch the machine off" if self._told_agent else _ASKED_OFF
+        return self._said if wanted is PowerState.ON else self._off_by

@@ -122,6 +122,14 @@ class TellsWhatIsAsked(Protocol):
         """Return what was done, or is asked of a person, to get the machine there: for the node's history."""
 
 
+@runtime_checkable
+class CountsAsOff(Protocol):
+    """A connection for power of a machine that perhaps nobody can switch off: ``power_off`` then raises ``NobodySwitchesOff``."""
+
+    def count_as_off(self) -> None:
+        """Take the machine as off from now on: a person says so, or another boot proves it soon."""
+
+
 class Bmc(PowerControl, ManagementControl, Protocol):
     """One BMC that does both."""
 

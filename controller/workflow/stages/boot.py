@@ -52,7 +52,7 @@ def boot_ramdisk(
     came = replace(then, stage=f"{prefix}.eject_medium")
     return {
         f"{prefix}.power_off": Stage(
-            run=power.power_off,
+            run=power.power_off_to_boot,
             ways={"done": To(stage=f"{prefix}.connect")},
             timeout_s=lambda settings: settings.power_change_timeout_s,
         ),

@@ -92,7 +92,7 @@ STAGES: Mapping[str, Stage] = {
         run=collect_logs, ways={"done": To(stage="deploy_failed.power_off")}, yields=True
     ),
     "deploy_failed.power_off": Stage(
-        run=power.power_off,
+        run=power.power_off_if_possible,
         ways={"done": To(stage="deploy_failed.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
@@ -100,13 +100,13 @@ STAGES: Mapping[str, Stage] = {
     "deploy_failed.forget": Stage(run=forget, ways={"done": To(stage=None)}),
     **_eject("inspect_failed", "inspect_failed.power_off"),
     "inspect_failed.power_off": Stage(
-        run=power.power_off,
+        run=power.power_off_if_possible,
         ways={"done": To(stage="deploy_failed.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),
     **_eject("aborted", "aborted.power_off"),
     "aborted.power_off": Stage(
-        run=power.power_off_or_reset,
+        run=power.power_off_or_reset_if_possible,
         ways={"done": To(stage="aborted.disconnect")},
         timeout_s=lambda settings: settings.power_change_timeout_s,
     ),

@@ -3,6 +3,10 @@
 Each stage asks for the power state before it orders anything, so that it can be run again at any time. Nodes with
 ``disable_power_off`` (their machine may not come back, or others hang on its power) are never switched off: what
 ends with a power cycle elsewhere ends with a reset there.
+
+A machine that nobody can switch off (``NobodySwitchesOff``) fails the workflow: a tenant's system may run there. It counts as off
+in two cases only: a person says so (``power.off`` in maintenance), or what it last booted is the ramdisk, and a new one has to call
+back before anything goes on.
 """
 
 import logging
@@ -11,9 +15,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from controller.errors import BmcError
+from controller.errors import BmcError, NobodySwitchesOff
 from controller.hardware.abilities import Health, TellsHealth
-from controller.hardware.bmc import PowerControl, PowerState, TellsWhatIsAsked
+from controller.hardware.bmc import CountsAsOff, PowerControl, PowerState, TellsWhatIsAsked
+from controller.hardware.boot_target import KEY, BootTarget
 from controller.settings import Settings
 from controller.workflow.fast_track import end_of_stay, is_kept
 from controller.workflow.machine import KEPT, forget_agent, power_of
@@ -46,6 +51,50 @@ def power_off(context: Context) -> Outcome:
     return _reach(
         context, PowerState.OFF, lambda bmc, timeout_s: bmc.power_off(timeout_s=timeout_s)
     )
+
+
+def power_off_to_boot(context: Context) -> Outcome:
+    """Cut the power before the ramdisk is booted; see above for machines that nobody can switch off."""
+    is_ramdisk = context.node.driver_internal_info.get(KEY) == BootTarget.RAMDISK
+    return _power_off_or_count(context) if is_ramdisk else power_off(context)
+
+
+def power_off_if_possible(context: Context) -> Outcome:
+    """Cut the power after a failure; a machine that nobody can switch off stays as it is, which the history says."""
+    return _if_possible(context, power_off)
+
+
+def power_off_or_reset_if_possible(context: Context) -> Outcome:
+    """End the ramdisk of what was aborted, as far as :func:`power_off_if_possible`."""
+    return _if_possible(context, power_off_or_reset)
+
+
+def _if_possible(context: Context, end: StageFunction) -> Outcome:
+    try:
+        return end(context)
+    except NobodySwitchesOff as error:
+        note = Note(kind="power", message=str(error), severity="WARNING")
+        return leave(columns={"power_state": PowerState.ON}, notes=(note,))
+
+
+def _power_off_as_asked(context: Context) -> Outcome:
+    """Cut the power; in maintenance a person's word will do for a machine that nobody can switch off."""
+    return _power_off_or_count(context) if context.node.maintenance else power_off(context)
+
+
+def _power_off_or_count(context: Context) -> Outcome:
+    if context.node.disable_power_off:
+        return read_power(context)
+    return _reach(context, PowerState.OFF, _switch_off_or_count)
+
+
+def _switch_off_or_count(bmc: PowerControl, timeout_s: float) -> None:
+    try:
+        bmc.power_off(timeout_s=timeout_s)
+    except NobodySwitchesOff:
+        if not isinstance(bmc, CountsAsOff):
+            raise
+        bmc.count_as_off()
 
 
 def power_on(context: Context) -> Outcome:
@@ -262,7 +311,7 @@ def _stage(run: StageFunction, then: str, timeout_s: TimeLimit = _HARD_S, late: 
 
 STAGES: Mapping[str, Stage] = {
     "power.on": _stage(_switch_on, "power.end"),
-    "power.off": _stage(power_off, "power.end"),
+    "power.off": _stage(_power_off_as_asked, "power.end"),
     "power.soft_off": _stage(soft_power_off, "power.end", _SOFT_S),
     "power.cycle_off": _stage(_cycle_off, "power.cycle_on"),
     "power.cycle_on": _stage(power_on_or_reset, "power.end"),

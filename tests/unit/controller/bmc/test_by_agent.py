@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from controller.bmc.by_agent import Memories, PoweredByAgent
-from controller.errors import BmcError
+from controller.errors import BmcError, NobodySwitchesOff
 from controller.hardware.bmc import PoweredNode, PowerState
 
 ON, OFF = PowerState.ON, PowerState.OFF
@@ -104,7 +104,7 @@ def test_an_order_counts_until_it_is_stored() -> None:
     rig = Rig()
     rig.see(stored="power off").power_on(timeout_s=S)
     assert rig.see(stored="power off").power_state(timeout_s=S) is ON
-    rig.see(stored="power on").power_off(timeout_s=S)
+    rig.see(stored="power on").count_as_off()
     assert rig.see(stored="power on").power_state(timeout_s=S) is OFF
     rig.now += 181
     assert rig.see(stored="power on").power_state(timeout_s=S) is ON
@@ -113,15 +113,34 @@ def test_an_order_counts_until_it_is_stored() -> None:
 def test_history_says_who_was_asked() -> None:
     rig = Rig()
     alone = rig.see()
-    alone.power_off(timeout_s=S)
-    assert "asked of a person: switch the machine off" in alone.asked(OFF)
+    alone.count_as_off()
+    assert "asked of a person: see that the machine is off" in alone.asked(OFF)
     assert "asked of a person: switch the machine on" in alone.asked(ON)
     with_agent = rig.see(Agent())
     with_agent.power_off(timeout_s=S)
     assert "the agent was told" in with_agent.asked(OFF)
-    deaf = rig.see(Agent(obeys=False))
-    deaf.power_off(timeout_s=S)
-    assert "asked of a person" in deaf.asked(OFF)
+    silent = rig.see(Agent(is_there=False))
+    silent.power_off(timeout_s=S)
+    assert "its agent is silent" in silent.asked(OFF)
+
+
+@pytest.mark.parametrize("agent", [None, Agent(obeys=False)])
+def test_what_nobody_can_switch_off_stays_on(agent: Agent | None) -> None:
+    rig = Rig()
+    with pytest.raises(NobodySwitchesOff, match="do it by hand, then set maintenance"):
+        rig.see(agent, "power on").power_off(timeout_s=S)
+    assert rig.see(agent, "power on").power_state(timeout_s=S) is ON
+
+
+def test_an_agent_on_its_way_down_may_refuse_the_second_order() -> None:
+    rig, agent = Rig(), Agent()
+    seen = rig.see(agent, "power on")
+    seen.power_off(timeout_s=S)
+    agent.obeys = False
+    seen.power_off(timeout_s=S)
+    rig.now += 181
+    with pytest.raises(NobodySwitchesOff):
+        seen.power_off(timeout_s=S)
 
 
 def test_a_soft_end_and_a_restart_need_the_agent() -> None:
@@ -130,7 +149,7 @@ def test_a_soft_end_and_a_restart_need_the_agent() -> None:
     rig.see(agent).reset(timeout_s=S)
     assert agent.orders == ("off", "restart")
     for seen in (rig.see(), rig.see(Agent(obeys=False))):
-        with pytest.raises(BmcError, match="no agent runs there"):
+        with pytest.raises(NobodySwitchesOff, match="no agent runs there"):
             seen.soft_power_off(timeout_s=S)
         with pytest.raises(BmcError, match="do it on the machine"):
             seen.reset(timeout_s=S)
@@ -142,7 +161,7 @@ def test_a_machine_that_was_woken_is_woken_again_for_a_while_and_not_once_it_sha
     assert rig.woken == 1
     rig.see(stored="power on", wakes=True).power_state(timeout_s=S)
     assert rig.woken == 2
-    rig.see(wakes=True).power_off(timeout_s=S)
+    rig.see(wakes=True).count_as_off()
     rig.see(wakes=True).power_state(timeout_s=S)
     assert rig.woken == 2
     rig.see(wakes=True).power_on(timeout_s=S)
