@@ -92,6 +92,10 @@ class NobodySwitchesOff(BmcError):
     """A machine without a BMC is on as far as is known, and no agent runs there that could switch it off."""
 
 
+class NoDriveLeft(BmcError):
+    """A BMC has no virtual drive beside those that are in use."""
+
+
 class BmcAuthenticationFailed(BmcError):
     """A BMC refused the user name or the password."""
 

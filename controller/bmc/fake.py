@@ -190,12 +190,26 @@ class FakeBmc:
         self._call("list virtual media", timeout_s)
         return {device: self._machine.media.get(device) for device in MediaDevice}
 
-    def attach_media(self, device: MediaDevice, url: str, *, timeout_s: float) -> None:
+    def attach_media(
+        self,
+        device: MediaDevice,
+        url: str,
+        *,
+        beside: bool = False,  # noqa: ARG002  # each kind has a drive of its own
+        timeout_s: float,
+    ) -> str | None:
         """Remember the address."""
         self._call(f"attach virtual media {device}", timeout_s)
         self._machine.media[device] = url
+        return None
 
-    def detach_media(self, device: MediaDevice, *, timeout_s: float) -> None:
+    def detach_media(
+        self,
+        device: MediaDevice,
+        *,
+        drive: str | None = None,  # noqa: ARG002  # as above
+        timeout_s: float,
+    ) -> None:
         """Forget the address."""
         self._call(f"detach virtual media {device}", timeout_s)
         self._machine.media.pop(device, None)

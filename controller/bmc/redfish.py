@@ -19,6 +19,7 @@ from controller.bmc.redfish_call import RedfishCalls
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
 from controller.bmc.redfish_steps import STEPS
 from controller.bmc.redfish_target import PROPERTIES, parse_target
+from controller.errors import NoDriveLeft
 from controller.hardware.abilities import Health, Indicators, IndicatorState, MediaDevice
 from controller.hardware.bmc import BmcStep, BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
@@ -206,20 +207,29 @@ class RedfishBmc:
         """Ask what is in the drives that the BMC shows the machine."""
         return self._calls.ask("list virtual media", timeout_s, redfish_media.media)
 
-    def attach_media(self, device: MediaDevice, url: str, *, timeout_s: float) -> None:
+    def attach_media(
+        self, device: MediaDevice, url: str, *, beside: bool = False, timeout_s: float
+    ) -> str | None:
         """Put an image into a drive; many BMCs fetch it before they answer."""
-        self._calls.ask(
-            f"attach virtual media {device}",
+        what = f"attach virtual media {device}"
+        drive = self._calls.ask(
+            what,
             timeout_s,
-            lambda system: redfish_media.attach(system, device, url),
+            lambda system: redfish_media.attach(system, device, url, beside=beside),
         )
+        if drive is None:
+            why = "all drives that could be of this kind are in use"
+            raise NoDriveLeft(str(self._calls.refusal(what, why)))
+        return drive
 
-    def detach_media(self, device: MediaDevice, *, timeout_s: float) -> None:
+    def detach_media(
+        self, device: MediaDevice, *, drive: str | None = None, timeout_s: float
+    ) -> None:
         """Empty a drive."""
         self._calls.ask(
             f"detach virtual media {device}",
             timeout_s,
-            lambda system: redfish_media.detach(system, device),
+            lambda system: redfish_media.detach(system, device, drive),
         )
 
     def boot_next_address(self, url: str, *, timeout_s: float) -> None:

@@ -9,8 +9,10 @@ from sushy import exceptions
 from sushy.resources.manager.virtual_media import VirtualMedia
 from sushy.resources.system.system import System
 
+from agent.protocol.foreign_text import clean_line
 from controller.hardware.abilities import MediaDevice
 
+_MOST_LETTERS = 1024
 _LOOKS = 6
 _LOOK_AGAIN_S = 0.5
 """Some BMCs answer before they have ejected."""
@@ -30,36 +32,71 @@ class MediumStaysError(exceptions.SushyError):  # type: ignore[misc]  # sushy ha
 
 
 def media(system: System) -> dict[MediaDevice, str | None]:
-    """Return the address of what is in each kind of drive; ``None`` = all drives of the kind are empty."""
+    """Return the address of what is in each kind of drive; ``None`` = all drives that can be of the kind are empty."""
     found: dict[MediaDevice, str | None] = {}
     for slot in _slots(system):
         for device in _devices(slot):
-            found[device] = found.get(device) or (slot.image or None if slot.inserted else None)
+            found[device] = found.get(device) or _inside(slot)
     return found
 
 
-def attach(system: System, device: MediaDevice, url: str) -> None:
-    """Put an image into the first drive of the kind, in place of what is in it.
+def attach(system: System, device: MediaDevice, url: str, *, beside: bool = False) -> str | None:
+    """Put an image into a drive and return its name: the first of this kind alone, in place of what is in it, else one that is free.
+
+    A drive that refuses is no reason not to try the next one that is free.
+
+    Args:
+        system: Whose drives.
+        device: The kind.
+        url: Of the image.
+        beside: Not in place of what is in a drive that can be of several kinds; ``None`` is returned then.
 
     Raises:
         MissingAttributeError: There is no such drive.
+        SushyError: What the first drive's refusal was.
     """
-    slot = next((slot for slot in _slots(system) if device in _devices(slot)), None)
-    if slot is None:
+    fit = [slot for slot in _slots(system) if device in _devices(slot)]
+    if not fit:
         has = ", ".join(sorted(media(system))) or "none"
         raise exceptions.MissingAttributeError(
             attribute=f"drive of the kind {device} , it has: {has}", resource=system.path
         )
-    if slot.inserted:
-        _eject(slot)
-    slot.insert_media(url)
+    own = [slot for slot in fit if _devices(slot) == [device]][:1]
+    free = [slot for slot in fit if not slot.inserted and slot not in own]
+    refusal: exceptions.SushyError | None = None
+    for slot in [*own, *free] or ([] if beside else fit[:1]):
+        try:
+            if slot.inserted:
+                _eject(slot)
+            slot.insert_media(url)
+        except (exceptions.AccessError, exceptions.ConnectionError):
+            raise
+        except exceptions.SushyError as error:
+            refusal = refusal or error
+        else:
+            return _name(slot)
+    if refusal is not None:
+        raise refusal
+    return None
 
 
-def detach(system: System, device: MediaDevice) -> None:
-    """Empty every drive of the kind."""
-    for slot in _slots(system):
-        if device in _devices(slot) and slot.inserted:
+def detach(system: System, device: MediaDevice, drive: str | None = None) -> None:
+    """Empty a drive by its name; ``None``, or a name that there is not (any more) = every one that can be of the kind."""
+    fit = [slot for slot in _slots(system) if device in _devices(slot)]
+    for slot in [one for one in fit if _name(one) == drive] or fit:
+        if slot.inserted:
             _eject(slot)
+
+
+def _inside(slot: VirtualMedia) -> str | None:
+    """Return the address of what is in a drive, its name where the BMC keeps that for itself; ``None`` = it is empty."""
+    if not slot.inserted:
+        return None
+    return clean_line(slot.image or slot.image_name or "unknown", _MOST_LETTERS)
+
+
+def _name(slot: VirtualMedia) -> str:
+    return clean_line(slot.identity, _MOST_LETTERS)
 
 
 def _eject(slot: VirtualMedia) -> None:

@@ -106,11 +106,28 @@ class HasVirtualMedia(Protocol):
     def media(self, *, timeout_s: float) -> Mapping[MediaDevice, str | None]:
         """Ask which drives there are, and for the address of what is in each; ``None`` = it is empty."""
 
-    def attach_media(self, device: MediaDevice, url: str, *, timeout_s: float) -> None:
-        """Put the image at an address into a drive, in place of what is in it."""
+    def attach_media(
+        self, device: MediaDevice, url: str, *, beside: bool = False, timeout_s: float
+    ) -> str | None:
+        """Put the image at an address into a drive, in place of what is in it.
 
-    def detach_media(self, device: MediaDevice, *, timeout_s: float) -> None:
-        """Empty a drive; it may be empty already."""
+        Args:
+            device: The kind of drive; some drives can be of several kinds.
+            url: Of the image.
+            beside: Never in place of what is in a drive that can be of another kind too.
+            timeout_s: Everything ends by then.
+
+        Returns:
+            The drive's name among those of its kind; ``None`` = there is one alone.
+
+        Raises:
+            NoDriveLeft: ``beside``, and no drive is free.
+        """
+
+    def detach_media(
+        self, device: MediaDevice, *, drive: str | None = None, timeout_s: float
+    ) -> None:
+        """Empty a drive, which may be empty already; ``drive`` is its name, ``None`` = all that can be of the kind."""
 
 
 @runtime_checkable

@@ -2,7 +2,8 @@
 
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from controller.errors import BmcError
 from controller.hardware.abilities import MediaDevice
 from controller.hardware.bmc import BootDevice, BootMode
 from tests.integration.agent_double import Machine
-from tests.integration.running_controller import MachineBmc, RunningController
+from tests.integration.running_controller import MachineBmc, RunningController, running_controller
 
+KERNEL, INITRD = b"kernel!" * 9_001, b"initrd!" * 70_001
 TOKEN = "ipa-agent-token="  # the name of an argument
 
 
@@ -31,17 +33,22 @@ class MediaBmc(MachineBmc):
         self._call("media")
         return dict(self.drives)
 
-    def attach_media(self, device: MediaDevice, url: str, *, timeout_s: float) -> None:
+    def attach_media(
+        self, device: MediaDevice, url: str, *, beside: bool = False, timeout_s: float
+    ) -> str | None:
         self._call(f"attach {device}")
         if self.refuses:
             raise BmcError(f"BMC 10.0.0.1: cannot fetch {url}")
         if self.loses:
-            return
+            return None
         self.drives[device], self.images[device] = url, fetched(url)
         if token := token_in(self.images[device]):
             self.machine.token_on_medium = token
+        return None
 
-    def detach_media(self, device: MediaDevice, *, timeout_s: float) -> None:
+    def detach_media(
+        self, device: MediaDevice, *, drive: str | None = None, timeout_s: float
+    ) -> None:
         self._call(f"detach {device}")
         if self.keeps:
             raise BmcError("BMC 10.0.0.1: the medium is still in the drive")
@@ -101,3 +108,27 @@ def enrol_with_media(
     bmc = MediaBmc(plain.machine, drives or (MediaDevice.CDROM,))
     controller.driver.bmcs["m1"] = bmc
     return bmc
+
+
+@contextmanager
+def controller_with_media(tmp_path: Path) -> Iterator[RunningController]:
+    """Run a controller that has all that media are made of, and ``ready.iso``."""
+    grub = tmp_path / "grub/x86_64-efi-signed"
+    for folder in (tmp_path / "shim", grub):
+        folder.mkdir(parents=True)
+    (tmp_path / "shim/shimx64.efi.signed").write_bytes(b"shim" * 1000)
+    for name in ("grubnetx64", "gcdx64"):
+        (grub / f"{name}.efi.signed").write_bytes(b"grub" * 3000)
+    (tmp_path / "kernel").write_bytes(KERNEL)
+    (tmp_path / "initrd").write_bytes(INITRD)
+    (tmp_path / "ready.iso").write_bytes(b"ready" * 1000)
+    files = {
+        "deploy_kernel": str(tmp_path / "kernel"),
+        "deploy_ramdisk": str(tmp_path / "initrd"),
+        "grub_directory": str(tmp_path),
+        "default_boot_mode": "uefi",
+        "kernel_append_params": "console=ttyS0",
+        "callback_timeout_s": 20,
+    }
+    with running_controller(tmp_path, **files) as made:
+        yield made

@@ -11,40 +11,24 @@ from controller.store.nodes import get_node
 from controller.workflow.locks import WAITING
 from controller.workflow.verbs import validate
 from tests.integration.media_machine import (
+    KERNEL,
     MediaBmc,
+    controller_with_media,
     enrol_with_media,
     fetched,
     file_of,
     token_in,
 )
-from tests.integration.running_controller import IMAGE, RunningController, running_controller
+from tests.integration.running_controller import IMAGE, RunningController
 from tests.integration.waiting import wait_until
 
 CD, STICK = MediaDevice.CDROM, MediaDevice.DISK
-KERNEL, INITRD = b"kernel!" * 9_001, b"initrd!" * 70_001
 DATA = {"links": [], "networks": [], "services": [{"type": "dns", "address": "192.0.2.53"}]}
 
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Iterator[RunningController]:
-    grub = tmp_path / "grub/x86_64-efi-signed"
-    for folder in (tmp_path / "shim", grub):
-        folder.mkdir(parents=True)
-    (tmp_path / "shim/shimx64.efi.signed").write_bytes(b"shim" * 1000)
-    for name in ("grubnetx64", "gcdx64"):
-        (grub / f"{name}.efi.signed").write_bytes(b"grub" * 3000)
-    (tmp_path / "kernel").write_bytes(KERNEL)
-    (tmp_path / "initrd").write_bytes(INITRD)
-    (tmp_path / "ready.iso").write_bytes(b"ready" * 1000)
-    files = {
-        "deploy_kernel": str(tmp_path / "kernel"),
-        "deploy_ramdisk": str(tmp_path / "initrd"),
-        "grub_directory": str(tmp_path),
-        "default_boot_mode": "uefi",
-        "kernel_append_params": "console=ttyS0",
-        "callback_timeout_s": 20,
-    }
-    with running_controller(tmp_path, **files) as made:
+    with controller_with_media(tmp_path) as made:
         yield made
 
 

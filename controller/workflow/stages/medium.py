@@ -20,7 +20,7 @@ from controller.boot.node_media import (
     own_iso,
 )
 from controller.boot.urls import MEDIA_PATH, shown_path
-from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.errors import BmcError, BmcUnreachable, Invalid, NoDriveLeft
 from controller.hardware.abilities import BootsAddresses, HasVirtualMedia, MediaDevice
 from controller.hardware.bmc import BootDevice
 from controller.hardware.interface import BootsMedium, MediumWay
@@ -36,6 +36,8 @@ from controller.workflow.timed_bmc import timed
 _KEY_BYTES = 16
 _FOR_SETTINGS = (MediaDevice.DISK, MediaDevice.FLOPPY)
 """The drives that settings beside a ready image may be in, the best first."""
+FILLED = "boot_medium_drives"
+"""Key of ``driver_internal_info``: the names of the drives that images of the node were put into, by kind; ``None`` = the only one."""
 _REDFISH = "redfish"
 """The management interface whose driver serves media where nothing else says so."""
 
@@ -114,21 +116,46 @@ def _insert(context: Context) -> Outcome:
             raise _cannot(context, "have the firmware boot from an address")
         firmware.boot_next_address(_boot_url(node, settings), timeout_s=limit_s)
         return leave()
-    ready, drives = own_iso(node, settings), _drives(context)
-    if ready is not None and node.driver_internal_info.get(HAS_TOKEN):
-        if (second := _second_drive(drives, limit_s)) is None:
-            return _without_settings(context)
-        drives.attach_media(second, media_url(node, settings, SETTINGS_ISO), timeout_s=limit_s)
-    drives.attach_media(MediaDevice.CDROM, _boot_url(node, settings), timeout_s=limit_s)
-    if drives.media(timeout_s=limit_s).get(MediaDevice.CDROM) is None:
+    has_settings = own_iso(node, settings) is not None and bool(
+        node.driver_internal_info.get(HAS_TOKEN)
+    )
+    try:
+        filled = _fill(context, has_settings=has_settings)
+    except NoDriveLeft:
+        return _without_settings(context)
+    if _drives(context).media(timeout_s=limit_s).get(MediaDevice.CDROM) is None:
         raise BmcError(
             f"{context.label}: the BMC took the image, and its virtual CD drive is still empty; look at its own page or log, and"
             " whether it reaches the controller (public_url, driver_info/external_http_url)"
         )
     boot_next_from(context, BootDevice.CDROM, is_instance=boots_live_image(node))
-    return leave(
-        notes=(Note(kind="power", message="the image to boot is in the virtual CD drive"),)
-    )
+    note = Note(kind="power", message="the image to boot is in the virtual CD drive")
+    return leave(internal={FILLED: filled}, notes=(note,))
+
+
+def _fill(context: Context, *, has_settings: bool) -> dict[str, str | None]:
+    """Put the image, and maybe its settings, into drives that are empty then; returns their names by kind.
+
+    Raises:
+        NoDriveLeft: There is none for the settings.
+    """
+    node, settings, drives = context.node, context.settings, _drives(context)
+    limit_s = settings.bmc_timeout_s
+    found = drives.media(timeout_s=limit_s)
+    second = next((one for one in _FOR_SETTINGS if one in found), None)
+    if has_settings and second is None:
+        raise NoDriveLeft(f"{context.label}: the BMC has no second drive")
+    used = (MediaDevice.CDROM, *((second,) if has_settings and second else ()))
+    for device in used:
+        if found.get(device):
+            drives.detach_media(device, timeout_s=limit_s)
+    url = _boot_url(node, settings)
+    filled = {str(used[0]): drives.attach_media(used[0], url, timeout_s=limit_s)}
+    for device in used[1:]:
+        url = media_url(node, settings, SETTINGS_ISO)
+        drive = drives.attach_media(device, url, beside=True, timeout_s=limit_s)
+        filled[str(device)] = drive
+    return filled
 
 
 def eject(context: Context, *, with_token: bool = False, after_failure: bool = False) -> Outcome:
@@ -143,14 +170,17 @@ def eject(context: Context, *, with_token: bool = False, after_failure: bool = F
         try:
             drives = _drives(context)
             found = drives.media(timeout_s=limit_s)
-            for device in _ours(found, node, is_cd=not stays):
-                drives.detach_media(device, timeout_s=limit_s)
+            for device, drive in _ours(found, node, is_cd=not stays):
+                named = {"drive": drive} if drive else {}
+                drives.detach_media(device, **named, timeout_s=limit_s)
         except (BmcError, Invalid) as error:
             if isinstance(error, BmcUnreachable) and not after_failure:
                 raise
             text = f"{context.label}: an image may still be in a virtual drive: {shown_path(str(error))}"
             return leave(notes=(Note(kind="power", message=text, severity="WARNING"),))
-    return leave(internal={} if stays else {MEDIUM: None})
+    filled = node.driver_internal_info.get(FILLED) or {}
+    cd = {name: drive for name, drive in filled.items() if name == MediaDevice.CDROM}
+    return leave(internal={FILLED: cd} if stays else {MEDIUM: None, FILLED: None})
 
 
 def _boot_url(node: Node, settings: Settings) -> str:
@@ -161,17 +191,22 @@ def _boot_url(node: Node, settings: Settings) -> str:
 
 def _ours(
     found: Mapping[MediaDevice, str | None], node: Node, *, is_cd: bool
-) -> tuple[MediaDevice, ...]:
-    """Return the drives with an image of the node; some BMCs show another address than they were told."""
+) -> tuple[tuple[MediaDevice, str | None], ...]:
+    """Return the drives with an image of the node, by kind and maybe name; some BMCs show another address than they were told, or none."""
     mark = f"{MEDIA_PATH}/{node.uuid}/"
-    others = tuple(one for one in _FOR_SETTINGS if mark in (found.get(one) or ""))
-    return (*((MediaDevice.CDROM,) if is_cd and found.get(MediaDevice.CDROM) else ()), *others)
+    filled: Mapping[str, str | None] = node.driver_internal_info.get(FILLED) or {}
+    others = tuple(
+        (one, filled.get(one))
+        for one in _FOR_SETTINGS
+        if found.get(one)
+        and (one in filled or _is_of(str(found[one]), mark, "" if is_cd else SETTINGS_ISO))
+    )
+    all_cds = ((MediaDevice.CDROM, None),) if is_cd and found.get(MediaDevice.CDROM) else ()
+    return (*others, *all_cds)
 
 
-def _second_drive(drives: HasVirtualMedia, limit_s: float) -> MediaDevice | None:
-    """Return a drive for the settings that a ready image does not have."""
-    found = drives.media(timeout_s=limit_s)
-    return next((one for one in _FOR_SETTINGS if one in found), None)
+def _is_of(url: str, mark: str, end: str) -> bool:
+    return mark in url and url.endswith(end)
 
 
 def _without_settings(context: Context) -> Outcome:

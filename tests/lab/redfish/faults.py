@@ -26,6 +26,12 @@ class RedfishFaults:
     """Shows the power state of the past for so long after a change."""
     keeps_media: bool = False
     """Refuses to eject virtual media."""
+    hides_media: bool = False
+    """Says that a slot is full and not of what."""
+    refuses_slot: str = ""
+    """Refuses every image for the virtual media slot of this name."""
+    mixed_slots: int = 0
+    """No fault but a way: has so many slots ("1", "2", ...) that each are a CD drive or a USB stick, instead of one of each."""
     bare_400: bool = False
     """Refuses every change with 400 and no body."""
     health: str | None = "OK"

@@ -97,24 +97,32 @@ def media(view: View, ids: Ids) -> Document:
     """Answer the slots, which systems and managers show alike."""
     path = f"{_owner(view, ids)}/VirtualMedia"
     return collection(
-        path, "VirtualMediaCollection", "Virtual media", (f"{path}/{slot}" for slot in MEDIA)
+        path, "VirtualMediaCollection", "Virtual media", (f"{path}/{slot}" for slot in _slots(view))
     )
 
 
+def _slots(view: View) -> dict[str, tuple[str, ...]]:
+    mixed: dict[str, tuple[str, ...]] = {
+        str(n): ("CD", "DVD", "USBStick") for n in range(1, view.faults.mixed_slots + 1)
+    }
+    return mixed or dict(MEDIA)
+
+
 def medium(view: View, ids: Ids) -> Document:
-    kinds = found(dict(MEDIA), ids["slot"])
+    kinds = found(_slots(view), ids["slot"])
     path, inside = (
         f"{_owner(view, ids)}/VirtualMedia/{ids['slot']}",
         view.state.media.get(ids["slot"]),
     )
+    is_hidden = view.faults.hides_media
     return resource(
         path,
         "VirtualMedia.v1_6_4",
         f"Virtual {ids['slot']}",
         MediaTypes=list(kinds),
         Inserted=inside is not None,
-        Image=inside.url if inside else None,
-        ImageName=inside.url.rsplit("/", 1)[-1] if inside else None,
+        Image=inside.url if inside and not is_hidden else None,
+        ImageName=inside.url.rsplit("/", 1)[-1] if inside and not is_hidden else None,
         ConnectedVia="URI" if inside else "NotConnected",
         WriteProtected=inside.write_protected if inside else True,
         TransferMethod=inside.transfer_method if inside else None,

@@ -31,6 +31,8 @@ def insert(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     name, word = parameter(body, "UserName", str), parameter(body, "Password", str)
     if slot in view.state.media:
         raise RefusedError(409, "ResourceInUse")
+    if slot == view.faults.refuses_slot:
+        raise RefusedError(500, "GeneralError")
     target = desk.folder / f"medium-{slot}-{desk.new_id()}"
     login = (name, word or "") if name else None
     fetch(url, target, most_bytes=_MOST_BYTES, timeout_s=_FETCH_S, login=login)
