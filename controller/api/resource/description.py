@@ -28,6 +28,7 @@ from controller.store.sealing import SealedJson, SealedText
 from controller.store.stored_json import may_pass, passed_on, passed_on_unless_secret
 from controller.store.tables import Node
 
+Split = tuple[Mapping[str, str], tuple[str, ...]]
 CHOSEN = "chosen"
 """Parameter of the queries of one row."""
 _MOST_QUERIES = 256
@@ -98,6 +99,12 @@ class Resource:
         default_factory=dict, init=False, repr=False, compare=False
     )
     """Those that were asked for, by the column that chooses the row and their fields."""
+    _known: dict[int, tuple[str, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _splits: dict[tuple[str, ...], Split] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Refuse a description that says something else than the table.
@@ -147,7 +154,11 @@ class Resource:
 
     def known(self, minor: int) -> tuple[str, ...]:
         """Return every field that a microversion shows."""
-        return tuple(one.name for one in self.fields if one.since <= minor)
+        found = self._known.get(minor)
+        if found is None:
+            found = tuple(one.name for one in self.fields if one.since <= minor)
+            self._known[minor] = found
+        return found
 
     def settable(self) -> tuple[str, ...]:
         """Return the fields that a creation takes."""
@@ -222,6 +233,17 @@ class Resource:
         if self.is_of_node:
             query = query.join(Node, Node.id == self.table.node_id)
         return self.joined(query)
+
+    def split(self, names: tuple[str, ...]) -> Split:
+        """Return the columns of the fields that everybody sees as they are stored, by name, and the other fields; made once for a choice."""
+        found = self._splits.get(names)
+        if found is None:
+            plain = {name: str(self.by_name[name].source) for name in names if name in self.plain}
+            found = plain, tuple(name for name in names if name not in plain)
+            if len(self._splits) >= _MOST_QUERIES:
+                self._splits.clear()
+            self._splits[names] = found
+        return found
 
     def getters(self, call: Call, names: Sequence[str]) -> dict[str, Getter]:
         """Return what makes each of these fields of a row."""

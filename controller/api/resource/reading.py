@@ -22,8 +22,6 @@ from controller.store.paging import Page, fetch_page
 _LINKS = "links"
 _LONG = 100
 """Items of a list from which on it is made by itself (``Store.long_lists``)."""
-_SOME = 2
-"""Fields from which on they are taken together."""
 
 
 def wanted_names(call: Call, resource: Resource, default: Sequence[str]) -> tuple[str, ...]:
@@ -74,15 +72,36 @@ def made_items(
     call: Call, resource: Resource, names: Sequence[str], rows: Iterable[Any]
 ) -> list[dict[str, Any]]:
     """Return documents with these fields; the order of the fields is nobody's business."""
-    getters, rows = resource.getters(call, names), list(rows)
+    rows = list(rows)
+    if not rows:
+        return []
+    plain, others = resource.split(tuple(names))
+    is_by_place = isinstance(rows[0], Row)
+    getters = resource.getters(call, others if is_by_place else names)
     for getter in getters.values():
         if isinstance(getter, OfRows):
             getter.prepare(rows)
-    plain = [name for name in getters if name in resource.plain]
-    if len(plain) < _SOME or not rows or not isinstance(rows[0], Row):
+    if not is_by_place:
         return [{name: get(row) for name, get in getters.items()} for row in rows]
-    shown = {name: get for name, get in getters.items() if name not in resource.plain}
-    return _of_rows(rows, {name: str(resource.by_name[name].source) for name in plain}, shown)
+    return _of_rows(rows, plain, getters) if len(rows) > 1 else [_of_row(rows[0], plain, getters)]
+
+
+def _of_row(row: Row[Any], plain: Mapping[str, str], shown: Mapping[str, Getter]) -> dict[str, Any]:
+    """Return the document of one row, as :func:`_of_rows` makes many."""
+    columns = dict(zip(row._fields, row, strict=True))
+    item = {name: columns[column] for name, column in plain.items()}
+    wholes: dict[str, Mapping[str, Any]] = {}
+    for name, get in shown.items():
+        if isinstance(get, OfColumn):
+            value = columns[get.column]
+            item[name] = None if value is None else get.convert(value)
+        elif isinstance(get, Part):
+            if get.group not in wholes:
+                wholes[get.group] = get.whole(row)
+            item[name] = wholes[get.group][name]
+        else:
+            item[name] = get(row)
+    return item
 
 
 def _of_rows(
