@@ -3,11 +3,11 @@
 For test beds: keys and ways are those of the driver that Ironic once had. The machine is the one with a MAC address of the node's ports.
 """
 
-import threading
 import time
 from typing import Any
 
 from agent.protocol.foreign_text import clean_line
+from controller.bmc.kept import Kept, digest_of
 from controller.bmc.ssh_target import PROPERTIES, SshTarget, parse_target
 from controller.bmc.ssh_wire import SshWire
 from controller.bmc.virtual_hosts import HOSTS, machine_with
@@ -25,8 +25,7 @@ class SshDriver:
         """Know no host yet."""
         self.properties = dict(PROPERTIES)
         self.wire = SshWire()
-        self._names: dict[str, tuple[SshTarget, tuple[str, ...], str]] = {}
-        self._lock = threading.Lock()
+        self._names: Kept[str, tuple[tuple[str, tuple[str, ...]], str]] = Kept()
 
     def validate(self, facts: Facts) -> None:
         """See :class:`controller.hardware.interface.Interface`."""
@@ -46,10 +45,10 @@ class SshDriver:
         Raises:
             BmcError: No machine there has a MAC address of the node, or two have.
         """
-        with self._lock:
-            known = self._names.get(node.uuid)
-        if known and known[:2] == (target, node.macs):
-            return known[2]
+        what = (digest_of(target), node.macs)
+        known = self._names.get(node.uuid)
+        if known and known[0] == what:
+            return known[1]
         host = HOSTS[target.virt_type]
         done = self.wire.run(target, host.find, timeout_s=timeout_s)
         name = machine_with(host, done.output, node.macs)
@@ -60,14 +59,12 @@ class SshDriver:
                 f"{target.where}: no virtual machine there has a MAC address of {node.label} ({macs}){': ' + why if why else ''};"
                 " check the node's ports and ssh_username's rights"
             )
-        with self._lock:
-            self._names[node.uuid] = (target, node.macs, name)
+        self._names.put(node.uuid, (what, name))
         return name
 
     def forget(self, node: PoweredNode) -> None:
         """Look for the machine anew with the next call."""
-        with self._lock:
-            self._names.pop(node.uuid, None)
+        self._names.pop(node.uuid)
 
 
 class VirtualMachine:

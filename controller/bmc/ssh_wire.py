@@ -1,21 +1,21 @@
 """Runs a command on another host with the program ``ssh`` (OpenSSH): host key checked, one deadline, secrets in no argument.
 
-A key or a password of ``driver_info`` is in a folder of the call's own, which only the controller's user can read, and in the environment.
-At most ``_SIDE_BY_SIDE`` calls are at one host: sshd refuses more logins at a time (``MaxStartups``). After a refused login the next ones
-wait (``login_hold.py``).
+A private key of ``driver_info`` is in memory only, in a file without a name that ssh opens by the controller's descriptor: a controller that is
+killed leaves none behind. A password is in the environment. At most ``_SIDE_BY_SIDE`` calls are at one host: sshd refuses more logins at a time
+(``MaxStartups``). A refused login is not tried again at once, nor by those who wait (``login_hold.py``).
 """
 
-import hashlib
+import os
 import tempfile
-import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc import programs
-from controller.bmc.login_hold import LoginHold
+from controller.bmc.kept import Kept, digest_of
+from controller.bmc.login_hold import LoginGate
 from controller.bmc.ssh_target import SshTarget
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.peers.programs import Finished
@@ -32,23 +32,12 @@ _KEY_ADVICE = (
 )
 
 
-@dataclass(slots=True)
-class _Host:
-    """What is known of one login at one host."""
-
-    places: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(_SIDE_BY_SIDE)
-    )
-    hold: LoginHold = field(default_factory=LoginHold)
-
-
 class SshWire:
     """Runs commands on hosts."""
 
     def __init__(self) -> None:
         """Know no host yet."""
-        self._hosts: dict[tuple[str, int, str, str], _Host] = {}
-        self._lock = threading.Lock()
+        self._gates: Kept[str, LoginGate] = Kept()
 
     def run(self, target: SshTarget, command: str, *, timeout_s: float) -> Finished:
         """Run a command of the remote user's shell; what ended with another status than 0 is returned as well.
@@ -64,38 +53,21 @@ class SshWire:
             BmcError: The host is not the known one, or ssh is not installed.
         """
         ends_at = time.monotonic() + timeout_s
-        host = self._host(target)
-        if host.hold.left_s:
-            raise BmcAuthenticationFailed(
-                f"{target.where}: the login was refused; it is tried again in {host.hold.left_s:.0f} s, or with another login at once"
-            )
-        if timeout_s <= 0 or not host.places.acquire(timeout=timeout_s):
-            raise BmcUnreachable(
-                f"{target.where}: not asked within {max(timeout_s, 0):.0f} s: other calls are at the host; try again"
-            )
-        try:
+        gate = self._gates.get_or_make(digest_of(target), lambda: LoginGate(_SIDE_BY_SIDE))
+        with gate.turn(target.where, timeout_s):
             done = _run(target, command, ends_at)
-        finally:
-            host.places.release()
-        if done.exit_code != _SSH_FAILED:
-            host.hold.accepted()
-            return done
-        error = _failure(target, done.errors)
-        if isinstance(error, BmcAuthenticationFailed):
-            host.hold.refused()
-        raise error
-
-    def _host(self, target: SshTarget) -> _Host:
-        secret = f"{target.key_filename}\0{target.key_contents}\0{target.password}"
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        with self._lock:
-            key = (target.address, target.port, target.username, digest)
-            return self._hosts.setdefault(key, _Host())
+            if done.exit_code != _SSH_FAILED:
+                gate.accepted()
+                return done
+            error = _failure(target, done.errors)
+            if isinstance(error, BmcAuthenticationFailed):
+                gate.refused()
+            raise error
 
 
 def _run(target: SshTarget, command: str, ends_at: float) -> Finished:
-    with tempfile.TemporaryDirectory(prefix="ingot-ssh-") as folder:
-        options, environment = _login(target, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="ingot-ssh-") as folder, _key_file(target) as key:
+        options, environment = _login(target, Path(folder), key)
         left_s = max(ends_at - time.monotonic(), 0.01)
         options["ConnectTimeout"] = f"{max(int(left_s), 1)}"
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
@@ -107,8 +79,21 @@ def _run(target: SshTarget, command: str, ends_at: float) -> Finished:
         )
 
 
-def _login(target: SshTarget, folder: Path) -> tuple[dict[str, str], Mapping[str, str]]:
-    """Write the files of one call, and return ssh's options and the environment."""
+@contextmanager
+def _key_file(target: SshTarget) -> Iterator[Path]:
+    """Give the file with the private key; one that is in ``driver_info`` is in memory, and gone with the block or the controller."""
+    if not target.key_contents:
+        yield Path(target.key_filename)
+        return
+    with os.fdopen(os.memfd_create("key"), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)  # ssh refuses keys that others can read
+        file.write(f"{target.key_contents.rstrip(chr(10))}\n".encode())
+        file.flush()
+        yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+
+
+def _login(target: SshTarget, folder: Path, key: Path) -> tuple[dict[str, str], Mapping[str, str]]:
+    """Write the files of one call, none with a secret, and return ssh's options and the environment."""
     options = {
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
@@ -135,11 +120,6 @@ def _login(target: SshTarget, folder: Path) -> tuple[dict[str, str], Mapping[str
             "SSH_ASKPASS_REQUIRE": "force",
             "INGOT_SSH_PASSWORD": target.password,
         }
-    key = Path(target.key_filename)
-    if target.key_contents:
-        key = folder / "key"
-        key.touch(0o600)
-        key.write_text(target.key_contents.rstrip("\n") + "\n")
     options |= {
         "IdentityFile": str(key),
         "BatchMode": "yes",

@@ -1,9 +1,13 @@
 """Virtual machines over SSH: a real sshd, a real libvirt with QEMU machines, and VirtualBox as a script that answers as its manual says."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from controller.hardware.bmc import BootDevice, BootMode, PoweredNode, PowerStat
 from controller.hardware.registry import load_catalog
 from controller.settings import Settings
 from tests.integration.ssh_host import DOMAIN, SshHost, libvirt, ssh_host, virsh
+from tests.integration.waiting import wait_until
 
 pytestmark = pytest.mark.root
 S = 60.0
@@ -34,6 +39,12 @@ modifyvm) echo "$4" >"$here/boot" ;;
 *) echo "VBoxManage: error: unknown" >&2; exit 1 ;;
 esac
 """
+ASKING = """#!/bin/sh
+printf '%s\\n' "$@" >{folder}/arguments
+"$SSH_ASKPASS" 'Password:' >{folder}/answer
+exit 1
+"""
+"""In ssh's place: asks for the password as ssh does, with the prompt as an argument."""
 
 
 @pytest.fixture(scope="module")
@@ -157,12 +168,66 @@ def test_a_refused_login_is_told_and_not_tried_again_at_once(host: SshHost) -> N
     assert host.log.count("Connection from") == tries
 
 
-def test_a_password_goes_to_the_host_and_into_no_argument(host: SshHost) -> None:
-    machine = connect(host, ssh_key_contents=None, ssh_password="geheim-geheim")
+def test_a_refused_login_is_tried_once_by_all_who_wait(host: SshHost) -> None:
+    machine = connect(host, ssh_key_contents=(host.folder / "other").read_text())
+
+    def call(_number: int) -> None:
+        with pytest.raises(BmcAuthenticationFailed):
+            machine.power_state(timeout_s=S)
+
+    before = host.log.count("Connection from")
+    with ThreadPoolExecutor(24) as pool:
+        list(pool.map(call, range(24)))
+    assert host.log.count("Connection from") == before + 1
+
+
+@pytest.mark.parametrize("password", ["geheim-geheim", "a 'b\" $(touch ix) \\n%s", "-n"])
+def test_a_password_is_what_the_host_is_told_and_in_no_argument(
+    host: SshHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    machine = connect(host, ssh_key_contents=None, ssh_password=password)
     with pytest.raises(BmcAuthenticationFailed) as error:
         machine.power_state(timeout_s=S)
     assert "Failed password for" in host.log, "sshd was given one"
-    assert "geheim" not in str(error.value)
+    assert password not in str(error.value)
+
+    program = tmp_path / "ssh"
+    program.write_text(ASKING.format(folder=tmp_path))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(BmcError):
+        connect(host, ssh_key_contents=None, ssh_password=password).power_state(timeout_s=S)
+    assert (tmp_path / "answer").read_text() == f"{password}\n"
+    assert password not in (tmp_path / "arguments").read_text().splitlines()
+
+
+def test_a_controller_that_is_killed_leaves_no_key_behind(host: SshHost, tmp_path: Path) -> None:
+    slow = tmp_path / "bin"
+    slow.mkdir()
+    (slow / "virsh").write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\nsleep 600\n")
+    (slow / "virsh").chmod(0o755)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with ssh_host(tmp_path / "sshd", {}, first=str(slow)) as hanging:
+        info = {**hanging.driver_info, "ssh_virt_type": "virsh"}
+        call = (
+            "import json, sys\nfrom controller.bmc.ssh_target import parse_target\nfrom controller.bmc.ssh_wire import SshWire\n"
+            "SshWire().run(parse_target(json.load(sys.stdin)), 'virsh', timeout_s=60)\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", call],
+            stdin=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": str(scratch)},
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(info))
+            process.stdin.close()
+            wait_until((tmp_path / "asked").exists, 30, "the login")
+            process.kill()
+        left = [path.read_text() for path in scratch.rglob("*") if path.is_file()]
+    assert any("ssh-ed25519" in text for text in left), "the test looks into the right folder"
+    assert not any("PRIVATE KEY" in text for text in left)
 
 
 def test_a_key_file_of_the_controller_will_do(host: SshHost, domain: str) -> None:
