@@ -3,6 +3,7 @@
 A request is allowed by what a node is (its owner, its lessee) before its transaction begins; meanwhile somebody may give the node
 away, or its name to another one. Whoever locks a row for a change shows it here. A context variable and no argument, as for
 ``actor.py``: rows are locked deep in a workflow's rules, and none may be forgotten. Threads of the engine ask nobody.
+A console, of which nothing is in the database, is asked about where its node has just been read.
 """
 
 from collections.abc import Callable, Iterator

@@ -17,6 +17,7 @@ from controller.consoles.lines import WantedConsole
 from controller.consoles.shared_line import SharedLine
 from controller.errors import Conflict, ControllerError
 from controller.hardware.console import OpensLine
+from controller.store.confirming import confirm
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.machine import interfaces_of
@@ -152,11 +153,12 @@ def console_of(services: Services, ident: str) -> SharedLine:
     """Return the console of a node.
 
     Raises:
-        NotFound: There is no such node.
+        NotFound: There is no such node, or it was given away after the request was checked (``store/confirming.py``).
         Conflict: It is switched off, another controller's, or there is no room for it; the message says what to do.
     """
     with services.store.read() as session:
         node = get_node(session, ident)
+    confirm(node)
     label = node.name or node.uuid
     if not node.console_enabled:
         raise Conflict(

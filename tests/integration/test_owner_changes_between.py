@@ -29,7 +29,8 @@ Edit = Callable[[Store], AbstractContextManager[Session]]
 BOSS = Who("admin", OWNER)
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 ON_NODE = "/v1/nodes/<ident>"
-NOT_OF_THE_NODE = ("heartbeat", "vendor_passthru", "/allocation")
+NOT_OF_THE_NODE = ("heartbeat", "vendor_passthru", "/allocation", "<ident>/console")
+"""Of the console nothing is in the database: see the test of its own."""
 BODIES: dict[str, Any] = {
     "": [{"op": "add", "path": "/extra/a", "value": 1}],
     "/states/provision": {"target": "manage"},
@@ -141,6 +142,33 @@ def test_a_node_that_was_given_away_is_not_changed(
     assert (after["extra"], after["maintenance"], after["stage"]) == ({}, False, None)
     assert (after["traits"] or [], after["provision_state"]) == ([], "enroll")
     assert after["events"] == ["Node created in state enroll"]
+
+
+@pytest.mark.parametrize(
+    ("method", "below"),
+    [
+        (route.method, route.path.removeprefix(ON_NODE))
+        for route in ROUTES
+        if route.path.startswith(f"{ON_NODE}/console")
+    ],
+)
+def test_the_console_of_a_node_that_was_given_away_is_not_reached(
+    api: Api, node: str, monkeypatch: pytest.MonkeyPatch, method: str, below: str
+) -> None:
+    def given_away(session: Session, ident: str) -> Node:
+        with api.services.store.edit() as other:
+            give_away(node)(other)
+        return get_node(session, ident)
+
+    monkeypatch.setattr("controller.workflow.consoles.get_node", given_away)
+    path = f"/v1/nodes/{node}{below}"
+    if method == "DELETE":
+        path += "?keyboard=x"
+    body = {"/console/keyboard": {}, "/console/input": {"keyboard": "x"}}.get(below)
+    words = api.error(
+        404, method, path, body if method != "DELETE" else None, headers=as_user(BOSS.name)
+    )
+    assert "could not be found" in words
 
 
 def test_enough_routes_were_interleaved(api: Api) -> None:
