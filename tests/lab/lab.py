@@ -34,9 +34,10 @@ from tests.lab.hardware import (
     check_disk,
 )
 from tests.lab.http_server import HttpServer
-from tests.lab.machine import Machine, install_nvram
+from tests.lab.machine import Machine
 from tests.lab.network import Network
 from tests.lab.program import run
+from tests.lab.qemu_run import install_nvram
 
 _FIRST_BMC_HOST = 200
 _MOST_MACHINES = 50

@@ -4,22 +4,16 @@ As with a real server, power is independent of what runs on it: a guest that shu
 reboots leaves it on and goes through the firmware again, a power cut loses what was not written.
 """
 
-import shutil
-import socket
-import subprocess
 import threading
 import time
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import IO
 
 from tests.lab.bmc import VirtualBmc
 from tests.lab.console import Console
 from tests.lab.errors import LabError
 from tests.lab.hardware import (
-    SECURE_VARIABLES,
-    UEFI_VARIABLES,
     BmcKind,
     BootDevice,
     BootOverride,
@@ -27,11 +21,10 @@ from tests.lab.hardware import (
     Hardware,
     InstalledDisk,
     Nic,
-    qemu_arguments,
 )
 from tests.lab.network import Network
 from tests.lab.nvram import boot_address_next
-from tests.lab.qmp import Qmp
+from tests.lab.qemu_run import QemuRun, install_nvram, start_qemu
 from tests.lab.redfish.bmc import RedfishBmc
 from tests.lab.redfish.facts import Facts, SecureBoot
 from tests.lab.redfish.machine_facts import facts_of
@@ -63,13 +56,6 @@ class Event:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    process: subprocess.Popen[bytes]
-    qmp: Qmp
-    reader: threading.Thread
-
-
 class Machine:
     """One virtual server; made by ``Lab.machine``. Every method may be called from any thread."""
 
@@ -95,7 +81,7 @@ class Machine:
         self._secure_boot = SecureBoot(
             possible=hardware.firmware is Firmware.UEFI, enabled=hardware.secure_boot
         )
-        self._run: _Run | None = None
+        self._run: QemuRun | None = None
         self._changed = threading.Condition(threading.RLock())
         for nic in hardware.nics:
             network.add_tap(nic.tap)
@@ -304,7 +290,7 @@ class Machine:
         for disk in self.disks:
             disk.path.unlink(missing_ok=True)
 
-    def _running(self) -> _Run:
+    def _running(self) -> QemuRun:
         if self._run is None:
             raise LabError(f"{self.name} is off; switch it on")
         return self._run
@@ -317,23 +303,14 @@ class Machine:
         self._choose_firmware()
         if address and self.hardware.uefi_variables:
             boot_address_next(self.hardware.uefi_variables, address)
-        ours, theirs = socket.socketpair()
-        arguments = qemu_arguments(
-            self.hardware, boot, qmp_descriptor=theirs.fileno(), media=self._media
+        self._run = start_qemu(
+            self.hardware,
+            boot,
+            self._media,
+            network=self._network,
+            console=self.console,
+            log=self.qemu_log,
         )
-        with theirs, self.qemu_log.open("ab") as log:
-            process = subprocess.Popen(
-                self._network.command(*arguments),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
-        pipes = (_pipe(process.stdout), _pipe(process.stdin))
-        reader = threading.Thread(target=self.console.read_from, args=pipes, daemon=True)
-        reader.start()
-        self._run = _Run(process=process, qmp=Qmp(ours), reader=reader)
         threading.Thread(target=self._watch, args=(self._run,), daemon=True).start()
         self._record(EventKind.BOOT, boot)
 
@@ -348,12 +325,11 @@ class Machine:
     def _stop(self) -> None:
         run, self._run = self._run, None
         if run is not None:
-            run.process.kill()
-            _wait_for_end(run)
+            run.kill()
 
-    def _watch(self, run: _Run) -> None:
+    def _watch(self, run: QemuRun) -> None:
         """Wait for the end of one QEMU process and, if it ended by itself, do what the server would do."""
-        _wait_for_end(run)
+        run.wait()
         with self._changed:
             if self._run is not run:  # power_off or reset ended it
                 return
@@ -365,31 +341,9 @@ class Machine:
                 case "guest-shutdown":
                     self._record(EventKind.GUEST_SHUTDOWN)
                 case reason:
-                    detail = (
-                        f"status {run.process.returncode}, reason {reason}; see {self.qemu_log}"
-                    )
-                    self._record(EventKind.EXIT, detail)
+                    words = f"status {run.process.returncode}, reason {reason}"
+                    self._record(EventKind.EXIT, f"{words}; see {self.qemu_log}")
 
     def _record(self, kind: EventKind, detail: str = "") -> None:
         self._events.append(Event(time_s=time.monotonic(), kind=kind, detail=detail))
         self._changed.notify_all()
-
-
-def install_nvram(firmware: Firmware, path: Path, *, secure_boot: bool = False) -> Path | None:
-    """Give a UEFI machine an NVRAM of its own, which lives as long as the machine; BIOS needs none."""
-    if firmware is Firmware.BIOS:
-        return None
-    shutil.copyfile(SECURE_VARIABLES if secure_boot else UEFI_VARIABLES, path)
-    return path
-
-
-def _wait_for_end(run: _Run) -> None:
-    run.process.wait()
-    run.reader.join()
-    run.qmp.join()
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
-        raise LabError("QEMU was started without pipes")
-    return pipe
