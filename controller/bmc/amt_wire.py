@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from agent.protocol.foreign_text import clean_line
+from controller.bmc.kept import Kept, digest_of
+from controller.bmc.login_hold import LoginHold
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.peers.http import Answer, Limits, PeerFailed, PeerHttp, PeerSilent, to_bmc
 
@@ -54,12 +56,12 @@ class AmtTarget:
 
 
 class AmtWire:
-    """Talks to one AMT at a time per target; calls to one do not overlap."""
+    """Talks to AMTs; calls to one do not overlap, and a login that was refused is not tried again at once (``login_hold.py``)."""
 
     def __init__(self) -> None:
         """Know no AMT yet."""
-        self._locks: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._locks: Kept[str, threading.Lock] = Kept()
+        self._holds: Kept[str, LoginHold] = Kept()
 
     def get(self, target: AmtTarget, resource: str, *, timeout_s: float) -> str:
         """Read an object; returns the answer's text.
@@ -105,35 +107,45 @@ class AmtWire:
         timeout_s: float,
     ) -> str:
         ends_at = time.monotonic() + timeout_s
-        with self._lock:
-            lock = self._locks.setdefault(target.url, threading.Lock())
+        lock = self._locks.get_or_make(target.url, threading.Lock)
+        hold = self._holds.get_or_make(digest_of(target), LoginHold)
         if timeout_s <= 0 or not lock.acquire(timeout=timeout_s):
             raise BmcUnreachable(
                 f"{target.where}: not asked within {max(timeout_s, 0):.0f} s: it is busy with an earlier call; try again"
             )
-        envelope = _ENVELOPE.format(
-            addressing=_ADDRESSING,
-            anonymous=ANONYMOUS,
-            action=action,
-            url=target.url,
-            resource=resource,
-            message=uuid.uuid4(),
-            timeout_s=max(int(timeout_s), 1),
-            selectors=selectors,
-            body=body,
-        )
         try:
-            with to_bmc(_trust(target.ca_file)) as door:
-                answer = _awake(door, target, envelope.encode(), ends_at)
-        except PeerFailed as error:
-            raise BmcUnreachable(
-                f"{target.where}: {error}; check amt_address and amt_protocol, and that AMT is on and reachable (port 16992 or 16993)"
-            ) from error
-        except (OSError, ssl.SSLError) as error:
-            raise BmcError(f"{target.where}: amt_verify_ca {target.ca_file}: {error}") from error
+            hold.check(target.where)
+            envelope = _ENVELOPE.format(
+                addressing=_ADDRESSING,
+                anonymous=ANONYMOUS,
+                action=action,
+                url=target.url,
+                resource=resource,
+                message=uuid.uuid4(),
+                timeout_s=max(int(timeout_s), 1),
+                selectors=selectors,
+                body=body,
+            )
+            text = _text(target, _answer(target, envelope.encode(), ends_at))
+        except BmcAuthenticationFailed:
+            hold.refused()
+            raise
         finally:
             lock.release()
-        return _text(target, answer)
+        hold.accepted()
+        return text
+
+
+def _answer(target: AmtTarget, body: bytes, ends_at: float) -> Answer:
+    try:
+        with to_bmc(_trust(target.ca_file)) as door:
+            return _awake(door, target, body, ends_at)
+    except PeerFailed as error:
+        raise BmcUnreachable(
+            f"{target.where}: {error}; check amt_address and amt_protocol, and that AMT is on and reachable (port 16992 or 16993)"
+        ) from error
+    except (OSError, ssl.SSLError) as error:
+        raise BmcError(f"{target.where}: amt_verify_ca {target.ca_file}: {error}") from error
 
 
 def number_in(text: str, element: str) -> int | None:

@@ -16,6 +16,7 @@ from typing import Any
 from agent.protocol.foreign_text import clean_line
 from controller.bmc import programs
 from controller.bmc.driver_info_values import text
+from controller.bmc.kept import Kept
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
@@ -40,8 +41,7 @@ class CommandDriver:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._locks: dict[tuple[str, ...], threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._locks: Kept[tuple[str, ...], threading.Lock] = Kept()
         self.properties = {
             "command_program": f"Name of a program in {directory}, as pdu. Required.",
             "command_arguments": "List of words that come after the verb; a text is one word. Optional.",
@@ -66,8 +66,7 @@ class CommandDriver:
         program = self._program(driver_info)
         words = (program, *_arguments(driver_info))
         password = text(driver_info, "command_password", max_bytes=_MOST_BYTES)
-        with self._lock:
-            lock = self._locks.setdefault(words, threading.Lock())
+        lock = self._locks.get_or_make(words, threading.Lock)
         return CommandBmc(words, password, lock)
 
     def _program(self, driver_info: Mapping[str, Any]) -> str:

@@ -2,19 +2,22 @@
 
 Follows Dataprobe's DxP protocol: the client says ``hello-000`` on a TCP connection and gets two bytes, the first number of its requests.
 A request is a header (command, user, password, what is meant, zero, number) and what belongs to it; the answer to an order is one byte, 0 = done,
-to a question one byte per relay, 1 = on. User and password travel in clear: keep the PDU in a network of its own.
+to a question one byte per relay, 1 = on; how many relays there are is not said. After a wrong login it ends the connection without an answer.
+User and password travel in clear: keep the PDU in a network of its own.
 """
 
 import socket
 import struct
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from controller.bmc.address import parse_address
 from controller.bmc.driver_info_values import number, text
-from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.bmc.kept import Kept, digest_of
+from controller.bmc.login_hold import LoginHold
+from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 from controller.hardware.bmc import PowerState
 from controller.hardware.interface import Facts
 from controller.peers.connections import resolve
@@ -32,6 +35,8 @@ _MOST_LOGIN_BYTES = 20
 _OFF_S = 5.0
 """An outlet stays off so long in a reset: power supplies live longer than a short cut."""
 _NUMBERS = 1 << 16
+_PAUSE_S = 0.5
+"""Nothing for so long after the first byte: that was the whole answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +64,8 @@ class IbootDriver:
             "iboot_relay_id": "The outlet's number; default 1.",
             "iboot_port": f"TCP port; default {_PORT}.",
         }
-        self._locks: dict[tuple[str, int], threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._locks: Kept[tuple[str, int], threading.Lock] = Kept()
+        self._holds: Kept[str, LoginHold] = Kept()
 
     def validate(self, facts: Facts) -> None:
         """See :class:`controller.hardware.interface.Interface`."""
@@ -73,24 +78,39 @@ class IbootDriver:
             Invalid: A key is missing or malformed.
         """
         target = _parse(driver_info)
-        with self._lock:
-            lock = self._locks.setdefault((target.address, target.port), threading.Lock())
-        return IbootOutlet(target, lock)
+        lock = self._locks.get_or_make((target.address, target.port), threading.Lock)
+        hold = self._holds.get_or_make(digest_of(replace(target, relay=0)), LoginHold)
+        return IbootOutlet(target, lock, hold)
 
 
 class IbootOutlet:
     """One outlet; see ``PowerControl`` for what the methods promise."""
 
-    def __init__(self, target: _Target, lock: threading.Lock) -> None:
-        """Open nothing yet."""
+    def __init__(self, target: _Target, lock: threading.Lock, hold: LoginHold) -> None:
+        """Open nothing yet.
+
+        Args:
+            target: The outlet.
+            lock: Of its PDU.
+            hold: Of this login there.
+        """
         self._target = target
         self._lock = lock
+        self._hold = hold
 
     def power_state(self, *, timeout_s: float) -> PowerState:
-        """Read the relays."""
+        """Read the relays, as far as this one.
+
+        Raises:
+            BmcError: The PDU has fewer.
+        """
         relay = self._target.relay
-        state = self._ask(_GET_RELAYS, b"", relay, timeout_s)[relay - 1]
-        return {0: PowerState.OFF, 1: PowerState.ON}.get(state, PowerState.ERROR)
+        states = self._ask(_GET_RELAYS, b"", relay, timeout_s)
+        if len(states) < relay:
+            raise BmcError(
+                f"{self._target.where}: it has {len(states)} relay{'s' * (len(states) > 1)}; set driver_info/iboot_relay_id to one of them"
+            )
+        return {0: PowerState.OFF, 1: PowerState.ON}.get(states[relay - 1], PowerState.ERROR)
 
     def power_on(self, *, timeout_s: float) -> None:
         """Switch the relay on."""
@@ -107,10 +127,18 @@ class IbootOutlet:
         )
 
     def reset(self, *, timeout_s: float) -> None:
-        """Switch off, wait, and switch on."""
+        """Switch off, wait, see that it is off, and switch on.
+
+        Raises:
+            BmcError: It did not go off: nothing was reset.
+        """
         ends_at = time.monotonic() + timeout_s
         self.power_off(timeout_s=timeout_s)
         time.sleep(min(_OFF_S, max(ends_at - time.monotonic(), 0)))
+        if self.power_state(timeout_s=ends_at - time.monotonic()) is not PowerState.OFF:
+            raise BmcError(
+                f"{self._target.where}: it took the order to switch off, but the outlet is not off; look at the PDU itself"
+            )
         self.power_on(timeout_s=ends_at - time.monotonic())
 
     def _order(self, state: int, timeout_s: float) -> None:
@@ -120,10 +148,11 @@ class IbootOutlet:
             )
 
     def _ask(self, what: int, more: bytes, answer_bytes: int, timeout_s: float) -> bytes:
-        """Send one request over a connection of its own and return so many bytes of the answer.
+        """Send one request and return so many bytes of the answer; fewer, but one at least, if it has no more.
 
         Raises:
-            BmcUnreachable: No whole answer in time.
+            BmcUnreachable: No answer in time.
+            BmcAuthenticationFailed: The login is refused, or was a moment ago.
         """
         target, ends_at = self._target, time.monotonic() + timeout_s
         if timeout_s <= 0 or not self._lock.acquire(timeout=timeout_s):
@@ -131,37 +160,57 @@ class IbootOutlet:
                 f"{target.where}: not asked within {max(timeout_s, 0):.0f} s: the PDU is busy with an earlier call; try again"
             )
         try:
-            address = resolve(target.address, target.port, ends_at - time.monotonic())[0][4][:2]
-            left_s = max(ends_at - time.monotonic(), 0.01)
-            with socket.create_connection(address, timeout=left_s) as connection:
-                connection.sendall(_HELLO)
-                (first,) = _FIRST.unpack(_receive(connection, _FIRST.size, ends_at))
-                login = (target.username.encode(), target.password.encode())
-                connection.sendall(
-                    _HEADER.pack(_IO, *login, what, 0, (first + 1) % _NUMBERS) + more
+            self._hold.check(target.where)
+            answer = self._talk(what, more, answer_bytes, ends_at)
+            if not answer:
+                self._hold.refused()
+                raise BmcAuthenticationFailed(
+                    f"{target.where}: it ended the connection without an answer, as after a wrong login; check iboot_username and"
+                    " iboot_password in driver_info"
                 )
-                return _receive(connection, answer_bytes, ends_at)
         except (OSError, EOFError) as error:
             raise BmcUnreachable(
-                f"{target.where}: no answer ({error}); check its address and port, that DxP is on, and iboot_username and iboot_password"
+                f"{target.where}: no answer ({error}); check its address and port, and that DxP is on"
             ) from error
         finally:
             self._lock.release()
+        self._hold.accepted()
+        return answer
+
+    def _talk(self, what: int, more: bytes, answer_bytes: int, ends_at: float) -> bytes:
+        """Do the same over a connection of its own; returns nothing if the PDU ends it without an answer."""
+        target = self._target
+        address = resolve(target.address, target.port, ends_at - time.monotonic())[0][4][:2]
+        left_s = max(ends_at - time.monotonic(), 0.01)
+        with socket.create_connection(address, timeout=left_s) as connection:
+            connection.sendall(_HELLO)
+            said = _receive(connection, _FIRST.size, ends_at)
+            if len(said) < _FIRST.size:
+                raise EOFError("it does not greet")
+            (first,) = _FIRST.unpack(said)
+            login = (target.username.encode(), target.password.encode())
+            connection.sendall(_HEADER.pack(_IO, *login, what, 0, (first + 1) % _NUMBERS) + more)
+            return _receive(connection, answer_bytes, ends_at)
 
 
 def _receive(connection: socket.socket, wanted: int, ends_at: float) -> bytes:
-    """Return exactly so many bytes.
+    """Return so many bytes, or those that came before the end or a pause.
 
     Raises:
-        EOFError: The PDU ends the connection first.
-        TimeoutError: The time is up.
+        TimeoutError: Nothing came in time.
     """
     found = b""
     while len(found) < wanted:
-        connection.settimeout(max(ends_at - time.monotonic(), 0.001))
-        piece = connection.recv(wanted - len(found))
+        left_s = max(ends_at - time.monotonic(), 0.001)
+        connection.settimeout(min(left_s, _PAUSE_S) if found else left_s)
+        try:
+            piece = connection.recv(wanted - len(found))
+        except TimeoutError:
+            if not found:
+                raise
+            break
         if not piece:
-            raise EOFError("it ended the connection")
+            break
         found += piece
     return found
 

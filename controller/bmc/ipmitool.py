@@ -14,6 +14,7 @@ from agent.protocol.foreign_text import clean_line
 from controller.bmc import programs
 from controller.bmc.ipmi_chassis import IpmiBmc
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
+from controller.bmc.kept import Kept
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 from controller.hardware.interface import Facts
 from controller.peers.programs import Finished, is_installed
@@ -43,8 +44,7 @@ class IpmitoolDriver:
 
     def __init__(self) -> None:
         self.properties = dict(PROPERTIES)
-        self._locks: dict[tuple[str, int], threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._locks: Kept[tuple[str, int], threading.Lock] = Kept()
 
     def validate(self, facts: Facts) -> None:
         """See :class:`controller.hardware.interface.Interface`."""
@@ -62,8 +62,7 @@ class IpmitoolDriver:
             Invalid: As :meth:`check`.
         """
         target = _parse(driver_info)
-        with self._lock:
-            lock = self._locks.setdefault((target.address, target.port), threading.Lock())
+        lock = self._locks.get_or_make((target.address, target.port), threading.Lock)
         return IpmiBmc(target, _ProgramTransport(target, lock))
 
 

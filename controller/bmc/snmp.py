@@ -4,10 +4,10 @@ A PDU switches no more than the power: what is booted is the firmware's own orde
 network first, then disk; and the firmware has to start the machine when power comes back.
 """
 
-import threading
 import time
 from typing import Any
 
+from controller.bmc.kept import Kept
 from controller.bmc.snmp_outlets import (
     AUTO,
     BY_NAME,
@@ -32,9 +32,8 @@ class SnmpDriver:
         """Know no PDU yet."""
         self.properties = dict(PROPERTIES)
         self.wire = SnmpWire()
-        self._tables: dict[tuple[str, int], OutletTable] = {}
-        self._off_at: dict[tuple[str, int, str], float] = {}
-        self._lock = threading.Lock()
+        self._tables: Kept[tuple[str, int], OutletTable] = Kept()
+        self._off_at: Kept[tuple[str, int, str], float] = Kept()
 
     def validate(self, facts: Facts) -> None:
         """See :class:`controller.hardware.interface.Interface`."""
@@ -57,8 +56,7 @@ class SnmpDriver:
         if target.driver != AUTO:
             return BY_NAME[target.driver]
         key = (target.address, target.port)
-        with self._lock:
-            known = self._tables.get(key)
+        known = self._tables.get(key)
         if known:
             return known
         system_id = self.wire.get(target, SYS_OBJECT_ID, timeout_s=ends_at - time.monotonic())
@@ -68,24 +66,20 @@ class SnmpDriver:
             raise BmcError(
                 f"{target.pdu}: its sysObjectID is {shown[:120]}, which is no PDU that is known here; set driver_info/snmp_driver"
             )
-        with self._lock:
-            self._tables[key] = found
+        self._tables.put(key, found)
         return found
 
     def forget_table(self, target: SnmpTarget) -> None:
         """Ask the PDU anew for its kind: another one may have its address now."""
-        with self._lock:
-            self._tables.pop((target.address, target.port), None)
+        self._tables.pop((target.address, target.port))
 
     def note_off(self, target: SnmpTarget) -> None:
         """Note that the outlet goes off now."""
-        with self._lock:
-            self._off_at[target.address, target.port, str(target.outlet)] = time.monotonic()
+        self._off_at.put((target.address, target.port, str(target.outlet)), time.monotonic())
 
     def still_off_s(self, target: SnmpTarget) -> float:
         """Return for how many seconds the outlet has to stay off yet."""
-        with self._lock:
-            off_at = self._off_at.get((target.address, target.port, str(target.outlet)))
+        off_at = self._off_at.get((target.address, target.port, str(target.outlet)))
         return 0.0 if off_at is None else max(off_at + target.off_s - time.monotonic(), 0.0)
 
 

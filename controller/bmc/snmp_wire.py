@@ -10,13 +10,13 @@ import asyncio
 import importlib
 import threading
 import time
-from collections import OrderedDict
 from functools import cache
 from typing import Any
 
 from urllib3.exceptions import LocationParseError
 
 from agent.protocol.foreign_text import clean_line
+from controller.bmc.kept import Kept, digest_of
 from controller.bmc.snmp_outlets import Oid
 from controller.bmc.snmp_target import Community, SnmpTarget, User
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
@@ -70,9 +70,8 @@ class SnmpWire:
 
     def __init__(self) -> None:
         """Know no agent yet."""
-        self._locks: dict[tuple[str, int], threading.Lock] = {}
-        self._kept: OrderedDict[tuple[str, int, User], _Conversation] = OrderedDict()
-        self._lock = threading.Lock()
+        self._locks: Kept[tuple[str, int], threading.Lock] = Kept()
+        self._kept: Kept[str, _Conversation] = Kept(_MOST_KEPT)
 
     def get(self, target: SnmpTarget, oid: Oid, *, timeout_s: float) -> Answer:
         """Read one object.
@@ -94,15 +93,12 @@ class SnmpWire:
 
     def close(self) -> None:
         """End the kept conversations; nobody asks any more."""
-        with self._lock:
-            kept, self._kept = self._kept, OrderedDict()
-        for conversation in kept.values():
+        for conversation in self._kept.clear():
             conversation.close()
 
     def _ask(self, target: SnmpTarget, oid: Oid, value: int | None, timeout_s: float) -> Answer:
         ends_at = time.monotonic() + timeout_s
-        with self._lock:
-            lock = self._locks.setdefault((target.address, target.port), threading.Lock())
+        lock = self._locks.get_or_make((target.address, target.port), threading.Lock)
         if timeout_s <= 0 or not lock.acquire(timeout=timeout_s):
             raise BmcUnreachable(
                 f"{target.where}: not asked within {max(timeout_s, 0):.0f} s: the PDU is busy with an earlier call; try again"
@@ -129,9 +125,8 @@ class SnmpWire:
         self, target: SnmpTarget, user: User, place: _Place, request: _Request, ends_at: float
     ) -> Answer:
         """Ask in the kept conversation; if that fails, as with a PDU that has been restarted or replaced, in a new one."""
-        key = (target.address, target.port, user)
-        with self._lock:
-            kept = self._kept.pop(key, None)
+        key = f"{target.address} {target.port} {digest_of(user)}"
+        kept = self._kept.pop(key)
         if kept:
             left_s = min(ends_at - time.monotonic(), _PATIENCE_S)
             try:
@@ -145,7 +140,7 @@ class SnmpWire:
     def _ask_in(
         self,
         conversation: "_Conversation",
-        key: tuple[str, int, User],
+        key: str,
         target: SnmpTarget,
         place: _Place,
         request: _Request,
@@ -158,15 +153,9 @@ class SnmpWire:
         except BaseException:
             conversation.close()
             raise
-        self._keep(key, conversation)
-        return answer
-
-    def _keep(self, key: tuple[str, int, User], conversation: "_Conversation") -> None:
-        with self._lock:
-            self._kept[key] = conversation
-            oldest = self._kept.popitem(last=False)[1] if len(self._kept) > _MOST_KEPT else None
-        if oldest:
+        if oldest := self._kept.put(key, conversation):
             oldest.close()
+        return answer
 
 
 class _Conversation:

@@ -4,6 +4,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,6 +36,7 @@ class Amt(ThreadingHTTPServer):
         self.role = 0
         self.returns = 0
         self.answer: tuple[int, bytes] | None = None
+        self.refusals = 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -61,10 +63,13 @@ class Handler(BaseHTTPRequestHandler):
         said = dict(re.findall(r'(\w+)="?([^",]*)"?', self.headers.get("Authorization", "")))
         if not said:
             return False
+        self.server.refusals += 1
         who = md5(f"{LOGIN['amt_username']}:{REALM}:{LOGIN['amt_password']}")
         middle = f"{NONCE}:{said['nc']}:{said['cnonce']}:{said['qop']}"
         wanted = md5(f"{who}:{middle}:{md5(f'POST:{self.path}')}")
-        return str(said["response"]) == wanted
+        is_right = str(said["response"]) == wanted
+        self.server.refusals -= is_right
+        return is_right
 
     def _carry_out(self, body: str) -> str:
         found = re.search(r"<p:(\w+)_INPUT", body)
@@ -144,6 +149,20 @@ def test_what_it_refuses_is_told_without_the_password(amt: Amt) -> None:
             connect(amt).set_boot_device(refused, mode=BootMode.BIOS, persistent=True, timeout_s=S)
     with pytest.raises(BmcError, match="cannot ask the operating system"):
         connect(amt).soft_power_off(timeout_s=S)
+
+
+def test_a_wrong_login_is_tried_once_by_all_who_wait(amt: Amt) -> None:
+    driver = AmtDriver()
+    info = {"amt_address": f"127.0.0.1:{amt.server_address[1]}", **LOGIN}
+
+    def call(_number: int) -> None:
+        with pytest.raises(BmcAuthenticationFailed):
+            driver.connect({**info, "amt_password": "wrong"}).power_state(timeout_s=S)
+
+    with ThreadPoolExecutor(24) as pool:
+        list(pool.map(call, range(24)))
+    assert amt.refusals == 1
+    assert driver.connect(info).power_state(timeout_s=S) is PowerState.OFF
 
 
 @pytest.mark.parametrize(

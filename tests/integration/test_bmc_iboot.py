@@ -4,13 +4,14 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from controller.bmc.iboot import IbootDriver, IbootOutlet
-from controller.errors import BmcError, BmcUnreachable, Invalid
+from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 from controller.hardware.bmc import PowerState
 from controller.hardware.registry import load_catalog
 from controller.settings import Settings
@@ -25,6 +26,10 @@ class Iboot:
     def __init__(self) -> None:
         self.relays = [0, 0, 0]
         self.lie: bytes | None = None
+        self.is_stuck = False
+        self.stays_open = False
+        self.kept: list[Any] = []
+        self.connections = 0
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -35,6 +40,9 @@ class Iboot:
                 connection, _ = self.server.accept()
             except OSError:
                 return
+            self.connections += 1
+            if self.stays_open:
+                self.kept.append(connection.dup())
             with connection, connection.makefile("rwb") as stream:
                 if self.lie is not None:
                     stream.write(self.lie)
@@ -56,7 +64,8 @@ class Iboot:
         if relay > len(self.relays):
             stream.write(b"\1")
             return
-        self.relays[relay - 1] = state
+        if not self.is_stuck:
+            self.relays[relay - 1] = state
         stream.write(b"\0")
 
 
@@ -68,6 +77,8 @@ def iboot() -> Iterator[Iboot]:
     finally:
         found.server.shutdown(socket.SHUT_RDWR)
         found.server.close()
+        for one in found.kept:
+            one.close()
 
 
 def outlet(pdu: Iboot, **info: Any) -> IbootOutlet:
@@ -95,17 +106,55 @@ def test_what_goes_wrong_is_told_without_the_password() -> None:
     with iboot() as pdu:
         with pytest.raises(BmcError, match="refuses the order"):
             outlet(pdu, iboot_relay_id=9).power_on(timeout_s=S)
-        with pytest.raises(BmcUnreachable, match=r"ended the connection.*iboot_password") as error:
+        with pytest.raises(
+            BmcAuthenticationFailed, match=r"ended the connection.*iboot_password"
+        ) as error:
             outlet(pdu, iboot_password="wrong-wrong").power_on(timeout_s=S)
         assert "wrong-wrong" not in str(error.value)
-        for lie in (b"", b"x", b"\0\0"):
+        for lie in (b"", b"x"):
             pdu.lie = lie
             with pytest.raises(BmcUnreachable, match="no answer"):
                 outlet(pdu).power_state(timeout_s=S)
-        pdu.lie = b"\0\0\7"
         port = pdu.port
     with pytest.raises(BmcUnreachable, match="no answer"):
         IbootDriver().connect({"iboot_address": f"127.0.0.1:{port}", **LOGIN}).power_on(timeout_s=S)
+
+
+@pytest.mark.parametrize("stays_open", [False, True])
+@pytest.mark.parametrize("relay", [4, 9, 32])
+def test_a_relay_that_is_not_there_is_told_with_their_number_and_at_once(
+    relay: int, stays_open: bool
+) -> None:
+    with iboot() as pdu:
+        pdu.stays_open = stays_open
+        with pytest.raises(BmcError, match=rf"relay {relay}: it has 3 relays; set driver_info"):
+            outlet(pdu, iboot_relay_id=relay).power_state(timeout_s=600)
+        assert outlet(pdu, iboot_relay_id=3).power_state(timeout_s=S) is PowerState.OFF
+
+
+def test_an_outlet_that_does_not_go_off_was_not_reset() -> None:
+    with iboot() as pdu:
+        found = outlet(pdu)
+        found.power_on(timeout_s=S)
+        pdu.is_stuck = True
+        with pytest.raises(BmcError, match="the outlet is not off"):
+            found.reset(timeout_s=S)
+
+
+def test_a_wrong_login_is_tried_once_by_all_outlets_of_a_pdu() -> None:
+    with iboot() as pdu:
+        driver = IbootDriver()
+        info = {"iboot_address": "127.0.0.1", "iboot_port": pdu.port, **LOGIN}
+        wrong = {**info, "iboot_password": "wrong"}
+
+        def call(number: int) -> None:
+            with pytest.raises(BmcAuthenticationFailed):
+                driver.connect({**wrong, "iboot_relay_id": 1 + number % 3}).power_on(timeout_s=S)
+
+        with ThreadPoolExecutor(24) as pool:
+            list(pool.map(call, range(24)))
+        assert pdu.connections == 1
+        driver.connect(info).power_on(timeout_s=S)
 
 
 def test_a_pdu_that_says_nothing_is_not_waited_for() -> None:
