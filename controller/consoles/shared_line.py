@@ -69,7 +69,7 @@ class SharedLine:
         self._state, self._reason = LineState.OPENING, ""
         self._typist: _Typist | None = None
         self._waiting = bytearray()
-        self._break_wanted = False
+        self._break_wanted = self._may_be_put_back = False
         self._watchers: dict[Callable[[], None], None] = {}
         self.version = 0
         """Grows when the standing has changed in another way than by output."""
@@ -128,8 +128,7 @@ class SharedLine:
                 raise Conflict(
                     f"{typist.user} types on this console; watch, ask them to leave it, or take the keyboard with force"
                 )
-            self._waiting.clear()
-            self._break_wanted = False
+            self._drop()
             keyboard = secrets.token_urlsafe(16)
             self._typist = _Typist(keyboard=keyboard, user=user, touched_at=time.monotonic())
         self._changed()
@@ -196,8 +195,7 @@ class SharedLine:
         with self._lock:
             self._state, self._reason = state, reason
             if state is not LineState.OPEN:
-                self._waiting.clear()
-                self._break_wanted = False
+                self._drop()
         self._changed()
 
     def typed(self, most_bytes: int) -> bytes:
@@ -205,18 +203,25 @@ class SharedLine:
         with self._lock:
             taken = bytes(self._waiting[:most_bytes])
             del self._waiting[:most_bytes]
+            self._may_be_put_back = True
             return taken
 
     def put_back(self, data: bytes) -> None:
-        """Put back what could not be sent."""
+        """Put back what could not be sent, unless all that waited was dropped meanwhile."""
         with self._lock:
-            self._waiting[:0] = data
+            if self._may_be_put_back:
+                self._waiting[:0] = data
 
     def wants_break(self) -> bool:
         """Say whether a break is to be sent; it is forgotten then."""
         with self._lock:
             wanted, self._break_wanted = self._break_wanted, False
             return wanted
+
+    def _drop(self) -> None:
+        """Forget what was typed and not sent; the lock is held."""
+        self._waiting.clear()
+        self._break_wanted = self._may_be_put_back = False
 
     def _require(self, keyboard: str) -> _Typist:
         typist = self._typist

@@ -25,7 +25,10 @@ from tests.integration.principals import (
 pytestmark = [*BESIDE_IRONIC]
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
-OURS = ("/openapi.json", "certificate", "/healthcheck", "/v1/lookup", "heartbeat", "continue_")
+OURS = (
+    *("/openapi.json", "certificate", "/healthcheck", "/v1/lookup", "heartbeat", "continue_"),
+    "<ident>/console",
+)
 NODE, ON_NODE = "/v1/nodes/<ident>", "/v1/nodes/<ident>/"
 BODIES: dict[str, Any] = {
     "states/provision": {"target": "nonsense"},

@@ -33,3 +33,13 @@ def test_who_takes_the_keyboard_begins_with_nothing_waiting(line: SharedLine) ->
     line.send_break(before)
     line.take_keyboard("bob", by_force=True)
     assert (line.typed(100), line.wants_break()) == (b"", False)
+
+
+def test_what_could_not_be_sent_does_not_come_back_to_another_typist(line: SharedLine) -> None:
+    before = line.take_keyboard("ann", by_force=False)
+    line.type(before, b"rm -rf /\r", 0)
+    taken = line.typed(100)
+    after = line.take_keyboard("bob", by_force=True)
+    line.put_back(taken)
+    line.type(after, b"ls\r", 0)
+    assert line.typed(100) == b"ls\r"
