@@ -1,6 +1,6 @@
 """Which texts and documents hold secrets, and how they are shown: ``******``. One rule for the controller's answers and logs and for the agent's.
 
-Secrets are the values of keys that sound like one, and parts of texts: of URLs the password (or the user, if there is
+Secrets are the values of keys that sound like one, of settings (``{"name": ..., "value": ...}``) whose name does, and parts of texts: of URLs the password (or the user, if there is
 none: ``https://token@host``) and the signature of a signed address; what files for a system hold; values that sound like one in queries, among kernel
 arguments and in printed documents; private keys in PEM. Pure, and linear in the length of the text.
 """
@@ -32,7 +32,15 @@ _PRIVATE_KEY = re.compile(
 )
 
 
-_SIGNS = ("@", "%", "\\", "-p", "-k", "-y", "-u")
+_MEDIA = "/boot/media/"
+_MEDIA_KEY = re.compile(
+    rf"(?P<head>{_MEDIA}[0-9a-f-]{{1,64}}/)(?P<secret>[0-9a-f]+)", re.IGNORECASE
+)
+"""In the address of a node's boot medium: who knows it gets the agent's token."""
+_NAME, _VALUE = "name", "value"
+
+
+_SIGNS = ("@", "%", "\\", "-p", "-k", "-y", "-u", _MEDIA)
 """Where neither these are in a document's JSON, in small letters, ..."""
 _WORDS = (
     *("pass", "pwd", "secret", "token", "cred", "authorization", "cookie", "community", "key"),
@@ -56,10 +64,23 @@ def masked(document: dict[str, Any]) -> dict[str, Any]:
 
     Empty values and truth values stay: they say that there is no secret.
     """
+    names_secret = is_named_secret(document)
     return {
-        key: MASK if key == _CONTENT and _is_file(document) else masked_value(key, value)
+        key: MASK
+        if key == _CONTENT and _is_file(document)
+        else masked_value(_name_of(document) if names_secret and key == _VALUE else key, value)
         for key, value in document.items()
     }
+
+
+def is_named_secret(document: Any) -> bool:
+    """Say whether this is an object of a list of settings, ``{"name": ..., "value": ...}``, whose value is a secret."""
+    return isinstance(document, dict) and _VALUE in document and is_secret(_name_of(document))
+
+
+def _name_of(document: dict[str, Any]) -> str:
+    name = document.get(_NAME)
+    return name if isinstance(name, str) else ""
 
 
 def _is_file(document: dict[str, Any]) -> bool:
@@ -100,6 +121,8 @@ def replace_secrets(text: str, replace: Replace) -> str:
         text = _PRINTED.sub(lambda match: _of_printed(match, replace), text)
     if "uthorization" in text or "UTHORIZATION" in text:
         text = _HEADER.sub(lambda match: match["head"] + replace(match["secret"]), text)
+    if "/" in text and _MEDIA in text.lower():
+        text = _MEDIA_KEY.sub(lambda match: match["head"] + replace(match["secret"]), text)
     if "PRIVATE KEY" in text:
         text = _PRIVATE_KEY.sub(lambda match: replace(match[0]), text)
     return text

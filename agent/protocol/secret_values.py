@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from agent.protocol.masking import replace_secrets
+from agent.protocol.masking import is_named_secret, replace_secrets
 from agent.protocol.secret_names import MASK, is_secret
 
 
@@ -21,8 +21,9 @@ def secret_values(document: Mapping[str, Any], unlike: Collection[str] = ()) -> 
 def _of_value(value: Any, unlike: Collection[str], *, is_named: bool) -> Iterator[str]:
     """Yield the secrets of a value; below the name of one, everything is."""
     if isinstance(value, Mapping):
+        is_setting = is_named_secret(value) and value["name"] not in unlike
         for key, item in value.items():
-            named = key not in unlike and is_secret(str(key))
+            named = (is_setting and key == "value") or (key not in unlike and is_secret(str(key)))
             yield from _of_value(item, unlike, is_named=is_named or named)
     elif isinstance(value, list | tuple):
         for item in value:

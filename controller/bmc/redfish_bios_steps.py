@@ -103,7 +103,7 @@ def plan_settings(wanted: Mapping[str, Any], found: BiosState) -> Mapping[str, V
             shown = "" if _is_secret(found, name) else f" {clean_line(str(written), _SHOWN)!r}"
             mistakes.append(f"{name}{shown}: {error}")
             continue
-        if now != value or found.waiting.get(name, value) != value or _is_secret(found, name):
+        if now != value or found.waiting.get(name, value) != value or _is_password(found, name):
             changes[name] = value
     if mistakes:
         raise ValueError("; ".join(mistakes[:_MOST_NAMED]))
@@ -224,6 +224,12 @@ def _is(now: Any, written: Any) -> bool:
     return now is not None and str(written) == str(now)
 
 
-def _is_secret(found: BiosState, name: str) -> bool:
+def _is_password(found: BiosState, name: str) -> bool:
+    """Say whether the BMC never shows what the setting is."""
     known = found.known.get(name)
     return known is not None and known.attribute_type == "Password"
+
+
+def _is_secret(found: BiosState, name: str) -> bool:
+    """Say whether the value must not be shown: also where the BMC has no registry, or calls a password a string."""
+    return found.known.get(name, BiosSetting(name=name, value=None)).is_password

@@ -81,10 +81,15 @@ def text(document: Any, *names: str) -> str | None:
     return clean_line(found, _MOST_LETTERS) if isinstance(found, str) and found else None
 
 
+def address(found: Any) -> str | None:
+    """Return an address as a BMC wrote it; ``None`` = it is none that can be kept and shown: no text, too long, not printable."""
+    is_one = isinstance(found, str) and 0 < len(found) <= _MOST_LETTERS and found.isprintable()
+    return found if is_one else None
+
+
 def link(document: Any, *names: str) -> str | None:
     """Return where a link leads."""
-    found = dig(document, *names, "@odata.id")
-    return found if isinstance(found, str) and found else None
+    return address(dig(document, *names, "@odata.id"))
 
 
 def links(document: Any, *names: str) -> list[str]:
@@ -138,5 +143,4 @@ def _expanded(near: ResourceBase, path: str) -> Mapping[str, Document]:
 
 def action(document: Any, name: str) -> str | None:
     """Return where an action is ordered (``SecureBoot.ResetKeys``); ``None`` = it is not offered."""
-    found = dig(document, "Actions", f"#{name}", "target")
-    return found if isinstance(found, str) and found else None
+    return address(dig(document, "Actions", f"#{name}", "target"))

@@ -5,6 +5,7 @@ restarted where an update waits for that, and read the version back. Everything 
 controller can go on; an order that was given by a controller that died before it could note it is known by its task, which was not there before.
 """
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from controller.hardware.bmc import BmcStep, BmcStepLook, StepArgument
 _PRIORITIES: Mapping[str, int] = MappingProxyType({"clean": 0, "deploy": 0, "service": 0})
 _WHAT = "update the firmware"
 _SHOWN = 200
+_MARK_LETTERS = 12
 _KEYS = frozenset({"component", "url", "wait"})
 _WAITS_S = 60.0
 """A task that has done nothing for so long waits for a start of the machine."""
@@ -128,7 +130,7 @@ def _order(
     """Order the update, unless its task is there already: whoever ordered it died before it could note that."""
     ends_at = time.monotonic() + timeout_s
     listed = bmc.tasks(timeout_s=timeout_s)
-    new = [task for task in listed if task not in state["tasks"]]
+    new = [task for task in listed if not {task, _mark(task)} & {*state["tasks"]}]
     name, left_s = state["component"], ends_at - time.monotonic()
     begun = (
         Begun(task=new[-1])
@@ -142,6 +144,11 @@ def _order(
         pushing = {**state, "phase": "push", "push": begun.push, "ordered_at": since}
         return _stay(pushing, f"{name}: its image is pushed")
     return _has_task({**state, "ordered_at": since}, begun.task, f"{name}: its update was ordered")
+
+
+def _mark(task: str) -> str:
+    """Return what a state keeps of a task's address: a BMC names hundreds, each as long as it likes."""
+    return hashlib.sha256(task.encode()).hexdigest()[:_MARK_LETTERS]
 
 
 def _has_task(state: Mapping[str, Any], task: str | None, message: str) -> BmcStepLook:
@@ -234,7 +241,7 @@ def _order_next(
         "wait": one["wait"],
         "target": part.target if part else None,
         "before": part.component.current_version if part else None,
-        "tasks": [*tasks],
+        "tasks": [_mark(task) for task in tasks],
         "task": None,
         "push": None,
         "ordered_at": None,

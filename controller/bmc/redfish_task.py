@@ -11,7 +11,7 @@ from sushy import exceptions
 from sushy.resources.base import ResourceBase
 
 from agent.protocol.foreign_text import clean_line
-from controller.bmc.redfish_document import dig, link, listed, read_if_there, text
+from controller.bmc.redfish_document import address, dig, link, listed, read_if_there, text
 
 _MOST_WORDS = 300
 _ENDED_WELL = frozenset({"Completed"})
@@ -52,8 +52,8 @@ def task_of(answer: requests.Response) -> str | None:
         body = answer.json() if answer.content else {}
     except ValueError:
         body = {}
-    named = text(body, "@odata.id") if "Task" in (text(body, "@odata.type") or "") else None
-    monitor = answer.headers.get("Location")
+    named = link({"it": body}, "it") if "Task" in (text(body, "@odata.type") or "") else None
+    monitor = address(answer.headers.get("Location"))
     if answer.status_code != HTTPStatus.ACCEPTED and named is None:
         return None
     return named or monitor

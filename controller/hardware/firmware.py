@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from agent.protocol.secret_names import is_secret
+
+_CHOICES = frozenset({"Enumeration", "Boolean"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BiosSetting:
@@ -25,6 +29,12 @@ class BiosSetting:
     reset_required: bool | None = None
     unique: bool | None = None
     """It is of this machine alone, and not to be copied to others."""
+
+    @property
+    def is_password(self) -> bool:
+        """Whether the value must not be shown; some BMCs call a password a string, and some settings of passwords are choices."""
+        is_choice = self.attribute_type in _CHOICES
+        return self.attribute_type == "Password" or (is_secret(self.name) and not is_choice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.protocol.masking import masked_value, replace_secrets
+from agent.protocol.masking import is_named_secret, masked_value, replace_secrets
 from agent.protocol.secret_names import MASK, is_secret
 from controller.errors import Invalid
 
@@ -29,9 +29,14 @@ def _unmasked_value(
     is_in_secret = is_in_secret or is_secret(key)
     if isinstance(value, dict):
         parts = known if isinstance(known, dict) else {}
+        is_named = is_named_secret(value) or is_named_secret(known)
         return {
             name: _unmasked_value(
-                name, part, parts.get(name), f"{where}/{name}", is_in_secret=is_in_secret
+                name,
+                part,
+                parts.get(name),
+                f"{where}/{name}",
+                is_in_secret=is_in_secret or (is_named and name == "value"),
             )
             for name, part in value.items()
         }

@@ -32,7 +32,6 @@ _MOST = 5000
 _LONGEST_NAME, _LONGEST_VALUE = 255, 4096
 _MOST_CHOICES = 1000
 _HIGHEST = 2**63 - 1
-_PASSWORD = "Password"  # noqa: S105  # the type of a setting
 
 _StageFunction = Callable[[Context], Outcome]
 
@@ -76,12 +75,11 @@ def bounded_settings(told: Sequence[BiosSetting]) -> tuple[BiosSetting, ...]:
     found = {}
     for one in told[:_MOST]:
         name = clean_line(one.name, _LONGEST_NAME)
-        is_secret = one.attribute_type == _PASSWORD
         choices = one.allowable_values
         found[name] = replace(
             one,
             name=name,
-            value=None if is_secret else _text(one.value, _LONGEST_VALUE),
+            value=None if one.is_password else _text(one.value, _LONGEST_VALUE),
             attribute_type=_text(one.attribute_type, _LONGEST_NAME),
             allowable_values=choices
             and tuple(clean_line(choice, _LONGEST_VALUE) for choice in choices[:_MOST_CHOICES]),

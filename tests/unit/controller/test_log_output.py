@@ -47,6 +47,20 @@ def test_no_secret_and_no_control_character_gets_into_a_line() -> None:
     assert "wait=true" in text
 
 
+def test_the_key_of_a_boot_medium_is_in_no_line_and_no_traceback() -> None:
+    url = f"http://192.0.2.1/Boot/Media/6d6f5a7e-5b0c-4c1c-9d55-0a3f6c1b7e21/{'aB12' * 16}/boot.iso"
+    record = logging.makeLogRecord(
+        {"msg": "body: %(data)s", "args": {"data": {"Image": url}}, "levelname": "DEBUG"}
+    )
+    assert "aB12" not in LineFormatter().format(record)
+    try:
+        int(url)
+    except ValueError:
+        text = line("failed", exc_info=sys.exc_info(), at=url)
+    assert "boot.iso" in text
+    assert "aB12" not in text
+
+
 def test_a_traceback_has_no_secrets_either() -> None:
     try:
         int("http://user:geheim@proxy/")

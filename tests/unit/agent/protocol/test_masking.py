@@ -290,7 +290,9 @@ def test_what_a_file_for_the_system_holds_is_not_shown() -> None:
 
 
 _ODD = st.text(alphabet="ab-pPuUkKy@%:= \"'\\._é", max_size=20)
-_NAMES = st.one_of(keys, words, _ODD, st.sampled_from((*SIGNED, *PUBLIC, "content", "path")))
+_NAMES = st.one_of(
+    keys, words, _ODD, st.sampled_from((*SIGNED, *PUBLIC, "content", "path", "name", "value"))
+)
 _TEXTS = st.one_of(
     words,
     _ODD,
@@ -299,6 +301,10 @@ _TEXTS = st.one_of(
     st.builds("--{} {}".format, _NAMES, words),
     st.builds("{{'{}': '{}'}}".format, _NAMES, words),
     st.builds("ipmitool {} {}".format, _ODD, words),
+    st.builds(
+        "http://a/boot/media/{}/{}/boot.iso".format, words, st.sampled_from(("ab12", "AB", "x"))
+    ),
+    st.sampled_from((*SECRET_KEYS, "AdminPassword", "HddPwd1")),
 )
 _DOCUMENTS = st.dictionaries(
     _NAMES,
@@ -311,6 +317,38 @@ _DOCUMENTS = st.dictionaries(
     ),
     max_size=4,
 )
+
+
+@pytest.mark.parametrize("name", ["AdminPassword", "UserPwd", "ipmi_kg", *SECRET_KEYS])
+def test_a_setting_with_the_name_of_a_secret_hides_its_value(name: str) -> None:
+    open_ones = [{"name": "BootMode", "value": "Uefi"}, {"name": name, "value": ""}, {"value": 1}]
+    settings = [{"name": name, "value": SECRET}, {"name": name, "value": {"a": SECRET}}, *open_ones]
+    hidden = {"name": name, "value": MASK}
+    shown = masked({"settings": settings})
+    assert shown == {"settings": [hidden, hidden, *open_ones]}
+    assert unmasked(shown, {"settings": settings}, "args") == {"settings": settings}
+    for changed in ({**hidden, "more": 1}, {"name": "Other", "value": MASK}):
+        with pytest.raises(Invalid, match="value has"):
+            unmasked({"settings": [changed]}, {"settings": settings[:1]}, "args")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "body: {'Image': 'http://192.0.2.1:6385/boot/media/{uuid}/{key}/boot.iso'}",
+        "GET /boot/media/{uuid}/{key}/settings.iso",
+        "HTTP://HOST/BOOT/MEDIA/{uuid}/{key}/BOOT.ISO refused",
+        "{key} is no secret, /Boot/Media/{uuid}/{key} is",
+    ],
+)
+@pytest.mark.parametrize("is_upper", [False, True])
+def test_the_key_of_a_boot_medium_is_hidden_in_every_text(text: str, is_upper: bool) -> None:
+    key = "0123456789abcdef" * 4
+    key = key.upper() if is_upper else key
+    whole = text.replace("{uuid}", "6d6f5a7e-5b0c-4c1c-9d55-0a3f6c1b7e21").replace("{key}", key)
+    before, _, after = whole.rpartition(key)
+    assert masked_text(whole) == f"{before}{MASK}{after}"
+    assert may_hold_secrets(json.dumps({"a": whole}))
 
 
 @given(_DOCUMENTS)

@@ -13,6 +13,8 @@ from agent.protocol.secret_values import secret_values
         ({"users": [{"name": "a", "pin_code": 1, "enable_secret": 4711}]}, {"4711"}),
         ({"passwords": ["one", ["two"]], "plain": ["three"]}, {"one", "two"}),
         ({"credentials": {"login": "admin", "value": "geheim"}}, {"admin", "geheim"}),
+        ({"settings": [{"name": "AdminPassword", "value": "geheim"}]}, {"geheim"}),
+        ({"settings": [{"name": "BootMode", "value": "Uefi"}]}, set()),
         ({"url": "https://admin:geheim@switch/api"}, {"geheim"}),
         ({"password": "", "token": None, "secret": True, "api_key": "******"}, set()),
         ({}, set()),

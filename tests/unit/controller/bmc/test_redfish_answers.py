@@ -6,7 +6,7 @@ import pytest
 
 from controller.bmc.redfish_bios_steps import BiosState, plan_settings
 from controller.bmc.redfish_components import device_of
-from controller.bmc.redfish_document import dig, links, text
+from controller.bmc.redfish_document import address, dig, link, links, text
 from controller.bmc.redfish_quirks import QUIRKS, Ways, ways_of
 from controller.bmc.redfish_registry import parse_registry
 from controller.bmc.redfish_task import Progress, judge
@@ -155,3 +155,22 @@ def test_every_line_of_the_table_says_where_it_comes_from_and_changes_something(
         assert len(one.source) > 20
         assert ways_of({"Manufacturer": one.vendor, "Model": one.model}) != Ways()
         assert one.vendor == one.vendor.lower()
+
+
+@pytest.mark.parametrize("odd", ["", "/a\n/b", "/\x1b[2J", "/" + "a" * 1024, 7, None, ["/a"]])
+def test_addresses_that_cannot_be_kept_are_none(odd: Any) -> None:
+    assert address(odd) is None
+    assert link({"Tasks": {"@odata.id": odd}}, "Tasks") is None
+    assert links({"Members": [{"@odata.id": odd}, {"@odata.id": "/good"}]}, "Members") == ["/good"]
+
+
+@pytest.mark.parametrize(
+    "told", [[], [{"AttributeName": "AdminPassword", "Type": "String", "MaxLength": 3}]]
+)
+def test_a_setting_that_sounds_like_a_secret_is_not_quoted(told: list[Any]) -> None:
+    registry = parse_registry({"RegistryEntries": {"Attributes": told}})
+    found = BiosState(attributes={"AdminPassword": 1, "Retry": 1}, waiting={}, known=registry)
+    with pytest.raises(ValueError, match="AdminPassword: ") as refused:
+        plan_settings({"AdminPassword": "geheim", "Retry": "geheim too"}, found)
+    assert "'geheim'" not in str(refused.value)
+    assert "'geheim too'" in str(refused.value)
