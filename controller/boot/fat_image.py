@@ -5,7 +5,7 @@ sent without ever being written. Names have the old form, eight signs and three.
 """
 
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _SECTOR_BYTES = 512
@@ -60,26 +60,7 @@ def plan_fat(files: Mapping[str, int], label: str, *, unit_bytes: int = _SECTOR_
     folders = list(_folders_of(files))
     cluster_sectors = _cluster_sectors(files.values(), len(folders), unit_bytes // _SECTOR_BYTES)
     cluster_bytes = cluster_sectors * _SECTOR_BYTES
-    entries: dict[str, _Folder] = {"": _Folder(0, [_entry(label, 0x08, 0, 0)])}
-    table = [0xFF00 | _MEDIA, _END_OF_CHAIN]
-    firsts: dict[str, int] = {}
-    for folder in folders:
-        entries[folder] = _Folder(len(table), [])
-        table.append(_END_OF_CHAIN)
-    for folder in folders:
-        parent, _slash, name = folder.rpartition("/")
-        own = entries[folder]
-        entries[parent].entries.append(_entry(name, _FOLDER, own.cluster, 0))
-        own.entries[:0] = [
-            _entry(".", _FOLDER, own.cluster, 0),
-            _entry("..", _FOLDER, entries[parent].cluster, 0),
-        ]
-    for path, size_bytes in files.items():
-        folder, _slash, name = path.rpartition("/")
-        first, count = len(table), -(-size_bytes // cluster_bytes)
-        firsts[path] = first
-        table += [*range(first + 1, first + count), _END_OF_CHAIN]
-        entries[folder].entries.append(_entry(name, _FILE, first, size_bytes))
+    entries, table, firsts = _chains(files, folders, label, cluster_bytes)
     used = len(table) - 2
     clusters = max(used, _FEWEST_CLUSTERS)
     root = b"".join(entries[""].entries).ljust(_ROOT_ENTRIES * _ENTRY_BYTES, b"\0")
@@ -104,6 +85,33 @@ def plan_fat(files: Mapping[str, int], label: str, *, unit_bytes: int = _SECTOR_
         tail_bytes=(clusters - used) * cluster_bytes,
         size_bytes=sectors * _SECTOR_BYTES,
     )
+
+
+def _chains(
+    files: Mapping[str, int], folders: Sequence[str], label: str, cluster_bytes: int
+) -> tuple[dict[str, _Folder], list[int], dict[str, int]]:
+    """Return the folders' entries by path, the table of clusters, and the first cluster of each file."""
+    entries: dict[str, _Folder] = {"": _Folder(0, [_entry(label, 0x08, 0, 0)])}
+    table = [0xFF00 | _MEDIA, _END_OF_CHAIN]
+    firsts: dict[str, int] = {}
+    for folder in folders:
+        entries[folder] = _Folder(len(table), [])
+        table.append(_END_OF_CHAIN)
+    for folder in folders:
+        parent, _slash, name = folder.rpartition("/")
+        own = entries[folder]
+        entries[parent].entries.append(_entry(name, _FOLDER, own.cluster, 0))
+        own.entries[:0] = [
+            _entry(".", _FOLDER, own.cluster, 0),
+            _entry("..", _FOLDER, entries[parent].cluster, 0),
+        ]
+    for path, size_bytes in files.items():
+        folder, _slash, name = path.rpartition("/")
+        first, count = len(table), -(-size_bytes // cluster_bytes)
+        firsts[path] = first
+        table += [*range(first + 1, first + count), _END_OF_CHAIN]
+        entries[folder].entries.append(_entry(name, _FILE, first, size_bytes))
+    return entries, table, firsts
 
 
 def _folders_of(paths: Mapping[str, int]) -> Iterator[str]:

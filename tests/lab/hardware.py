@@ -151,12 +151,7 @@ def qemu_arguments(
         *("-chardev", f"socket,id=qmp,fd={qmp_descriptor}", "-mon", "chardev=qmp,mode=control"),
         *("-boot", f"strict=on,menu={'on' if boot is BootDevice.SETUP else 'off'}", "-no-reboot"),
     ]
-    if hardware.firmware is Firmware.UEFI:
-        code = SECURE_CODE if hardware.secure_boot else UEFI_CODE
-        if hardware.secure_boot:
-            words += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
-        words += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
-        words += ["-drive", f"if=pflash,unit=1,format=raw,file={hardware.uefi_variables}"]
+    words += _firmware_arguments(hardware)
     if any(disk.bus is Bus.SCSI for disk in hardware.disks):
         words += ["-device", "virtio-scsi-pci,id=scsi"]
     for number, disk in enumerate(hardware.disks):
@@ -170,6 +165,18 @@ def qemu_arguments(
     if boot is BootDevice.HTTP:
         words += WITHOUT_PXE
     return (*words, *hardware.extra_arguments)
+
+
+def _firmware_arguments(hardware: Hardware) -> list[str]:
+    """Return the words for UEFI's code and variables; SeaBIOS is what QEMU has by itself."""
+    if hardware.firmware is not Firmware.UEFI:
+        return []
+    code = SECURE_CODE if hardware.secure_boot else UEFI_CODE
+    words = ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"]
+    words += ["-drive", f"if=pflash,unit=1,format=raw,file={hardware.uefi_variables}"]
+    if hardware.secure_boot:
+        words += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
+    return words
 
 
 def boot_order(

@@ -6,7 +6,7 @@ Exit status 0 only when every machine showed its login prompt, and host name and
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -42,45 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if missing:
         sys.stderr.write(f"missing: {', '.join(missing)}; `make demo` builds them\n")
         return 2
-    names = [f"node-{number + 1}" for number in range(options.nodes)]
     shutil.rmtree(_LOGS, ignore_errors=True)
     try:
-        with Lab(workdir=_LOGS) as lab, Screen(names) as screen:
-            key = make_key(lab.scratch)
-            screen.say("the lab is up: a private network; starting the controller")
-            controller = lab.controller(
-                settings={
-                    "deploy_kernel": str(kernel),
-                    "deploy_ramdisk": str(ramdisk),
-                    "kernel_append_params": SERIAL_CONSOLE,
-                    **media_settings(options.media),
-                }
-            )
-            machines = [
-                lab.machine(
-                    name=name,
-                    firmware=Firmware(options.firmware),
-                    memory_mib=_MEMORY_MIB,
-                    disks=(Disk(size_bytes=_DISK_BYTES),),
-                    bmc=BmcKind(options.bmc),
-                )
-                for name in names
-            ]
-            image = Image(
-                url=lab.http.publish(image_file.name, image_file),
-                sha256=read_checksum(image_file.with_suffix(".qcow2.sha256")),
-            )
-            screen.say(
-                f"the controller answers at {controller.url}; {len(machines)} machine(s), powered off"
-            )
-            documents = [
-                node_of(machine, lab.network, options.media, number)
-                for number, machine in enumerate(machines)
-            ]
-            journeys = _travel(lab, controller, machines, documents, screen, image, key)
-            _report(screen, journeys)
-            if options.keep:
-                keep(screen, lab, controller, machines, key)
+        _demonstrate(
+            options, image_file, {"deploy_kernel": str(kernel), "deploy_ramdisk": str(ramdisk)}
+        )
     except LabError as error:
         sys.stderr.write(f"the demonstration failed: {error}\nlogs: {_LOGS}\n")
         return 1
@@ -88,6 +54,48 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"interrupted; everything that was started is gone, logs: {_LOGS}\n")
         return 130
     return 0
+
+
+def _demonstrate(
+    options: argparse.Namespace, image_file: Path, boot_files: Mapping[str, str]
+) -> None:
+    """Deploy the image onto the machines that the options ask for, and show how it goes."""
+    names = [f"node-{number + 1}" for number in range(options.nodes)]
+    with Lab(workdir=_LOGS) as lab, Screen(names) as screen:
+        key = make_key(lab.scratch)
+        screen.say("the lab is up: a private network; starting the controller")
+        controller = lab.controller(
+            settings={
+                **boot_files,
+                "kernel_append_params": SERIAL_CONSOLE,
+                **media_settings(options.media),
+            }
+        )
+        machines = [
+            lab.machine(
+                name=name,
+                firmware=Firmware(options.firmware),
+                memory_mib=_MEMORY_MIB,
+                disks=(Disk(size_bytes=_DISK_BYTES),),
+                bmc=BmcKind(options.bmc),
+            )
+            for name in names
+        ]
+        image = Image(
+            url=lab.http.publish(image_file.name, image_file),
+            sha256=read_checksum(image_file.with_suffix(".qcow2.sha256")),
+        )
+        screen.say(
+            f"the controller answers at {controller.url}; {len(machines)} machine(s), powered off"
+        )
+        documents = [
+            node_of(machine, lab.network, options.media, number)
+            for number, machine in enumerate(machines)
+        ]
+        journeys = _travel(lab, controller, machines, documents, screen, image, key)
+        _report(screen, journeys)
+        if options.keep:
+            keep(screen, lab, controller, machines, key)
 
 
 def _parser() -> argparse.ArgumentParser:
