@@ -33,7 +33,7 @@ _CHANGE_RELAY = 1
 _GET_RELAYS = 4
 _MOST_LOGIN_BYTES = 20
 _OFF_S = 5.0
-"""An outlet stays off so long in a reset: power supplies live longer than a short cut."""
+"""Power supplies live longer than a short cut."""
 _NUMBERS = 1 << 16
 _PAUSE_S = 0.5
 """Nothing for so long after the first byte: that was the whole answer."""
@@ -55,8 +55,13 @@ class _Target:
 class IbootDriver:
     """Makes the outlets of iBoot PDUs; calls to one PDU do not overlap."""
 
-    def __init__(self) -> None:
-        """Know no PDU yet."""
+    def __init__(self, off_s: float = _OFF_S) -> None:
+        """Know no PDU yet.
+
+        Args:
+            off_s: An outlet stays off so long in a reset.
+        """
+        self._off_s = off_s
         self.properties = {
             "iboot_address": f"IP address or host name of the PDU, with its port if it is not {_PORT}. Required.",
             "iboot_username": "User name. Required.",
@@ -80,23 +85,27 @@ class IbootDriver:
         target = _parse(driver_info)
         lock = self._locks.get_or_make((target.address, target.port), threading.Lock)
         hold = self._holds.get_or_make(digest_of(replace(target, relay=0)), LoginHold)
-        return IbootOutlet(target, lock, hold)
+        return IbootOutlet(target, lock, hold, self._off_s)
 
 
 class IbootOutlet:
     """One outlet; see ``PowerControl`` for what the methods promise."""
 
-    def __init__(self, target: _Target, lock: threading.Lock, hold: LoginHold) -> None:
+    def __init__(
+        self, target: _Target, lock: threading.Lock, hold: LoginHold, off_s: float
+    ) -> None:
         """Open nothing yet.
 
         Args:
             target: The outlet.
             lock: Of its PDU.
             hold: Of this login there.
+            off_s: As for the driver.
         """
         self._target = target
         self._lock = lock
         self._hold = hold
+        self._off_s = off_s
 
     def power_state(self, *, timeout_s: float) -> PowerState:
         """Read the relays, as far as this one.
@@ -134,7 +143,7 @@ class IbootOutlet:
         """
         ends_at = time.monotonic() + timeout_s
         self.power_off(timeout_s=timeout_s)
-        time.sleep(min(_OFF_S, max(ends_at - time.monotonic(), 0)))
+        time.sleep(min(self._off_s, max(ends_at - time.monotonic(), 0)))
         if self.power_state(timeout_s=ends_at - time.monotonic()) is not PowerState.OFF:
             raise BmcError(
                 f"{self._target.where}: it took the order to switch off, but the outlet is not off; look at the PDU itself"

@@ -82,7 +82,7 @@ def iboot() -> Iterator[Iboot]:
 
 
 def outlet(pdu: Iboot, **info: Any) -> IbootOutlet:
-    return IbootDriver().connect(
+    return IbootDriver(off_s=0.1).connect(
         {"iboot_address": "127.0.0.1", "iboot_port": pdu.port, **LOGIN, **info}
     )
 

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from tests.lab.pdu.pdu import AUTH_KEY, PRIV_KEY, READ_COMMUNITY, USER, Pdu
 S = 20.0
 DRIVERS: list[SnmpDriver] = []
 QUICK = {"snmp_outlet": 7, "snmp_off_seconds": 0}
+
+NONSENSE = (b"\x30\x82", b"HTTP/1.1 200 OK", b"\x30" + b"\xff" * 60_000)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,17 @@ def _closed() -> Iterator[None]:
         DRIVERS.pop().wire.close()
 
 
+def usual(cases: Iterable[Any], *chosen: Any) -> list[Any]:
+    """Return the parameters, all but the chosen ones for the long tests alone."""
+    return [
+        pytest.param(
+            *(one if isinstance(one, tuple) else (one,)),
+            marks=() if one in chosen or one[0] in chosen else pytest.mark.long,
+        )
+        for one in cases
+    ]
+
+
 def outlet(pdu: Pdu, **changes: Any) -> SnmpOutlet:
     DRIVERS.append(SnmpDriver())
     return DRIVERS[-1].connect({**pdu.driver_info, **QUICK, **changes})
@@ -60,7 +73,9 @@ def test_every_kind_of_pdu_is_modelled_here() -> None:
     assert {table.name for table in TABLES} == set(MODELS)
 
 
-@pytest.mark.parametrize("kind", sorted(MODELS))
+@pytest.mark.parametrize(
+    "kind", usual(sorted(MODELS), "apc_rackpdu", "eatonpower", "servertech_sentry4", "teltronix")
+)
 def test_an_outlet_of_every_kind_is_switched_and_tells_its_state(tmp_path: Path, kind: str) -> None:
     machine, neighbour = Chassis(), Chassis(is_on=True)
     with Pdu(kind, {7: machine, 8: neighbour}, folder=tmp_path) as pdu:
@@ -77,7 +92,9 @@ def test_an_outlet_of_every_kind_is_switched_and_tells_its_state(tmp_path: Path,
         assert all(f".{7}" in line for line in pdu.asked)
 
 
-@pytest.mark.parametrize("kind", sorted(kind for kind, model in MODELS.items() if model.pending))
+@pytest.mark.parametrize(
+    "kind", usual(sorted(kind for kind, model in MODELS.items() if model.pending), "eatonpower")
+)
 def test_an_outlet_that_is_about_to_switch_has_not_switched(tmp_path: Path, kind: str) -> None:
     machine = Chassis()
     with Pdu(kind, {7: machine}, folder=tmp_path) as pdu:
@@ -92,14 +109,18 @@ def test_an_outlet_that_is_about_to_switch_has_not_switched(tmp_path: Path, kind
 
 @pytest.mark.parametrize(
     ("auth", "priv", "info"),
-    [
-        ("MD5", "DES", {}),
-        ("SHA", "AES", {"snmp_auth_protocol": "sha", "snmp_priv_protocol": "aes"}),
-        ("SHA-224", "AES", {"snmp_auth_protocol": "sha224", "snmp_priv_protocol": "aes"}),
-        ("SHA-256", "AES", {"snmp_auth_protocol": "SHA256", "snmp_priv_protocol": "AES"}),
-        ("SHA-384", "AES", {"snmp_auth_protocol": "sha384", "snmp_priv_protocol": "aes"}),
-        ("SHA-512", "AES", {"snmp_auth_protocol": "sha512", "snmp_priv_protocol": "aes"}),
-    ],
+    usual(
+        [
+            ("MD5", "DES", {}),
+            ("SHA", "AES", {"snmp_auth_protocol": "sha", "snmp_priv_protocol": "aes"}),
+            ("SHA-224", "AES", {"snmp_auth_protocol": "sha224", "snmp_priv_protocol": "aes"}),
+            ("SHA-256", "AES", {"snmp_auth_protocol": "SHA256", "snmp_priv_protocol": "AES"}),
+            ("SHA-384", "AES", {"snmp_auth_protocol": "sha384", "snmp_priv_protocol": "aes"}),
+            ("SHA-512", "AES", {"snmp_auth_protocol": "sha512", "snmp_priv_protocol": "aes"}),
+        ],
+        "MD5",
+        "SHA-256",
+    ),
 )
 def test_version_3_authenticates_and_encrypts(
     tmp_path: Path, auth: str, priv: str, info: dict[str, Any]
@@ -207,8 +228,13 @@ def test_a_lost_datagram_is_sent_again(pdu: Pdu) -> None:
     between.close()
 
 
-@pytest.mark.parametrize("version", ["1", "2c", "3"])
-@pytest.mark.parametrize("packet", [b"\x30\x82", b"HTTP/1.1 200 OK", b"\x30" + b"\xff" * 60_000])
+@pytest.mark.parametrize(
+    ("version", "packet"),
+    usual(
+        [(version, packet) for version in ("1", "2c", "3") for packet in NONSENSE],
+        *zip(("1", "2c", "3"), NONSENSE, strict=True),
+    ),
+)
 def test_nonsense_is_no_answer_and_leaves_nothing_behind(
     pdu: Pdu, version: str, packet: bytes
 ) -> None:
