@@ -68,7 +68,12 @@ def ssh_host(folder: Path, environment: Mapping[str, str], *, first: str = "") -
     shutil.copy(folder / "user.pub", folder / "authorized")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    words = {"PATH": f"{first}:{_PATH}" if first else _PATH, **environment}
+    path = f"{first}:{_PATH}" if first else _PATH
+    words = {
+        "PATH": path,
+        "HOME": str(folder),
+        **environment,
+    }  # no start files of the tester's shell
     (folder / "sshd_config").write_text(
         f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nPidFile {folder}/pid\nUsePAM no\nStrictModes no\n"
         f"AuthorizedKeysFile {folder}/authorized\nPermitRootLogin yes\nPasswordAuthentication yes\nLogLevel VERBOSE\n"
