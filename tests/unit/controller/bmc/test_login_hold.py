@@ -1,4 +1,5 @@
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -46,7 +47,9 @@ def test_what_is_refused_while_it_is_held_back_does_not_count() -> None:
 class Host:
     """Lets in, or does not, and counts."""
 
-    def __init__(self, *, is_open: bool) -> None:
+    def __init__(self, *, is_open: bool, callers: int = 0) -> None:
+        self.callers = callers
+        self.arrived = 0
         self.gate = LoginGate(4)
         self.is_open = is_open
         self.logins = self.inside = self.most = 0
@@ -54,8 +57,11 @@ class Host:
         self.crowd = threading.Event()
 
     def call(self) -> str:
+        with self.lock:
+            self.arrived += 1
         try:
             with self.gate.turn("host", 30):
+                self._let_others_wait()
                 with self.lock:
                     self.logins += 1
                     self.inside += 1
@@ -74,10 +80,16 @@ class Host:
         except BmcAuthenticationFailed as error:
             return str(error)
 
+    def _let_others_wait(self) -> None:
+        """Have the first login take so long that all the others wait for a place."""
+        while self.arrived < self.callers:
+            time.sleep(0.001)
+        time.sleep(0.05 if self.callers > 1 and not self.logins else 0)
+
 
 @pytest.mark.parametrize("callers", [1, 2, 24])
 def test_a_wrong_login_is_tried_once_however_many_wait(callers: int) -> None:
-    host = Host(is_open=False)
+    host = Host(is_open=False, callers=callers)
     with ThreadPoolExecutor(callers) as pool:
         said = list(pool.map(lambda _: host.call(), range(callers)))
     assert host.logins == 1
