@@ -11,7 +11,7 @@ from controller.bmc.redfish_call import RedfishCalls
 from controller.bmc.redfish_components import Part, parts
 from controller.bmc.redfish_errors import NotOfferedError
 from controller.bmc.redfish_firmware_steps import firmware_steps
-from controller.bmc.redfish_push import Push, Pushes, can_push
+from controller.bmc.redfish_push import ABANDONED_S, Push, Pushes, can_push
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
 from controller.bmc.redfish_target import PROPERTIES, parse_target
 from controller.bmc.redfish_task import TaskLook
@@ -32,7 +32,8 @@ class RedfishFirmware:
         """Ask nobody; ``sessions`` is for tests that want other limits."""
         self.properties = dict(PROPERTIES)
         self._sessions = sessions or shared_sessions()
-        self._pushes = Pushes(settings.firmware_update_timeout_s)
+        abandoned_s = max(ABANDONED_S, 6 * settings.power_check_interval_s)
+        self._pushes = Pushes(settings.firmware_update_timeout_s, abandoned_s=abandoned_s)
         self._steps = firmware_steps(settings.firmware_update_timeout_s)
 
     @classmethod

@@ -102,6 +102,9 @@ def _look(
     """Go one move on; a BMC that does not answer meanwhile, or badly, is waited for until the limit."""
     now = time.time()
     if state["phase"] == "order":
+        since = state["ordered_at"]
+        if since is not None and now - float(since) >= limit_s:
+            raise bmc.refusal(_WHAT, f"{state['component']}: {_too_late(limit_s)}{_done(state)}")
         return _order(bmc, state, now, timeout_s)
     move = _MOVES[state["phase"]]
     is_late = now - float(state["ordered_at"]) >= limit_s
@@ -118,10 +121,13 @@ def _look(
     if found.state is not None and found.state["phase"] != "order" and is_late:
         raise bmc.refusal(
             _WHAT,
-            f"{state['component']}: it has not ended within {limit_s:.0f} s (firmware_update_timeout_s):"
-            f" {found.message}{_done(state)}; look at the BMC's own log",
+            f"{state['component']}: {_too_late(limit_s)}: {found.message}{_done(state)}; look at the BMC's own log",
         )
     return replace(found, state=found.state and {**found.state, "silent_since": None})
+
+
+def _too_late(limit_s: float) -> str:
+    return f"it has not ended within {limit_s:.0f} s (firmware_update_timeout_s)"
 
 
 def _order(
@@ -130,7 +136,9 @@ def _order(
     """Order the update, unless its task is there already: whoever ordered it died before it could note that."""
     ends_at = time.monotonic() + timeout_s
     listed = bmc.tasks(timeout_s=timeout_s)
-    new = [task for task in listed if not {task, _mark(task)} & {*state["tasks"]}]
+    known = {*state["tasks"]}
+    # whoever waits for a turn has ordered nothing: what is new then is somebody else's
+    new = [one for one in listed if not state.get("waits") and not {one, _mark(one)} & known]
     name, left_s = state["component"], ends_at - time.monotonic()
     begun = (
         Begun(task=new[-1])
@@ -138,10 +146,12 @@ def _order(
         else bmc.update(name, state["url"], state["target"], timeout_s=left_s)
     )
     if begun.waits:
-        return _stay({**state, "looked_at": now}, f"{name}: its image waits for its turn")
+        waiting = {**state, "looked_at": now, "waits": True}
+        return _stay(waiting, f"{name}: its image waits for its turn")
     since = float(state["ordered_at"] or now)
     if begun.push is not None:
-        pushing = {**state, "phase": "push", "push": begun.push, "ordered_at": since}
+        there = {"waits": False, "tasks": [_mark(task) for task in listed]}
+        pushing = {**state, **there, "phase": "push", "push": begun.push, "ordered_at": since}
         return _stay(pushing, f"{name}: its image is pushed")
     return _has_task({**state, "ordered_at": since}, begun.task, f"{name}: its update was ordered")
 

@@ -81,11 +81,23 @@ def attach(system: System, device: MediaDevice, url: str, *, beside: bool = Fals
 
 
 def detach(system: System, device: MediaDevice, drive: str | None = None) -> None:
-    """Empty a drive by its name; ``None``, or a name that there is not (any more) = every one that can be of the kind."""
+    """Empty a drive by its name; ``None``, or a name that there is not (any more) = every one that can be of the kind.
+
+    Raises:
+        SushyError: What the first refusal was; the other drives are empty.
+    """
     fit = [slot for slot in _slots(system) if device in _devices(slot)]
+    refusal: exceptions.SushyError | None = None
     for slot in [one for one in fit if _name(one) == drive] or fit:
-        if slot.inserted:
-            _eject(slot)
+        try:
+            if slot.inserted:
+                _eject(slot)
+        except (exceptions.AccessError, exceptions.ConnectionError):
+            raise
+        except exceptions.SushyError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
 
 
 def _inside(slot: VirtualMedia) -> str | None:

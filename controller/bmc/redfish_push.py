@@ -30,8 +30,8 @@ from controller.peers.http import Answer, Limits, PeerFailed, to_image_server
 
 _MOST_AT_ONCE = 4
 _MOST_KEPT = 1000
-_ABANDONED_S = 60.0
-"""Steps look every few seconds; one that was aborted, or whose node another controller has now, does not."""
+ABANDONED_S = 60.0
+"""Steps look every few seconds (``power_check_interval_s``); one that was aborted, or whose node another controller has now, does not."""
 _MOST_BYTES = 1 << 30
 """Of an image, unless the BMC says less."""
 _BLOCK_BYTES = 1 << 20
@@ -70,7 +70,7 @@ class Pushes:
     """The pushes of this process: one thread for each, at most four at once, and none that waits."""
 
     def __init__(
-        self, limit_s: float, *, abandoned_s: float = _ABANDONED_S, most_kept: int = _MOST_KEPT
+        self, limit_s: float, *, abandoned_s: float = ABANDONED_S, most_kept: int = _MOST_KEPT
     ) -> None:
         """Start nothing.
 

@@ -11,8 +11,8 @@ _BOOT_PATH = Path("/proc/sys/kernel/random/boot_id")
 _MODE = 0o600
 
 
-class LogRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The content of ``NAME.log.places``."""
+class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of ``NAME.log.places``; a field that comes later has a default, so that every version reads every file."""
 
     whose: str
     """The owner of the node whose machine has printed it; empty = it has none."""
@@ -64,6 +64,8 @@ def write_record(path: Path, record: LogRecord) -> None:
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(record))
+        file.flush()
+        os.fsync(descriptor)  # else a power cut could leave an empty file in its place
     fresh.replace(path)
 
 

@@ -1,6 +1,7 @@
 """What a console has shown, in a bounded file that people can read: the newest half, and the half before it."""
 
 import contextlib
+import logging
 import os
 import secrets
 import threading
@@ -14,6 +15,8 @@ from controller.consoles.log_record import (
     this_boot,
     write_record,
 )
+
+log = logging.getLogger(__name__)
 
 _MODE, _FOLDER_MODE = 0o600, 0o700
 
@@ -45,8 +48,12 @@ class RingLog:
         self._lock = threading.Lock()
         record = read_record(self._record_path)
         if record is None or record.whose != whose:
+            reason = (
+                "nobody knows whose it is" if record is None else "the node's owner has changed"
+            )
             record = None
-            for old in (path, self._older_path):
+            for old in filter(Path.exists, (path, self._older_path)):
+                log.warning("what the console had shown is deleted, for %s: %s", reason, old)
                 old.unlink(missing_ok=True)
         self._older: int | None = None
         self._newer = -1
@@ -73,7 +80,12 @@ class RingLog:
         self._split = self._begin + (older.size_bytes if older else 0)
         """Place of the first byte of the newer file."""
         self._end = self._split + newer.size_bytes
-        self._write_record()
+        try:
+            self._write_record()
+        except OSError:
+            if record is None:
+                raise
+            log.warning("the places of %s could not be written; the disk may be full", self._path)
 
     def _write_record(self, fresh: int | None = None) -> None:
         """Write which places the files have, a fresh one behind them too."""

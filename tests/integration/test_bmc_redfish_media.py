@@ -72,6 +72,19 @@ def test_the_next_drive_is_taken_when_one_refuses(lab: RedfishLab, bmc: RedfishB
     assert lab.machine.media == {}
 
 
+def test_a_drive_that_keeps_what_is_in_it_stops_no_other(lab: RedfishLab, bmc: RedfishBmc) -> None:
+    lab.bmc.set_faults(RedfishFaults(mixed_slots=3))
+    bmc.attach_media(MediaDevice.CDROM, lab.http.publish("old.iso", b"old"), timeout_s=S)
+    lab.bmc.set_faults(RedfishFaults(mixed_slots=3, refuses_slot="1"))
+    url = lab.http.publish("x.iso", b"x")
+    assert bmc.attach_media(MediaDevice.CDROM, url, timeout_s=S) == "2"
+    with pytest.raises(BmcError, match="the medium is still in the drive 1"):
+        bmc.detach_media(MediaDevice.CDROM, timeout_s=S)
+    assert lab.machine.media == {"1": b"old"}
+    lab.bmc.set_faults(RedfishFaults(mixed_slots=3))
+    bmc.detach_media(MediaDevice.CDROM, timeout_s=S)
+
+
 def test_a_drive_that_does_not_say_what_is_inside_is_full(lab: RedfishLab, bmc: RedfishBmc) -> None:
     lab.bmc.set_faults(RedfishFaults(hides_media=True))
     bmc.attach_media(MediaDevice.CDROM, lab.http.publish("x.iso", b"x"), timeout_s=S)

@@ -107,6 +107,14 @@ def test_who_finds_no_turn_free_waits_in_its_step_without_a_thread(lab: RedfishL
         assert phases == ["push"] * AT_ONCE + ["order"] * 2
         assert looks[-1].message == "bmc: its image waits for its turn"
         assert threads() == AT_ONCE
+        lab.bmc.set_faults(RedfishFaults(only_pushed=True, tasks=True))
+        reset = {"ResetType": "On"}  # somebody else's task
+        path = "Systems/1/Actions/ComputerSystem.Reset"
+        assert lab.client().ask("POST", path, reset).status_code == 202
+        lab.bmc.set_faults(RedfishFaults(only_pushed=True))
+        waiting = looks[-1].state
+        assert waiting is not None
+        assert (step.look(bmc, waiting, S).state or {})["phase"] == "order"
         go()
         wait_until(lambda: threads() == 0, 20, "the end of the pushes")
     last = looks[-1].state

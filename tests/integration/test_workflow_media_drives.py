@@ -113,6 +113,20 @@ def test_settings_beside_a_ready_image_have_a_drive_of_their_own(
     assert lab.machine.media == {}
 
 
+def test_a_drive_that_somebody_else_keeps_stops_no_boot(
+    controller: RunningController, lab: RedfishLab
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(mixed_slots=2))
+    redfish: RedfishBmc = RedfishDriver().connect(driver_info(lab))
+    redfish.attach_media(MediaDevice.CDROM, lab.http.publish("old.iso", b"old"), timeout_s=10)
+    lab.bmc.set_faults(RedfishFaults(mixed_slots=2, refuses_slot="1"))
+    at_start, *_at_orders = deployed(controller, lab)
+    assert [name for name, _image in at_start] == ["1", "2"]
+    assert lab.machine.media == {"1": b"old"}
+    lab.bmc.set_faults(RedfishFaults(mixed_slots=2))
+    redfish.detach_media(MediaDevice.CDROM, timeout_s=10)
+
+
 def test_one_drive_alone_is_for_the_ready_image(
     controller: RunningController, lab: RedfishLab, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ runs in memory by then, and at the latest wherever a machine goes from the ramdi
 stays until then: its system may run from it.
 """
 
+import logging
 import secrets
 from collections.abc import Mapping
 from functools import partial
@@ -32,6 +33,8 @@ from controller.workflow.services import Services
 from controller.workflow.stage import Context, Stage, To, leaves_by
 from controller.workflow.stages.boot_device import boot_next_from
 from controller.workflow.timed_bmc import timed
+
+log = logging.getLogger(__name__)
 
 _KEY_BYTES = 16
 _FOR_SETTINGS = (MediaDevice.DISK, MediaDevice.FLOPPY)
@@ -148,7 +151,7 @@ def _fill(context: Context, *, has_settings: bool) -> dict[str, str | None]:
     used = (MediaDevice.CDROM, *((second,) if has_settings and second else ()))
     for device in used:
         if found.get(device):
-            drives.detach_media(device, timeout_s=limit_s)
+            _empty(context, drives, device)
     url = _boot_url(node, settings)
     filled = {str(used[0]): drives.attach_media(used[0], url, timeout_s=limit_s)}
     for device in used[1:]:
@@ -156,6 +159,16 @@ def _fill(context: Context, *, has_settings: bool) -> dict[str, str | None]:
         drive = drives.attach_media(device, url, beside=True, timeout_s=limit_s)
         filled[str(device)] = drive
     return filled
+
+
+def _empty(context: Context, drives: HasVirtualMedia, device: MediaDevice) -> None:
+    """Empty the drives of a kind as far as they let go of what is in them: whether one is left is seen when it is filled."""
+    try:
+        drives.detach_media(device, timeout_s=context.settings.bmc_timeout_s)
+    except BmcUnreachable:
+        raise
+    except BmcError as error:
+        log.info("%s: %s", context.label, shown_path(str(error)))
 
 
 def eject(context: Context, *, with_token: bool = False, after_failure: bool = False) -> Outcome:

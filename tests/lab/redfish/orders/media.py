@@ -47,7 +47,7 @@ def eject(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Carry out VirtualMedia.EjectMedia; an empty slot stays as it is."""
     manager.medium(view, ids)
     slot = ids["slot"]
-    if desk.faults.keeps_media:
+    if desk.faults.keeps_media or slot == desk.faults.refuses_slot:
         raise RefusedError(500, "GeneralError")
     if slot in view.state.media:
         desk.ask("eject medium", slot=slot)

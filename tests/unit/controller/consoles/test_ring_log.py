@@ -205,6 +205,35 @@ def test_after_a_boot_the_places_of_before_say_nothing(
     again.close()
 
 
+def test_a_record_of_a_later_version_is_read(tmp_path: Path) -> None:
+    log = RingLog(tmp_path / "x.log", 8)
+    log.append(b"0123456789")
+    log.close()
+    record = tmp_path / "x.log.places"
+    record.write_text(record.read_text()[:-1] + ',"later":[1]}')
+    again = RingLog(tmp_path / "x.log", 8)
+    assert (again.epoch, read_from(again, 0)) == (log.epoch, b"456789")
+    again.close()
+
+
+def test_a_full_disk_does_not_hide_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = RingLog(tmp_path / "x.log", 8)
+    log.append(b"0123456789")
+    log.close()
+
+    def fail(_path: Path, _record: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("controller.consoles.ring_log.write_record", fail)
+    again = RingLog(tmp_path / "x.log", 8)
+    assert read_from(again, 0) == b"456789"
+    again.close()
+    with pytest.raises(OSError, match="No space"):
+        RingLog(tmp_path / "y.log", 8)
+
+
 @pytest.mark.parametrize("spoil", ["owner", "record", "nonsense"])
 def test_what_is_anothers_or_nobodys_is_deleted(tmp_path: Path, spoil: str) -> None:
     log = RingLog(tmp_path / "x.log", 8, "red")
