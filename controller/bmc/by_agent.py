@@ -2,6 +2,7 @@
 
 The power interface ``agent`` of Ironic's ``manual-management``. What is known of the power:
 
+- what a person has said to be off a moment ago is off, whatever answers where the agent was;
 - while the agent of the last start takes connections, the machine is on;
 - an agent that was there and is silent for ``_SILENCE_S`` has gone down with the machine, unless it was switched on since;
 - else it is what was last asked: of a person, in the node's history.
@@ -39,6 +40,8 @@ class _Memory:
 
     wanted: PowerState | None = None
     ordered_at: float = 0.0
+    is_counted: bool = False
+    """It was not told to anybody: it counts as done."""
     silent_since: float | None = None
 
 
@@ -51,11 +54,18 @@ class Memories:
         self._of: OrderedDict[str, _Memory] = OrderedDict()
         self._lock = threading.Lock()
 
-    def order(self, uuid: str, wanted: PowerState) -> None:
-        """Note what is asked now."""
+    def order(self, uuid: str, wanted: PowerState, *, is_counted: bool = False) -> None:
+        """Note what is asked now, or counts as done."""
         with self._lock:
             memory = self._get(uuid)
             memory.wanted, memory.ordered_at = wanted, self.clock()
+            memory.is_counted = is_counted
+
+    def counts_as_off(self, uuid: str) -> bool:
+        """Say whether the machine was counted as off a moment ago, and nothing was asked since."""
+        with self._lock:
+            is_counted = self._get(uuid).is_counted
+        return is_counted and self.ordered_s_ago(uuid, PowerState.OFF) is not None
 
     def ordered_s_ago(self, uuid: str, wanted: PowerState) -> float | None:
         """Return for how long this has been the last that was asked; ``None`` = it is not, or long ago."""
@@ -139,6 +149,8 @@ class PoweredByAgent:
 
     def _known_state(self, timeout_s: float) -> PowerState:
         node, memories = self._node, self._memories
+        if memories.counts_as_off(node.uuid):
+            return PowerState.OFF
         on_s = memories.ordered_s_ago(node.uuid, PowerState.ON)
         if node.agent is not None:
             if node.agent.answers(timeout_s=min(timeout_s, _ANSWER_S)):
@@ -189,7 +201,7 @@ class PoweredByAgent:
     def count_as_off(self) -> None:
         """See ``CountsAsOff``."""
         self._off_by = _COUNTED_OFF
-        self._memories.order(self._node.uuid, PowerState.OFF)
+        self._memories.order(self._node.uuid, PowerState.OFF, is_counted=True)
 
     def soft_power_off(self, *, timeout_s: float) -> None:
         """As :meth:`power_off`, which lets the system end in order anyway.

@@ -52,6 +52,15 @@ class _Target:
         return f"iBoot {self.address} port {self.port} relay {self.relay}"
 
 
+@dataclass(slots=True)
+class _Login:
+    """One user at one PDU, for all its outlets; used under the PDU's lock."""
+
+    hold: LoginHold = field(default_factory=LoginHold)
+    is_known_good: bool = False
+    """It was accepted, and no connection has ended without an answer since."""
+
+
 class IbootDriver:
     """Makes the outlets of iBoot PDUs; calls to one PDU do not overlap."""
 
@@ -70,7 +79,7 @@ class IbootDriver:
             "iboot_port": f"TCP port; default {_PORT}.",
         }
         self._locks: Kept[tuple[str, int], threading.Lock] = Kept()
-        self._holds: Kept[str, LoginHold] = Kept()
+        self._logins: Kept[str, _Login] = Kept()
 
     def validate(self, facts: Facts) -> None:
         """See :class:`controller.hardware.interface.Interface`."""
@@ -84,27 +93,25 @@ class IbootDriver:
         """
         target = _parse(driver_info)
         lock = self._locks.get_or_make((target.address, target.port), threading.Lock)
-        hold = self._holds.get_or_make(digest_of(replace(target, relay=0)), LoginHold)
-        return IbootOutlet(target, lock, hold, self._off_s)
+        login = self._logins.get_or_make(digest_of(replace(target, relay=0)), _Login)
+        return IbootOutlet(target, lock, login, self._off_s)
 
 
 class IbootOutlet:
     """One outlet; see ``PowerControl`` for what the methods promise."""
 
-    def __init__(
-        self, target: _Target, lock: threading.Lock, hold: LoginHold, off_s: float
-    ) -> None:
+    def __init__(self, target: _Target, lock: threading.Lock, login: _Login, off_s: float) -> None:
         """Open nothing yet.
 
         Args:
             target: The outlet.
             lock: Of its PDU.
-            hold: Of this login there.
+            login: How it fared there.
             off_s: As for the driver.
         """
         self._target = target
         self._lock = lock
-        self._hold = hold
+        self._login = login
         self._off_s = off_s
 
     def power_state(self, *, timeout_s: float) -> PowerState:
@@ -139,16 +146,34 @@ class IbootOutlet:
         """Switch off, wait, see that it is off, and switch on.
 
         Raises:
-            BmcError: It did not go off: nothing was reset.
+            BmcError: It did not go off: nothing was reset; or that could not be read, and it was told to switch on.
         """
         ends_at = time.monotonic() + timeout_s
         self.power_off(timeout_s=timeout_s)
         time.sleep(min(self._off_s, max(ends_at - time.monotonic(), 0)))
-        if self.power_state(timeout_s=ends_at - time.monotonic()) is not PowerState.OFF:
+        try:
+            state = self.power_state(timeout_s=(ends_at - time.monotonic()) / 2)
+        except BmcError:
+            self._switch_on_unseen(ends_at - time.monotonic())
+            raise
+        if state is not PowerState.OFF:
             raise BmcError(
                 f"{self._target.where}: it took the order to switch off, but the outlet is not off; look at the PDU itself"
             )
         self.power_on(timeout_s=ends_at - time.monotonic())
+
+    def _switch_on_unseen(self, timeout_s: float) -> None:
+        """Switch on an outlet that could not be seen to be off: else the machine would stay off.
+
+        Raises:
+            BmcError: Nor could this be done.
+        """
+        try:
+            self.power_on(timeout_s=timeout_s)
+        except BmcError as error:
+            raise type(error)(
+                f"{error}; it was told to switch off before: switch it on when it answers again"
+            ) from error
 
     def _order(self, state: int, timeout_s: float) -> None:
         if self._ask(_CHANGE_RELAY, bytes((self._target.relay, state)), 1, timeout_s) != b"\0":
@@ -160,7 +185,7 @@ class IbootOutlet:
         """Send one request and return so many bytes of the answer; fewer, but one at least, if it has no more.
 
         Raises:
-            BmcUnreachable: No answer in time.
+            BmcUnreachable: No answer in time, or the connection ended without one though the login was accepted the last time.
             BmcAuthenticationFailed: The login is refused, or was a moment ago.
         """
         target, ends_at = self._target, time.monotonic() + timeout_s
@@ -169,22 +194,36 @@ class IbootOutlet:
                 f"{target.where}: not asked within {max(timeout_s, 0):.0f} s: the PDU is busy with an earlier call; try again"
             )
         try:
-            self._hold.check(target.where)
+            self._login.hold.check(target.where)
             answer = self._talk(what, more, answer_bytes, ends_at)
             if not answer:
-                self._hold.refused()
+                self._note_end()
                 raise BmcAuthenticationFailed(
                     f"{target.where}: it ended the connection without an answer, as after a wrong login; check iboot_username and"
                     " iboot_password in driver_info"
                 )
+            self._login.hold.accepted()
+            self._login.is_known_good = True
         except (OSError, EOFError) as error:
             raise BmcUnreachable(
                 f"{target.where}: no answer ({error}); check its address and port, and that DxP is on"
             ) from error
         finally:
             self._lock.release()
-        self._hold.accepted()
         return answer
+
+    def _note_end(self) -> None:
+        """Count a connection that ended without an answer as a wrong login, unless the login is known to be good.
+
+        Raises:
+            BmcUnreachable: It is; only the next such end counts.
+        """
+        if self._login.is_known_good:
+            self._login.is_known_good = False
+            raise BmcUnreachable(
+                f"{self._target.where}: it ended the connection without an answer, though it took this login before; try again"
+            )
+        self._login.hold.refused()
 
     def _talk(self, what: int, more: bytes, answer_bytes: int, ends_at: float) -> bytes:
         """Do the same over a connection of its own; returns nothing if the PDU ends it without an answer."""

@@ -5,7 +5,7 @@ import logging
 from sqlalchemy.orm import Session
 
 from agent.protocol.foreign_text import clean_text
-from controller.errors import ControllerError, StepFailed, StepUnfinished
+from controller.errors import ControllerError, NobodySwitchesOff, StepFailed, StepUnfinished
 from controller.signed_certificate import Signed
 from controller.states import Event
 from controller.store.certificates import sign_in
@@ -62,7 +62,8 @@ def fail(
     if workflow.fails_with is not None:
         change_state(session, node, workflow.fails_with, now)
     is_deleted = node.work is not None and node.work.data.get(AFTER_STEP) == "deleted"
-    next_stage = None if _is_untouched(node, stage) or is_left_on else workflow.after_failure
+    is_left_alone = is_left_on or _is_untouched(node, stage, error)
+    next_stage = None if is_left_alone else workflow.after_failure
     if is_deleted and next_stage is not None:
         change_state(session, node, Event.DELETE, now)
         next_stage = "delete.power_off"
@@ -87,10 +88,13 @@ def _show(node: Node, message: str, how: Error) -> None:
     node.target_power_state = None
 
 
-def _is_untouched(node: Node, stage: str) -> bool:
+def _is_untouched(node: Node, stage: str, error: ControllerError) -> bool:
     """Say whether the machine still does what it did before the workflow, which may be somebody's work.
 
-    One that still runs the ramdisk of an earlier attempt is tidied up as after any failure.
+    That goes for one that nobody could switch off, too, at the first power-off of a workflow. One that still runs the ramdisk of an
+    earlier attempt is tidied up as after any failure.
     """
+    is_first_off = stage == f"{stage.partition('.')[0]}.power_off"
+    stayed_on = is_first_off and isinstance(error, NobodySwitchesOff)
     is_ramdisk = node.driver_internal_info.get("boot_target") == "ramdisk"
-    return STAGES[stage].is_before_touch and not is_ramdisk
+    return (STAGES[stage].is_before_touch or stayed_on) and not is_ramdisk

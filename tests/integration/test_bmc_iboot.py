@@ -21,13 +21,15 @@ LOGIN = {"iboot_username": "admin", "iboot_password": "geheim"}
 
 
 class Iboot:
-    """Speaks DxP for three relays."""
+    """Speaks DxP for three relays; ends connections without an answer whose numbers are in ``silent_ends``, counted from 1."""
 
     def __init__(self) -> None:
         self.relays = [0, 0, 0]
         self.lie: bytes | None = None
         self.is_stuck = False
         self.stays_open = False
+        self.silent_ends: list[int] = []
+        self.told: list[int] = []
         self.kept: list[Any] = []
         self.connections = 0
         self.server = socket.create_server(("127.0.0.1", 0))
@@ -56,6 +58,9 @@ class Iboot:
         command, user, password, what, zero, number = struct.unpack("<B21s21sBBH", stream.read(47))
         assert (command, zero, number) == (3, 0, 0)
         if (user.rstrip(b"\0"), password.rstrip(b"\0")) != (b"admin", b"geheim"):
+            return
+        self.told.append(what)
+        if self.connections in self.silent_ends:
             return
         if what == 4:
             stream.write(bytes(self.relays))
@@ -139,6 +144,41 @@ def test_an_outlet_that_does_not_go_off_was_not_reset() -> None:
         pdu.is_stuck = True
         with pytest.raises(BmcError, match="the outlet is not off"):
             found.reset(timeout_s=S)
+
+
+def test_an_outlet_is_switched_on_again_although_it_could_not_be_seen_to_be_off() -> None:
+    with iboot() as pdu:
+        found = outlet(pdu)
+        found.power_on(timeout_s=S)
+        pdu.silent_ends = [3]
+        with pytest.raises(BmcUnreachable, match=r"ended the connection.*took this login before"):
+            found.reset(timeout_s=S)
+        assert pdu.told == [1, 1, 4, 1]
+        assert pdu.relays == [1, 0, 0]
+        found.reset(timeout_s=S)
+        pdu.silent_ends = list(range(9, 99))
+        with pytest.raises(BmcError, match="switch it on when it answers again"):
+            found.reset(timeout_s=S)
+
+
+def test_one_end_without_an_answer_is_no_wrong_login_if_it_was_good_before_and_two_are() -> None:
+    with iboot() as pdu:
+        driver = IbootDriver()
+        info = {"iboot_address": "127.0.0.1", "iboot_port": pdu.port, **LOGIN}
+        first, other = (driver.connect({**info, "iboot_relay_id": relay}) for relay in (1, 2))
+        pdu.silent_ends = [2, 4, 6, 7]
+        for _ in range(2):
+            first.power_on(timeout_s=S)
+            with pytest.raises(BmcUnreachable, match="try again"):
+                other.power_on(timeout_s=S)
+        first.power_on(timeout_s=S)
+        with pytest.raises(BmcUnreachable, match="try again"):
+            other.power_on(timeout_s=S)
+        with pytest.raises(BmcAuthenticationFailed, match="as after a wrong login"):
+            first.power_on(timeout_s=S)
+        with pytest.raises(BmcAuthenticationFailed, match="it is tried again in"):
+            other.power_on(timeout_s=S)
+        assert pdu.connections == 7
 
 
 def test_a_wrong_login_is_tried_once_by_all_outlets_of_a_pdu() -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller.store.nodes import get_node
 from controller.workflow.verbs import set_power
+from tests.integration import switch_site
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
 from tests.integration.waiting import wait_until
 
@@ -23,12 +25,19 @@ def enrol(controller: RunningController, driver: str, state: str, booted: str) -
     """Make the node of a machine that is on, as far as is known, without an agent."""
     columns = {"instance_info": IMAGE, "power_state": "power on", "automated_clean": False}
     controller.enrol("m1", state, **columns)
+    become(controller, driver, booted)
+
+
+def become(
+    controller: RunningController, driver: str, booted: str | None, **interfaces: str
+) -> None:
+    """Have the node m1 be of this hardware type."""
     with controller.store.edit() as session:
         node = get_node(session, "m1", for_update=True)
-        node.driver, node.interfaces = driver, {}
+        node.driver, node.interfaces = driver, interfaces
         files = {f"deploy_{one}": f"http://127.0.0.1:9/{one}" for one in ("kernel", "ramdisk")}
         node.driver_info = {"wol_host": "127.0.0.1", **files}
-        node.driver_internal_info = {"boot_target": booted}
+        node.driver_internal_info = {"boot_target": booted} if booted else {}
 
 
 def order(controller: RunningController, target: str) -> str:
@@ -91,3 +100,46 @@ def test_what_last_booted_the_ramdisk_may_be_tried_again_without_a_word(
     told = [event.message for event in controller.events("m1", "power")]
     assert any("it counts as off" in one for one in told)
     assert any("asked of a person: switch the machine on" in one for one in told)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    ("verb", "failed", "arguments"),
+    [
+        ("rescue", "rescue failed", {"rescue_password": "geheim geheim"}),
+        ("rebuild", "deploy failed", {}),
+    ],
+)
+def test_a_tenants_running_system_keeps_its_network_when_nobody_can_switch_it_off(
+    tmp_path: Path, driver: str, verb: str, failed: str, arguments: dict[str, Any]
+) -> None:
+    with switch_site.switching(tmp_path) as (controller, switch):
+        switch_site.enrol(controller, "m1", "active", instance_info=IMAGE, power_state="power on")
+        become(controller, driver, "disk", network="ironic-networking")
+        controller.ask("m1", verb, **arguments)
+        node = controller.wait_for("m1", failed)
+        assert "no agent runs there" in str(node.last_error)
+        assert (node.power_state, node.instance_info) == ("power on", IMAGE)
+        assert switch.changes() == []
+        assert switch_site.ports(controller, "m1")[0].internal_info["tenant_vif_port_id"] == "blue"
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_what_was_aborted_before_anybody_switched_it_on_may_be_tried_again_without_a_word(
+    controller: RunningController, driver: str
+) -> None:
+    controller.enrol("m1", "manageable", power_state="power off")
+    become(controller, driver, None)
+
+    def clean() -> None:
+        controller.ask("m1", "provide")
+        wait_until(lambda: controller.node("m1").provision_state == "clean wait", 20, "the wait")
+
+    clean()
+    controller.ask("m1", "abort")
+    node = controller.wait_for("m1", "clean failed")
+    assert node.power_state == "power on", "it was asked of a person, who may have done it"
+    assert "agent_url" not in node.driver_internal_info
+    controller.ask("m1", "manage")
+    controller.wait_for("m1", "manageable")
+    clean()

@@ -6,7 +6,7 @@ from pathlib import Path
 from controller.boot.machines import BMC_ADDRESSES
 from controller.errors import ControllerError, Invalid
 from controller.hardware.bmc import PowerState
-from controller.hardware.boot_target import BootTarget
+from controller.hardware.boot_target import KEY, BootTarget
 from controller.states import State
 from controller.workflow.kept_logs import keep_logs
 from controller.workflow.machine import forget_agent, interfaces_of
@@ -43,10 +43,16 @@ def forget(context: Context) -> Outcome:
 
 
 def forget_aborted(context: Context) -> Outcome:
-    """Forget the ramdisk of the workflow: the machine is off, or was reset, and boots what it booted before it began."""
+    """Forget the ramdisk of the workflow: the machine is off, or was reset, and boots what it booted before it began.
+
+    One that nobody could switch off, and that has no system of its own, stays known as one that was told to boot the ramdisk: the next
+    workflow goes on without a person's word.
+    """
     has_system = context.node.provision_state in _WITH_SYSTEM
-    target = _target(context) if has_system else None
-    internal = {**forget_agent(), "boot_target": target, BMC_ADDRESSES: None}
+    before = context.node.driver_internal_info.get(KEY)
+    stays_so = context.data.get(power.STAYED_ON) and before == BootTarget.RAMDISK
+    target = _target(context) if has_system else before if stays_so else None
+    internal = {**forget_agent(), KEY: target, BMC_ADDRESSES: None}
     return leave(columns={"agent_secret": None}, internal=internal)
 
 

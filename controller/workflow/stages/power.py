@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 _FIRST_LOOK_S = 0.1
 END_OF_STAY = "stay.power_off"
 """Stage that ends a ramdisk left running by fast track."""
+STAYED_ON = "stayed_on"
+"""Key of the work's data: nobody could switch the machine off when the workflow ended."""
 _ORDER_AGAIN_S = 15.0
 """A BMC that has done nothing for so long is told again."""
 
@@ -74,7 +76,8 @@ def _if_possible(context: Context, end: StageFunction) -> Outcome:
         return end(context)
     except NobodySwitchesOff as error:
         note = Note(kind="power", message=str(error), severity="WARNING")
-        return leave(columns={"power_state": PowerState.ON}, notes=(note,))
+        columns = {"power_state": PowerState.ON}
+        return leave(columns=columns, data={STAYED_ON: True}, notes=(note,))
 
 
 def _power_off_as_asked(context: Context) -> Outcome:

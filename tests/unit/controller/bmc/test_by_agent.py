@@ -110,6 +110,29 @@ def test_an_order_counts_until_it_is_stored() -> None:
     assert rig.see(stored="power on").power_state(timeout_s=S) is ON
 
 
+def test_a_persons_word_counts_for_a_while_whatever_answers_there() -> None:
+    rig, other = Rig(), Agent(obeys=False)
+    seen = rig.see(other, "power on")
+    seen.count_as_off()
+    assert rig.see(other, "power on").power_state(timeout_s=S) is OFF
+    rig.now += 179
+    assert rig.see(other, "power on").power_state(timeout_s=S) is OFF
+    rig.now += 2
+    assert rig.see(other, "power on").power_state(timeout_s=S) is ON
+
+
+@pytest.mark.parametrize("wakes", [False, True])
+def test_what_is_asked_after_a_persons_word_ends_it(wakes: bool) -> None:
+    rig, agent = Rig(), Agent()
+    seen = rig.see(agent, "power off", wakes=wakes)
+    seen.count_as_off()
+    seen.power_on(timeout_s=S)
+    assert seen.power_state(timeout_s=S) is ON
+    seen.count_as_off()
+    seen.power_off(timeout_s=S)
+    assert seen.power_state(timeout_s=S) is ON, "the agent was told, and still answers"
+
+
 def test_history_says_who_was_asked() -> None:
     rig = Rig()
     alone = rig.see()
