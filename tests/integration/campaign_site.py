@@ -71,7 +71,8 @@ class Site:
         for name, process in self._processes.items():
             if process.poll() is not None:
                 log = (self._folder / f"{name}.log").read_text(errors="replace")
-                assert "OperationalError" in log[-8000:], self.log()
+                words = ("OperationalError", "DatabaseUnusable")
+                assert any(word in log[-8000:] for word in words), self.log()
                 self.start(name)
 
     def answers(self) -> bool:
