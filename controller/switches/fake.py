@@ -1,7 +1,7 @@
 """``driver_type = "fake"``: a switch that is a file, or memory. For tests and for trying workflows without a switch.
 
 In its ``directory`` it keeps ``<name>.json`` (``{"ports": {..}}``), writes each change into ``<name>.log``, and obeys ``<name>.orders.json``:
-``{"fail": {"<port>": "words"}, "delay_s": 2, "ignore": ["<port>"]}``; a port that is ignored is said to be changed and is not.
+``{"fail": {"<port>": "words"}, "delay_s": 2, "answer_after_s": 2, "ignore": ["<port>"]}``; it waits before a change, and with the answer; a port that is ignored is said to be changed and is not.
 """
 
 import json
@@ -68,6 +68,7 @@ class FakeSwitch:
         else:
             ports[port] = wanted
         self._store(switch, ports)
+        time.sleep(min(float(orders.get("answer_after_s", 0)), timeout_s))
 
     def _ports(self, switch: Switch) -> dict[str, str]:
         if _DIRECTORY not in switch.options:
