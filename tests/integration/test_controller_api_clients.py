@@ -12,6 +12,7 @@ import bcrypt
 import pytest
 
 from tests.integration.controller_process import controller_process
+from tests.integration.hardware_types import HARDWARE_TYPES
 from tests.lab.api_client import ApiClient
 
 ROOT = Path(__file__).parents[2]
@@ -74,20 +75,7 @@ def baremetal(url: str, tmp_path: Path) -> Baremetal:
 
 
 def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: Baremetal) -> None:
-    assert {one["name"] for one in baremetal.json("driver", "list")} == {
-        "amt",
-        "command",
-        "fake-hardware",
-        "iboot",
-        "idrac",
-        "ilo",
-        "ipmi",
-        "manual-management",
-        "redfish",
-        "snmp",
-        "ssh",
-        "wol",
-    }
+    assert {one["name"] for one in baremetal.json("driver", "list")} == set(HARDWARE_TYPES)
     created = baremetal.json(
         *("node", "create", "--driver", "fake-hardware", "--name", "cli~1"),
         *("--driver-info", "ipmi_password=1234", "--property", "cpu_arch=x86_64"),
@@ -307,20 +295,7 @@ def test_openstacksdk_takes_a_node_through_its_life(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert seen.pop("inventory").endswith("inspect it first")
     assert seen == {
-        "drivers": [
-            "amt",
-            "command",
-            "fake-hardware",
-            "iboot",
-            "idrac",
-            "ilo",
-            "ipmi",
-            "manual-management",
-            "redfish",
-            "snmp",
-            "ssh",
-            "wol",
-        ],
+        "drivers": HARDWARE_TYPES,
         "created": ["manageable", {"ipmi_password": "******"}],
         "port": ["52:54:00:00:01:01", True],
         "provided": "available",

@@ -10,6 +10,7 @@ import pytest
 from controller.log_output import LineFormatter
 from controller.store.conductors import Serves, take_name
 from tests.integration.controller_api import LATEST, Api, make_api
+from tests.integration.hardware_types import HARDWARE_TYPES
 
 RANGE = {
     "X-OpenStack-Ironic-API-Minimum-Version": "1.1",
@@ -71,20 +72,7 @@ def test_a_route_of_a_newer_version_is_not_there(api: Api) -> None:
     (one,) = api.ok("GET", "/v1/conductors", version="1.49")["conductors"]
     assert one["hostname"] == "lab-1"
     assert one["alive"] is True
-    assert api.ok("GET", "/v1/conductors/lab-1")["drivers"] == [
-        "amt",
-        "command",
-        "fake-hardware",
-        "iboot",
-        "idrac",
-        "ilo",
-        "ipmi",
-        "manual-management",
-        "redfish",
-        "snmp",
-        "ssh",
-        "wol",
-    ]
+    assert api.ok("GET", "/v1/conductors/lab-1")["drivers"] == HARDWARE_TYPES
     assert "nope" in api.error(404, "GET", "/v1/conductors/nope")
 
 
@@ -139,20 +127,7 @@ def test_malformed_json_is_the_clients_fault(api: Api) -> None:
 
 def test_drivers_tell_their_interfaces_and_keys(api: Api) -> None:
     drivers = {one["name"]: one for one in api.ok("GET", "/v1/drivers")["drivers"]}
-    assert set(drivers) == {
-        "amt",
-        "command",
-        "fake-hardware",
-        "iboot",
-        "idrac",
-        "ilo",
-        "ipmi",
-        "manual-management",
-        "redfish",
-        "snmp",
-        "ssh",
-        "wol",
-    }
+    assert set(drivers) == set(HARDWARE_TYPES)
     assert drivers["ipmi"]["hosts"] == ["lab-1"]
     ipmi = api.ok("GET", "/v1/drivers/ipmi")
     assert ipmi["default_boot_interface"] == "ipxe"
