@@ -15,6 +15,8 @@ from agent.errors import BurninFailed
 from hardware_managers.burnin.orders import CpuOrder, DiskOrder, MemoryOrder, NetworkOrder, Role
 
 _NETWORK_PORT = 9000
+READER_WAITS_S = 60
+"""How much longer than the writer a reader lasts, in seconds: it ends when the writer ends the connection."""
 _NO_PARTNER = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ETIMEDOUT})
 _PERCENT = re.compile(r"\[(\d{1,3}(?:\.\d+)?)%\]")
 _METRIC = re.compile(r"^\s+(?:- )?([a-z-]+): ([-\w.]+)$")
@@ -55,11 +57,13 @@ def fio_network(order: NetworkOrder, report: Path) -> tuple[str, ...]:
     """Return the command of one end of a pair; the reader has to listen before the writer begins.
 
     One stream: of several, those that come before their listener are refused and their listeners wait for ever.
+    The writer ends the turn: a reader that stopped first would break the connection under it.
     """
     is_writer = order.role is Role.WRITER
     end = (f"--hostname={order.partner}", "--rw=write") if is_writer else ("--listen", "--rw=read")
     shared = ("--ioengine=net", f"--port={_NETWORK_PORT}", "--fill_device=1", "--group_reporting")
-    amount = ("--time_based", f"--runtime={order.runtime_s}")
+    runtime_s = order.runtime_s if is_writer else order.runtime_s + READER_WAITS_S
+    amount = ("--time_based", f"--runtime={runtime_s}")
     return ("fio", *_fio(report), *shared, *amount, *end, "--name=network")
 
 

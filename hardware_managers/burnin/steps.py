@@ -61,7 +61,7 @@ def burnin_disk(context: StepContext) -> Mapping[str, Any]:
     report = context.tools.folder / "disks.json"
     argv = programs.fio_disks(order, [disk.path for disk in disks], report)
     limit_s = order.runtime_s + _SETTLE_S if order.runtime_s else _LONGEST_DISK_RUN_S
-    figures = _fio(context, argv, limit_s, report, order.output_file)
+    figures = _fio(context, argv, limit_s, report, order)
     if not order.runs_smart_test:
         return {"disks": figures}
     need("smartctl")
@@ -95,10 +95,12 @@ def _turn(
 ) -> list[Mapping[str, Any]]:
     """Run one direction; a writer whose partner does not listen yet tries again."""
     deadline = time.monotonic() + _PARTNER_LIMIT_S
-    limit_s = order.runtime_s + _SETTLE_S + (0 if role is orders.Role.WRITER else _PARTNER_LIMIT_S)
+    limit_s = order.runtime_s + _SETTLE_S
+    if role is orders.Role.READER:
+        limit_s += _PARTNER_LIMIT_S + programs.READER_WAITS_S
     while True:
         try:
-            return _fio(context, argv, limit_s, report, order.output_file)
+            return _fio(context, argv, limit_s, report, order)
         except PartnerAbsent as error:
             if time.monotonic() >= deadline:
                 raise BurninFailed(
@@ -133,7 +135,7 @@ def _fio(
     argv: Sequence[str],
     timeout_s: float,
     report: Path,
-    output: PurePosixPath | None,
+    order: orders.DiskOrder | orders.NetworkOrder,
 ) -> list[Mapping[str, Any]]:
     need(argv[0])
 
@@ -157,7 +159,7 @@ def _fio(
             f"{done.stderr.strip()[-400:] or done.stdout.strip()[-400:] or 'no output'}"
         )
     text = _read(report)
-    _keep(text, output)
+    _keep(text, order.output_file)
     figures = list(programs.fio_figures(text))
     if programs.partner_is_absent(figures):
         raise PartnerAbsent("connection refused, or no route")
@@ -165,11 +167,22 @@ def _fio(
     if failed or done.exit_code:
         names = ", ".join(failed) or "fio itself"
         raise BurninFailed(
-            f"burn-in failed on {names}: what was read is not what was written, or it could not be written "
-            f"(exit status {done.exit_code}); do not use it before it was replaced or tested by its vendor's tool"
+            f"burn-in failed on {names} (exit status {done.exit_code}): {_meaning(order)}"
         )
     programs.require_moved(figures)
     return figures
+
+
+def _meaning(order: orders.DiskOrder | orders.NetworkOrder) -> str:
+    if isinstance(order, orders.NetworkOrder):
+        return (
+            f"the connection with {order.partner} broke while data went through it; look at both machines' "
+            "links (cable, transceiver, switch) and whether the step still runs on the partner"
+        )
+    return (
+        "what was read is not what was written, or it could not be written; do not use it before it was "
+        "replaced or tested by its vendor's tool"
+    )
 
 
 def _free_disks(context: StepContext) -> tuple[BlockDevice, ...]:

@@ -155,15 +155,18 @@ def pair() -> Iterator[dict[str, tuple[str, str]]]:
             shell("ip", "netns", "delete", name)
 
 
+@pytest.mark.parametrize(("writes_s", "reads_s"), [(3, 3), (4, 1), (1, 4)])
 def test_two_machines_test_both_directions(
-    tmp_path: Path, pair: dict[str, tuple[str, str]]
+    tmp_path: Path, pair: dict[str, tuple[str, str]], writes_s: int, reads_s: int
 ) -> None:
+    """Their clocks never agree; here one is told to end seconds before the other."""
     results: dict[str, Any] = {}
+    seconds = {"writer": writes_s, "reader": reads_s}
 
     def machine(role: str, other: str) -> None:
         (tmp_path / role).mkdir()
         config = {"role": role, "partner": pair[other][1]}
-        told = {f"{KEY}fio_network_config": config, f"{KEY}fio_network_runtime": 4}
+        told = {f"{KEY}fio_network_config": config, f"{KEY}fio_network_runtime": seconds[role]}
         tools = Tools(Elsewhere(pair[role][0]), tmp_path / role)
         results[role] = steps.burnin_network(tools.context(chain(), {"driver_info": told}))
 

@@ -63,6 +63,13 @@ def test_a_reader_listens_and_a_writer_connects() -> None:
     assert "--hostname=b" not in reader
 
 
+def test_the_writer_ends_the_turn() -> None:
+    """A reader that stops first breaks the connection under the writer."""
+    both = {role: NetworkOrder(role=role, partner="b", runtime_s=7) for role in Role}
+    assert "--runtime=7" in programs.fio_network(both[Role.WRITER], REPORT)
+    assert "--runtime=67" in programs.fio_network(both[Role.READER], REPORT)
+
+
 def test_the_metrics_of_each_stressor_are_read() -> None:
     (figures,) = programs.stress_figures(STRESS)
     assert figures["stressor"] == "cpu"
