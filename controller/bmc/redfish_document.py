@@ -68,6 +68,12 @@ def order(near: ResourceBase, target: str, body: Mapping[str, Any]) -> requests.
     return answer
 
 
+def remove(near: ResourceBase, path: str, body: Mapping[str, Any]) -> requests.Response:
+    """Delete a resource, told how where ``body`` says something, and return the answer."""
+    answer: requests.Response = near._conn.delete(path, data=dict(body) or None)  # noqa: SLF001  # see read
+    return answer
+
+
 def dig(document: Any, *names: str) -> Any:
     """Return a member of a member; ``None`` = there is none."""
     for name in names:

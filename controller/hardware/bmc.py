@@ -134,6 +134,10 @@ class Bmc(PowerControl, ManagementControl, Protocol):
     """One BMC that does both."""
 
 
+NODE = "node"
+"""Key of a BMC step's arguments: the fields of the node that it has to know (``BmcStep.node_fields``)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepArgument:
     """An argument of a BMC's step."""
@@ -152,6 +156,8 @@ class BmcStepLook:
     """How far it is, for people; of a step that has ended: what came of it, for the node's history."""
     restarts: bool = False
     """The machine has to start anew before the next look: the workflow sees to it, with the ramdisk where that runs."""
+    result: Mapping[str, Any] | None = None
+    """What a step of ``raid`` that has ended says stands now: ``{"logical_disks": [..]}``, for the node's ``raid_config``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,3 +180,5 @@ class BmcStep:
     arguments: Mapping[str, StepArgument] = field(default_factory=dict)
     abortable: bool = False
     requires_ramdisk: bool = False
+    node_fields: tuple[str, ...] = ()
+    """Fields of the node that ``begin`` finds in its arguments below ``NODE``."""

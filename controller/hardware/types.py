@@ -65,6 +65,7 @@ REDFISH = HardwareType(
             "console": ("no-console", "ipmitool-socat", "ipmitool-shellinabox"),
             "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
+            "raid": ("redfish", "no-raid", "agent"),
         }
     ),
 )
@@ -76,7 +77,7 @@ IDRAC = HardwareType(
             **REDFISH.supports,
             **{
                 kind: ("idrac-redfish", *REDFISH.supports[kind])
-                for kind in ("bios", "management", "power")
+                for kind in ("bios", "management", "power", "raid")
             },
             "boot": (*REDFISH.supports["boot"], "idrac-redfish-virtual-media"),
         }

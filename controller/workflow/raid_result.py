@@ -37,7 +37,20 @@ def columns_of(context: Context, kind: str, result: Any) -> dict[str, Any]:
         return {}
     if step.get("step") not in _STEPS:
         return {}
-    kept = _kept(context.label, result.get(f"{kind}_result"), context.wall_now)
+    return _columns(context, result.get(f"{kind}_result"), "agent")
+
+
+def columns_at_bmc(context: Context, interface: str, told: Any) -> dict[str, Any]:
+    """Return the columns of the node that the end of a BMC's step changes; none if it is no step of RAID, or has nothing to say.
+
+    Raises:
+        StepFailed: What the BMC's driver says stands cannot be kept.
+    """
+    return {} if interface != "raid" or told is None else _columns(context, told, "BMC")
+
+
+def _columns(context: Context, told: Any, who: str) -> dict[str, Any]:
+    kept = _kept(context.label, told, context.wall_now, who)
     hint = root_hint(kept["logical_disks"])
     properties = {} if hint is None else {"properties": {**context.node.properties, **hint}}
     return {"raid_config": kept, **properties}
@@ -59,7 +72,7 @@ def root_hint(disks: Sequence[Any]) -> dict[str, Any] | None:
     return {"root_device": dict(hint)}
 
 
-def _kept(label: str, told: Any, now: float) -> dict[str, Any]:
+def _kept(label: str, told: Any, now: float, who: str) -> dict[str, Any]:
     """Return ``raid_config``; the time is this controller's, as an agent's clock may be anything.
 
     Raises:
@@ -69,15 +82,15 @@ def _kept(label: str, told: Any, now: float) -> dict[str, Any]:
     is_list = isinstance(disks, list) and all(isinstance(disk, Mapping) for disk in disks)
     if told is not None and (not is_list or len(disks or ()) > _MOST_DISKS):
         raise StepFailed(
-            f"{label}: the RAID step ended, but the agent does not say which logical disks stand now"
-            f" ({told!r:.200}); look at the agent's log, and clean the node again"
+            f"{label}: the RAID step ended, but the {who} does not say which logical disks stand now"
+            f" ({told!r:.200}); look at the {who}'s log, and clean the node again"
         )
     try:
         kept = clean_document({"logical_disks": list(disks or ())}, _BOUNDS)
     except UnfitDocument as error:
         raise StepFailed(
-            f"{label}: the RAID step ended, but what the agent says stands now cannot be kept: {error}; look at the"
-            " agent's log, and clean the node again"
+            f"{label}: the RAID step ended, but what the {who} says stands now cannot be kept: {error}; look at the"
+            f" {who}'s log, and clean the node again"
         ) from error
     updated = datetime.fromtimestamp(now, UTC).replace(tzinfo=None).isoformat()
     return {**masked(kept), "last_updated": updated}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import InvalidRequest
-from agent.hardware import logical_disks
+from agent.protocol.raid import logical_disks
 
 CONTROLLER = "software"
 RESERVED_NAME = "esp"
@@ -89,7 +89,9 @@ def parse_logical_disks(documents: Sequence[Mapping[str, Any]]) -> tuple[Logical
     """
     if len(documents) > _MOST:
         raise InvalidRequest(f"logical_disks: {len(documents)} are wanted; at most {_MOST} fit")
-    wanted = logical_disks.read_logical_disks(documents, LEVELS, "software RAID", shares=True)
+    wanted = logical_disks.read_logical_disks(
+        documents, LEVELS, "software RAID", shares=True, error=InvalidRequest
+    )
     for one in wanted:
         _check(one)
     return wanted

@@ -9,7 +9,7 @@ from typing import Any
 from agent.disks.stack import Stack, disks_below
 from agent.errors import CommandFailed
 from agent.hardware.devices import BlockDevice
-from agent.hardware.logical_disks import GIB
+from agent.protocol.raid.logical_disks import GIB
 from agent.system.runner import Runner
 from agent.system.sysfs import SysRoot
 from hardware_managers.software_raid.logical_disks import CONTROLLER, LEVELS

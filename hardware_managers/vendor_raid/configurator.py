@@ -9,25 +9,22 @@ from typing import Any
 from agent.disks.release import StackReleaser
 from agent.errors import AgentError, RaidError
 from agent.hardware.devices import BlockDevice
-from agent.hardware.logical_disks import GIB
 from agent.hardware.raiding import RaidConfig, RaidPlan, RaidRequest
 from agent.hardware.tools import ProgressSink, StepTools
 from agent.hardware.writing import DiskReleaser
 from agent.protocol.commands import Progress
+from agent.protocol.raid.levels import JBOD
+from agent.protocol.raid.logical_disks import GIB
+from agent.protocol.raid.placing import PhysicalDrive, Planned, plan_drives
 from agent.system.runner import Runner
-from hardware_managers.vendor_raid.drives import (
-    JBOD,
-    LogicalDrive,
-    PhysicalDrive,
-    RaidController,
-)
-from hardware_managers.vendor_raid.layout import Planned, plan_drives
+from hardware_managers.vendor_raid.drives import LogicalDrive, NewDrive, RaidController
 from hardware_managers.vendor_raid.tool import TIMEOUT_S, RaidTool
 from hardware_managers.vendor_raid.wanted import parse_wanted
 
 log = logging.getLogger(__name__)
 _TOLERANCE = 0.02
 """Controllers round a size to their stripes, and programs round it when they print it."""
+Plan = Planned[RaidController]
 _Key = tuple[str, str]
 """A logical drive: the name of its controller and its own."""
 
@@ -36,7 +33,7 @@ _Key = tuple[str, str]
 class VendorPlan(RaidPlan):
     """The logical drives to be made, in this order; ``node`` is what they are for."""
 
-    drives: tuple[Planned, ...]
+    drives: tuple[Plan, ...]
     node: Mapping[str, Any]
 
 
@@ -87,7 +84,7 @@ class VendorRaid:
         """
         if not isinstance(plan, VendorPlan):
             raise TypeError(f"a plan of {type(plan).__name__} is not one for {self.name}")
-        made: list[tuple[Planned, LogicalDrive]] = []
+        made: list[tuple[Plan, LogicalDrive]] = []
         try:
             for planned in plan.drives:
                 _tell(tools.progress, f"create {planned}")
@@ -98,7 +95,7 @@ class VendorRaid:
         roots = {(p.controller.name, drive.ident) for p, drive in made if p.wanted.is_root}
         return self._config(plan.node, roots)
 
-    def _make(self, planned: Planned) -> LogicalDrive:
+    def _make(self, planned: Plan) -> LogicalDrive:
         """Order one logical drive and return it as it stands.
 
         Raises:
@@ -106,7 +103,7 @@ class VendorRaid:
         """
         controller = self._controller(planned.controller.name)
         if not planned.has_it:
-            self._tool.create(controller, planned.order())
+            self._tool.create(controller, _order(planned))
         after = self._controller(controller.name)
         before = set() if planned.has_it else {one.ident for one in controller.logical_drives}
         members = {drive.ident for drive in planned.drives}
@@ -126,7 +123,7 @@ class VendorRaid:
             raise RaidError(f"{planned}: {'; '.join(wrong)}; it was removed again")
         return new[0]
 
-    def _undone(self, made: Sequence[tuple[Planned, LogicalDrive]], cause: AgentError) -> RaidError:
+    def _undone(self, made: Sequence[tuple[Plan, LogicalDrive]], cause: AgentError) -> RaidError:
         """Take away what was made; return the error that says so, and what is left."""
         left = []
         for planned, drive in reversed(made):
@@ -217,7 +214,18 @@ class VendorRaid:
         return {"logical_disks": disks, "last_updated": datetime.now(UTC).isoformat()}
 
 
-def _differences(planned: Planned, found: LogicalDrive) -> tuple[str, ...]:
+def _order(planned: Plan) -> NewDrive:
+    """Return what the program is told."""
+    return NewDrive(
+        level=planned.wanted.level,
+        drives=tuple(drive.ident for drive in planned.drives),
+        size_bytes=planned.wanted.size_bytes,
+        name=planned.wanted.name,
+        is_added=planned.is_added,
+    )
+
+
+def _differences(planned: Plan, found: LogicalDrive) -> tuple[str, ...]:
     """Return in what a logical drive is not what was planned."""
     wanted = planned.wanted
     meant = sorted(drive.ident for drive in planned.drives)

@@ -10,16 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.errors import CommandFailed, RaidError
+from agent.protocol.raid.levels import JBOD, LEVELS, Level
+from agent.protocol.raid.placing import PhysicalDrive
 from agent.system.runner import Runner
-from hardware_managers.vendor_raid.drives import (
-    JBOD,
-    LEVELS,
-    Level,
-    LogicalDrive,
-    NewDrive,
-    PhysicalDrive,
-    RaidController,
-)
+from hardware_managers.vendor_raid.drives import LogicalDrive, NewDrive, RaidController
 from hardware_managers.vendor_raid.tool import EXIT_CODES, TIMEOUT_S
 
 _TYPES = {"0": "0", "1": "1", "5": "5", "6": "6", "1+0": "1+0", "5+0": "50", "6+0": "60"}

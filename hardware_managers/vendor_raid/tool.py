@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from hardware_managers.vendor_raid.drives import Level, LogicalDrive, NewDrive, RaidController
+from agent.protocol.raid.levels import Level
+from hardware_managers.vendor_raid.drives import LogicalDrive, NewDrive, RaidController
 
 TIMEOUT_S = 120.0
 """A controller with a busy drive answers late; none of the commands waits for an initialisation."""

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent.hardware.logical_disks import LogicalDisk, read_logical_disks
-from hardware_managers.vendor_raid.drives import JBOD, LEVELS, Level
+from agent.errors import InvalidRequest
+from agent.protocol.raid.levels import JBOD, LEVELS
+from agent.protocol.raid.logical_disks import read_logical_disks
+from agent.protocol.raid.placing import Wanted, check_members
 from hardware_managers.vendor_raid.tool import RaidTool
-
-Wanted = LogicalDisk[Level]
-"""A logical drive that is wanted; ``size_bytes`` ``None`` = all that its drives have, ``count`` ``None`` = as few as the level takes."""
 
 
 def parse_wanted(documents: Sequence[Mapping[str, Any]], tool: RaidTool) -> tuple[Wanted, ...]:
@@ -18,7 +17,7 @@ def parse_wanted(documents: Sequence[Mapping[str, Any]], tool: RaidTool) -> tupl
         InvalidRequest: One wants what ``tool`` cannot do, or contradicts itself or another; the message names disk and field.
     """
     levels = {name: LEVELS[name] for name in tool.levels}
-    wanted = read_logical_disks(documents, levels, tool.name, shares=False)
+    wanted = read_logical_disks(documents, levels, tool.name, shares=False, error=InvalidRequest)
     for one in wanted:
         _check(one, tool)
     return wanted
@@ -34,12 +33,4 @@ def _check(wanted: Wanted, tool: RaidTool) -> None:
     ):
         allowed = tool.volume_name.pattern if tool.volume_name else "none; leave it out"
         raise wanted.refusal("volume_name", f"{wanted.name!r:.60}; {tool.name} takes {allowed}")
-    members = len(wanted.idents) or len(wanted.hints)
-    for field, count in (
-        ("physical_disks", members or None),
-        ("number_of_physical_disks", wanted.count),
-    ):
-        if count is not None and not level.fits(count):
-            raise wanted.refusal(field, f"RAID {level.name} takes {level.rule()}, not {count}")
-    if len(set(wanted.idents)) < len(wanted.idents):
-        raise wanted.refusal("physical_disks", "names a drive twice")
+    check_members(wanted)

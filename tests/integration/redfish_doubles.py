@@ -27,6 +27,7 @@ class RedfishMachine(Chassis):
     boots: int = 0
     media: dict[str, bytes] = field(default_factory=dict)
     secure_boot: SecureBoot = field(default_factory=lambda: SecureBoot(possible=True))
+    drives: int = 2
 
     def power_on(self) -> None:
         if not self.is_on:
@@ -47,7 +48,8 @@ class RedfishMachine(Chassis):
             override=self.boot_override,
             macs=("52:54:00:00:00:01",),
             drives=tuple(
-                Drive(serial=f"SN{n}", size_bytes=4 << 30, protocol="SATA") for n in range(2)
+                Drive(serial=f"SN{n}", size_bytes=4 << 30, protocol="SATA")
+                for n in range(self.drives)
             ),
             secure_boot=self.secure_boot,
         )

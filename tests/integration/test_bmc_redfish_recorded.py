@@ -10,10 +10,11 @@ from controller.bmc.redfish import RedfishBmc, RedfishDriver
 from controller.bmc.redfish_bios import BiosOfSystem, RedfishBios
 from controller.bmc.redfish_bios_steps import plan_settings
 from controller.bmc.redfish_firmware import FirmwareOfSystem, RedfishFirmware
+from controller.bmc.redfish_raid import RedfishRaid, StorageOfSystem
 from controller.bmc.redfish_sessions import Sessions
 from controller.errors import BmcError
 from controller.hardware.abilities import IndicatorState, MediaDevice
-from controller.hardware.bmc import BootMode, PowerState
+from controller.hardware.bmc import NODE, BootMode, PowerState
 from controller.settings import Settings
 from tests.integration.recorded_bmc import machines, served, unpacked
 
@@ -38,12 +39,27 @@ FIRMWARE = {
 }
 
 
+STORAGE: dict[str, dict[str, Any]] = {
+    "dell_poweredge_r750": {
+        "drives": {"CPU.1": 3},
+        "drive": (1_920_383_410_176, "nvme", False, "61M0A08ZTCD8"),
+    },
+    "gh200": {"drives": {}},
+    "lenovo_thinksystem_sr670": {
+        "drives": {"Direct_Attached_NVMe": 2},
+        "drive": (1_600_000_000_000, "nvme", False, "PHAB1234034Z1P9SGN"),
+    },
+}
+"""None of them has a controller that makes volumes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     name: str
     bmc: RedfishBmc
     bios: BiosOfSystem
     firmware: FirmwareOfSystem
+    raid: StorageOfSystem
     info: dict[str, Any]
     asked: list[str]
 
@@ -65,6 +81,7 @@ def machine(
             RedfishDriver(sessions).connect(info),
             RedfishBios(Settings(), sessions).connect(info),
             RedfishFirmware(Settings(), sessions).connect(info),
+            RedfishRaid(sessions).connect(info),
             info,
             asked,
         )
@@ -136,3 +153,25 @@ def test_of_several_systems_the_error_names_each(machine: Recorded) -> None:
     info = {key: value for key, value in machine.info.items() if key != "redfish_system_id"}
     with pytest.raises(BmcError, match=r"2 systems .*System_0.*HGX_Baseboard_0"):
         RedfishDriver(Sessions()).connect(info).power_state(timeout_s=S)
+
+
+def test_drives_are_read_and_no_volume_is_made_or_deleted_where_there_is_no_controller(
+    machine: Recorded,
+) -> None:
+    expected = STORAGE[machine.name]
+    found = {store.name: store for store in machine.raid.stores(timeout_s=S)}
+    drives = {name: len(store.drives) for name, store in found.items() if store.drives}
+    assert drives == expected["drives"]
+    told = [
+        (drive.size_bytes, drive.interface, drive.is_rotational, drive.serial)
+        for store in found.values()
+        for drive in store.drives
+    ]
+    assert "drive" not in expected or expected["drive"] in told
+    node: dict[str, Any] = {"properties": {}, "raid_config": {}, "target_raid_config": {}}
+    steps = {one.name: one for one in RedfishRaid().steps({})}
+    look = steps["delete_configuration"].begin(machine.raid, {NODE: node}, S)
+    assert (look.state, look.result) == (None, {"logical_disks": []})
+    node["target_raid_config"] = {"logical_disks": [{"raid_level": "1", "size_gb": "MAX"}]}
+    with pytest.raises(BmcError, match=r"tells of no controller that makes RAID 1 .*nothing was"):
+        steps["create_configuration"].begin(machine.raid, {NODE: node}, S)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.bmc import redfish_firmware_steps
+from controller.bmc import redfish_firmware_steps, redfish_raid_steps
 from controller.store.tables import Node
 from controller.workflow.power_sync import watch_power
 from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
@@ -26,7 +26,11 @@ pytestmark = [
 ]
 
 
-DEFAULTS = {"default_bios_interface": "", "default_firmware_interface": ""}
+DEFAULTS = {
+    "default_bios_interface": "",
+    "default_firmware_interface": "",
+    "default_raid_interface": "",
+}
 """What a controller has; those of tests are for machines without firmware."""
 
 
@@ -38,7 +42,12 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedfishLab]
         yield made
 
 
-def enrol(controller: RunningController, lab: RedfishLab, driver: str, **info: object) -> None:
+def enrol(
+    controller: RunningController,
+    lab: RedfishLab,
+    driver: str,
+    target_raid_config: dict[str, Any] | None = None,
+) -> None:
     with controller.store.edit() as session:
         node = Node(
             uuid=str(uuid.uuid4()),
@@ -46,7 +55,8 @@ def enrol(controller: RunningController, lab: RedfishLab, driver: str, **info: o
             created_at=time.time(),
             provision_state="manageable",
             driver=driver,
-            driver_info={**driver_info(lab), **info},
+            driver_info=driver_info(lab),
+            target_raid_config=target_raid_config or {},
             instance_info={},
             interfaces={},
             conductor=controller.services.hostname,
@@ -83,6 +93,66 @@ def test_settings_and_firmware_are_changed_and_the_machine_is_restarted(
         assert "clean step update: bios: 1.0.0 -> 1.7.0" in told(controller)
     assert lab.machine.boots == boots + 2
     assert lab.client().get("Systems/1/Bios")["Attributes"]["NumLock"] == "Off"
+
+
+@pytest.mark.parametrize("driver", ["redfish", "idrac", "ilo"])
+def test_volumes_are_made_and_the_node_knows_them(
+    lab: RedfishLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    monkeypatch.setattr(redfish_raid_steps, "_SCHEDULED_S", 0.2)
+    lab.bmc.set_faults(RedfishFaults(volumes_at_start=True))
+    lab.machine.drives = 4
+    lab.machine.power_on()
+    boots = lab.machine.boots
+    disks = [
+        {"raid_level": "1", "size_gb": 3, "is_root_volume": True},
+        {"raid_level": "0", "size_gb": "MAX"},
+    ]
+    with running_controller(tmp_path, **DEFAULTS) as controller:
+        enrol(controller, lab, driver, {"logical_disks": disks})
+        make = {"interface": "raid", "step": "create_configuration"}
+        controller.ask("m1", "clean", clean_steps=[make], disable_ramdisk=True)
+        controller.wait_for("m1", "manageable", timeout_s=60)
+        node = controller.node("m1")
+        kept = node.raid_config["logical_disks"]
+        assert [(one["raid_level"], one["size_gb"]) for one in kept] == [("1", 3), ("0", 4)]
+        assert "last_updated" in node.raid_config
+        assert node.properties["root_device"] == kept[0]["root_device_hint"]
+        assert any("RAID.1: RAID 1, 3 GiB, on 0, 1" in one for one in told(controller))
+        assert lab.machine.boots == boots + 2
+        remove = {"interface": "raid", "step": "delete_configuration"}
+        controller.ask("m1", "clean", clean_steps=[remove], disable_ramdisk=True)
+        controller.wait_for("m1", "manageable", timeout_s=60)
+        assert controller.node("m1").raid_config["logical_disks"] == []
+    assert lab.client().get("Systems/1/Storage/RAID.1/Volumes")["Members"] == []
+
+
+def test_another_controller_goes_on_with_a_volume(lab: RedfishLab, tmp_path: Path) -> None:
+    lab.bmc.set_faults(RedfishFaults(task_s=5.0))
+    wanted = {"logical_disks": [{"raid_level": "1", "size_gb": 3}]}
+    with running_controller(tmp_path, **DEFAULTS) as first:
+        enrol(first, lab, "redfish", wanted)
+        make = {"interface": "raid", "step": "create_configuration"}
+        first.ask("m1", "clean", clean_steps=[make], disable_ramdisk=True)
+        wait_until(lambda: "Running" in _phase(first), 20, "the task")
+    with running_controller(tmp_path, **DEFAULTS) as second:
+        second.wait_for("m1", "manageable", timeout_s=60)
+        (one,) = second.node("m1").raid_config["logical_disks"]
+        assert one["physical_disks"] == ["0", "1"]
+    assert len(lab.client().get("Systems/1/Storage/RAID.1/Volumes")["Members"]) == 1
+
+
+def test_a_volume_whose_job_hangs_fails_the_step_when_nothing_moves(
+    lab: RedfishLab, tmp_path: Path
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(task_s=10_000.0))
+    wanted = {"logical_disks": [{"raid_level": "1", "size_gb": 3}]}
+    with running_controller(tmp_path, **DEFAULTS, clean_step_timeout_s=3.0) as controller:
+        enrol(controller, lab, "redfish", wanted)
+        make = {"interface": "raid", "step": "create_configuration"}
+        controller.ask("m1", "clean", clean_steps=[make], disable_ramdisk=True)
+        node = controller.wait_for("m1", "clean failed", timeout_s=60)
+    assert "is still running at the BMC and has not moved for 3 s" in str(node.last_error)
 
 
 def test_another_controller_goes_on_with_an_update_through_a_silence(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from controller.errors import StepFailed
-from controller.hardware.bmc import BmcStep, BmcStepLook
+from controller.hardware.bmc import NODE, BmcStep, BmcStepLook
 from controller.hardware.steps import Kind, PlannedStep
+from controller.workflow import raid_result
 from controller.workflow.firmware_look import KINDS, with_firmware
 from controller.workflow.machine import interfaces_of
 from controller.workflow.outcome import Note, Outcome, leave, stay
@@ -109,20 +110,22 @@ def _look_for_beat(context: Context, step: PlannedStep, beat: str) -> Outcome:
 
 def _begin_at_bmc(context: Context, step: PlannedStep) -> Outcome:
     one, bmc = _bmc_step(context, step)
-    look = one.begin(bmc, step.args or {}, context.settings.bmc_timeout_s)
+    node = {name: getattr(context.node, name) for name in one.node_fields}
+    arguments = {**(step.args or {}), **({NODE: node} if node else {})}
+    look = one.begin(bmc, arguments, context.settings.bmc_timeout_s)
     return leave(data=_of_bmc(look))
 
 
 def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
     state, settings = context.data["bmc"]["state"], context.settings
     if state is None:
-        return _ended_at_bmc(context, step)
+        return _ended_at_bmc(context, step, context.data["bmc"].get("ended") or {})
     if context.data["bmc"].get("restarts"):
         return _restart(context, step)
     one, bmc = _bmc_step(context, step)
     look = one.look(bmc, state, settings.bmc_timeout_s)
     if look.state is None:
-        return _ended_at_bmc(context, step, look.message)
+        return _ended_at_bmc(context, step, _ended(look))
     has_moved = dict(look.state) != state
     setting, limit_s = _limit(context, step)
     progress: dict[str, Any] = {
@@ -142,7 +145,14 @@ def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
 
 def _of_bmc(look: BmcStepLook) -> dict[str, Any]:
     """Return what a work's data keep of a look."""
-    return {"bmc": {"state": look.state and dict(look.state), "restarts": look.restarts}}
+    state = None if look.state is None else dict(look.state)
+    ended = _ended(look) if state is None else None
+    return {"bmc": {"state": state, "restarts": look.restarts, "ended": ended}}
+
+
+def _ended(look: BmcStepLook) -> dict[str, Any]:
+    """Return what the end of a step has to say."""
+    return {"said": look.message, "result": look.result and dict(look.result)}
 
 
 def _limit(context: Context, step: PlannedStep) -> tuple[str, float]:
@@ -179,10 +189,13 @@ def runs_in_ramdisk(course: Course, step: PlannedStep) -> bool:
     return course.uses_ramdisk and (step.kind is not Kind.DEPLOY or step.priority in AGENT_IS_UP)
 
 
-def _ended_at_bmc(context: Context, step: PlannedStep, said: str = "") -> Outcome:
-    """Leave; what a step of ``bios`` or ``firmware`` has changed is looked at now."""
+def _ended_at_bmc(context: Context, step: PlannedStep, ended: Mapping[str, Any]) -> Outcome:
+    """Leave; what a step of ``bios`` or ``firmware`` has changed is looked at now, and what one of ``raid`` says stands is kept."""
+    said = ended.get("said")
     notes = (Note(kind="step", message=f"{step.title}: {said}"),) if said else ()
-    outcome = leave(columns={"progress": None}, data={"bmc": None}, notes=notes)
+    raid = raid_result.columns_at_bmc(context, step.interface, ended.get("result"))
+    columns = {"progress": None, **raid}
+    outcome = leave(columns=columns, data={"bmc": None}, notes=notes)
     return with_firmware(context, outcome, [kind for kind in KINDS if kind == step.interface])
 
 

@@ -56,6 +56,16 @@ class RedfishFaults:
     """No fault but a way: fetches no firmware by HTTP, and takes what is pushed."""
     forgets_tasks: bool = False
     """Forgets its tasks when it restarts."""
+    volume_tasks_fail: bool = False
+    """Takes orders for volumes; their tasks end in an exception."""
+    loses_volumes: bool = False
+    """Takes orders for volumes, says that they were carried out, and has done nothing."""
+    other_volumes: bool = False
+    """Makes a volume of another level and size than was ordered."""
+    volumes_at_start: bool = False
+    """No fault but a way: orders for volumes wait for a start of the machine (``OnReset``)."""
+    old_volumes: bool = False
+    """No fault but a way: knows ``VolumeType`` and not ``RAIDType``, and does not say which levels its controller makes."""
     tasks: bool = False
     """No fault but a way: resets are answered 202 with a task, not 204."""
     task_s: float = 0.2

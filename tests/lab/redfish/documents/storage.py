@@ -17,6 +17,13 @@ from tests.lab.redfish.documents.names import (
 from tests.lab.redfish.state import View
 
 RAID_TYPES = ("RAID0", "RAID1", "RAID5", "RAID10")
+OLD_TYPES = {
+    "NonRedundant": "RAID0",
+    "Mirrored": "RAID1",
+    "StripedWithParity": "RAID5",
+    "SpannedMirrors": "RAID10",
+}
+"""``VolumeType`` of the schema's older versions, and what it is called since."""
 CONTROLLER = "RAID.1"
 
 
@@ -51,7 +58,7 @@ def storage(view: View, ids: Ids) -> Document:
                 "FirmwareVersion": "1.0",
                 "SupportedControllerProtocols": ["PCIe"],
                 "SupportedDeviceProtocols": ["SATA", "SAS", "NVMe"],
-                "SupportedRAIDTypes": list(RAID_TYPES),
+                **_makes(view),
                 "SpeedGbps": 12,
                 "Status": HEALTHY,
             }
@@ -77,8 +84,8 @@ def controller(view: View, ids: Ids) -> Document:
         FirmwareVersion="1.0",
         SupportedControllerProtocols=["PCIe"],
         SupportedDeviceProtocols=["SATA", "SAS", "NVMe"],
-        SupportedRAIDTypes=list(RAID_TYPES),
         Status=HEALTHY,
+        **_makes(view),
     )
 
 
@@ -111,12 +118,14 @@ def drive(view: View, ids: Ids) -> Document:
 def volumes(view: View, ids: Ids) -> Document:
     _check(view, ids)
     path = f"{storage_path(view)}/Volumes"
-    return collection(
-        path,
-        "VolumeCollection",
-        "Volumes",
-        (f"{path}/{volume.id}" for volume in view.state.volumes),
-    )
+    paths = (f"{path}/{volume.id}" for volume in view.state.volumes)
+    times = ["OnReset"] if view.faults.volumes_at_start else ["Immediate"]
+    return collection(path, "VolumeCollection", "Volumes", paths) | {
+        "@Redfish.OperationApplyTimeSupport": {
+            "@odata.type": "#Settings.v1_3_5.OperationApplyTimeSupport",
+            "SupportedValues": times,
+        }
+    }
 
 
 def volume(view: View, ids: Ids) -> Document:
@@ -127,14 +136,24 @@ def volume(view: View, ids: Ids) -> Document:
         path,
         "Volume.v1_9_0",
         one.name,
-        RAIDType=one.raid_type,
         CapacityBytes=one.capacity_bytes,
         Encrypted=False,
-        Identifiers=[],
+        Identifiers=[{"DurableNameFormat": "NAA", "DurableName": f"600508B1001C{one.id:0>20}"}],
+        **_kind(view, one.raid_type),
         Status=HEALTHY,
         Links={"Drives": links(one.drives)},
         Actions=action(path, "Volume.Initialize", InitializeType=("Fast", "Slow")),
     )
+
+
+def _makes(view: View) -> Document:
+    return {} if view.faults.old_volumes else {"SupportedRAIDTypes": list(RAID_TYPES)}
+
+
+def _kind(view: View, raid_type: str) -> Document:
+    if not view.faults.old_volumes:
+        return {"RAIDType": raid_type}
+    return {"VolumeType": next(old for old, new in OLD_TYPES.items() if new == raid_type)}
 
 
 def _check(view: View, ids: Ids) -> None:

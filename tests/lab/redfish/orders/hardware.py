@@ -1,6 +1,7 @@
 """Volumes and firmware: what takes a task's time."""
 
 import re
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tests.lab.redfish.answers import Answer, Document, RefusedError
@@ -26,8 +27,13 @@ def firmware_image(component: str, version: str) -> bytes:
 def make_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Make a volume of free drives; 202 with a task."""
     storage.storage(view, ids)
-    kind = required(body, "RAIDType")
-    check_listed("RAIDType", kind, storage.RAID_TYPES)
+    if view.faults.old_volumes:
+        old = required(body, "VolumeType")
+        check_listed("VolumeType", old, storage.OLD_TYPES)
+        kind = storage.OLD_TYPES[old]
+    else:
+        kind = required(body, "RAIDType")
+        check_listed("RAIDType", kind, storage.RAID_TYPES)
     links = body.get("Links", {})
     check_type("Links", links, dict)
     check_type("Drives", links.get("Drives", []), list)
@@ -49,7 +55,20 @@ def make_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     made = Volume(
         id=desk.new_id(), name=name, raid_type=kind, capacity_bytes=capacity, drives=wanted
     )
-    return desk.begin_task("Create volume", VolumeMade(volume=made))
+    if view.faults.other_volumes:
+        made = replace(made, raid_type="RAID0", capacity_bytes=capacity // 2)
+    return _begin_volume_task(desk, view, "Create volume", VolumeMade(volume=made))
+
+
+def _begin_volume_task(
+    desk: Desk, view: View, name: str, effect: VolumeMade | VolumeGone
+) -> Answer:
+    """Begin an order for a volume, or one that comes to nothing."""
+    faults = view.faults
+    failure = "the controller does not carry it out" if faults.volume_tasks_fail else None
+    boots = view.facts.boots if faults.volumes_at_start else None
+    done = None if faults.loses_volumes else effect
+    return desk.begin_task(name, done, failure, waits_at_boots=boots)
 
 
 def change_drive(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
@@ -66,7 +85,7 @@ def change_drive(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
 def remove_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Delete a volume; 202 with a task."""
     storage.volume(view, ids)
-    return desk.begin_task("Delete volume", VolumeGone(id=ids["id"]))
+    return _begin_volume_task(desk, view, "Delete volume", VolumeGone(id=ids["id"]))
 
 
 def initialize_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.errors import InvalidRequest
 from agent.hardware.devices import BlockDevice
-from agent.hardware.logical_disks import GIB
+from agent.protocol.raid.logical_disks import GIB
 from hardware_managers.software_raid.layout import (
     DATA_OFFSET_BYTES,
     MIB,

@@ -4,13 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hardware_managers.vendor_raid.drives import (
-    LEVELS,
-    LogicalDrive,
-    NewDrive,
-    PhysicalDrive,
-    RaidController,
-)
+from agent.protocol.raid.levels import LEVELS
+from agent.protocol.raid.placing import PhysicalDrive
+from hardware_managers.vendor_raid.drives import LogicalDrive, NewDrive, RaidController
 
 NAME = "lab/c0"
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import InvalidRequest
-from agent.hardware.logical_disks import GIB
-from hardware_managers.vendor_raid.drives import LEVELS, PhysicalDrive
-from hardware_managers.vendor_raid.layout import Planned, plan_drives
+from agent.protocol.raid.levels import LEVELS
+from agent.protocol.raid.logical_disks import GIB
+from agent.protocol.raid.placing import PhysicalDrive, Planned, plan_drives
+from hardware_managers.vendor_raid.drives import RaidController
 from hardware_managers.vendor_raid.wanted import parse_wanted
 from tests.unit.hardware_managers.vendor_raid.controllers import (
     LabTool,
@@ -24,11 +25,11 @@ SIX = tuple(drive(number) for number in range(6))
 
 def plan(
     *wanted: Mapping[str, Any], drives: tuple[PhysicalDrive, ...] = SIX
-) -> tuple[Planned, ...]:
+) -> tuple[Planned[RaidController], ...]:
     return plan_drives(parse_wanted(wanted, LabTool()), (controller(*drives),))
 
 
-def members(planned: Planned) -> list[str]:
+def members(planned: Planned[RaidController]) -> list[str]:
     return [drive.ident for drive in planned.drives]
 
 
@@ -146,7 +147,7 @@ def test_every_plan_fits_its_drives(sizes: list[int], asked: list[Mapping[str, A
     except InvalidRequest:
         return
     assert len(planned) == len(asked)
-    used: dict[tuple[str, ...], list[Planned]] = {}
+    used: dict[tuple[str, ...], list[Planned[RaidController]]] = {}
     for one in planned:
         assert one.wanted.level.fits(len(one.drives))
         used.setdefault(tuple(members(one)), []).append(one)

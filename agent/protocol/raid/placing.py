@@ -1,42 +1,66 @@
 """On which drives the wanted logical drives go. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
-from agent.disks.hints import matches
-from agent.hardware.logical_disks import GIB
-from hardware_managers.vendor_raid.drives import (
-    JBOD,
-    Level,
-    NewDrive,
-    PhysicalDrive,
-    RaidController,
-)
-from hardware_managers.vendor_raid.wanted import Wanted
+from agent.protocol.device_hints import Hint
+from agent.protocol.hint_values import holds
+from agent.protocol.raid.levels import JBOD, Level
+from agent.protocol.raid.logical_disks import GIB, LogicalDisk
+
+Wanted = LogicalDisk[Level]
+"""A logical drive that is wanted; ``size_bytes`` ``None`` = all that its drives have, ``count`` ``None`` = as few as the level takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PhysicalDrive:
+    """A drive behind a controller; ``ident`` is what program or BMC calls it (``252:0``, ``5I:1:1``, ``Disk.Bay.0``).
+
+    ``interface`` is ``sata``, ``sas``, ``scsi`` or ``nvme``. ``obstacle`` says why it cannot become part of a logical drive now, ``None`` = it can.
+    ``is_member`` = it is free as soon as its logical drives are deleted, ``is_foreign`` = it carries the configuration of another controller, ``is_plain`` = the operating system sees it as it is.
+    """
+
+    ident: str
+    size_bytes: int
+    is_rotational: bool
+    interface: str
+    model: str | None = None
+    serial: str | None = None
+    wwn: str | None = None
+    obstacle: str | None = None
+    is_member: bool = False
+    is_foreign: bool = False
+    is_plain: bool = False
+
+
+class HasDrives(Protocol):
+    """What is known of a controller here."""
+
+    @property
+    def name(self) -> str:
+        """What a logical disk gives as ``controller``."""
+
+    @property
+    def drives(self) -> tuple[PhysicalDrive, ...]:
+        """Those behind it, free or not."""
+
+
+_Controller = TypeVar("_Controller", bound=HasDrives)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned(Generic[_Controller]):
     """A logical drive with its place; ``is_added`` = one of the plan that comes before it is on the same drives.
 
     ``has_it`` = the drive is JBOD already, nothing is to be done.
     """
 
     wanted: Wanted
-    controller: RaidController
+    controller: _Controller
     drives: tuple[PhysicalDrive, ...]
     is_added: bool = False
     has_it: bool = False
-
-    def order(self) -> NewDrive:
-        """Return what the program is told."""
-        return NewDrive(
-            level=self.wanted.level,
-            drives=_idents(self.drives),
-            size_bytes=self.wanted.size_bytes,
-            name=self.wanted.name,
-            is_added=self.is_added,
-        )
 
     def __str__(self) -> str:
         size = "all" if self.wanted.size_bytes is None else f"{self.wanted.size_bytes // GIB} GiB"
@@ -77,17 +101,38 @@ class _State:
         )
 
 
+def check_members(wanted: Wanted) -> None:
+    """Refuse a number of drives that the level does not take, and a drive that is named twice.
+
+    Raises:
+        Exception: As the logical drive makes it (``error``).
+    """
+    level, members = wanted.level, len(wanted.idents) or len(wanted.hints)
+    for name, count in (
+        ("physical_disks", members or None),
+        ("number_of_physical_disks", wanted.count),
+    ):
+        if count is not None and not level.fits(count):
+            raise wanted.refusal(name, f"RAID {level.name} takes {level.rule()}, not {count}")
+    if len(set(wanted.idents)) < len(wanted.idents):
+        raise wanted.refusal("physical_disks", "names a drive twice")
+
+
 def plan_drives(
-    wanted: Sequence[Wanted], controllers: Sequence[RaidController]
-) -> tuple[Planned, ...]:
+    wanted: Sequence[Wanted], controllers: Sequence[_Controller]
+) -> tuple[Planned[_Controller], ...]:
     """Return a place for each wanted logical drive, in the order in which they are to be made.
 
     Those whose members are named or described are placed first, then those with a size, then ``MAX``. Without names, drives of one interface and
     one kind are taken: the smallest that are large enough, for ``MAX`` the largest; as few as the level takes. Logical drives share drives
     only with each other, both willing, of one level, on one controller.
 
+    Args:
+        wanted: Each names one of the controllers.
+        controllers: With what they have now.
+
     Raises:
-        InvalidRequest: One has no place; the message says why not of every drive.
+        Exception: As the logical drive makes it (``error``): one has no place; the message says why not of every drive.
     """
     by_name = {one.name: one for one in controllers}
     state = _State()
@@ -95,10 +140,12 @@ def plan_drives(
     def urgency(one: Wanted) -> tuple[bool, bool]:
         return one.size_bytes is None, not (one.idents or one.hints)
 
-    return tuple(_place(one, by_name[one.controller], state) for one in sorted(wanted, key=urgency))
+    return tuple(
+        _place(one, by_name[one.controller or ""], state) for one in sorted(wanted, key=urgency)
+    )
 
 
-def _place(wanted: Wanted, controller: RaidController, state: _State) -> Planned:
+def _place(wanted: Wanted, controller: _Controller, state: _State) -> Planned[_Controller]:
     if wanted.level.name == JBOD and (plain := _plain(wanted, controller, state)) is not None:
         return Planned(wanted=wanted, controller=controller, drives=(plain,), has_it=True)
     if wanted.shares and (group := _shared(wanted, controller, state)) is not None:
@@ -122,14 +169,14 @@ def _take(group: _Group, wanted: Wanted) -> None:
     group.used_bytes = None if is_rest else (group.used_bytes or 0) + (wanted.size_bytes or 0)
 
 
-def _plain(wanted: Wanted, controller: RaidController, state: _State) -> PhysicalDrive | None:
+def _plain(wanted: Wanted, controller: HasDrives, state: _State) -> PhysicalDrive | None:
     """Return the drive that is named and is JBOD already."""
     named = [d for d in controller.drives if d.is_plain and d.ident in wanted.idents]
     free = [d for d in named if state.owner(controller.name, d.ident) is None]
     return free[0] if free else None
 
 
-def _shared(wanted: Wanted, controller: RaidController, state: _State) -> _Group | None:
+def _shared(wanted: Wanted, controller: HasDrives, state: _State) -> _Group | None:
     """Return the drives of an earlier logical drive that this one can be added to."""
     need = 1 if wanted.size_bytes is None else wanted.size_bytes
     for group in state.groups:
@@ -174,7 +221,7 @@ def _named(
         members.append(by_ident[ident])
     for number, hints in enumerate(wanted.hints):
         left = [d for d in fitting if d not in members]
-        found = [d for d in left if all(matches(hint, d.as_disk()) for hint in hints)]
+        found = [d for d in left if all(_matches(hint, d) for hint in hints)]
         if not found:
             shown = "; ".join(map(str, hints))
             raise wanted.refusal(
@@ -229,3 +276,26 @@ def _idents(drives: Iterable[PhysicalDrive]) -> tuple[str, ...]:
 
 def _told(reasons: Mapping[str, str | None]) -> str:
     return "; ".join(f"{ident} {why or 'fits'}" for ident, why in reasons.items()) or "no drives"
+
+
+_VALUES: Mapping[str, Callable[[PhysicalDrive], str | None]] = {
+    "name": lambda drive: drive.ident,
+    "model": lambda drive: drive.model,
+    "serial": lambda drive: drive.serial,
+    "wwn": lambda drive: drive.wwn,
+    "tran": lambda drive: drive.interface,
+    "size": lambda drive: repr(drive.size_bytes / GIB),
+    "rotational": lambda drive: str(drive.is_rotational).lower(),
+}
+_NEVER_CHOSEN_BY_NONE = frozenset({"serial", "wwn"})
+_UNKNOWN = "none"
+"""What a value that a drive does not tell is compared as, as of disks."""
+
+
+def _matches(hint: Hint, drive: PhysicalDrive) -> bool:
+    """Tell whether a drive satisfies a hint, to be chosen by it."""
+    read = _VALUES.get(hint.name)
+    told = ((read(drive) if read else None) or "").strip().lower()
+    if not told and hint.name in _NEVER_CHOSEN_BY_NONE:
+        return False
+    return holds(hint, told or _UNKNOWN) is True
