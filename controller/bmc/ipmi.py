@@ -7,7 +7,7 @@ other than 3 and 17, IPMI 1.5, bridging.
 from collections.abc import Sequence
 from typing import Any
 
-from controller.bmc.ipmi_chassis import IpmiBmc
+from controller.bmc.ipmi_chassis import IpmiBmc, IpmiMemory
 from controller.bmc.ipmi_pool import WorkerPool
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
 from controller.bmc.ipmitool import IpmitoolDriver
@@ -23,7 +23,8 @@ class IpmiDriver:
         """Start nothing; ``pool`` is for tests that want other limits."""
         self.properties = dict(PROPERTIES)
         self._pool = pool or WorkerPool()
-        self._program = IpmitoolDriver()
+        self._memory = IpmiMemory()
+        self._program = IpmitoolDriver(self._pool.logins)
 
     def validate(self, facts: Facts) -> None:
         """See :class:`controller.hardware.interface.Interface`."""
@@ -45,7 +46,7 @@ class IpmiDriver:
         target = parse_target(driver_info)
         if _needs_program(target):
             return self._program.connect(driver_info)
-        return IpmiBmc(target, _PyghmiTransport(target, self._pool))
+        return IpmiBmc(target, _PyghmiTransport(target, self._pool), self._memory)
 
     def close(self) -> None:
         """End all sessions; they also end with this process."""

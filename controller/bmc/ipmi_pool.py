@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agent.protocol.foreign_text import clean_line
+from controller.bmc.ipmi_logins import RefusedLogins, waits
 from controller.bmc.ipmi_target import IpmiTarget
 from controller.bmc.ipmi_wire import (
     MAX_MESSAGE_BYTES,
@@ -53,15 +54,19 @@ class _Slot:
 class WorkerPool:
     """Sessions to BMCs, by address, port and user name."""
 
-    def __init__(self, *, idle_s: float = 20.0, limit: int = 64) -> None:
+    def __init__(
+        self, *, idle_s: float = 20.0, limit: int = 64, logins: RefusedLogins | None = None
+    ) -> None:
         """Start nothing yet.
 
         Args:
             idle_s: A worker that was not used for this long ends; below the 60 s after which BMCs forget a session.
             limit: Workers beyond this number end as soon as they are idle.
+            logins: What was refused; ``None`` = nothing yet.
         """
         self._idle_s = idle_s
         self._limit = limit
+        self.logins = logins or RefusedLogins()
         self._slots: dict[tuple[str, int, str], _Slot] = {}
         self._lock = threading.Lock()
         self._host = ForkHost("controller.bmc.ipmi_worker")
@@ -83,7 +88,7 @@ class WorkerPool:
 
         Raises:
             BmcUnreachable: No answer within ``timeout_s``, the wait for other calls to the same BMC included.
-            BmcAuthenticationFailed: The BMC refused the login.
+            BmcAuthenticationFailed: The BMC refused the login, now or a moment ago.
             BmcError: The session failed in another way.
         """
         started = time.monotonic()
@@ -96,6 +101,7 @@ class WorkerPool:
                 if remaining_s <= 0:
                     break
                 if slot.channel is None:
+                    self.logins.check(target, what)
                     self._open(slot, login)
                 request = Request(
                     login=login,
@@ -109,12 +115,14 @@ class WorkerPool:
                 reply = _exchange(slot, request)
                 if reply.outcome is Outcome.ANSWER:
                     slot.is_slow = first_timeout_s > _FIRST_TIMEOUTS_S[0]
+                    self.logins.accepted(target)
                     return reply
                 slot.close()
                 if reply.outcome is not Outcome.SILENCE:
                     break
+            held_s = self.logins.refused(target) if reply.counts else 0.0
         waited_s = min(time.monotonic() - started, timeout_s)
-        raise _error(target, reply, what=what, waited_s=waited_s)
+        raise _error(target, reply, what=what, waited_s=waited_s, held_s=held_s)
 
     def close(self) -> None:
         """End every worker and the host."""
@@ -187,13 +195,15 @@ def _exchange(slot: _Slot, request: Request) -> Reply:
         return Reply(outcome=Outcome.SILENCE)
 
 
-def _error(target: IpmiTarget, reply: Reply, *, what: str, waited_s: float) -> BmcError:
+def _error(
+    target: IpmiTarget, reply: Reply, *, what: str, waited_s: float, held_s: float
+) -> BmcError:
     said = clean_line(reply.text, _MOST_WORDS)
     match reply.outcome:
         case Outcome.REFUSED:
             return BmcAuthenticationFailed(
                 f"BMC {target.where}: {what}: login of user {target.username!r} refused: {said}; "
-                "check ipmi_username, ipmi_password and ipmi_priv_level in driver_info"
+                f"check ipmi_username, ipmi_password and ipmi_priv_level in driver_info{waits(held_s) if held_s else ''}"
             )
         case Outcome.FAILED:
             return BmcError(f"BMC {target.where}: {what} failed: {said}")

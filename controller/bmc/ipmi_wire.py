@@ -51,6 +51,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     code: int = 0
     data: bytes = b""
     text: str = ""
+    counts: bool = False
+    """Of a refusal: the BMC may have counted a wrong password; without it, it was silent before one was shown."""
 
 
 def login_of(target: IpmiTarget) -> Login:

@@ -207,11 +207,11 @@ def why(error: Exception) -> Reply:
     text, waited_for = _Session.failure
     if text == "timeout" and waited_for in ("EXPECTINGRAKP2", "EXPECTINGRAKP4"):
         text = "the BMC is there but does not answer this login"
-        return Reply(outcome=Outcome.REFUSED, text=text)
+        return Reply(outcome=Outcome.REFUSED, text=text, counts=waited_for == "EXPECTINGRAKP4")
     if text == "timeout":
         return Reply(outcome=Outcome.SILENCE)
     refused = any(mark in text for mark in _REFUSALS)
-    return Reply(outcome=Outcome.REFUSED if refused else Outcome.FAILED, text=text)
+    return Reply(outcome=Outcome.REFUSED if refused else Outcome.FAILED, text=text, counts=refused)
 
 
 if __name__ == "__main__":

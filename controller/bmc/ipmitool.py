@@ -12,7 +12,8 @@ from typing import Any
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc import programs
-from controller.bmc.ipmi_chassis import IpmiBmc
+from controller.bmc.ipmi_chassis import IpmiBmc, IpmiMemory
+from controller.bmc.ipmi_logins import RefusedLogins, waits
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
 from controller.bmc.kept import Kept
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
@@ -32,6 +33,8 @@ _REFUSALS = (
     "Activate Session error",
 )
 """Words of ``ipmitool -v`` that mean user name, password, Kg or privilege level."""
+_SILENT_BEFORE_PROOF = "no response from RAKP 1"
+"""The BMC was silent before it could count a wrong password."""
 _WRONG_SUITE = ("matching cipher suite", "is not what we requested")
 _UNKNOWN_HOST = "Address lookup for"
 _PROGRAM = "ipmitool"
@@ -42,8 +45,11 @@ _RETRIES = 3
 class IpmitoolDriver:
     """Makes BMCs that are reached by ``ipmitool``."""
 
-    def __init__(self) -> None:
+    def __init__(self, logins: RefusedLogins | None = None) -> None:
+        """Start nothing; ``logins`` = what was refused."""
         self.properties = dict(PROPERTIES)
+        self._logins = logins or RefusedLogins()
+        self._memory = IpmiMemory()
         self._locks: Kept[tuple[str, int], threading.Lock] = Kept()
 
     def validate(self, facts: Facts) -> None:
@@ -63,15 +69,16 @@ class IpmitoolDriver:
         """
         target = _parse(driver_info)
         lock = self._locks.get_or_make((target.address, target.port), threading.Lock)
-        return IpmiBmc(target, _ProgramTransport(target, lock))
+        return IpmiBmc(target, _ProgramTransport(target, lock, self._logins), self._memory)
 
 
 class _ProgramTransport:
     """Carries requests to one BMC as ``ipmitool raw``."""
 
-    def __init__(self, target: IpmiTarget, lock: threading.Lock) -> None:
+    def __init__(self, target: IpmiTarget, lock: threading.Lock, logins: RefusedLogins) -> None:
         self._target = target
         self._lock = lock
+        self._logins = logins
 
     def raw(
         self, netfn: int, command: int, data: Sequence[int], *, timeout_s: float, what: str
@@ -82,12 +89,14 @@ class _ProgramTransport:
             message = f"BMC {self._target.where}: {what} did not start within {timeout_s:.0f} s: the BMC is busy with an earlier command; try again"
             raise BmcUnreachable(message)
         try:
+            self._logins.check(self._target, what)
             remaining_s = max(timeout_s - (time.monotonic() - started), 0.01)
             done = programs.run(
                 arguments(self._target, (netfn, command, *data)),
                 environment=secrets(self._target),
                 timeout_s=remaining_s,
             )
+            held_s = self._note_login(done)
         except BmcUnreachable as error:
             raise BmcUnreachable(_silence(self._target, what, timeout_s)) from error
         finally:
@@ -96,7 +105,15 @@ class _ProgramTransport:
             return 0, read_bytes(done.output)
         if code := _COMPLETION_CODE.search(done.errors):
             return int(code[1], 16), b""
-        raise classify(self._target, done, what, time.monotonic() - started)
+        raise classify(self._target, done, what, time.monotonic() - started, held_s)
+
+    def _note_login(self, done: Finished) -> float:
+        """Note whether the login was refused; return for how many seconds it is not tried again, 0 = it may be."""
+        if done.exit_code == 0 or _COMPLETION_CODE.search(done.errors):
+            self._logins.accepted(self._target)
+        elif _is_refusal(done) and _SILENT_BEFORE_PROOF not in done.errors:
+            return self._logins.refused(self._target)
+        return 0.0
 
 
 def arguments(target: IpmiTarget, request: Sequence[int]) -> list[str]:
@@ -144,13 +161,15 @@ def read_bytes(output: str) -> bytes:
     return bytes.fromhex("".join(lines))
 
 
-def classify(target: IpmiTarget, done: Finished, what: str, waited_s: float) -> BmcError:
+def classify(
+    target: IpmiTarget, done: Finished, what: str, waited_s: float, held_s: float = 0.0
+) -> BmcError:
     """Return the error that the words of ``ipmitool -v`` stand for; it ended without an answer of the BMC."""
     words, begin = done.errors, f"BMC {target.where}: {what}"
-    if any(mark in words for mark in _REFUSALS):
+    if _is_refusal(done):
         return BmcAuthenticationFailed(
             f"{begin}: login of user {target.username!r} refused; "
-            "check ipmi_username, ipmi_password and ipmi_priv_level in driver_info"
+            f"check ipmi_username, ipmi_password and ipmi_priv_level in driver_info{waits(held_s) if held_s else ''}"
         )
     if any(mark in words for mark in _WRONG_SUITE):
         return BmcError(
@@ -164,6 +183,10 @@ def classify(target: IpmiTarget, done: Finished, what: str, waited_s: float) -> 
         return BmcUnreachable(_silence(target, what, waited_s))
     last_line = (words.strip().splitlines() or ["no words"])[-1]
     return BmcError(f"{begin}: ipmitool ended with {done.exit_code}: {clean_line(last_line, 200)}")
+
+
+def _is_refusal(done: Finished) -> bool:
+    return any(mark in done.errors for mark in _REFUSALS)
 
 
 def _silence(target: IpmiTarget, what: str, waited_s: float) -> str:

@@ -91,6 +91,15 @@ class Health(StrEnum):
     CRITICAL = "Critical"
 
 
+_WORSE = (Health.OK, Health.WARNING, Health.CRITICAL)
+
+
+def worst(*several: Health | None) -> Health | None:
+    """Return the worst of these; ``None`` = none is known."""
+    known = [one for one in several if one is not None]
+    return max(known, key=_WORSE.index) if known else None
+
+
 @runtime_checkable
 class TellsHealth(Protocol):
     """Can say how the machine is."""

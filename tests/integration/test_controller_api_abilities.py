@@ -76,8 +76,6 @@ def test_an_indicator_is_switched_unless_it_can_be_read_only(api: Api) -> None:
     [
         ("PUT", "states/boot_mode", {"target": "bios"}, "change the boot mode"),
         ("PUT", "states/secure_boot", {"target": False}, "switch Secure Boot"),
-        ("GET", "management/indicators", None, "show indicators"),
-        ("PUT", "management/indicators/led@system", {"state": "on"}, "switch indicators"),
         ("GET", "vmedia", None, "attach virtual media"),
         ("POST", "vmedia", {"device_type": "cdrom", "image_url": "http://a/b"}, "attach virtual"),
         ("DELETE", "vmedia", None, "attach virtual media"),
@@ -91,6 +89,21 @@ def test_an_interface_that_cannot_says_so_and_asks_nobody(
     assert f"The management_interface ipmitool of node {path.rpartition('/')[2]} cannot" in said
     assert f"cannot {what}" in said
     assert "nothing was changed" in said
+
+
+@pytest.mark.parametrize(
+    ("method", "below", "body", "what"),
+    [
+        ("GET", "", None, "show indicators"),
+        ("PUT", "/led@system", {"state": "on"}, "switch indicators"),
+    ],
+)
+def test_a_machine_without_a_bmc_has_no_indicators(
+    api: Api, method: str, below: str, body: object, what: str
+) -> None:
+    path = add(api, driver="manual-management")
+    said = api.error(400, method, f"{path}/management/indicators{below}", body)
+    assert f"The management_interface noop of node {path.rpartition('/')[2]} cannot {what}" in said
 
 
 def test_a_node_on_its_way_keeps_its_firmware(api: Api) -> None:

@@ -4,9 +4,10 @@ pyghmi's server keeps state in module globals, so every BMC is a process of its 
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.lab.bmc_program import BmcProgram, Chassis
 from tests.lab.network import Network
@@ -24,6 +25,17 @@ class Faults:
     """Accepts power-on (status "OK") and does nothing."""
     forgets_boot_device: bool = False
     """Accepts a boot device (status "OK") and forgets it."""
+    maker: int = 0
+    """Its maker's number; Supermicro (10876) has another code for the disk of UEFI machines."""
+    in_pieces: bool = False
+    """Gives sensor records in small pieces only."""
+    keeps_log: bool = False
+    """Accepts that its log is cleared and keeps it."""
+    readings: Mapping[str, int] | None = None
+    """Raw readings of sensors by name, in place of good ones."""
+    power_faults: int = 0
+    part_faults: int = 0
+    """Bits of the chassis status (28.2, bytes 2 and 4)."""
 
 
 class VirtualBmc(BmcProgram):
@@ -54,24 +66,6 @@ class VirtualBmc(BmcProgram):
     def _more_sockets(self) -> Sequence[socket.socket]:
         return () if self._serial is None else (self._serial.plug(),)
 
-    def set_faults(
-        self,
-        *,
-        unreachable: bool = False,
-        garbage: bool = False,
-        slow_s: float = 0,
-        stays_off: bool = False,
-        forgets_boot_device: bool = False,
-    ) -> None:
-        """Misbehave in exactly these ways from now on; ``set_faults()`` is good again. Returns when it holds."""
-        self._tell(
-            asdict(
-                Faults(
-                    unreachable=unreachable,
-                    garbage=garbage,
-                    slow_s=slow_s,
-                    stays_off=stays_off,
-                    forgets_boot_device=forgets_boot_device,
-                )
-            )
-        )
+    def set_faults(self, **faults: Any) -> None:
+        """Misbehave in exactly these ways of :class:`Faults` from now on; ``set_faults()`` is good again. Returns when it holds."""
+        self._tell(asdict(Faults(**faults)))

@@ -22,6 +22,7 @@ from pyghmi.ipmi.bmc import Bmc
 from pyghmi.ipmi.private import serversession
 from pyghmi.ipmi.private import session as pyghmi_session
 
+from tests.lab.ipmi_devices import Devices
 from tests.lab.ipmi_session import CipherSuiteSession, cipher_suite_records
 from tests.lab.sol import SolPort
 
@@ -29,10 +30,13 @@ _NOT_IN_THIS_STATE = 0xD5
 _BAD_FIELD = 0xCC
 _NO_SUCH_PARAMETER = 0x80
 _BOOT_FLAGS = 5
+_SUPERMICRO = 10876
 _HARMLESS_PARAMETERS = (0, 3, 4)  # set in progress, clearing rules, acknowledgements
 _DEVICES = {0: "default", 1: "pxe", 2: "disk", 3: "disk", 5: "cdrom", 6: "setup"}
+_REMOTE_DISK = 9
 _CODES = {"default": 0, "pxe": 1, "http": 1, "disk": 2, "cdrom": 5, "setup": 6}
-_DEVICE_ID = bytes((0x20, 1, 1, 0, 0x02, 0, 0, 0, 0, 0, 0))
+_DEVICE_ID = bytes((0x20, 1, 1, 0, 0x02, 0x8F))
+"""What comes before the maker; it has sensors, SDR repository, SEL, FRU inventory and a chassis (20.1, byte 6)."""
 _RMCP_HEADER = b"\x06\x00\xff\x07"
 _SESSION_SETUP_PAYLOADS = (0x00, 0x10)
 
@@ -46,6 +50,7 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         self._lab = lab.makefile("rw", encoding="utf-8")
         self.faults: dict[str, Any] = {}
         self.sol_port: SolPort | None = None
+        self.devices = Devices(address, lambda: self.get_power_state() == "on")
         super().__init__({user: password}, port=port, address=address, bmcuuid=uuid.uuid4())
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
@@ -99,7 +104,8 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         return identity
 
     def send_device_id(self, session: Any) -> None:
-        session.send_ipmi_response(data=_DEVICE_ID)
+        maker = int(self.faults.get("maker") or 0).to_bytes(3, "little")
+        session.send_ipmi_response(data=_DEVICE_ID + maker + bytes(2))
 
     def get_system_boot_options(self, request: Any, session: Any) -> None:
         """Answer Get System Boot Options (28.13): the boot flags; valid only while some are set."""
@@ -110,8 +116,16 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         first = device = 0
         if flags:
             first = 0x80 | (0x40 if flags["persistent"] else 0) | (0x20 if flags["uefi"] else 0)
-            device = _CODES[flags["device"]] << 2
+            code = _CODES[flags["device"]]
+            device = (
+                self._disk_code(is_uefi=flags["uefi"]) if code == _CODES["disk"] else code
+            ) << 2
         session.send_ipmi_response(data=[1, _BOOT_FLAGS, first, device, 0, 0, 0])
+
+    def _disk_code(self, *, is_uefi: bool) -> int:
+        """Return the code of the disk; Supermicro's is another one for UEFI."""
+        is_other = is_uefi and self.faults.get("maker") == _SUPERMICRO
+        return _REMOTE_DISK if is_other else _CODES["disk"]
 
     def set_system_boot_options(self, request: Any, session: Any) -> None:
         """Carry out Set System Boot Options (28.12) for the boot flags."""
@@ -124,7 +138,8 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
             session.send_ipmi_response(code=_NO_SUCH_PARAMETER)
             return
         valid, persistent, uefi = (bool(data[1] & bit) for bit in (0x80, 0x40, 0x20))
-        device = _DEVICES.get(data[2] >> 2 & 0b1111)
+        code = data[2] >> 2 & 0b1111
+        device = "disk" if code == self._disk_code(is_uefi=uefi) else _DEVICES.get(code)
         if device is None:
             session.send_ipmi_response(code=_BAD_FIELD)
             return
@@ -134,9 +149,8 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         session.send_ipmi_response()
 
     def handle_raw_request(self, request: Any, session: Any) -> None:
-        """Handle one command; Chassis Identify (28.5) has no lamp to light and is fine."""
-        if (request["netfn"], request["command"]) == (0, 4):
-            session.send_ipmi_response()
+        """Handle one command."""
+        if self.devices.answer(request, session):
             return
         if self.sol_port is not None and self.sol_port.answer(request, session):
             return
@@ -212,7 +226,7 @@ def serve(bmc: LabBmc) -> None:
         if sys.stdin in ready:
             if not (line := sys.stdin.readline()):
                 return
-            bmc.faults = json.loads(line)
+            bmc.faults = bmc.devices.faults = json.loads(line)
             bmc.ask("applied")
         if bmc.serversocket in ready:
             data, peer = bmc.serversocket.recvfrom(4096)
