@@ -37,6 +37,7 @@ from controller.workflow.inspection_hooks.loading import hooks_of
 from controller.workflow.inspection_rules.built_in import built_in_rules
 from controller.workflow.keeper import serves_of
 from controller.workflow.loader_choice import cards_with_other_loader, cards_without_loader
+from controller.workflow.sensors import SensorKeeper
 from controller.workflow.services import Services
 from controller.workflow.stages.iscsi import end_unwanted
 
@@ -97,6 +98,7 @@ class Service:
         )
         self._images = ImageKeeper(self.services)
         self._consoles = ConsoleKeeper(self.services)
+        self._sensors = SensorKeeper(self.services)
         app = create_app(self.services)
         app.register_blueprint(web_blueprint())
         address = (settings.listen_host, settings.listen_port)
@@ -163,6 +165,7 @@ class Service:
         self._engine.start(services, instance=self._instance)
         self._images.keep_alive()
         self._consoles.keep_alive()
+        self._sensors.keep_alive()
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
         self._timers = self._start_timers()
         _spare_the_collector()
@@ -182,6 +185,7 @@ class Service:
             self._dnsmasq.stop()
         self._images.stop(_STOP_S)
         self._consoles.stop()
+        self._sensors.stop()
         self._engine.stop(timeout_s=_STOP_S)
         self.services.lun_writers.close()
         self.services.agents.close()
@@ -224,6 +228,7 @@ class Service:
         self._engine.look_after()
         self._images.keep_alive()
         self._consoles.keep_alive()
+        self._sensors.keep_alive()
         if not self._timers.is_alive():
             log.error("the timers' thread had died; it is started again")
             self._timers = self._start_timers()

@@ -10,6 +10,7 @@ from controller.console_settings import ConsoleSettings
 from controller.interface_settings import InterfaceSettings
 from controller.keystone_settings import KeystoneSettings
 from controller.redfish_settings import RedfishSettings
+from controller.sensor_settings import SensorSettings
 from controller.setting_words import class_runbooks, step_priorities, words_of
 from controller.switch_settings import SwitchSettings
 
@@ -23,7 +24,12 @@ _WAITS_PER_IMAGE_CHECK = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(
-    InterfaceSettings, KeystoneSettings, RedfishSettings, SwitchSettings, ConsoleSettings
+    InterfaceSettings,
+    KeystoneSettings,
+    RedfishSettings,
+    SensorSettings,
+    SwitchSettings,
+    ConsoleSettings,
 ):
     """Everything that can be set. Times are seconds; paths are absolute or relative to ``state_directory``."""
 

@@ -76,6 +76,7 @@ def controller_settings_page() -> str:
             *read_fields(_ROOT / "controller/interface_settings.py", "InterfaceSettings"),
             *read_fields(_ROOT / "controller/keystone_settings.py", "KeystoneSettings"),
             *read_fields(_ROOT / "controller/redfish_settings.py", "RedfishSettings"),
+            *read_fields(_ROOT / "controller/sensor_settings.py", "SensorSettings"),
             *read_fields(_ROOT / "controller/switch_settings.py", "SwitchSettings"),
             *read_fields(_ROOT / "controller/console_settings.py", "ConsoleSettings"),
         )
@@ -84,7 +85,7 @@ def controller_settings_page() -> str:
         [
             "# Settings of the controller",
             "",
-            "Made by `docs/generate.py` from `controller/settings.py`, `controller/interface_settings.py`, `controller/keystone_settings.py`, `controller/redfish_settings.py`, `controller/switch_settings.py` and `controller/console_settings.py`; do not edit.",
+            "Made by `docs/generate.py` from `controller/settings.py`, `controller/interface_settings.py`, `controller/keystone_settings.py`, `controller/redfish_settings.py`, `controller/sensor_settings.py`, `controller/switch_settings.py` and `controller/console_settings.py`; do not edit.",
             "",
             "A setting comes from, in this order: a flag of `ingot-controller serve` (`--listen-host`), an environment",
             "variable, the TOML file given with `--config`, the default. A key that is not in this table is an error.",

@@ -14,6 +14,7 @@ from controller.bmc import (
     redfish_http_boot,
     redfish_lamps,
     redfish_media,
+    redfish_sensors,
 )
 from controller.bmc.redfish_call import RedfishCalls
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
@@ -23,6 +24,7 @@ from controller.errors import NoDriveLeft
 from controller.hardware.abilities import Health, Indicators, IndicatorState, MediaDevice
 from controller.hardware.bmc import BmcStep, BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
+from controller.hardware.sensors import SensorReport
 
 _ON = frozenset({sushy.PowerState.ON, sushy.PowerState.POWERING_ON})
 _OFF = frozenset({sushy.PowerState.OFF, sushy.PowerState.POWERING_OFF})
@@ -239,6 +241,10 @@ class RedfishBmc:
             timeout_s,
             lambda system: redfish_http_boot.boot_next(system, url),
         )
+
+    def sensors(self, *, timeout_s: float) -> SensorReport:
+        """Read all sensors, a part of the machine at a time: other calls to the BMC come between."""
+        return redfish_sensors.read_sensors(self._calls, timeout_s)
 
     def _look(self, system: System) -> PowerState:
         self._has_seen_health, self._seen_health = True, _health(system)

@@ -18,6 +18,7 @@ from controller.workflow.health import HealthCheck
 from controller.workflow.measures import Measures
 from controller.workflow.pace import Paces
 from controller.workflow.quota import Quota
+from controller.workflow.sensor_reports import SensorReports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Services:
     """How many threads of each lane of the engine are busy, and how many there may be."""
     measures: Measures = field(default_factory=Measures)
     """What was done so far, for ``/metrics``."""
+    sensors: SensorReports = field(default_factory=SensorReports)
+    """What the sensors of nodes said last."""
     gateway_key: str = field(default_factory=secrets.token_urlsafe, repr=False)
     """By which the boot routes know the TFTP gateway of this process."""
     strange_results: Quota = field(default_factory=lambda: Quota(3600.0))

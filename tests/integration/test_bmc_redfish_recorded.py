@@ -26,6 +26,17 @@ BIOS: dict[str, dict[str, Any]] = {
     "gh200": {"count": 203, "name": "EGM", "value": "False"},
     "lenovo_thinksystem_sr670": {"count": 373, "name": "Memory_MirrorMode", "value": "Disabled"},
 }
+SENSORS = {
+    "dell_poweredge_r750": {"Temperature": 5, "Fan": 6, "Power": 3, "Voltage": 49, "Drive": 3},
+    "gh200": {"Temperature": 9},
+    "lenovo_thinksystem_sr670": {
+        "Temperature": 21,
+        "Fan": 10,
+        "Power": 7,
+        "Voltage": 4,
+        "Drive": 1,
+    },
+}
 FIRMWARE = {
     "dell_poweredge_r750": {
         "bios": "1.8.2",
@@ -175,3 +186,11 @@ def test_drives_are_read_and_no_volume_is_made_or_deleted_where_there_is_no_cont
     node["target_raid_config"] = {"logical_disks": [{"raid_level": "1", "size_gb": "MAX"}]}
     with pytest.raises(BmcError, match=r"tells of no controller that makes RAID 1 .*nothing was"):
         steps["create_configuration"].begin(machine.raid, {NODE: node}, S)
+
+
+def test_sensors_are_read_of_real_machines(machine: Recorded) -> None:
+    report = machine.bmc.sensors(timeout_s=S)
+    counts = {kind: len(found) for kind, found in report.readings.items()}
+    assert (counts, report.left_out) == (SENSORS[machine.name], 0)
+    for said in report.readings["Temperature"].values():
+        assert -128 < said["reading_celsius"] < 128  # also margins below a limit

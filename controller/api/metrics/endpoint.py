@@ -11,12 +11,13 @@ from prometheus_client.registry import Collector
 
 from controller.api.call import Call
 from controller.api.metrics.families import of_lanes, of_process, of_site
+from controller.api.metrics.sensor_families import of_sensors
 from controller.store.site_counts import count_site
 from controller.workflow.services import Services
 
 
 def show(call: Call) -> Response:
-    """Show numbers of the site and of this controller: nodes, work, BMC calls, requests, files, the process; for Prometheus."""
+    """Show numbers of the site and of this controller: nodes, work, BMC calls, requests, files, sensors, the process; for Prometheus."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collected(call.services))
     ProcessCollector(registry=registry)
@@ -35,4 +36,6 @@ class _Collected(Collector):
         with services.store.read() as session:
             counts = count_site(session, services.steady())
         lanes = of_lanes(services.lanes_busy())
-        return chain(of_site(counts), lanes, of_process(services.measures))
+        most = services.settings.sensor_metrics_most
+        sensors = of_sensors(services.sensors.all(), most)
+        return chain(of_site(counts), lanes, of_process(services.measures), sensors)

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from controller.errors import BmcError, NobodySwitchesOff
-from controller.hardware.abilities import Health, TellsHealth
+from controller.hardware.abilities import Health, TellsHealth, worst
 from controller.hardware.bmc import CountsAsOff, PowerControl, PowerState, TellsWhatIsAsked
 from controller.hardware.boot_target import KEY, BootTarget
 from controller.settings import Settings
@@ -36,6 +36,8 @@ from controller.workflow.stage import (
 log = logging.getLogger(__name__)
 
 _FIRST_LOOK_S = 0.1
+_SENSORS_HOLD = 3
+"""Intervals after which what sensors said counts no more."""
 END_OF_STAY = "stay.power_off"
 """Stage that ends a ramdisk left running by fast track."""
 STAYED_ON = "stayed_on"
@@ -158,10 +160,13 @@ def _with_health(context: Context, bmc: PowerControl, outcome: Outcome) -> Outco
         return outcome
     before = context.node.health
     try:
-        health = bmc.health(timeout_s=context.settings.bmc_timeout_s)
+        told = bmc.health(timeout_s=context.settings.bmc_timeout_s)
     except BmcError as error:
         log.info("%s: its health could not be read: %s", context.label, error)
         return outcome
+    settings = context.settings
+    since = context.services.clock() - _SENSORS_HOLD * settings.sensor_data_interval_s
+    health = worst(told, context.services.sensors.health(context.node.uuid, since=since))
     if health == before:
         return outcome
     data = {"from": before, "to": health}

@@ -1,0 +1,85 @@
+"""What the sensors of nodes said last, in this process's memory, and the message that tells it to others. Pure but for the memory."""
+
+import threading
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.hardware.abilities import Health
+from controller.hardware.sensors import SensorReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSensors:
+    """A report, and whose it is."""
+
+    node_uuid: str
+    node_name: str | None
+    instance_uuid: str | None
+    driver: str
+    report: SensorReport
+
+
+class SensorReports:
+    """The last report of each node that this controller reads. Used by many threads."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._lock = threading.Lock()
+        self._of: dict[str, NodeSensors] = {}
+
+    def put(self, found: NodeSensors) -> None:
+        """Keep a report in place of the last one."""
+        with self._lock:
+            self._of[found.node_uuid] = found
+
+    def get(self, node_uuid: str) -> NodeSensors | None:
+        """Return a node's; ``None`` = there is none."""
+        with self._lock:
+            return self._of.get(node_uuid)
+
+    def health(self, node_uuid: str, *, since: float) -> Health | None:
+        """Return what a node's sensors meant; ``None`` = not known, or not since then (seconds since the epoch)."""
+        found = self.get(node_uuid)
+        return found.report.health if found and found.report.collected_at >= since else None
+
+    def all(self) -> Collection[NodeSensors]:
+        """Return all, by node; a copy."""
+        with self._lock:
+            return [self._of[key] for key in sorted(self._of)]
+
+    def keep_only(self, node_uuids: Collection[str]) -> None:
+        """Forget the nodes that are not among these."""
+        with self._lock:
+            for key in self._of.keys() - set(node_uuids):
+                del self._of[key]
+
+
+def only_types(report: SensorReport, types: str) -> SensorReport:
+    """Return a report with the kinds of sensors that the setting ``sensor_data_types`` names."""
+    wanted = {one.strip().lower() for one in types.split(",")}
+    if "all" in wanted:
+        return report
+    kept = {kind: found for kind, found in report.readings.items() if kind.lower() in wanted}
+    return replace(report, readings=kept)
+
+
+def payload_of(report: SensorReport) -> Mapping[str, Any]:
+    """Return the readings as Ironic's notification carries them."""
+    return {**report.readings, "Extra": dict(report.extra)} if report.extra else report.readings
+
+
+def message_of(found: NodeSensors) -> Mapping[str, Any]:
+    """Return Ironic's sensor data notification of a report (``event_type`` ``hardware.<driver>.metrics``); each has an ID of its own."""
+    collected = datetime.fromtimestamp(found.report.collected_at, UTC).replace(tzinfo=None)
+    return {
+        "message_id": str(uuid.uuid4()),
+        "node_uuid": found.node_uuid,
+        "node_name": found.node_name,
+        "instance_uuid": found.instance_uuid,
+        "timestamp": collected.isoformat(timespec="microseconds"),
+        "event_type": f"hardware.{found.driver}.metrics.update",
+        "payload": payload_of(found.report),
+    }
