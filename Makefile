@@ -136,6 +136,7 @@ bench: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa ## Measure images, API
 	$(BIN)/python -m tests.bench.long_link
 	$(BIN)/python -m tests.bench.api
 	$(BIN)/python -m tests.bench.controller
+	$(BIN)/python -m tests.bench.bmc
 	$(BIN)/python -m tests.bench.ramdisk
 
 # SIMULATE_WAVE=1000 SIMULATE_CONTROLLERS=3 SIMULATE_POSTGRES=1 SIMULATE_KILL=1 and more: tests/simulate/README.md

@@ -5,8 +5,10 @@ that hold for this process hold for the run. Source: the kernel's Documentation/
 """
 
 import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +84,12 @@ class ControlGroup:
 
     def enter(self) -> None:
         """Move the calling process into the group; for a child between fork and exec."""
+        self.take(os.getpid())
+
+    def take(self, pid: int) -> None:
+        """Move a process into the group; what it starts from now on is in it, too."""
         for folder in self._counters.folders:
-            (folder / "cgroup.procs").write_text(str(os.getpid()))
+            (folder / "cgroup.procs").write_text(str(pid))
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of everything that ever ran in the group."""
@@ -97,6 +103,12 @@ class ControlGroup:
         """Return the numbers of the processes that are in the group now."""
         lines = [(folder / "cgroup.procs").read_text() for folder in self._counters.folders]
         return sorted({int(word) for text in lines for word in text.split()})
+
+    def kill(self) -> None:
+        """Kill whatever is still in the group."""
+        for pid in self.members():
+            with suppress(ProcessLookupError):  # it ended at this very moment
+                os.kill(pid, signal.SIGKILL)
 
     def remove(self) -> None:
         """Remove the group once its processes are gone.

@@ -15,6 +15,7 @@ from controller.errors import (
     NotFound,
 )
 from controller.store.nodes import get_node
+from controller.workflow.pace import Pace
 from controller.workflow.transition import enter_stage
 from controller.workflow.verbs import set_power, validate
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
@@ -42,6 +43,22 @@ def test_every_power_action_gets_there(controller: RunningController) -> None:
     node = controller.node("m1")
     assert (node.power_state, node.target_power_state) == ("power off", None)
     assert bmc.machine.boots == ["disk", "off", "disk", "off", "disk", "off"]
+
+
+def test_an_order_takes_one_place_in_the_row_of_questions(
+    controller: RunningController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five hundred machines that are switched on at once fill that row; two places each would double their wait."""
+    controller.enrol("m1", "active")
+    places, pause_s = [], Pace.pause_s
+
+    def counted(pace: Pace, least_s: float) -> float:
+        places.append(least_s)
+        return pause_s(pace, least_s)
+
+    monkeypatch.setattr(Pace, "pause_s", counted)
+    order(controller, "power on")
+    assert len(places) == 1
 
 
 def test_the_target_shows_while_the_machine_changes(controller: RunningController) -> None:

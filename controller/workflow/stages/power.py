@@ -213,8 +213,7 @@ def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcom
     if state == wanted:
         return leave(columns=columns, notes=notes)
     ordered_at = context.data.get("_ordered_at")
-    pace = context.services.paces.power_changes
-    due_in_s = pace.pause_s(context.settings.power_poll_interval_s)
+    look_s = context.settings.power_poll_interval_s
     data = {}
     if order and (ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S):
         order(bmc, context.settings.bmc_timeout_s)
@@ -223,10 +222,10 @@ def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcom
         if isinstance(bmc, TellsWhatIsAsked):
             text = bmc.asked(wanted)
         notes = (*notes, Note(kind="power", message=text, data={"ordered": str(wanted)}))
-        due_in_s = pace.pause_s(min(context.settings.power_poll_interval_s, _FIRST_LOOK_S))
+        look_s = min(look_s, _FIRST_LOOK_S)
     cause = f"its BMC accepted {str(wanted)!r}" if order else "its agent was told to power off"
     return stay(
-        due_in_s,
+        context.services.paces.power_changes.pause_s(look_s),
         waiting_for=f"{context.label}: {cause}, but the machine stays at {str(state)!r}",
         advice="check the machine's power supply and the BMC's own log, then try again",
         columns=columns,

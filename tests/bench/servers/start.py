@@ -80,11 +80,11 @@ lock_path = {root}/locks
 
 
 @contextmanager
-def our_controller(root: Path) -> Iterator[Server]:
+def our_controller(root: Path, settings: str = OURS_CONFIG) -> Iterator[Server]:
     """Run our controller below ``root``."""
     port = free_port()
     config = root / "controller.toml"
-    config.write_text(OURS_CONFIG.format(root=root, port=port))
+    config.write_text(settings.format(root=root, port=port))
     script = Path(sys.executable).with_name("ingot-controller")
     program = Program(
         "controller", [str(script), "serve", "--config", str(config)], log=root / "controller.log"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.lab.redfish.events import Stream
+
 Document = dict[str, Any]
 
 _BASE = "Base.1.18."
@@ -144,6 +146,16 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
         "Critical",
         "Place an image or resource or file that is recognized by the service at the URI.",
     ),
+    "HeaderInvalid": (
+        "Header '{}' is invalid.",
+        "Critical",
+        "Resubmit the request with a valid request header.",
+    ),
+    "EventSubscriptionLimitExceeded": (
+        "The event subscription failed due to the number of simultaneous subscriptions exceeding the limit of the implementation.",
+        "Critical",
+        "Reduce the number of other subscriptions before trying to establish the event subscription or increase the limit of simultaneous subscriptions, if supported.",
+    ),
     "ActionNotSupported": (
         "The action '{}' is not supported by the resource.",
         "Critical",
@@ -161,6 +173,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
     """Instead of a document: XML."""
+    stream: Stream | None = None
+    """Instead of a document: events as they come, until one side closes."""
 
 
 NO_CONTENT = Answer(status=204)

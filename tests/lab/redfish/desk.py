@@ -2,12 +2,10 @@
 
 import datetime as dt
 import itertools
-import json
 import secrets
-import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,13 @@ from tests.lab.redfish import facts
 from tests.lab.redfish.answers import Answer, RefusedError
 from tests.lab.redfish.documents.names import ROOT
 from tests.lab.redfish.documents.services import task_document
-from tests.lab.redfish.events import Courier
+from tests.lab.redfish.events import Courier, Stream, Streams
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.state import (
     Effect,
     Session,
     State,
+    Subscription,
     Task,
     View,
     logged,
@@ -31,21 +30,26 @@ from tests.lab.redfish.state import (
 
 _MOST_TASKS = 50
 
+Line = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""The way to the machine: a question with ``do`` and what belongs to it, and its answer."""
+
 
 class Desk:
     """The BMC's state and its way to the machine; every method may be called from any thread."""
 
-    def __init__(self, lab: socket.socket, state: State, *, folder: Path) -> None:
+    def __init__(self, lab: Line, state: State, *, folder: Path) -> None:
+        """Know nothing of the machine yet; ``lab`` answers questions about it, one at a time."""
         self.folder = folder
         """Where fetched images lie."""
         self.faults = RedfishFaults()
         self.silent_until_s = 0.0
         self._state = state
-        self._lab = lab.makefile("rw", encoding="utf-8")
+        self._lab = lab
         self._asking = threading.Lock()
         self._changing = threading.RLock()
         self._shown_power: tuple[bool, float] | None = None
         self._courier = Courier()
+        self._streams = Streams()
         self._used: dict[str, float] = {}
         self._event_numbers = itertools.count(1)
 
@@ -56,9 +60,7 @@ class Desk:
             RefusedError: 409: the machine does not do that now.
         """
         with self._asking:
-            self._lab.write(json.dumps({"do": do, **arguments}) + "\n")
-            self._lab.flush()
-            answer: dict[str, Any] = json.loads(self._lab.readline())
+            answer = self._lab({"do": do, **arguments})
         if "error" in answer:
             raise RefusedError(409, "ResourceInUse")
         return answer
@@ -121,7 +123,27 @@ class Desk:
                     "Context": one.context,
                     "Events": [event],
                 }
-                self._courier.send(one.destination, document)
+                if one.destination is not None:
+                    self._courier.send(one.destination, document)
+                elif stream := self._streams.find(one.id):
+                    stream.put(document)
+
+    def open_stream(self) -> Stream | None:
+        """Begin a stream of all events, with a subscription that stands for it; ``None`` = there are too many."""
+        one = Subscription(id=self.new_id(), destination=None, context="stream")
+        stream = self._streams.begin(one.id)
+        if stream is not None:
+            self.change(lambda state: replace(state, subscriptions=(*state.subscriptions, one)))
+        return stream
+
+    def unsubscribe(self, ident: str) -> None:
+        """Take a subscription back; its stream ends, if it has one."""
+        self.change(
+            lambda state: replace(
+                state, subscriptions=tuple(o for o in state.subscriptions if o.id != ident)
+            )
+        )
+        self._streams.end(ident)
 
     def begin_task(
         self,
@@ -149,6 +171,8 @@ class Desk:
         """Restart the BMC: sessions are gone, and for ``silent_s`` nobody answers."""
         self.silent_until_s = time.monotonic() + silent_s
         self.change(lambda state: replace(state, sessions=(), restarts=state.restarts + 1))
+        for ident in self._streams.idents():
+            self.unsubscribe(ident)
         if self.faults.forgets_tasks:
             self.change(without_tasks)
 

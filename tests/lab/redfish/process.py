@@ -8,13 +8,27 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from tests.lab.redfish.desk import Desk
+from tests.lab.redfish.desk import Desk, Line
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.server import RedfishServer
 from tests.lab.redfish.state import Account, State
+
+
+def lab_line(lab: socket.socket) -> Line:
+    """Return the way to the machine through a socket to the lab: JSON objects, one per line."""
+    stream = lab.makefile("rw", encoding="utf-8")
+
+    def ask(question: Mapping[str, Any]) -> dict[str, Any]:
+        stream.write(json.dumps(question) + "\n")
+        stream.flush()
+        answer: dict[str, Any] = json.loads(stream.readline())
+        return answer
+
+    return ask
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     first = json.loads(sys.stdin.readline())
     folder = Path(first["folder"])
     desk = Desk(
-        socket.socket(fileno=int(descriptor)),
+        lab_line(socket.socket(fileno=int(descriptor))),
         State(accounts=(Account(name=user, password=first["password"]),)),
         folder=folder,
     )

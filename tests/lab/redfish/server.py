@@ -6,6 +6,7 @@ Connections stay open between requests, as a BMC's do: `werkzeug`'s server would
 import contextlib
 import json
 import os
+import select
 import socket
 import socketserver
 import ssl
@@ -21,6 +22,7 @@ from werkzeug.http import parse_options_header
 
 from tests.lab.redfish.answers import Answer, error
 from tests.lab.redfish.desk import Desk
+from tests.lab.redfish.events import Stream
 from tests.lab.redfish.service import Request, respond
 from tests.lab.redfish.spoil import spoiled
 
@@ -29,6 +31,12 @@ _IDLE_TIMEOUT_S = 120
 _LOOK_AGAIN_S = 0.05
 _MOST_BODY_BYTES = 65 << 20
 _PUSH_PART = "UpdateFile"
+_STREAM_HEADERS = {
+    "OData-Version": "4.0",
+    "Cache-Control": "no-store",
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Connection": "close",
+}
 
 
 class RedfishServer(socketserver.ThreadingTCPServer):
@@ -110,29 +118,58 @@ class _Handler(BaseHTTPRequestHandler):
         )
         time.sleep(self.server.desk.faults.slow_s)
         answer = respond(self.server.desk, request)
+        if answer.stream is not None:
+            self._send_events(answer.stream)
+            return
         self._send(spoiled(answer, request.path, self.server.desk.faults))
 
     def _send(self, answer: Answer) -> None:
-        headers = {"OData-Version": "4.0", "Cache-Control": "no-cache", **answer.headers}
-        content = b""
-        if answer.text is not None:
-            content, headers["Content-Type"] = answer.text.encode(), "application/xml"
-        elif answer.body is not None:
-            content = json.dumps(answer.body).encode()
-            headers["Content-Type"] = "application/json; charset=utf-8"
-            kind = str(answer.body.get("@odata.type", "")).removeprefix("#").split(".")[0]
-            schema = f"http://redfish.dmtf.org/schemas/v1/{kind}.json"
-            headers |= {"Link": f"<{schema}>; rel=describedby"} if kind else {}
+        headers, content = on_the_wire(answer)
         self.send_response(answer.status)
         for name, value in headers.items():
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
-        if answer.status not in {204, 304}:
-            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def _send_events(self, stream: Stream) -> None:
+        """Send events as they come, until the client closes, its subscription is taken back, or the BMC restarts."""
+        self.close_connection = True
+        try:
+            self.send_response(200)
+            for name, value in _STREAM_HEADERS.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.flush()
+            while not stream.is_over and not self._is_closed():
+                if document := stream.take(_LOOK_AGAIN_S):
+                    text = json.dumps(document)
+                    self.wfile.write(f"id: {document['Id']}\ndata: {text}\n\n".encode())
+        finally:
+            self.server.desk.unsubscribe(stream.id)
+
+    def _is_closed(self) -> bool:
+        """Tell whether the client has closed: it has nothing else to say while it listens."""
+        return bool(select.select([self.connection], [], [], 0)[0])
+
+
+def on_the_wire(answer: Answer) -> tuple[dict[str, str], bytes]:
+    """Return the headers and the content of an answer."""
+    headers = {"OData-Version": "4.0", "Cache-Control": "no-cache", **answer.headers}
+    content = b""
+    if answer.text is not None:
+        content, headers["Content-Type"] = answer.text.encode(), "application/xml"
+    elif answer.body is not None:
+        content = json.dumps(answer.body).encode()
+        headers["Content-Type"] = "application/json; charset=utf-8"
+        kind = str(answer.body.get("@odata.type", "")).removeprefix("#").split(".")[0]
+        schema = f"http://redfish.dmtf.org/schemas/v1/{kind}.json"
+        headers |= {"Link": f"<{schema}>; rel=describedby"} if kind else {}
+    if answer.status not in {204, 304}:
+        headers["Content-Length"] = str(len(content))
+    return headers, content
 
 
 def _pushed_file(content_type: str, body: bytes) -> bytes | None:

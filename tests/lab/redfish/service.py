@@ -23,6 +23,7 @@ OPEN = frozenset({"/redfish", ROOT, f"{ROOT}/odata", f"{ROOT}/$metadata"})
 _SESSIONS = f"{ROOT}/SessionService/Sessions"
 _PUSH = f"{ROOT}/UpdateService/update"
 _MOST_BODY_BYTES = 1 << 20
+_STREAM_KINDS = frozenset({"text/event-stream", "text/*", "*/*"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +60,8 @@ def _respond(desk: Desk, request: Request) -> Answer:
         account = _who_asks(desk, view, request)
     else:
         account = None
-    if request.path == "/redfish":
-        return _read_only(request, Answer(body=services.versions(view, {})))
-    if request.path == f"{ROOT}/$metadata":
-        return _read_only(request, Answer(text=_metadata(view)))
-    if request.path.startswith(_PUSH) and request.method == "POST":
-        _check_privilege(account, "ConfigureComponents")
-        return _push(desk, request)
+    if special := _not_a_resource(desk, view, request, account):
+        return special
     found = find(request.path, without_optional=view.faults.without_optional)
     if found is None:
         raise missing(request.path)
@@ -79,6 +75,24 @@ def _respond(desk: Desk, request: Request) -> Answer:
     if request.method in {"GET", "HEAD"}:
         return _show(view, resource, ids, request)
     return _order(desk, view, resource, ids, request, account)
+
+
+def _not_a_resource(
+    desk: Desk, view: View, request: Request, account: Account | None
+) -> Answer | None:
+    """Answer what is asked of addresses that are no resources; ``None`` = it is none of them."""
+    match request.path:
+        case "/redfish":
+            return _read_only(request, Answer(body=services.versions(view, {})))
+        case path if path == f"{ROOT}/$metadata":
+            return _read_only(request, Answer(text=_metadata(view)))
+        case path if path.startswith(_PUSH) and request.method == "POST":
+            _check_privilege(account, "ConfigureComponents")
+            return _push(desk, request)
+        case services.STREAM if not view.faults.without_optional:
+            return _stream(desk, request)
+        case _:
+            return None
 
 
 def _read_only(request: Request, answer: Answer) -> Answer:
@@ -210,6 +224,27 @@ def _push(desk: Desk, request: Request) -> Answer:
     if desk.faults.bare_400:
         return Answer(status=400)
     return hardware.update(desk, image)
+
+
+def _stream(desk: Desk, request: Request) -> Answer:
+    """Open a stream of events (DSP0266 13.5.3).
+
+    Raises:
+        RefusedError: 405, 406: the client takes no events; 400: it filters; 503: there are enough streams.
+    """
+    if request.method != "GET":
+        return Answer(status=405, body=error("OperationNotAllowed"), headers={"Allow": "GET"})
+    kinds = {
+        kind.partition(";")[0].strip() for kind in request.headers.get("accept", "*/*").split(",")
+    }
+    if not kinds & _STREAM_KINDS:
+        raise RefusedError(406, "HeaderInvalid", "Accept")
+    if request.parameters:
+        raise RefusedError(400, "QueryNotSupported")
+    stream = desk.open_stream()
+    if stream is None:
+        raise RefusedError(503, "EventSubscriptionLimitExceeded")
+    return Answer(stream=stream)
 
 
 def _metadata(view: View) -> str:

@@ -104,7 +104,8 @@ class Task:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     id: str
-    destination: str
+    destination: str | None
+    """Where events are pushed to; None = they go to a stream, for as long as that is open."""
     context: str
     event_types: tuple[str, ...] = ()
     registry_prefixes: tuple[str, ...] = ()

@@ -14,6 +14,18 @@ from tests.lab.redfish.documents.names import (
 )
 from tests.lab.redfish.state import ROLES, Task, View
 
+STREAM = f"{ROOT}/EventService/SSE"
+"""Where events are streamed; no resource, so that nothing else is there."""
+_STREAM_FILTERS = (
+    "EventFormatType",
+    "EventType",
+    "MessageId",
+    "MetricReportDefinition",
+    "OriginResource",
+    "RegistryPrefix",
+    "ResourceType",
+    "SubordinateResources",
+)
 EVENT_TYPES = ("StatusChange", "ResourceUpdated", "ResourceAdded", "ResourceRemoved", "Alert")
 PRIVILEGES = {
     "Administrator": ("Login", "ConfigureManager", "ConfigureUsers", "ConfigureComponents", "ConfigureSelf"),
@@ -217,6 +229,8 @@ def event_service(view: View, ids: Ids) -> Document:
         EventTypesForSubscription=list(EVENT_TYPES),
         RegistryPrefixes=["Base"],
         EventFormatTypes=["Event"],
+        ServerSentEventUri=STREAM,
+        SSEFilterPropertiesSupported=dict.fromkeys(_STREAM_FILTERS, False),
         Subscriptions=link(f"{path}/Subscriptions"),
         Actions=action(path, "EventService.SubmitTestEvent", EventType=EVENT_TYPES),
     )
@@ -237,7 +251,7 @@ def subscription(view: View, ids: Ids) -> Document:
         Destination=one.destination,
         Context=one.context,
         Protocol="Redfish",
-        SubscriptionType="RedfishEvent",
+        SubscriptionType="SSE" if one.destination is None else "RedfishEvent",
         EventFormatType="Event",
         EventTypes=list(one.event_types),
         RegistryPrefixes=list(one.registry_prefixes),

@@ -142,11 +142,7 @@ def subscribe(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
 def unsubscribe(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Take a subscription back."""
     found({one.id: one for one in view.state.subscriptions}, ids["id"])
-    desk.change(
-        lambda state: replace(
-            state, subscriptions=tuple(o for o in state.subscriptions if o.id != ids["id"])
-        )
-    )
+    desk.unsubscribe(ids["id"])
     return NO_CONTENT
 
 
