@@ -100,6 +100,11 @@ class Desk:
         )
         self.send_event(message, state=state, severity=severity, created=created)
 
+    def tell(self, kind: str, path: str) -> None:
+        """Tell the subscribers that a resource was made, changed or removed (``EventType``)."""
+        message = f"{kind}: {path}"
+        self.send_event(message, state=self._state, severity="OK", created=clock_text(), kind=kind)
+
     def send_event(
         self, message: str, *, state: State, severity: str, created: str, kind: str = "Alert"
     ) -> None:

@@ -29,6 +29,8 @@ from tests.lab.redfish.spoil import spoiled
 _HANDSHAKE_TIMEOUT_S = 30
 _IDLE_TIMEOUT_S = 120
 _LOOK_AGAIN_S = 0.05
+_ALIVE_EVERY_S = 1.0
+"""A stream in which nothing happens has a comment so often: clients wait for bytes, not for events."""
 _MOST_BODY_BYTES = 65 << 20
 _PUSH_PART = "UpdateFile"
 _STREAM_HEADERS = {
@@ -142,11 +144,18 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in _STREAM_HEADERS.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.flush()
+            silent_since = 0.0
             while not stream.is_over and not self._is_closed():
-                if document := stream.take(_LOOK_AGAIN_S):
+                document = stream.take(_LOOK_AGAIN_S)
+                now = time.monotonic()
+                if document is not None:
                     text = json.dumps(document)
                     self.wfile.write(f"id: {document['Id']}\ndata: {text}\n\n".encode())
+                elif now - silent_since > _ALIVE_EVERY_S:
+                    self.wfile.write(b": alive\n\n")
+                else:
+                    continue
+                silent_since = now
         finally:
             self.server.desk.unsubscribe(stream.id)
 

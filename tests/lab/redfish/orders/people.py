@@ -75,6 +75,7 @@ def make_account(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     account = Account(name=name, password=password, role=role, enabled=enabled)
     desk.change(lambda state: replace(state, accounts=(*state.accounts, account)))
     made = services.account(desk.view(), {"id": name})
+    desk.tell("ResourceAdded", made["@odata.id"])
     return Answer(status=201, body=made, headers={"Location": made["@odata.id"]})
 
 
@@ -97,7 +98,9 @@ def change_account(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
             ),
         )
     )
-    return Answer(body=services.account(desk.view(), ids) | notes)
+    changed = services.account(desk.view(), ids)
+    desk.tell("ResourceUpdated", changed["@odata.id"])
+    return Answer(body=changed | notes)
 
 
 def remove_account(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
@@ -112,6 +115,7 @@ def remove_account(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
             sessions=tuple(s for s in state.sessions if s.username != ids["id"]),
         )
     )
+    desk.tell("ResourceRemoved", f"{ROOT}/AccountService/Accounts/{ids['id']}")
     return NO_CONTENT
 
 

@@ -1,0 +1,36 @@
+"""The boot loader that real Ironic puts on the virtual media that it makes: an EFI system partition with Debian's signed shim and GRUB.
+
+Ironic's guide leaves this image to the operator (``[conductor]bootloader``). Debian's GRUB reads ``/EFI/debian/grub.cfg`` of the
+partition that it came from; there, it is told to go on with what Ironic writes on the medium.
+"""
+
+from pathlib import Path
+
+from tests.lab.boot_loaders import LOADERS
+from tests.lab.program import run
+
+GRUB_CONFIG = "boot/grub/grub.cfg"
+"""On the medium; Ironic's setting ``grub_config_path``."""
+_LABEL = "VMEDIA_BOOT_ISO"
+"""As Ironic calls a medium without a described network (ironic/common/images.py)."""
+_SIZE_BYTES = 8 << 20
+
+
+def make_media_loader(folder: Path) -> Path:
+    """Write the image into ``folder``; the loaders must have been fetched (``fetch_loaders``)."""
+    image, config = folder / "esp.img", folder / "grub.cfg"
+    config.write_text(
+        f"search --no-floppy --set=root --label {_LABEL}\nset prefix=($root)/boot/grub\nconfigfile /{GRUB_CONFIG}\n"
+    )
+    with image.open("wb") as file:
+        file.truncate(_SIZE_BYTES)
+    library = LOADERS / "usr/lib"
+    run("/usr/sbin/mkfs.fat", str(image))
+    run("mmd", "-i", str(image), "::EFI", "::EFI/BOOT", "::EFI/debian")
+    for source, target in (
+        (library / "shim/shimx64.efi.signed", "EFI/BOOT/BOOTX64.EFI"),
+        (library / "grub/x86_64-efi-signed/grubx64.efi.signed", "EFI/BOOT/grubx64.efi"),
+        (config, "EFI/debian/grub.cfg"),
+    ):
+        run("mcopy", "-i", str(image), str(source), f"::{target}")
+    return image
