@@ -65,6 +65,7 @@ REDFISH = HardwareType(
             "console": ("no-console", "ipmitool-socat", "ipmitool-shellinabox"),
             "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
+            "inspect": ("agent", "redfish", "no-inspect"),
             "raid": ("redfish", "no-raid", "agent"),
         }
     ),
@@ -80,6 +81,7 @@ IDRAC = HardwareType(
                 for kind in ("bios", "management", "power", "raid")
             },
             "boot": (*REDFISH.supports["boot"], "idrac-redfish-virtual-media"),
+            "inspect": (*REDFISH.supports["inspect"], "idrac-redfish"),
         }
     ),
 )
@@ -90,6 +92,7 @@ ILO = HardwareType(
         {
             **REDFISH.supports,
             "boot": (*REDFISH.supports["boot"], *_BY_ILO),
+            "inspect": (*REDFISH.supports["inspect"], "ilo"),
             **{kind: ("ilo", *REDFISH.supports[kind]) for kind in ("bios", "management", "power")},
         }
     ),

@@ -15,16 +15,17 @@ from controller.workflow.findings import Findings, read_findings
 from controller.workflow.inspected_machine import reported_bmc_addresses
 from controller.workflow.inspection_hooks.disks import serials
 from controller.workflow.inspection_hooks.hook import PortFacts, Seen
-from controller.workflow.inspection_hooks.loading import hooks_of
+from controller.workflow.inspection_hooks.interfaces import VALIDATES
+from controller.workflow.inspection_hooks.loading import hooks_of, without
 from controller.workflow.machine import capabilities, with_capabilities
 from controller.workflow.networks.places import attached_words
 from controller.workflow.services import Services
 
 
 def read_result(
-    services: Services, node: Node, document: Mapping[str, Any]
+    services: Services, node: Node, document: Mapping[str, Any], *, with_ports: bool = True
 ) -> Findings | StepFailed:
-    """Return what the hooks of the settings make of the document."""
+    """Return what the hooks of the settings make of the document; ``with_ports`` false = without those that are about network interfaces."""
     with services.store.read() as session:
         ports = session.scalars(select(Port).where(Port.node_id == node.id)).all()
     facts = (
@@ -47,7 +48,8 @@ def read_result(
         disks_before=None if before is None else serials(before),
     )
     try:
-        return read_findings(document, hooks_of(services.settings.inspection_hooks), seen)
+        hooks = hooks_of(services.settings.inspection_hooks)
+        return read_findings(document, hooks if with_ports else without(hooks, VALIDATES), seen)
     except StepFailed as error:
         return error
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from controller.hardware.firmware import Firmware
 from controller.signed_certificate import Signed
+from controller.workflow.findings import Findings
 
 DONE = "done"
 """The usual way out of a stage."""
@@ -66,6 +67,8 @@ class Outcome:
     asked: tuple[Asked, ...] = ()
     firmware: Firmware | None = None
     """What the BMC told of its settings and parts, to keep."""
+    findings: Findings | None = None
+    """What an inspection by the BMC found, to keep."""
     ends_instance: bool = False
     """What is attached to the node's ports for an instance goes."""
 

@@ -16,6 +16,7 @@ from controller.store.allocations import forget_allocation_of
 from controller.store.claims import Claim, held, let_go
 from controller.store.tables import BACKGROUND, Node, Port, Work
 from controller.store.volumes import forget_targets
+from controller.workflow import inspection_storing
 from controller.workflow.failure import fail
 from controller.workflow.firmware_look import store_firmware
 from controller.workflow.graph import STAGES
@@ -108,6 +109,8 @@ def _store_outcome(
     record_notes(session, node, outcome.notes, services.clock())
     keep_certificates(services, session, node, outcome.certificates)
     store_firmware(session, node, outcome.firmware, at=services.clock())
+    if outcome.findings is not None:
+        inspection_storing.store_result(services, session, node, outcome.findings)
     for asked in outcome.asked:
         ask_node(services, session, node, asked)
     if outcome.columns.get("power_state") is not None:

@@ -46,7 +46,7 @@ class RedfishMachine(Chassis):
             is_on=self.is_on,
             boots=self.boots,
             override=self.boot_override,
-            macs=("52:54:00:00:00:01",),
+            macs=("52:54:00:00:00:01", "52:54:00:00:00:02"),
             drives=tuple(
                 Drive(serial=f"SN{n}", size_bytes=4 << 30, protocol="SATA")
                 for n in range(self.drives)

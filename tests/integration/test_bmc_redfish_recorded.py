@@ -10,6 +10,7 @@ from controller.bmc.redfish import RedfishBmc, RedfishDriver
 from controller.bmc.redfish_bios import BiosOfSystem, RedfishBios
 from controller.bmc.redfish_bios_steps import plan_settings
 from controller.bmc.redfish_firmware import FirmwareOfSystem, RedfishFirmware
+from controller.bmc.redfish_inspect import InventoryOfSystem, RedfishInspect
 from controller.bmc.redfish_raid import RedfishRaid, StorageOfSystem
 from controller.bmc.redfish_sessions import Sessions
 from controller.errors import BmcError
@@ -64,6 +65,37 @@ STORAGE: dict[str, dict[str, Any]] = {
 """None of them has a controller that makes volumes."""
 
 
+MACHINES: dict[str, dict[str, Any]] = {
+    "dell_poweredge_r750": {
+        "cpu": {"count": 72, "architecture": "x86_64", "socket_count": 2},
+        "memory_mb": 512 * 1024,
+        "serial": "CNIVC0014M0388",
+        "mac": "e4:3d:1a:13:27:f1",
+        "interfaces": 5,
+        "disks": 3,
+        "pci": ("10de", "2331"),
+    },
+    "gh200": {
+        "cpu": {"count": 144, "architecture": "aarch64", "socket_count": 2},
+        "memory_mb": 960 * 1024,
+        "serial": "",
+        "mac": None,
+        "interfaces": 0,
+        "disks": 0,
+        "pci": None,
+    },
+    "lenovo_thinksystem_sr670": {
+        "cpu": {"count": 72, "architecture": "x86_64", "socket_count": 2},
+        "memory_mb": 512 * 1024,
+        "serial": "J101RZ43",
+        "mac": None,
+        "interfaces": 0,
+        "disks": 2,
+        "pci": None,
+    },
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     name: str
@@ -71,6 +103,7 @@ class Recorded:
     bios: BiosOfSystem
     firmware: FirmwareOfSystem
     raid: StorageOfSystem
+    inspect: InventoryOfSystem
     info: dict[str, Any]
     asked: list[str]
 
@@ -93,6 +126,7 @@ def machine(
             RedfishBios(Settings(), sessions).connect(info),
             RedfishFirmware(Settings(), sessions).connect(info),
             RedfishRaid(sessions).connect(info),
+            RedfishInspect(sessions).connect(info),
             info,
             asked,
         )
@@ -194,3 +228,21 @@ def test_sensors_are_read_of_real_machines(machine: Recorded) -> None:
     assert (counts, report.left_out) == (SENSORS[machine.name], 0)
     for said in report.readings["Temperature"].values():
         assert -128 < said["reading_celsius"] < 128  # also margins below a limit
+
+
+def test_the_machine_is_inspected(machine: Recorded) -> None:
+    expected = MACHINES[machine.name]
+    inventory: dict[str, Any] = {}
+    for part in machine.inspect.inventory_parts:
+        told = machine.inspect.inventory_part(part.name, timeout_s=S)
+        inventory |= told.inventory
+    assert inventory["cpu"].items() >= expected["cpu"].items()
+    assert inventory["memory"]["physical_mb"] == expected["memory_mb"]
+    assert inventory["system_vendor"]["serial_number"] == expected["serial"]
+    assert inventory["boot"]["current_boot_mode"] == "uefi"
+    macs = [one["mac_address"] for one in inventory["interfaces"]]
+    assert len(macs) == expected["interfaces"]
+    assert expected["mac"] is None or expected["mac"] in macs
+    assert len(inventory["disks"]) == expected["disks"]
+    devices = [(one["vendor_id"], one["product_id"]) for one in inventory.get("pci_devices", [])]
+    assert expected["pci"] is None or expected["pci"] in devices

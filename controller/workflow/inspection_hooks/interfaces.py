@@ -9,6 +9,8 @@ from agent.protocol.hardware_address import mac_of_bootif, normal_mac
 from controller.errors import StepFailed
 from controller.workflow.inspection_hooks.hook import Found, Hook, PortFacts, Seen
 
+VALIDATES = "validate-interfaces"
+"""The hook that the others about network interfaces come after."""
 _LONGEST_ERROR = 2000
 _LONGEST_CLIENT_ID = 255
 Interfaces = Mapping[str, Mapping[str, Any]]
@@ -147,4 +149,4 @@ def _ip(interface: Mapping[str, Any]) -> Any:
 
 RAMDISK_ERROR = Hook(prepare=_refuse_error)
 VALIDATE_INTERFACES = Hook(prepare=_validate)
-PORTS = Hook(run=_set_ports, after=("validate-interfaces",))
+PORTS = Hook(run=_set_ports, after=(VALIDATES,))

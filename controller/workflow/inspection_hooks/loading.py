@@ -40,6 +40,17 @@ def hooks_of(text: str) -> Mapping[str, Hook]:
     return chosen
 
 
+def without(hooks: Mapping[str, Hook], name: str) -> Mapping[str, Hook]:
+    """Return the hooks but one, and those that need it before them."""
+    gone, kept = {name}, dict[str, Hook]()
+    for one, hook in hooks.items():
+        if one in gone or not gone.isdisjoint(hook.after):
+            gone.add(one)
+        else:
+            kept[one] = hook
+    return kept
+
+
 def _names(text: str) -> Iterator[str]:
     for word in words_of(text):
         yield from DEFAULT_HOOKS if word == _DEFAULTS else (word,)

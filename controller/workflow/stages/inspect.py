@@ -1,4 +1,4 @@
-"""Inspection: from ``inspecting`` by ``inspect wait`` to ``manageable``.
+"""Inspection: from ``inspecting`` by ``inspect wait`` to ``manageable``; without the wait where the BMC is asked (``inspect_by_bmc.py``).
 
 The ramdisk posts what it found (``workflow/inspection.py`` stores it and notes that in the work's data); the machine is
 then switched off. It needs no agent that can be called: the ramdisk is booted without ``ipa-api-url``, except with fast
@@ -27,6 +27,7 @@ from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
 from controller.workflow.stages import power
 from controller.workflow.stages.boot import boot_ramdisk, watch_boot
 from controller.workflow.stages.fast_track import keep_agent, kept_note
+from controller.workflow.stages.inspect_by_bmc import ask_bmc, is_told_by_bmc
 from controller.workflow.stages.inspection_rules import apply_rules
 from controller.workflow.stages.network import check_networks, connect_stage
 
@@ -36,15 +37,15 @@ RESULT = "inspection"
 """Key of the work's data: ``{"error": str | None}`` when the ramdisk has posted its result."""
 
 
-@leaves_by("done", "at_once")
+@leaves_by("done", "at_once", "by_bmc")
 def begin(context: Context) -> Outcome:
-    """Find out how the machine will be recognized; leaves by ``at_once`` if there is nothing to be done.
+    """Find out how the machine will be recognized; leaves by ``by_bmc`` if its BMC is asked, by ``at_once`` if there is nothing to be done.
 
     Raises:
         Invalid: In no way: it has neither a port nor a BMC address that the ramdisk could report.
     """
     if not interfaces_of(context.services, context.node).inspect.uses_ramdisk:
-        return leave("at_once")
+        return leave("by_bmc" if is_told_by_bmc(context) else "at_once")
     addresses = bmc_addresses(context.node.driver_info)
     check_networks(context, Moment.INSPECTION)
     if not context.ports:
@@ -151,8 +152,13 @@ STAGES: Mapping[str, Stage] = {
         ways={
             "done": To(stage="inspect.power_off"),
             "at_once": To(stage=None, event=Event.DONE),
+            "by_bmc": To(stage="inspect.ask_bmc"),
         },
         is_before_touch=True,
+    ),
+    "inspect.ask_bmc": Stage(run=ask_bmc, ways={"done": To(stage="inspect.bmc_rules")}),
+    "inspect.bmc_rules": Stage(
+        run=and_firmware(apply_rules), ways={"done": To(stage=None, event=Event.DONE)}
     ),
     **boot_ramdisk(
         "inspect",

@@ -66,6 +66,12 @@ class RedfishFaults:
     """No fault but a way: orders for volumes wait for a start of the machine (``OnReset``)."""
     old_volumes: bool = False
     """No fault but a way: knows ``VolumeType`` and not ``RAIDType``, and does not say which levels its controller makes."""
+    switch: str = ""
+    """No fault but a way: the name of the switch that the ports of its network adapter have heard by LLDP; empty = they have heard none."""
+    without_nics: bool = False
+    """Tells no network interface of a system, only its adapter's functions."""
+    fails_devices: bool = False
+    """Answers 500 to every request about PCI devices."""
     tasks: bool = False
     """No fault but a way: resets are answered 202 with a task, not 204."""
     task_s: float = 0.2

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.lab.redfish.answers import Answer, Document
 from tests.lab.redfish.desk import Desk
-from tests.lab.redfish.documents import chassis, manager, services, storage, system
+from tests.lab.redfish.documents import chassis, devices, manager, services, storage, system
 from tests.lab.redfish.documents.names import ROOT, Ids
 from tests.lab.redfish.orders import hardware, media, people
 from tests.lab.redfish.orders import system as changes
@@ -166,6 +166,8 @@ _MACHINE = (
     _act(f"{_SYSTEM}/SecureBoot", "SecureBoot.ResetKeys", changes.reset_keys, optional=True),
     Resource(path=f"{_SYSTEM}/EthernetInterfaces", show=system.nics),
     Resource(path=f"{_SYSTEM}/EthernetInterfaces/{{id}}", show=system.nic),
+    Resource(path=f"{_SYSTEM}/Processors", show=devices.processors, optional=True),
+    Resource(path=f"{_SYSTEM}/Processors/{{id}}", show=devices.processor, optional=True),
     *_media(_SYSTEM, optional=True),
     *_logs(_SYSTEM),
     Resource(path=f"{_SYSTEM}/Storage", show=storage.storages),
@@ -176,6 +178,23 @@ _MACHINE = (
     Resource(path=f"{_STORAGE}/Volumes", show=storage.volumes, post=hardware.make_volume),
     Resource(path=_VOLUME, show=storage.volume, delete=hardware.remove_volume),
     _act(_VOLUME, "Volume.Initialize", hardware.initialize_volume),
+)
+_ADAPTER = f"{_CHASSIS}/NetworkAdapters/{{adapter}}"
+_PCI = f"{_CHASSIS}/PCIeDevices"
+_DEVICES = tuple(
+    Resource(path=path, show=show, optional=True)
+    for path, show in (
+        (f"{_CHASSIS}/NetworkAdapters", devices.adapters),
+        (_ADAPTER, devices.adapter),
+        (f"{_ADAPTER}/Ports", devices.ports),
+        (f"{_ADAPTER}/Ports/{{id}}", devices.port),
+        (f"{_ADAPTER}/NetworkDeviceFunctions", devices.functions),
+        (f"{_ADAPTER}/NetworkDeviceFunctions/{{id}}", devices.function),
+        (_PCI, devices.pci_devices),
+        (f"{_PCI}/{{id}}", devices.pci_device),
+        (f"{_PCI}/{{device}}/PCIeFunctions", devices.pci_functions),
+        (f"{_PCI}/{{device}}/PCIeFunctions/{{id}}", devices.pci_function),
+    )
 )
 _AROUND = (
     Resource(path="/Managers", show=manager.managers),
@@ -191,6 +210,7 @@ _AROUND = (
     *_logs(_MANAGER),
     Resource(path="/Chassis", show=chassis.chassis_collection),
     Resource(path=_CHASSIS, show=chassis.chassis, patch=changes.change_chassis),
+    *_DEVICES,
     Resource(path=f"{_CHASSIS}/Thermal", show=chassis.thermal, optional=True),
     Resource(path=f"{_CHASSIS}/Power", show=chassis.power, optional=True),
     Resource(path=f"{_CHASSIS}/Sensors", show=chassis.sensors, optional=True),

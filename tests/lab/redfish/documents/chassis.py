@@ -61,7 +61,10 @@ def chassis(view: View, ids: Ids) -> Document:
         "LocationIndicatorActive": view.state.indicator != "Off",
         **{
             part: link(f"{path}/{part}")
-            for part in ("Thermal", "Power", "Sensors", "EnvironmentMetrics")
+            for part in (
+                *("Thermal", "Power", "Sensors", "EnvironmentMetrics"),
+                *("NetworkAdapters", "PCIeDevices"),
+            )
         },
     }
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from tests.lab.hardware import BootDevice
 from tests.lab.redfish.answers import Document
+from tests.lab.redfish.documents.devices import devices_of
 from tests.lab.redfish.documents.names import (
     HEALTHY,
     OTHER,
@@ -100,6 +101,8 @@ def _optional(view: View, path: str) -> Document:
         "Bios": link(f"{path}/Bios"),
         "SecureBoot": link(f"{path}/SecureBoot"),
         "VirtualMedia": link(f"{path}/VirtualMedia"),
+        "Processors": link(f"{path}/Processors"),
+        "PCIeDevices": devices_of(view),
         "IndicatorLED": view.state.indicator,
         "LocationIndicatorActive": view.state.indicator != "Off",
         "SerialConsole": {
@@ -226,7 +229,8 @@ def secure_boot(view: View, ids: Ids) -> Document:
 def nics(view: View, ids: Ids) -> Document:
     check_ids(view, ids)
     path = f"{system_path(view)}/EthernetInterfaces"
-    paths = (f"{path}/NIC{number}" for number in range(len(view.facts.macs)))
+    count = 0 if view.faults.without_nics else len(view.facts.macs)
+    paths = (f"{path}/NIC{number}" for number in range(count))
     return collection(path, "EthernetInterfaceCollection", "Network cards", paths)
 
 
@@ -240,6 +244,8 @@ def nic(view: View, ids: Ids) -> Document:
         MACAddress=mac,
         PermanentMACAddress=mac,
         InterfaceEnabled=True,
+        LinkStatus="LinkUp" if view.facts.is_on else "LinkDown",
+        SpeedMbps=10_000,
         Status=HEALTHY,
     )
 
