@@ -6,6 +6,7 @@ arguments and in printed documents; private keys in PEM. Pure, and linear in the
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -50,13 +51,24 @@ _WORDS = (
 """... nor these, without separators, nothing of it is masked: each name of a secret has one of them."""
 
 
+_REMEMBERED_LETTERS = 1024
+
+
 def may_hold_secrets(text: str) -> bool:
     """Say whether something may be masked in the document of which ``text`` is the JSON; false is certain, true is not."""
+    return (_remembered if len(text) <= _REMEMBERED_LETTERS else _may_hold_secrets)(text)
+
+
+def _may_hold_secrets(text: str) -> bool:
     small = text.lower()
     if any(sign in small for sign in _SIGNS):
         return True
     plain = small.replace(" ", "").replace(".", "").replace("_", "").replace("-", "")
     return any(word in plain for word in _WORDS)
+
+
+_remembered = lru_cache(maxsize=4096)(_may_hold_secrets)
+"""Of the short texts: whoever looks at a long list looks at the same documents again."""
 
 
 def masked(document: dict[str, Any]) -> dict[str, Any]:

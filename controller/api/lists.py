@@ -41,9 +41,7 @@ def asked_page(call: Call, sortable: Mapping[str, str], ident: str = "uuid") -> 
     )
 
 
-def listing(
-    call: Call, name: str, items: Sequence[dict[str, Any]], page: Page, last: str
-) -> dict[str, Any]:
+def listing(call: Call, name: str, items: Sequence[Any], page: Page, last: str) -> dict[str, Any]:
     """Return the document of one page; ``next`` is there when the page is full.
 
     Args:

@@ -89,13 +89,19 @@ class Writer:
             TimeoutError: The client reads too slowly.
             OSError: It is gone.
         """
-        self._pending += data
         self.bytes_written += len(data)
         self._allowed_s += len(data) / self._reply_rate
-        while not self.push() and len(self._pending) > _TAIL_BYTES:
-            began = time.monotonic()
-            self._channel.wait(self._allowed_s)
-            self._allowed_s -= time.monotonic() - began
+        with memoryview(data) as whole:
+            sent_bytes = 0
+            while True:
+                if self.push():
+                    sent_bytes += self._send(whole[sent_bytes:])
+                if len(self._pending) + len(data) - sent_bytes <= _TAIL_BYTES:
+                    break
+                began = time.monotonic()
+                self._channel.wait(self._allowed_s)
+                self._allowed_s -= time.monotonic() - began
+            self._pending += whole[sent_bytes:]
         return len(data)
 
     def add(self, data: bytes) -> None:
@@ -109,13 +115,22 @@ class Writer:
         Raises:
             OSError: The client is gone.
         """
-        while self._pending:
-            with memoryview(self._pending) as view, view[:_PIECE_BYTES] as piece:
-                sent_bytes = self._channel.send(piece)
-            if not sent_bytes:
-                return False
+        if self._pending:
+            with memoryview(self._pending) as view:
+                sent_bytes = self._send(view)
             del self._pending[:sent_bytes]
-        return True
+        return not self._pending
+
+    def _send(self, data: memoryview) -> int:
+        """Send what can be sent now, and return how much it was."""
+        sent_bytes = 0
+        while sent_bytes < len(data):
+            with data[sent_bytes : sent_bytes + _PIECE_BYTES] as piece:
+                step_bytes = self._channel.send(piece)
+            if not step_bytes:
+                break
+            sent_bytes += step_bytes
+        return sent_bytes
 
     @property
     def pending_bytes(self) -> int:

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from flask import Response
 from sqlalchemy import ColumnElement, Row
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from controller.api.access.limits import limits
 from controller.api.call import Call
 from controller.api.lists import asked_page, listing
 from controller.api.replies import json_reply
+from controller.api.resource.by_column import Document, documents_of
 from controller.api.resource.description import CHOSEN, Resource
 from controller.api.resource.field import Getter, OfColumn, OfRows, Part
 from controller.errors import Invalid, NotFound
@@ -70,7 +72,7 @@ def list_page(
 
 def made_items(
     call: Call, resource: Resource, names: Sequence[str], rows: Iterable[Any]
-) -> list[dict[str, Any]]:
+) -> Sequence[Document]:
     """Return documents with these fields; the order of the fields is nobody's business."""
     rows = list(rows)
     if not rows:
@@ -106,7 +108,7 @@ def _of_row(row: Row[Any], plain: Mapping[str, str], shown: Mapping[str, Getter]
 
 def _of_rows(
     rows: Sequence[Row[Any]], plain: Mapping[str, str], shown: Mapping[str, Getter]
-) -> list[dict[str, Any]]:
+) -> list[msgspec.Raw]:
     """Return documents of a query's rows, made column by column; ``plain`` are the columns, by field, that are shown as stored."""
     columns = dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True))
     made: dict[str, Sequence[Any]] = {name: columns[column] for name, column in plain.items()}
@@ -120,8 +122,7 @@ def _of_rows(
             made[name] = [whole[name] for whole in wholes[get.group]]
         else:
             made[name] = [get(row) for row in rows]
-    names = tuple(made)
-    return [dict(zip(names, values, strict=True)) for values in zip(*made.values(), strict=True)]
+    return documents_of(made)
 
 
 def page_of(call: Call, resource: Resource) -> Page:

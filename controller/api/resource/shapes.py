@@ -69,16 +69,12 @@ def if_seen(principal: Principal, one: Field, get: Getter) -> Getter:
 
 def as_links(call: Call, resource: Collection, _one: Field) -> Getter:
     """Show the links of the item itself."""
-    read = attrgetter(resource.ident)
-    made = links_text(call.base_url, f"{resource.path}/")
-    return lambda row: made(str(read(row)))
+    return OfColumn(resource.ident, links_text(call.base_url, f"{resource.path}/"))
 
 
 def as_links_below(call: Call, resource: Collection, one: Field) -> Getter:
     """Show the links of a collection below the item."""
-    read = attrgetter(resource.ident)
-    made = links_text(call.base_url, f"{resource.path}/", f"/{one.name}")
-    return lambda row: made(str(read(row)))
+    return OfColumn(resource.ident, links_text(call.base_url, f"{resource.path}/", f"/{one.name}"))
 
 
 def always(value: Any) -> Shape:

@@ -3,12 +3,13 @@
 Workflows keep it (``workflow/firmware_look.py``), and steps change it. Ironic's lists of these have no pages.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 from flask import Response
 
 from controller.api.call import Call
 from controller.api.replies import json_reply, links
+from controller.api.resource.by_column import Document
 from controller.api.resource.description import Resource
 from controller.api.resource.field import Field, Getter
 from controller.api.resource.reading import listed_names, made_items
@@ -133,7 +134,7 @@ def firmware(call: Call, ident: str) -> Response:
     return json_reply({"firmware": _listed(call, FIRMWARE, ident)})
 
 
-def _listed(call: Call, resource: Resource, ident: str) -> list[dict[str, Any]]:
+def _listed(call: Call, resource: Resource, ident: str) -> Sequence[Document]:
     wanted = listed_names(call, resource)
     names = [name for name in resource.by_name if name in {*wanted, *_ALWAYS}]
     table = resource.table
