@@ -96,7 +96,8 @@ class WorkerPool:
         login = login_of(target)
         reply = Reply(outcome=Outcome.SILENCE)
         with self._slot(target, timeout_s=timeout_s, what=what) as slot:
-            for first_timeout_s in self._tries(slot, login):
+            tries = self._tries(slot, login)
+            for number, first_timeout_s in enumerate(tries, 1):
                 remaining_s = end - time.monotonic()
                 if remaining_s <= 0:
                     break
@@ -110,6 +111,7 @@ class WorkerPool:
                     data=tuple(data),
                     timeout_s=remaining_s,
                     first_timeout_s=first_timeout_s,
+                    is_last_try=number == len(tries),
                     idle_s=self._idle_s + _GRACE_S,
                 )
                 reply = _exchange(slot, request)
@@ -118,7 +120,7 @@ class WorkerPool:
                     self.logins.accepted(target)
                     return reply
                 slot.close()
-                if reply.outcome is not Outcome.SILENCE:
+                if reply.outcome is not Outcome.SILENCE and not reply.may_be_loss:
                     break
             held_s = self.logins.refused(target) if reply.counts else 0.0
         waited_s = min(time.monotonic() - started, timeout_s)

@@ -40,6 +40,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
     first_timeout_s: float
     """Wait before a login packet counts as lost."""
+    is_last_try: bool
+    """A login in which a packet is lost is begun once more; before the last try it is not, for then there is another."""
     idle_s: float
     """The worker ends when no request follows for so long."""
 
@@ -53,6 +55,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     counts: bool = False
     """Of a refusal: the BMC may have counted a wrong password; without it, it was silent before one was shown."""
+    may_be_loss: bool = False
+    """Of a refusal: the BMC fell silent in the midst of the login, as some do that refuse it; a packet that is lost looks alike."""
 
 
 def login_of(target: IpmiTarget) -> Login:

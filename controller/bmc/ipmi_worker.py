@@ -64,6 +64,8 @@ class _Session(pyghmi_session.Session):  # type: ignore[misc]  # pyghmi has no t
 
     # The process makes one session, and a failed constructor gives no object to ask: hence class attributes.
     suite: int | None = None
+    begins_again = True
+    """Whether a login in which a packet is lost is begun once more."""
     failure: tuple[str, str | None] = ("timeout", None)
     """What pyghmi said of the failed login, and the message of the handshake it waited for."""
 
@@ -101,7 +103,7 @@ class _Session(pyghmi_session.Session):  # type: ignore[misc]  # pyghmi has no t
 
     def _relog(self) -> Any:
         """End the login when its tries are used up; pyghmi counts on below zero and never ends."""
-        if self.logontries <= 0:
+        if self.logontries <= 0 or not self.begins_again:
             self.onlogon({"error": "timeout"})
             return None
         return super()._relog()
@@ -110,15 +112,15 @@ class _Session(pyghmi_session.Session):  # type: ignore[misc]  # pyghmi has no t
 class BmcSession:
     """One logged-in session; made in a process that makes no other."""
 
-    def __init__(self, login: Login, *, first_timeout_s: float) -> None:
-        """Log in.
+    def __init__(self, login: Login, *, first_timeout_s: float, begins_again: bool = True) -> None:
+        """Log in; with ``begins_again`` once more if a packet of the login is lost.
 
         Raises:
             PyghmiException: The login failed; ``_Session.failure`` says why.
         """
         pyghmi_session.initialtimeout = first_timeout_s
         pyghmi_session._io_wait = _wait_in_slices(pyghmi_session._io_wait)  # noqa: SLF001
-        _Session.suite = login.cipher_suite
+        _Session.suite, _Session.begins_again = login.cipher_suite, begins_again
         self.session: Any = _Session(
             bmc=login.address,
             userid=login.username,
@@ -169,7 +171,11 @@ def _serve(channel: socket.socket) -> None:
         request = decoder.decode(message)
         signal.setitimer(signal.ITIMER_REAL, max(request.timeout_s, 0.001))
         try:
-            session = session or BmcSession(request.login, first_timeout_s=request.first_timeout_s)
+            session = session or BmcSession(
+                request.login,
+                first_timeout_s=request.first_timeout_s,
+                begins_again=request.is_last_try,
+            )
             reply = session.raw(request.netfn, request.command, request.data)
         except (PyghmiException, OSError) as error:
             reply = Reply(outcome=Outcome.SILENCE, text=str(error)) if session else why(error)
@@ -207,7 +213,8 @@ def why(error: Exception) -> Reply:
     text, waited_for = _Session.failure
     if text == "timeout" and waited_for in ("EXPECTINGRAKP2", "EXPECTINGRAKP4"):
         text = "the BMC is there but does not answer this login"
-        return Reply(outcome=Outcome.REFUSED, text=text, counts=waited_for == "EXPECTINGRAKP4")
+        counts = waited_for == "EXPECTINGRAKP4"
+        return Reply(outcome=Outcome.REFUSED, text=text, counts=counts, may_be_loss=True)
     if text == "timeout":
         return Reply(outcome=Outcome.SILENCE)
     refused = any(mark in text for mark in _REFUSALS)

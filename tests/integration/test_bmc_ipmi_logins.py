@@ -1,6 +1,10 @@
 """How often a password is shown to an IPMI BMC that refuses it: each time counts for its lock-out."""
 
+import select
+import socket
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -93,3 +97,64 @@ def test_silence_before_a_password_was_shown_holds_nothing_back(
     with pytest.raises(BmcAuthenticationFailed) as refused:
         nobody.power_state(timeout_s=30)
     assert "tried again" not in str(refused.value)
+
+
+class LossyWay:
+    """The way to a BMC on which the first packets of one kind are lost, whoever sends them."""
+
+    def __init__(self, port: int, kind: int, count: int) -> None:
+        self.left = count
+        self._kind, self._target = kind, ("127.0.0.1", port)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._backs: dict[Any, socket.socket] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        for one in (self._socket, *self._backs.values()):
+            one.close()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            sockets = [self._socket, *self._backs.values()]
+            for ready in select.select(sockets, [], [], 0.1)[0]:
+                data, peer = ready.recvfrom(4096)
+                if self._is_lost(data):
+                    continue
+                if ready is self._socket:
+                    if peer not in self._backs:
+                        self._backs[peer] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                    self._backs[peer].sendto(data, self._target)
+                else:
+                    client = next(one for one, back in self._backs.items() if back is ready)
+                    self._socket.sendto(data, client)
+
+    def _is_lost(self, data: bytes) -> bool:
+        """Tell whether it is one of the packets that get lost (IPMI 2.0, 13.6: authentication type 6, then the payload type)."""
+        if self.left == 0 or data[4] != 6 or data[5] & 0x3F != self._kind:
+            return False
+        self.left -= 1
+        return True
+
+
+@pytest.mark.parametrize("kind", [0x12, 0x13, 0x14, 0x15], ids=[f"RAKP {n}" for n in range(1, 5)])
+def test_a_message_of_the_login_that_is_lost_twice_is_no_refusal(
+    bmcs: PlainBmcs, kind: int
+) -> None:
+    way = LossyWay(bmcs.port, kind, count=2)
+    made = IpmiDriver()
+    try:
+        bmc = made.connect(bmcs.info(ipmi_port=way.port))
+        assert bmc.power_state(timeout_s=30) in set(PowerState)
+        assert way.left == 0
+    finally:
+        made.close()
+        way.close()
