@@ -40,7 +40,7 @@ _SCHEDULED_S = 10.0
 _SETTLES_S = 180.0
 """So long after its task has ended well a volume may take to be listed, or to go from the list."""
 _SILENT_S = 900.0
-"""So long a BMC may not answer while it is at work, or restarts with the machine."""
+"""So long a BMC may not answer while it is at work, or restarts with the machine; and so long after a start volumes may take to be listed."""
 _MOST_STARTS = 2
 _FIELDS = ("target_raid_config", "raid_config", "properties")
 """What the steps have to know of the node."""
@@ -230,7 +230,7 @@ def _order(
     ends_at = time.monotonic() + timeout_s
     standing = bmc.volumes(action.collection, timeout_s=timeout_s)
     if standing is None:
-        raise _FailedError("the BMC has no volumes there any more; look at the controller")
+        raise BmcUnreachable("the BMC tells of no volumes there now; look at the controller")
     if _is_done(action, state, standing):
         return _see(bmc, action, state, now, ends_at - time.monotonic())
     listed = bmc.tasks(timeout_s=ends_at - time.monotonic())
@@ -289,11 +289,12 @@ def _see(
 def _settle(action: Action, state: Mapping[str, Any], now: float) -> BmcStepLook:
     """Wait until the volumes are listed as they are, for a while."""
     since = float(state["settles_since"] or now)
-    if now - since < _SETTLES_S:
+    longest_s = _SILENT_S if state["starts"] else _SETTLES_S
+    if now - since < longest_s:
         return _stay({**state, "settles_since": since}, f"{action.title}: not to be seen yet")
     missing = "the volume is not there" if action.delete is None else "the volume is still there"
     raise _FailedError(
-        f"the BMC took the order, and {_SETTLES_S:.0f} s later {missing}; look at the BMC's own log and at the controller"
+        f"the BMC took the order, and {longest_s:.0f} s later {missing}; look at the BMC's own log and at the controller"
     )
 
 

@@ -181,6 +181,27 @@ def test_a_node_is_inspected_without_a_ramdisk(lab: RedfishLab, tmp_path: Path) 
         assert set(ports(controller)) == set(MACS)
 
 
+def test_another_controller_goes_on_where_one_has_stopped(lab: RedfishLab, tmp_path: Path) -> None:
+    lab.bmc.set_faults(RedfishFaults(slow_s=0.1))
+    with running_controller(tmp_path) as first:
+        enrol(first, "m1", driver_info(lab))
+        first.ask("m1", "inspect")
+        wait_until(lambda: "disks" not in _left(first), 30, "half of the inventory")
+    assert _left(first), "it was interrupted"
+    lab.bmc.set_faults()
+    with running_controller(tmp_path) as second:
+        node = second.wait_for("m1", "manageable", timeout_s=60)
+        assert len((node.inventory or {})["inventory"]["disks"]) == 2
+        assert set(ports(second)) == set(MACS)
+
+
+def _left(controller: RunningController) -> list[str]:
+    work = controller.node("m1").work
+    told = (work.data if work else {}).get("bmc_inventory") or {"left": ["disks"]}
+    left: list[str] = told["left"]
+    return left
+
+
 def test_what_cannot_be_told_is_a_warning_and_what_must_be_told_a_failure(
     lab: RedfishLab, tmp_path: Path
 ) -> None:
