@@ -143,11 +143,10 @@ def spoiled(*spoils: tuple[Place, Any]) -> Any:
     """Return the service with junk in some places."""
     documents: Any = copy.deepcopy(dict(DOCUMENTS))
     for place, junk in spoils:
-        holder: Any = documents
-        for key in place[:-1]:
-            is_there = key in holder if isinstance(holder, dict) else isinstance(holder, list)
-            holder = holder[key] if is_there else {}
-        with suppress(IndexError, TypeError):  # other junk stands in its place
+        with suppress(IndexError, KeyError, TypeError):  # other junk stands in its place
+            holder: Any = documents
+            for key in place[:-1]:
+                holder = holder[key]
             holder[place[-1]] = junk
     return Tree(documents, SYSTEM)
 
