@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.lab.redfish import discovery
 from tests.lab.redfish.desk import Desk, Line
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.server import RedfishServer
@@ -42,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
         folder=folder,
     )
     server = RedfishServer(address, int(port), desk, certificate=folder / "bmc.pem")
+    discovery.start(desk, address)
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     desk.ask("applied")
     for line in sys.stdin:

@@ -205,7 +205,12 @@ _AROUND = (
         privilege="ConfigureManager",
     ),
     _act(_MANAGER, "Manager.Reset", changes.reset_manager),
-    Resource(path=f"{_MANAGER}/NetworkProtocol", show=manager.network_protocol),
+    Resource(
+        path=f"{_MANAGER}/NetworkProtocol",
+        show=manager.network_protocol,
+        patch=changes.change_network_protocol,
+        privilege="ConfigureManager",
+    ),
     *_media(_MANAGER, optional=False),
     *_logs(_MANAGER),
     Resource(path="/Chassis", show=chassis.chassis_collection),

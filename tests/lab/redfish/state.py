@@ -154,6 +154,8 @@ class State:
     """Paths of the drives whose location lamp is on."""
     clock_ahead_s: float = 0.0
     """How much the BMC's clock is ahead of the right time."""
+    is_discoverable: bool = False
+    """Whether searches in the network are answered (SSDP)."""
     restarts: int = 0
     """How often the BMC itself restarted."""
     next_id: int = 1

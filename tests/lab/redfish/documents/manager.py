@@ -88,7 +88,7 @@ def network_protocol(view: View, ids: Ids) -> Document:
         HTTPS={"ProtocolEnabled": True, "Port": 443},
         IPMI={"ProtocolEnabled": True, "Port": 623},
         SSH={"ProtocolEnabled": False, "Port": 22},
-        SSDP={"ProtocolEnabled": False},
+        SSDP={"ProtocolEnabled": view.state.is_discoverable},
         Status=HEALTHY,
     )
 

@@ -14,6 +14,8 @@ from tests.lab.redfish.documents.names import (
 )
 from tests.lab.redfish.state import ROLES, Task, View
 
+VERSION = "1.20.0"
+"""Of Redfish (DSP0266), as the service root has it."""
 STREAM = f"{ROOT}/EventService/SSE"
 """Where events are streamed; no resource, so that nothing else is there."""
 _STREAM_FILTERS = (
@@ -53,7 +55,7 @@ def root(view: View, ids: Ids) -> Document:
         "ServiceRoot.v1_17_0",
         "Root Service",
         Id="RootService",
-        RedfishVersion="1.20.0",
+        RedfishVersion=VERSION,
         UUID=view.facts.uuid,
         Product="Ingot laboratory BMC",
         Vendor="Ingot",

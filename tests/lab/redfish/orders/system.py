@@ -194,3 +194,13 @@ def reset_manager(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     parameter(body, "ResetType", str, among=("ForceRestart", "GracefulRestart"))
     desk.restart(silent_s=desk.faults.silent_after_update_s)
     return NO_CONTENT
+
+
+def change_network_protocol(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
+    """Switch the answers to searches in the network on or off; the rest is as it is."""
+    document = manager.network_protocol(view, ids)
+    wanted, notes = writable_part(body, {"SSDP": dict}, document)
+    enabled = wanted["SSDP"].get("ProtocolEnabled")
+    check_type("ProtocolEnabled", enabled, bool)
+    desk.change_fields(is_discoverable=enabled)
+    return Answer(body=manager.network_protocol(desk.view(), ids) | notes)
