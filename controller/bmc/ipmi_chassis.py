@@ -1,14 +1,16 @@
-"""One machine behind an IPMI controller, over any transport: power, boot device, identify lamp, health, sensors, event log.
+"""One machine behind an IPMI controller, over any transport: power, boot device, identify lamp, health, sensors, event log, addresses.
 
 Follows "Intelligent Platform Management Interface Specification Second Generation v2.0" rev. 1.1: section 28.2 (Get
 Chassis Status), 28.3 (Chassis Control), 28.5 (Chassis Identify), 28.12 and 28.13 (Set/Get System Boot Options, table 28-14), 20.1 (Get Device ID).
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from controller.bmc.ipmi_calls import IpmiCalls, Transport, completion_text
 from controller.bmc.ipmi_identify import LAMPS, identify_state, switch_identify
+from controller.bmc.ipmi_lan import read_channels
 from controller.bmc.ipmi_quirks import ODD_UEFI_DEVICES, device_of, uefi_device
 from controller.bmc.ipmi_repository import SdrCache
 from controller.bmc.ipmi_sdr import parse_record
@@ -163,6 +165,11 @@ class IpmiBmc:
     def clear_log(self, *, timeout_s: float) -> None:
         """Empty the system event log."""
         clear_log(self._calls("clear the event log", timeout_s))
+
+    def addresses(self, *, timeout_s: float) -> Sequence[str]:
+        """Return the addresses that it has on its network channels."""
+        channels = read_channels(self._calls("read the network channels", timeout_s))
+        return [str(address) for channel in channels for address in channel.addresses]
 
     def _calls(self, what: str, timeout_s: float) -> IpmiCalls:
         return IpmiCalls(self._target, self._transport, what=what, timeout_s=timeout_s)

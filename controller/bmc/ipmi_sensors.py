@@ -6,7 +6,7 @@ Follows "Intelligent Platform Management Interface Specification Second Generati
 from dataclasses import dataclass
 
 from controller.bmc.ipmi_calls import IpmiCalls
-from controller.bmc.ipmi_events import states_health
+from controller.bmc.ipmi_events import state_text, states_health
 from controller.bmc.ipmi_repository import SdrCache
 from controller.bmc.ipmi_sdr import Factors, SensorRecord, parse_factors, parse_record
 from controller.bmc.ipmi_words import entity, sensor_type, unit
@@ -17,6 +17,7 @@ _NETFN_SENSOR = 0x04
 _GET_READING, _GET_FACTORS = 0x2D, 0x23
 _SCANNING, _UNAVAILABLE = 0x40, 0x20
 _MOST_SENSORS = 500
+_STATES = 15
 _THRESHOLD_STATES = (
     (0x20, "Upper Non-Recoverable"),
     (0x04, "Lower Non-Recoverable"),
@@ -90,6 +91,8 @@ def describe(record: SensorRecord, reading: Reading) -> dict[str, str]:
     }
     if record.is_threshold and reading.is_scanned and reading.is_available:
         found["Status"] = _status(reading.states)
+    if not record.is_threshold and (states := _states(record, reading)):
+        found["States"] = states
     for name, raw in record.thresholds:
         value = record.value(raw)
         if value is not None:
@@ -128,6 +131,18 @@ def _reading_text(record: SensorRecord, reading: Reading) -> str:
         return f"{reading.raw:x}h"
     tolerance = record.tolerance()
     return f"{_number(value)} (+/- {_number(tolerance)}) {_unit(record)}"
+
+
+def _states(record: SensorRecord, reading: Reading) -> str:
+    """Return the states of a sensor that has no number, in words; ours, ``ipmitool`` has them where Ironic does not look."""
+    if not (reading.is_scanned and reading.is_available):
+        return ""
+    said = (
+        state_text(record.kind, record.reading_type, offset)
+        for offset in range(_STATES)
+        if reading.states & 1 << offset
+    )
+    return ", ".join(text for text in said if text)
 
 
 def _number(value: float) -> str:

@@ -13,6 +13,7 @@ from controller.bmc import (
     redfish_clock,
     redfish_http_boot,
     redfish_lamps,
+    redfish_log,
     redfish_media,
     redfish_sensors,
 )
@@ -24,7 +25,7 @@ from controller.errors import NoDriveLeft
 from controller.hardware.abilities import Health, Indicators, IndicatorState, MediaDevice
 from controller.hardware.bmc import BmcStep, BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
-from controller.hardware.sensors import SensorReport
+from controller.hardware.sensors import BmcLog, SensorReport
 
 _ON = frozenset({sushy.PowerState.ON, sushy.PowerState.POWERING_ON})
 _OFF = frozenset({sushy.PowerState.OFF, sushy.PowerState.POWERING_OFF})
@@ -245,6 +246,16 @@ class RedfishBmc:
     def sensors(self, *, timeout_s: float) -> SensorReport:
         """Read all sensors, a part of the machine at a time: other calls to the BMC come between."""
         return redfish_sensors.read_sensors(self._calls, timeout_s)
+
+    def log(self, most: int, *, timeout_s: float) -> BmcLog:
+        """Read the newest entries of the log of the hardware."""
+        return self._calls.ask(
+            "read the log", timeout_s, lambda system: redfish_log.read_log(system, most)
+        )
+
+    def clear_log(self, *, timeout_s: float) -> None:
+        """Empty it."""
+        self._calls.ask("clear the log", timeout_s, redfish_log.clear_log)
 
     def _look(self, system: System) -> PowerState:
         self._has_seen_health, self._seen_health = True, _health(system)

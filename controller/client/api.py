@@ -73,6 +73,20 @@ class Api:
         found: Document = self._ask("GET", f"/v1/nodes/{ident}/certificates/{name}")
         return found
 
+    def sensors(self, ident: str, *, is_new: bool = False) -> Document:
+        """Return what the sensors of a node say; ``is_new``: the BMC is asked in any case."""
+        found: Document = self._ask("GET", f"/v1/nodes/{ident}/sensors?now={str(is_new).lower()}")
+        return found
+
+    def bmc_log(self, ident: str, most: int) -> Document:
+        """Return the newest entries of the log that a node's BMC keeps."""
+        found: Document = self._ask("GET", f"/v1/nodes/{ident}/bmc_log?limit={most}")
+        return found
+
+    def clear_bmc_log(self, ident: str) -> None:
+        """Empty that log."""
+        self._ask("DELETE", f"/v1/nodes/{ident}/bmc_log")
+
     def certificate_page(self, ident: str, name: str) -> str:
         """Return a certificate as an HTML page."""
         path = f"{self._url}/v1/nodes/{ident}/certificates/{name}/page"

@@ -15,6 +15,7 @@ from controller.client.console import console
 from controller.client.errors import NotReached
 from controller.client.follow import follow, require_tidied_up
 from controller.client.instance import UNSET, FirstBoot, config_drive, image_keys
+from controller.client.readings import sel, sensors
 from controller.client.screen import Screen, times_table
 from controller.client.steps import read_steps
 from controller.client.times import Deployment, event_of, last_deployment
@@ -50,6 +51,8 @@ def node() -> None:
 
 node.add_command(certificate)
 node.add_command(console)
+node.add_command(sel)
+node.add_command(sensors)
 
 
 def _waits(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,7 +4,7 @@ As with every call to a BMC: each method returns or raises ``BmcUnreachable`` (t
 ``BmcError`` within ``timeout_s`` seconds, and calls to one BMC do not overlap.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -106,6 +106,14 @@ class TellsHealth(Protocol):
 
     def health(self, *, timeout_s: float) -> Health | None:
         """Say it, of the machine with all its parts; ``None`` = the BMC does not know."""
+
+
+@runtime_checkable
+class TellsAddresses(Protocol):
+    """Can say under which addresses it is in its networks, which need not be the one that it was asked at."""
+
+    def addresses(self, *, timeout_s: float) -> Sequence[str]:
+        """Return IP addresses that others can reach; none that are unset, loopback or of one link."""
 
 
 @runtime_checkable

@@ -1,4 +1,7 @@
-"""How a machine learns its BMC's addresses: the real ipmitool against a BMC with LAN channels, over the network in place of /dev/ipmi0."""
+"""How a machine learns its BMC's addresses: the real ipmitool against a BMC with LAN channels, over the network in place of /dev/ipmi0.
+
+And how the controller learns the same of the BMC, by both of its drivers.
+"""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
@@ -9,6 +12,9 @@ import pytest
 from agent.hardware.devices import BmcAddresses
 from agent.system.runner import HostRunner, Output
 from agent.system.sysfs import SysRoot
+from controller.bmc.ipmi import IpmiDriver
+from controller.bmc.ipmitool import IpmitoolDriver
+from controller.hardware.abilities import TellsAddresses
 from hardware_managers.generic.bmc import IpmitoolBmcLocator
 from tests.integration.bmc_doubles import PASSWORD, PlainBmcs
 
@@ -114,3 +120,48 @@ def test_a_machine_learns_the_addresses_of_its_bmc(
     (tmp_path / "dev/ipmi0").touch()
     runner = OverTheNetwork(bmcs.port, tmp_path)
     assert IpmitoolBmcLocator(runner, SysRoot(tmp_path)).bmc_addresses() == expected
+
+
+@pytest.mark.parametrize("make", [IpmiDriver, IpmitoolDriver])
+@pytest.mark.parametrize(
+    ("channels", "expected"),
+    [
+        ({}, []),
+        ({"1": channel("192.0.2.7")}, ["192.0.2.7"]),
+        ({"1": channel("0.0.0.0"), "2": channel("127.0.0.1"), "3": channel("169.254.3.1")}, []),
+        (
+            {
+                "1": channel("192.0.2.7", mode=BOTH, static_0=entry(ENABLED, "2001:db8::7")),
+                "8": channel(
+                    "192.0.2.9",
+                    mode=BOTH,
+                    static_0=entry(0, "2001:db8::bad"),
+                    static_1=entry(ENABLED, "2001:db8::bad", DISABLED),
+                    dynamic_0=entry(SLAAC, "fe80::7"),
+                    dynamic_1=entry(DHCPV6, "2001:db8::d"),
+                ),
+            },
+            ["192.0.2.7", "2001:db8::7", "192.0.2.9", "2001:db8::d"],
+        ),
+        (
+            {"1": channel("192.0.2.7", mode="00", static_0=entry(ENABLED, "2001:db8::7"))},
+            ["192.0.2.7"],
+        ),
+        ({"1": {"3.0": "c000"}, "2": {}}, []),
+    ],
+)
+def test_the_controller_learns_them_of_the_bmc(
+    bmcs: PlainBmcs,
+    make: type[IpmiDriver] | type[IpmitoolDriver],
+    channels: dict[str, dict[str, str]],
+    expected: list[str],
+) -> None:
+    bmcs.set_faults(lan=channels)
+    driver = make()
+    try:
+        bmc = driver.connect(bmcs.info())
+        assert isinstance(bmc, TellsAddresses)
+        assert bmc.addresses(timeout_s=20) == expected
+    finally:
+        if isinstance(driver, IpmiDriver):
+            driver.close()

@@ -28,6 +28,8 @@ NOBODYS = "00000000-0000-4000-8000-000000000000"
 OURS = (
     *("/openapi.json", "certificate", "/healthcheck", "/v1/lookup", "heartbeat", "continue_"),
     "<ident>/console",
+    "<ident>/sensors",
+    "<ident>/bmc_log",
 )
 NODE, ON_NODE = "/v1/nodes/<ident>", "/v1/nodes/<ident>/"
 BODIES: dict[str, Any] = {

@@ -1,10 +1,11 @@
 """Which node an inspection's result is of: by its ports, by the address of its BMC, and by nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from controller.errors import BmcError
 from tests.integration.inspections import (
     BMC,
     MAC,
@@ -17,9 +18,7 @@ from tests.integration.inspections import (
     wait_for_state,
     without_ports,
 )
-from tests.integration.running_controller import (
-    RunningController,
-)
+from tests.integration.running_controller import MachineBmc, RunningController
 from tests.integration.waiting import wait_until
 
 
@@ -41,6 +40,49 @@ def test_a_machine_without_ports_is_recognized_by_the_address_of_its_bmc(
     texts = [event.message for event in controller.events("m1")]
     assert any(text.startswith("A machine that no port names asked what") for text in texts)
     assert any(text.endswith(f"ports created: {MAC}") for text in texts)
+
+
+class KnowingBmc(MachineBmc):
+    """A BMC that says which addresses it has."""
+
+    says: Sequence[str] | BmcError = ()
+
+    def addresses(self, *, timeout_s: float) -> Sequence[str]:
+        if isinstance(self.says, BmcError):
+            raise self.says
+        return self.says
+
+
+def knowing(controller: RunningController, says: Sequence[str] | BmcError) -> KnowingBmc:
+    """Enrol a machine without ports, whose BMC is reached by a forwarded port of this machine."""
+    info = {"fake_id": "m1", "ipmi_address": "127.0.0.1:6230"}
+    bmc = KnowingBmc(enrol(controller, driver_info=info).machine)
+    controller.driver.bmcs["m1"] = bmc
+    bmc.says = says
+    without_ports(controller)
+    bmc.machine.behaviour.inspection = inspection(inventory={"bmc_address": BMC})
+    return bmc
+
+
+def test_a_machine_is_recognized_by_what_its_bmc_says_of_itself(
+    controller: RunningController,
+) -> None:
+    knowing(controller, ("192.0.2.77", BMC))
+    controller.ask("m1", "inspect")
+    node = controller.wait_for("m1", "manageable")
+    assert ports(controller) == {MAC: True}
+    assert "lookup_bmc_addresses" not in node.driver_internal_info
+
+
+@pytest.mark.parametrize("says", [(), BmcError("BMC 127.0.0.1: refused")])
+def test_a_bmc_that_does_not_say_it_changes_nothing(
+    controller: RunningController, says: Sequence[str] | BmcError
+) -> None:
+    bmc = knowing(controller, says)
+    controller.ask("m1", "inspect")
+    node = controller.wait_for("m1", "inspect failed")
+    assert "create a port" in str(node.last_error)
+    assert bmc.machine.boots == []
 
 
 def test_an_unknown_machine_with_another_bmc_or_none_is_not_taken_for_it(

@@ -1,6 +1,7 @@
 """Which request asks for which rule: one line for each route. A route without a line ends the start.
 
-What is not in Ironic's API: ``/openapi.json``, certificates and their keys. The web page and boot files are no routes of the
+What is not in Ironic's API: ``/openapi.json``, certificates and their keys, sensors and the log of
+a node's BMC. The web page and boot files are no routes of the
 API; ``auth.py`` says who gets them.
 """
 
@@ -106,6 +107,11 @@ _ON_NODE = (
     ),
 )
 """Below ``/v1/nodes/<ident>``; the rules begin with ``baremetal:node:``."""
+_OURS_ON_NODE = (
+    ("GET", "/sensors", "sensors:get"),
+    ("GET", "/bmc_log", "bmc_log:get"),
+    ("DELETE", "/bmc_log", "bmc_log:clear"),
+)
 _CERTIFICATES = ("", "/<certificate>", "/<certificate>/page")
 _OTHERS: Mapping[Key, Access] = MappingProxyType(
     {
@@ -164,6 +170,8 @@ def _of_nodes() -> Lines:
     yield from _lists("/v1/chassis/<ident>/nodes", Lists(NODES))
     for method, below, rule in _ON_NODE:
         yield (method, f"/v1/nodes/<ident>{below}"), OnNode(f"baremetal:node:{rule}")
+    for method, below, rule in _OURS_ON_NODE:
+        yield (method, f"/v1/nodes/<ident>{below}"), OnNode(f"ingot:node:{rule}")
     for below in _CERTIFICATES:
         path = f"/v1/nodes/<ident>/certificates{below}"
         yield ("GET", path), OnNode("ingot:node:certificates:get")

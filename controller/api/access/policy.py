@@ -120,6 +120,9 @@ _NODE_PARTS = (
     Rule(f"{_NODE}:vmedia:get", who.SYSTEM_OR_PROJECT_READER, "see the virtual drives"),
     Rule(f"{_NODE}:vmedia:attach", who.SYSTEM_OR_PROJECT_MEMBER, "put media into virtual drives"),
     Rule(f"{_NODE}:vmedia:detach", who.SYSTEM_OR_PROJECT_MEMBER, "empty virtual drives"),
+    Rule("ingot:node:sensors:get", who.SYSTEM_OR_OWNER_READER, "read the sensors"),
+    Rule("ingot:node:bmc_log:get", who.SYSTEM_OR_OWNER_READER, "read the log of the BMC"),
+    Rule("ingot:node:bmc_log:clear", who.SYSTEM_OR_OWNER_MEMBER, "clear the log of the BMC"),
     Rule(
         "ingot:node:certificates:get", who.SYSTEM_OR_OWNER_READER, "read sanitization certificates"
     ),

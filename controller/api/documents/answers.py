@@ -120,6 +120,34 @@ class LampState(Answer, frozen=True, kw_only=True):
     state: str
 
 
+class MachineSensors(Answer, frozen=True, kw_only=True):
+    """What the sensors of a machine say."""
+
+    form: str
+    collected_at: str
+    health: str | None
+    left_out: int
+    sensors: dict[str, dict[str, dict[str, Any]]]
+
+
+class HardwareLogEntry(Answer, frozen=True, kw_only=True):
+    """An entry of the log that a BMC keeps."""
+
+    id: str
+    created_at: str | None
+    severity: str | None
+    sensor: str
+    message: str
+
+
+class HardwareLog(Answer, frozen=True, kw_only=True):
+    """The newest entries of that log."""
+
+    entries: list[HardwareLogEntry]
+    total: int
+    is_full: bool
+
+
 class VendorMethod(Answer, frozen=True, kw_only=True):
     """A method of a vendor interface."""
 

@@ -9,7 +9,10 @@ from controller.workflow.sensor_reports import NodeSensors
 
 _MOST_NAMES = 500
 _TEXT = "What sensors of machines say; names as ironic-prometheus-exporter's."
-_STATUS_TEXT = "Health of sensors of machines: 0 = OK, 1 = Warning, 2 = Critical."
+_STATUS_NAMES = frozenset(
+    f"baremetal_{part}_status" for part in ("temperature", "fan", "power", "drive")
+)
+_STATUS_TEXT = "Health of parts of Redfish machines: 0 = OK, 1 = Warning, 2 = Critical."
 
 
 def of_sensors(nodes: Collection[NodeSensors], most: int) -> Iterator[Metric]:
@@ -28,7 +31,7 @@ def of_sensors(nodes: Collection[NodeSensors], most: int) -> Iterator[Metric]:
                 left_out += 1
                 continue
             if family is None:
-                text = _STATUS_TEXT if gauge.name.endswith("_status") else _TEXT
+                text = _STATUS_TEXT if gauge.name in _STATUS_NAMES else _TEXT
                 family = families[gauge.name] = GaugeMetricFamily(
                     gauge.name, text, labels=tuple(gauge.labels)
                 )

@@ -15,6 +15,7 @@ from controller.api.nodes import (
     history,
     management,
     parts,
+    readings,
     states,
     traits,
     vifs,
@@ -181,6 +182,14 @@ _NODE_PARTS = (
             certificates.printable,
             {"media": "text/html", "gives": str},
         ),
+        (
+            "GET",
+            "sensors",
+            readings.sensors,
+            {"query": ("now",), "gives": answers.MachineSensors},
+        ),
+        ("GET", "bmc_log", readings.log, {"query": ("limit",), "gives": answers.HardwareLog}),
+        ("DELETE", "bmc_log", readings.clear_log, {}),
         ("GET", "children", parts.children, {"since": 83, "gives": answers.Children}),
         ("GET", "volume", parts.volume, {"since": 32, "gives": answers.VolumeLinks}),
         (

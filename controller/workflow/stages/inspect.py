@@ -6,8 +6,9 @@ track, where its agent looks its node up after that and is kept for the next wor
 """
 
 import ipaddress
+import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,12 +16,13 @@ from agent.protocol.web_address import is_web_address
 from controller.bmc.address import parse_address
 from controller.boot.machines import BMC_ADDRESSES
 from controller.boot.switches import is_fast_track
-from controller.errors import Invalid, StepFailed
+from controller.errors import ControllerError, Invalid, StepFailed
+from controller.hardware.abilities import TellsAddresses
 from controller.settings import Settings
 from controller.states import Event
 from controller.workflow.fast_track import may_be_kept
 from controller.workflow.firmware_look import and_firmware
-from controller.workflow.machine import forget_agent, interfaces_of
+from controller.workflow.machine import forget_agent, interfaces_of, management_of
 from controller.workflow.networks.plan import Moment
 from controller.workflow.outcome import Note, Outcome, leave, stay
 from controller.workflow.stage import Context, Stage, To, Workflow, leaves_by
@@ -30,6 +32,8 @@ from controller.workflow.stages.fast_track import keep_agent, kept_note
 from controller.workflow.stages.inspect_by_bmc import ask_bmc, is_told_by_bmc
 from controller.workflow.stages.inspection_rules import apply_rules
 from controller.workflow.stages.network import check_networks, connect_stage
+
+log = logging.getLogger(__name__)
 
 _CALLS_BACK_WITHIN_S = 120.0
 """After an inspection the agent has only to look its node up, and to make a certificate."""
@@ -49,6 +53,7 @@ def begin(context: Context) -> Outcome:
     addresses = bmc_addresses(context.node.driver_info)
     check_networks(context, Moment.INSPECTION)
     if not context.ports:
+        addresses = sorted({*addresses, *_told_by_bmc(context)})
         _check_recognizable(context.label, addresses, context.settings)
     return leave(internal={BMC_ADDRESSES: addresses or None})
 
@@ -104,6 +109,17 @@ def finish(_context: Context) -> Outcome:
     """Forget how the machine was recognized; it is off, or was reset."""
     internal = {**forget_agent(), "boot_target": None, BMC_ADDRESSES: None}
     return leave(columns={"agent_secret": None}, internal=internal)
+
+
+def _told_by_bmc(context: Context) -> Sequence[str]:
+    """Return what the BMC says of its own addresses: the ramdisk will report them, not the one that we reach it at (port forwarding, another channel)."""
+    try:
+        bmc = management_of(context.services, context.node)
+        if isinstance(bmc, TellsAddresses):
+            return bmc.addresses(timeout_s=context.settings.bmc_timeout_s)
+    except ControllerError as error:  # it shows soon enough whether the BMC works
+        log.info("%s: its BMC's addresses could not be read: %s", context.label, error)
+    return ()
 
 
 def bmc_addresses(driver_info: Mapping[str, Any]) -> list[str]:

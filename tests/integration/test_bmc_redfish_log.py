@@ -1,0 +1,168 @@
+"""The log of the hardware by the Redfish driver: of the laboratory's BMC, of recorded machines, and of services that order it otherwise."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from sushy import exceptions
+
+from controller.bmc.redfish import RedfishBmc
+from controller.bmc.redfish_errors import NotDoneError
+from controller.bmc.redfish_log import clear_log, read_log
+from controller.hardware.abilities import Health
+from tests.integration.redfish_doubles import RedfishLab
+from tests.integration.redfish_fixtures import bmc, driver, lab, shared
+
+__all__ = ["bmc", "driver", "lab", "shared"]
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
+]
+S = 20.0
+ROOT = "/redfish/v1"
+
+
+def test_the_log_is_read_newest_first_and_cleared(lab: RedfishLab, bmc: RedfishBmc) -> None:
+    bmc.clear_log(timeout_s=S)
+    for switch in (bmc.power_on, bmc.reset, bmc.power_off):
+        switch(timeout_s=S)
+    log = bmc.log(100, timeout_s=S)
+    assert log.total == len(log.entries) >= 3
+    times = [entry.created_at or 0 for entry in log.entries]
+    assert times == sorted(times, reverse=True)
+    client = lab.client()
+    (system,) = client.get("Systems")["Members"]
+    entries = client.get(f"{system['@odata.id']}/LogServices/SEL/Entries")["Members"]
+    assert {entry.message for entry in log.entries} == {one["Message"] for one in entries}
+    assert {entry.severity for entry in log.entries} <= set(Health)
+    assert len(bmc.log(1, timeout_s=S).entries) == 1
+    bmc.clear_log(timeout_s=S)
+    assert bmc.log(100, timeout_s=S).total <= 1
+
+
+class Answer:
+    """An answer of a service that is a table."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def json(self) -> Any:
+        return self._body
+
+
+class Service:
+    """A service that is a table; stands for sushy's connector and the system at once."""
+
+    def __init__(self, documents: Mapping[str, Any]) -> None:
+        self.documents = documents
+        self.asked = 0
+        self._conn = self
+        self.path = f"{ROOT}/Systems/1"
+        self.root = self
+        self.json = documents[self.path]
+
+    def get(self, path: str) -> Answer:
+        self.asked += 1
+        assert self.asked < 2000, "the service is asked without end"
+        if path not in self.documents:
+            raise exceptions.ResourceNotFoundError("GET", path, _Missing())
+        return Answer(self.documents[path])
+
+
+class _Missing:
+    status_code = 404
+    reason = "Not Found"
+    content = b"{}"
+
+    def json(self) -> Any:
+        return {}
+
+
+def service(entries: Mapping[str, Any], *, logs: tuple[str, ...] = ("SEL",)) -> Service:
+    base = f"{ROOT}/Systems/1/LogServices"
+    return Service(
+        {
+            f"{ROOT}/Systems/1": {"LogServices": {"@odata.id": base}},
+            base: {"Members": [{"@odata.id": f"{base}/{name}"} for name in logs]},
+            **{f"{base}/{name}": {"Entries": {"@odata.id": f"{base}/{name}/E"}} for name in logs},
+            **{f"{base}/SEL/E{path}": body for path, body in entries.items()},
+        }
+    )
+
+
+def entry(number: int, **more: Any) -> dict[str, Any]:
+    created = f"2026-01-01T00:{number // 60:02d}:{number % 60:02d}+00:00"
+    return {"Id": str(number), "Created": created, "Message": f"event {number}", **more}
+
+
+def read(one: Service, most: int) -> list[str]:
+    asked: Any = one
+    return [entry.message for entry in read_log(asked, most).entries]
+
+
+def test_a_bmc_without_a_log_says_so() -> None:
+    made: Any = Service({f"{ROOT}/Systems/1": {"Links": {"ManagedBy": []}}})
+    for call in (lambda: read_log(made, 5), lambda: clear_log(made)):
+        with pytest.raises(NotDoneError, match="keeps no log"):
+            call()
+
+
+def test_a_log_that_cannot_be_cleared_says_so() -> None:
+    made: Any = service({"": {"Members": [entry(1)]}})
+    with pytest.raises(NotDoneError, match="cannot be cleared"):
+        clear_log(made)
+
+
+@pytest.mark.parametrize("is_oldest_first", [True, False])
+def test_the_newest_are_found_at_either_end(is_oldest_first: bool) -> None:
+    several = [entry(number) for number in range(30)]
+    ordered = several if is_oldest_first else several[::-1]
+    pages = {
+        "": {
+            "Members": ordered[:20],
+            "Members@odata.count": 30,
+            "Members@odata.nextLink": f"{ROOT}/Systems/1/LogServices/SEL/E?skip=20",
+        },
+        "?skip=20": {"Members": ordered[20:]},
+    }
+    assert read(service(pages), 3) == ["event 29", "event 28", "event 27"]
+
+
+@pytest.mark.parametrize("is_oldest_first", [True, False])
+def test_entries_that_are_only_linked_are_read_at_both_ends(is_oldest_first: bool) -> None:
+    base = f"{ROOT}/Systems/1/LogServices/SEL/E"
+    numbers = range(100) if is_oldest_first else range(99, -1, -1)
+    members = {"Members": [{"@odata.id": f"{base}/{number}"} for number in numbers]}
+    made = service({"": members, **{f"/{number}": entry(number) for number in range(100)}})
+    assert read(made, 2) == ["event 99", "event 98"]
+    assert made.asked < 15
+
+
+def test_the_log_of_the_hardware_is_chosen_of_several() -> None:
+    made = service({"": {"Members": [entry(1)]}}, logs=("Audit", "SEL", "Crashdump"))
+    assert read(made, 5) == ["event 1"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [None, 7, "x", []],
+        [{"Message": 7}],
+        [{"Message": "m", "Created": "yesterday", "Severity": "Bad", "Id": 5}],
+        [{"Message": "m", "Created": "9999-99-99"}, {"Message": "m\nn", "Created": 7}],
+        "nonsense",
+        None,
+    ],
+)
+def test_entries_of_any_form_are_read_past_or_shown_on_one_line(members: Any) -> None:
+    loop = f"{ROOT}/Systems/1/LogServices/SEL/E"
+    made: Any = service(
+        {"": {"Members": members, "Members@odata.nextLink": loop, "Members@odata.count": "many"}}
+    )
+    for one in read_log(made, 10).entries:
+        assert (one.id + one.message + one.sensor).isprintable()
+        assert one.severity is None
