@@ -29,6 +29,8 @@ from controller.peers.fork_host import ForkHost
 
 _FIRST_TIMEOUTS_S = (0.5, 4.0)
 """Wait for a login packet before it counts as lost: by try. The second try is for slow BMCs."""
+_QUICK_LOGIN_S = 3.0
+"""So long a login takes at most in which each of six packets comes within the wait of the first try."""
 _MOST_WORDS = 300
 _GRACE_S = 0.5
 """How much later than the child's own deadline the pool stops waiting for it."""
@@ -101,9 +103,6 @@ class WorkerPool:
                 remaining_s = end - time.monotonic()
                 if remaining_s <= 0:
                     break
-                if slot.channel is None:
-                    self.logins.check(target, what)
-                    self._open(slot, login)
                 request = Request(
                     login=login,
                     netfn=netfn,
@@ -114,10 +113,8 @@ class WorkerPool:
                     is_last_try=number == len(tries),
                     idle_s=self._idle_s + _GRACE_S,
                 )
-                reply = _exchange(slot, request)
+                reply = self._ask(slot, target, request, what)
                 if reply.outcome is Outcome.ANSWER:
-                    slot.is_slow = first_timeout_s > _FIRST_TIMEOUTS_S[0]
-                    self.logins.accepted(target)
                     return reply
                 slot.close()
                 if reply.outcome is not Outcome.SILENCE and not reply.may_be_loss:
@@ -162,6 +159,24 @@ class WorkerPool:
             slot.close()
         tries = _FIRST_TIMEOUTS_S[1:] if slot.is_slow else _FIRST_TIMEOUTS_S
         return (tries[0], *tries) if slot.channel else tries
+
+    def _ask(self, slot: _Slot, target: IpmiTarget, request: Request, what: str) -> Reply:
+        """Send a request to the slot's worker, which logs in first where it is a new one.
+
+        A BMC whose login takes longer than a quick try allows gets a patient one the next time; the first quick login ends that, for
+        what was lost on the way looks like slowness, too.
+        """
+        began = time.monotonic()
+        is_login = slot.channel is None
+        if is_login:
+            self.logins.check(target, what)
+            self._open(slot, request.login)
+        reply = _exchange(slot, request)
+        if reply.outcome is Outcome.ANSWER:
+            self.logins.accepted(target)
+            if is_login:
+                slot.is_slow = time.monotonic() - began > _QUICK_LOGIN_S
+        return reply
 
     def _open(self, slot: _Slot, login: Login) -> None:
         """Have the host fork a worker for the slot."""

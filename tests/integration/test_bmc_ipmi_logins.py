@@ -3,6 +3,7 @@
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -154,6 +155,24 @@ def test_a_message_of_the_login_that_is_lost_twice_is_no_refusal(
     try:
         bmc = made.connect(bmcs.info(ipmi_port=way.port))
         assert bmc.power_state(timeout_s=30) in set(PowerState)
+        assert way.left == 0
+    finally:
+        made.close()
+        way.close()
+
+
+def test_a_bmc_to_which_packets_were_lost_is_not_thought_slow_for_ever(bmcs: PlainBmcs) -> None:
+    """A slow one gets a wait of four seconds for each packet; a call of three shows whether it does."""
+    way = LossyWay(bmcs.port, kind=0x12, count=2)
+    made = IpmiDriver(WorkerPool(idle_s=0.05))
+    try:
+        bmc = made.connect(bmcs.info(ipmi_port=way.port))
+        bmc.power_state(timeout_s=30)
+        time.sleep(0.1)
+        bmc.power_state(timeout_s=30)  # another login, in which nothing is lost
+        time.sleep(0.1)
+        way.left = 1
+        assert bmc.power_state(timeout_s=3) in set(PowerState)
         assert way.left == 0
     finally:
         made.close()
