@@ -29,6 +29,7 @@ _TICK_S = 0.5
 _LOOK_S = 15.0
 """How often it is read which nodes there are."""
 _MOST_INTERVALS = 16
+_TELL_LATE_S = 3600.0
 _JITTER = 0.1
 
 
@@ -51,6 +52,7 @@ class SensorKeeper:
         self._lock = threading.Lock()
         self._turns: dict[str, _Turn] = {}
         self._listed_at: float | None = None
+        self._tells_late_at = 0.0
         self._thread: threading.Thread | None = None
 
     def keep_alive(self) -> None:
@@ -107,6 +109,7 @@ class SensorKeeper:
                 for uuid, turn in self._turns.items()
                 if not turn.is_running and turn.due_at <= now
             )
+            self._tell_if_late(now - due[0][0] if due else 0.0, len(due))
             chosen = []
             for _, uuid in due:
                 turn = self._turns[uuid]
@@ -117,6 +120,19 @@ class SensorKeeper:
                 chosen.append((uuid, turn))
         for uuid, turn in chosen:
             self._start(uuid, turn)
+
+    def _tell_if_late(self, late_s: float, waiting: int) -> None:
+        """Say once in an hour that looks wait for longer than an interval."""
+        settings, now = self._services.settings, time.monotonic()
+        if late_s < settings.sensor_data_interval_s or now < self._tells_late_at:
+            return
+        self._tells_late_at = now + _TELL_LATE_S
+        log.warning(
+            "the sensors of %d nodes wait to be read, the first for %.0f s: raise sensor_data_workers (%d) or sensor_data_interval_s",
+            waiting,
+            late_s,
+            settings.sensor_data_workers,
+        )
 
     def _start(self, uuid: str, turn: _Turn) -> None:
         try:

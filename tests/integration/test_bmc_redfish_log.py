@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sushy import exceptions
 
 from controller.bmc.redfish import RedfishBmc
 from controller.bmc.redfish_errors import NotDoneError
@@ -13,6 +12,7 @@ from controller.bmc.redfish_log import clear_log, read_log
 from controller.hardware.abilities import Health
 from tests.integration.redfish_doubles import RedfishLab
 from tests.integration.redfish_fixtures import bmc, driver, lab, shared
+from tests.integration.redfish_table import ROOT, TableService
 
 __all__ = ["bmc", "driver", "lab", "shared"]
 pytestmark = [
@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]
 S = 20.0
-ROOT = "/redfish/v1"
 
 
 def test_the_log_is_read_newest_first_and_cleared(lab: RedfishLab, bmc: RedfishBmc) -> None:
@@ -42,49 +41,9 @@ def test_the_log_is_read_newest_first_and_cleared(lab: RedfishLab, bmc: RedfishB
     assert bmc.log(100, timeout_s=S).total <= 1
 
 
-class Answer:
-    """An answer of a service that is a table."""
-
-    headers: Mapping[str, str] = {}
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-
-    def json(self) -> Any:
-        return self._body
-
-
-class Service:
-    """A service that is a table; stands for sushy's connector and the system at once."""
-
-    def __init__(self, documents: Mapping[str, Any]) -> None:
-        self.documents = documents
-        self.asked = 0
-        self._conn = self
-        self.path = f"{ROOT}/Systems/1"
-        self.root = self
-        self.json = documents[self.path]
-
-    def get(self, path: str) -> Answer:
-        self.asked += 1
-        assert self.asked < 2000, "the service is asked without end"
-        if path not in self.documents:
-            raise exceptions.ResourceNotFoundError("GET", path, _Missing())
-        return Answer(self.documents[path])
-
-
-class _Missing:
-    status_code = 404
-    reason = "Not Found"
-    content = b"{}"
-
-    def json(self) -> Any:
-        return {}
-
-
-def service(entries: Mapping[str, Any], *, logs: tuple[str, ...] = ("SEL",)) -> Service:
+def service(entries: Mapping[str, Any], *, logs: tuple[str, ...] = ("SEL",)) -> TableService:
     base = f"{ROOT}/Systems/1/LogServices"
-    return Service(
+    return TableService(
         {
             f"{ROOT}/Systems/1": {"LogServices": {"@odata.id": base}},
             base: {"Members": [{"@odata.id": f"{base}/{name}"} for name in logs]},
@@ -99,13 +58,13 @@ def entry(number: int, **more: Any) -> dict[str, Any]:
     return {"Id": str(number), "Created": created, "Message": f"event {number}", **more}
 
 
-def read(one: Service, most: int) -> list[str]:
+def read(one: TableService, most: int) -> list[str]:
     asked: Any = one
     return [entry.message for entry in read_log(asked, most).entries]
 
 
 def test_a_bmc_without_a_log_says_so() -> None:
-    made: Any = Service({f"{ROOT}/Systems/1": {"Links": {"ManagedBy": []}}})
+    made: Any = TableService({f"{ROOT}/Systems/1": {"Links": {"ManagedBy": []}}})
     for call in (lambda: read_log(made, 5), lambda: clear_log(made)):
         with pytest.raises(NotDoneError, match="keeps no log"):
             call()

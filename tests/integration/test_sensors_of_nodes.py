@@ -128,6 +128,19 @@ def test_bmcs_that_hang_leave_half_of_the_threads_to_the_others(tmp_path: Path) 
         hang.set()
 
 
+def test_looks_that_come_too_late_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hang = threading.Event()
+    with reading(tmp_path, power_sync_interval_s=0, sensor_data_workers=1) as controller:
+        for number in range(3):
+            feeling(controller, f"m{number}").hangs = hang
+        words = "nodes wait to be read"
+        wait_until(lambda: words in caplog.text, 30, "the warning")
+        assert "raise sensor_data_workers (1)" in caplog.text
+        hang.set()
+
+
 def test_what_sensors_mean_is_the_nodes_health(tmp_path: Path) -> None:
     with reading(tmp_path, power_sync_interval_s=0.05) as controller:
         bmc = feeling(controller, "m1")

@@ -39,6 +39,7 @@ class Devices:
         self._handlers: Mapping[tuple[int, int], Callable[[bytes], Answer]] = {
             (_CHASSIS, 0x01): self._chassis_status,
             (_CHASSIS, 0x04): self._identify,
+            (_SENSOR, 0x23): self._factors,
             (_SENSOR, 0x2D): self._reading,
             (_APP, 0x42): self._channel,
             (_STORAGE, 0x20): self._repository,
@@ -92,6 +93,10 @@ class Devices:
         if changed is not None:
             reading = bytes((changed,)) + reading[1:2] + bytes((0xC0 | found._comparison(changed),))
         return 0, reading
+
+    def _factors(self, data: bytes) -> Answer:
+        found = next((one for one in self._sensors if one.number == data[0]), None)
+        return (_NOT_THERE, b"") if found is None else (0, bytes((data[1],)) + found.factors())
 
     def _repository(self, _data: bytes) -> Answer:
         times = struct.pack("<II", 1_700_000_000, 0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 _FULL, _COMPACT = 1, 2
 _ID_TYPE_LATIN = 0xC0
+_NOT_LINEAR = 0x70
 _THRESHOLD_ORDER = ("unr", "ucr", "unc", "lnr", "lcr", "lnc")
 _THRESHOLD_BITS = {"lnc": 1, "lcr": 2, "lnr": 4, "unc": 8, "ucr": 16, "unr": 32}
 
@@ -51,6 +52,12 @@ class LabSensor:
         states = self.states_on if is_on else self.states_off
         return bytes((raw, flags)) + (states | 0x8000).to_bytes(2, "little")
 
+    def factors(self) -> bytes:
+        """Return the factors of every reading, as they stand in the answer to Get Sensor Reading Factors (35.5)."""
+        m, b = self.m & 0x3FF, self.b & 0x3FF
+        exponents = (self.exponent & 15) << 4 | self.b_exponent & 15
+        return bytes((m & 0xFF, m >> 8 << 6 | self.tolerance, b & 0xFF, b >> 8 << 6, 0, exponents))
+
     def record(self, record_id: int) -> bytes:
         """Return the record: a full one for a sensor with numbers, else a compact one."""
         name = self.name.encode("latin-1")[:16]
@@ -74,20 +81,10 @@ class LabSensor:
         return bytes(4) + bytes((readable, 0))
 
     def _full(self) -> bytes:
-        m, b = self.m & 0x3FF, self.b & 0x3FF
-        factors = bytes(
-            (
-                self.linearization,
-                m & 0xFF,
-                m >> 8 << 6 | self.tolerance,
-                b & 0xFF,
-                b >> 8 << 6,
-                0,
-                (self.exponent & 15) << 4 | self.b_exponent & 15,
-            )
-        )
         limits = bytes(self.thresholds.get(name, 0) for name in _THRESHOLD_ORDER)
-        return factors + bytes(6) + limits + bytes(5)
+        # a sensor that is not linear has other factors for each reading; those in its record say nothing
+        factors = bytes(6) if self.linearization >= _NOT_LINEAR else self.factors()
+        return bytes((self.linearization,)) + factors + bytes(6) + limits + bytes(5)
 
     def _comparison(self, raw: int) -> int:
         value = self._signed(raw)
@@ -216,6 +213,17 @@ LAB_SENSORS = (
     ),
     LabSensor(number=0x43, name="Intrusion", kind=0x05, reading_type=0x6F, needs_power=True),
     LabSensor(
+        number=0x51,
+        name="Humidity",
+        kind=0x0B,
+        is_percentage=True,
+        linearization=0x70,
+        m=3,
+        b=7,
+        raw_on=13,
+        raw_off=11,
+    ),
+    LabSensor(
         number=0x50,
         name="Air Flow",
         kind=0x0B,
@@ -227,4 +235,4 @@ LAB_SENSORS = (
         raw_off=1,
     ),
 )
-"""One of every kind of reading that real machines have: signed, scaled, by a function, percent, by states, not scanned."""
+"""One of every kind of reading that real machines have: signed, scaled, by a function, percent, not linear, by states, not scanned."""

@@ -4,8 +4,8 @@
 
 const REFRESH_MS = 2000;
 const FIELDS = "uuid,name,provision_state,target_provision_state,power_state,maintenance," +
-  "maintenance_reason,last_error,progress,stage,status_text,image_receipt,burnin,console_enabled";
-const VERSION = { "X-OpenStack-Ironic-API-Version": "1.95" };
+  "maintenance_reason,last_error,progress,stage,status_text,image_receipt,burnin,console_enabled,health";
+const VERSION = { "X-OpenStack-Ironic-API-Version": "1.109" };
 const GOOD = new Set(["active", "available", "manageable"]);
 const byId = (id) => document.getElementById(id);
 
@@ -68,7 +68,9 @@ function fill(row, node) {
   }
   const state = cell(row, colour(node), node.provision_state);
   if (node.target_provision_state) small(state, `to ${node.target_provision_state}`);
-  cell(row, "", node.power_state || "unknown");
+  const isWell = !node.health || node.health === "OK";
+  const power = cell(row, isWell ? "" : "bad", node.power_state || "unknown");
+  if (!isWell) small(power, `health: ${node.health}`);
   const text = cell(row, node.stage ? "text" : "text bad", node.status_text);
   if (node.maintenance) small(text, `in maintenance: ${node.maintenance_reason || "no reason given"}`);
   const receipt = node.image_receipt;
