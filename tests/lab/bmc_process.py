@@ -24,6 +24,7 @@ from pyghmi.ipmi.private import session as pyghmi_session
 
 from tests.lab.ipmi_devices import Devices
 from tests.lab.ipmi_session import CipherSuiteSession, cipher_suite_records
+from tests.lab.lab_line import Line, lab_line
 from tests.lab.sol import SolPort
 
 _NOT_IN_THIS_STATE = 0xD5
@@ -44,10 +45,8 @@ _SESSION_SETUP_PAYLOADS = (0x00, 0x10)
 class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
     """pyghmi's BMC with the machine's answers, boot flags as the specification has them, and faults."""
 
-    def __init__(
-        self, *, user: str, password: str, address: str, port: int, lab: socket.socket
-    ) -> None:
-        self._lab = lab.makefile("rw", encoding="utf-8")
+    def __init__(self, *, user: str, password: str, address: str, port: int, lab: Line) -> None:
+        self._lab = lab
         self.faults: dict[str, Any] = {}
         self.sol_port: SolPort | None = None
         self.devices = Devices(address, lambda: self.get_power_state() == "on")
@@ -55,9 +54,7 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         """Ask the lab; an error there becomes one here, which pyghmi answers with completion code 0xff."""
-        self._lab.write(json.dumps({"do": do, **arguments}) + "\n")
-        self._lab.flush()
-        answer: dict[str, Any] = json.loads(self._lab.readline())
+        answer = self._lab({"do": do, **arguments})
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer
@@ -253,7 +250,7 @@ def main(argv: Sequence[str]) -> int:
         password=json.loads(sys.stdin.readline())["password"],
         address=address,
         port=int(port),
-        lab=socket.socket(fileno=int(descriptor)),
+        lab=lab_line(socket.socket(fileno=int(descriptor))),
     )
     if serial:
         bmc.sol_port = SolPort(socket.socket(fileno=int(serial[0])), int(port))

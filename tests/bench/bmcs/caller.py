@@ -55,12 +55,12 @@ def call_all(call: Call, infos: Sequence[Mapping[str, Any]], what: str, threads:
 
 def main(argv: Sequence[str]) -> int:
     """Carry out orders until standard input ends."""
-    call = driver(argv[0])
     infos = json.loads(sys.stdin.readline())
-    say_ready()
-    for line in sys.stdin:
-        order = json.loads(line)
-        say(json.dumps(call_all(call, infos, order["call"], order["threads"])))
+    with driver(argv[0]) as call:
+        say_ready()
+        for line in sys.stdin:
+            order = json.loads(line)
+            say(json.dumps(call_all(call, infos, order["call"], order["threads"])))
     return 0
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import sushy
@@ -11,6 +11,7 @@ import urllib3
 
 from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.redfish import RedfishDriver
+from controller.bmc.redfish_sessions import Sessions
 from tests.bench.bmcs.plan import SYSTEM, Protocol
 
 LOOK, SWITCH_ON = "get power state", "power on"
@@ -28,17 +29,20 @@ PROTOCOLS: Mapping[str, Protocol] = {
 }
 
 
-def driver(name: str) -> Call:
-    """Return the driver of that name."""
+@contextlib.contextmanager
+def driver(name: str) -> Iterator[Call]:
+    """Give the driver of that name; its sessions end with the block."""
     match name:
-        case "ingot ipmi":
-            return _ours(IpmiDriver())
-        case "ingot redfish":
-            return _ours(RedfishDriver())
+        case "ingot ipmi" | "ingot redfish":
+            made = IpmiDriver() if name == OUR_IPMI else RedfishDriver(Sessions())
+            try:
+                yield _ours(made)
+            finally:
+                made.close()
         case "ipmitool per call":
-            return _ipmitool
+            yield _ipmitool
         case _:
-            return _sushy
+            yield _sushy
 
 
 def _ours(made: IpmiDriver | RedfishDriver) -> Call:

@@ -11,11 +11,9 @@ import selectors
 import socket
 import sys
 import time
-import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyghmi.ipmi.bmc import Bmc
 from pyghmi.ipmi.private import serversession
 from pyghmi.ipmi.private import session as pyghmi_session
 
@@ -36,17 +34,15 @@ class RackBmc(LabBmc):
 
     def __init__(self, about: BenchBmc) -> None:
         self.about = about
-        self.faults = {}
-        self.sol_port = None
         self.on_at: float | None = None
         """When the power was switched on (``time.monotonic()``); ``None`` = it is off."""
-        users = {USERNAME: PASSWORD}
-        # past LabBmc, which would take a socket to the lab
-        Bmc.__init__(self, users, port=about.port, address=ADDRESS, bmcuuid=uuid.uuid4())
+        super().__init__(
+            user=USERNAME, password=PASSWORD, address=ADDRESS, port=about.port, lab=self._answer
+        )
 
-    def ask(self, do: str, **_arguments: Any) -> dict[str, Any]:
+    def _answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """Be the machine."""
-        match do:
+        match question["do"]:
             case "is on":
                 return {"on": self.on_at is not None}
             case "power on":

@@ -5,11 +5,12 @@ import itertools
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.lab.lab_line import Line
 from tests.lab.redfish import facts
 from tests.lab.redfish.answers import Answer, RefusedError
 from tests.lab.redfish.documents.names import ROOT
@@ -29,9 +30,6 @@ from tests.lab.redfish.state import (
 )
 
 _MOST_TASKS = 50
-
-Line = Callable[[Mapping[str, Any]], dict[str, Any]]
-"""The way to the machine: a question with ``do`` and what belongs to it, and its answer."""
 
 
 class Desk:

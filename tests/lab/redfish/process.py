@@ -8,28 +8,15 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from tests.lab.lab_line import lab_line
 from tests.lab.redfish import discovery
-from tests.lab.redfish.desk import Desk, Line
+from tests.lab.redfish.desk import Desk
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.server import RedfishServer
 from tests.lab.redfish.state import Account, State
-
-
-def lab_line(lab: socket.socket) -> Line:
-    """Return the way to the machine through a socket to the lab: JSON objects, one per line."""
-    stream = lab.makefile("rw", encoding="utf-8")
-
-    def ask(question: Mapping[str, Any]) -> dict[str, Any]:
-        stream.write(json.dumps(question) + "\n")
-        stream.flush()
-        answer: dict[str, Any] = json.loads(stream.readline())
-        return answer
-
-    return ask
 
 
 def main(argv: Sequence[str]) -> int:
