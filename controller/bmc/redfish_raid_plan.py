@@ -83,7 +83,13 @@ def plan_creation(wishes: Wishes, found: Sequence[Store], guard: Guard) -> tuple
     deleted = plan_deletion(found, guard) if wishes.deletes else ()
     gone = frozenset(one.delete for one in deleted)
     free = tuple(_free(store, gone, guard) for store in found)
-    return (*deleted, *(_make(planned) for planned in _placed(wanted, free)))
+    try:
+        placed = _placed(wanted, free)
+    except Refusal as error:
+        if wishes.deletes or not any(one.is_raid for store in found for one in store.volumes):
+            raise
+        raise Refusal(f"{error}; to delete what stands: delete_existing") from error
+    return (*deleted, *(_make(planned) for planned in placed))
 
 
 def plan_deletion(found: Sequence[Store], guard: Guard) -> tuple[Action, ...]:
@@ -164,8 +170,8 @@ def _free(store: Store, gone: Collection[str | None], guard: Guard) -> Store:
         if guard.protects_drive(drive):
             return replace(drive, obstacle=PROTECTED)
         if drive.obstacle is None and left:
-            words = f"is in use by the volume {left[0].ident} ({left[0].said or 'of no kind that the BMC tells'})"
-            return replace(drive, obstacle=f"{words}; to delete that: delete_configuration")
+            said = left[0].said or "of no kind that the BMC tells"
+            return replace(drive, obstacle=f"is in use by the volume {left[0].ident} ({said})")
         return drive
 
     return replace(store, drives=tuple(map(after, store.drives)))

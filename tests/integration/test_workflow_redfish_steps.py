@@ -47,13 +47,15 @@ def enrol(
     lab: RedfishLab,
     driver: str,
     target_raid_config: dict[str, Any] | None = None,
+    *,
+    state: str = "manageable",
 ) -> None:
     with controller.store.edit() as session:
         node = Node(
             uuid=str(uuid.uuid4()),
             name="m1",
             created_at=time.time(),
-            provision_state="manageable",
+            provision_state=state,
             driver=driver,
             driver_info=driver_info(lab),
             target_raid_config=target_raid_config or {},
@@ -125,6 +127,30 @@ def test_volumes_are_made_and_the_node_knows_them(
         controller.wait_for("m1", "manageable", timeout_s=60)
         assert controller.node("m1").raid_config["logical_disks"] == []
     assert lab.client().get("Systems/1/Storage/RAID.1/Volumes")["Members"] == []
+
+
+def test_a_service_makes_volumes_of_its_argument_and_what_cannot_be_is_told(
+    lab: RedfishLab, tmp_path: Path
+) -> None:
+    lab.machine.drives = 3
+    lab.machine.power_on()
+    with running_controller(tmp_path, **DEFAULTS) as controller:
+        enrol(controller, lab, "redfish", state="active")
+        config = {"logical_disks": [{"raid_level": "5", "size_gb": "MAX"}]}
+        make = {"interface": "raid", "step": "apply_configuration", "args": {"raid_config": config}}
+        controller.ask("m1", "service", service_steps=[make], disable_ramdisk=True)
+        controller.wait_for("m1", "active", timeout_s=60)
+        node = controller.node("m1")
+        assert [one["raid_level"] for one in node.raid_config["logical_disks"]] == ["5"]
+        assert (node.target_raid_config, lab.machine.is_on, lab.machine.boots) == ({}, True, 1)
+        controller.ask("m1", "service", service_steps=[make], disable_ramdisk=True)
+        node = controller.wait_for("m1", "service failed", timeout_s=60)
+    assert "; 2 is in use by the volume" in str(node.last_error)
+    assert str(node.last_error).endswith("delete_existing; nothing was changed")
+    assert f"BMC {lab.bmc.url}: RAID, apply_configuration: RAID.1: logical_disks[0]" in str(
+        node.last_error
+    )
+    assert [one["raid_level"] for one in node.raid_config["logical_disks"]] == ["5"]
 
 
 def test_another_controller_goes_on_with_a_volume(lab: RedfishLab, tmp_path: Path) -> None:

@@ -193,7 +193,9 @@ def test_no_logical_disks_is_no_deletion() -> None:
 
 def test_drives_of_volumes_are_left_alone_unless_these_are_deleted_first() -> None:
     used = replace(FOUR, volumes=(volume(FOUR, "9", "D0", "D1", "D2"),))
-    with pytest.raises(Refusal, match=r"D0 is in use by the volume 9 \(RAID1\).*delete_config"):
+    with pytest.raises(
+        Refusal, match=r"D0 is in use by the volume 9 \(RAID1\).*: delete_existing$"
+    ):
         plan(disk("1"), stores=(used,))
     delete, make = plan(disk("1"), stores=(used,), deletes=True)
     assert (delete.delete, delete.body) == (f"{FOUR.collection}/9", None)
