@@ -27,6 +27,7 @@ from controller.images.config_drive import is_program_installed
 from controller.settings import Settings
 from controller.store.conductors import ALIVE_S, take_name
 from controller.store.history_limit import HistoryLimit
+from controller.store.notification_log import NotificationLimit
 from controller.store.opening import open_store
 from controller.store.state_lock import StateLock
 from controller.web.page import web_blueprint
@@ -47,6 +48,7 @@ _HOUSEKEEPING_S = 10.0
 _LOOK_AFTER_S = 1.0
 _LOADERS_S = 2.0
 _STOP_S = 5.0
+_DAY_S = 86400.0
 _COLLECT_AT = (10_000, 20, 20)
 
 
@@ -166,6 +168,9 @@ class Service:
         self._images.keep_alive()
         self._consoles.keep_alive()
         self._sensors.keep_alive()
+        self.services.notifications.keep_alive()
+        self.services.webhooks.begin()
+        self.services.webhooks.keep_alive()
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
         self._timers = self._start_timers()
         _spare_the_collector()
@@ -186,6 +191,8 @@ class Service:
         self._images.stop(_STOP_S)
         self._consoles.stop()
         self._sensors.stop()
+        self.services.webhooks.stop()
+        self.services.notifications.stop()
         self._engine.stop(timeout_s=_STOP_S)
         self.services.lun_writers.close()
         self.services.agents.close()
@@ -229,6 +236,8 @@ class Service:
         self._images.keep_alive()
         self._consoles.keep_alive()
         self._sensors.keep_alive()
+        self.services.notifications.keep_alive()
+        self.services.webhooks.keep_alive()
         if not self._timers.is_alive():
             log.error("the timers' thread had died; it is started again")
             self._timers = self._start_timers()
@@ -239,16 +248,23 @@ class Service:
         return thread
 
     def _keep_time(self) -> None:
-        """Look after dnsmasq, histories and image writers."""
-        history = HistoryLimit(self._store, self._settings.history_entries_per_node)
+        """Look after dnsmasq, histories, notifications and image writers."""
+        settings = self._settings
+        history = HistoryLimit(self._store, settings.history_entries_per_node)
+        notifications = NotificationLimit(
+            self._store,
+            keep=settings.notification_entries,
+            longest_s=settings.notification_days * _DAY_S,
+        )
         while not self._stopping.wait(_HOUSEKEEPING_S):
             try:
                 self.services.strangers.flush()
                 history.apply()
+                notifications.apply()
                 end_unwanted(self.services)
             except SQLAlchemyError:
                 log.warning(
-                    "histories and image writers could not be looked after; trying again in %d s",
+                    "histories, notifications and image writers could not be looked after; trying again in %d s",
                     _HOUSEKEEPING_S,
                 )
             if self._dnsmasq and not self._dnsmasq.check():

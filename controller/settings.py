@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from controller.console_settings import ConsoleSettings
 from controller.interface_settings import InterfaceSettings
 from controller.keystone_settings import KeystoneSettings
+from controller.notification_settings import NotificationSettings
 from controller.redfish_settings import RedfishSettings
 from controller.sensor_settings import SensorSettings
 from controller.setting_words import class_runbooks, step_priorities, words_of
@@ -30,6 +31,7 @@ class Settings(
     SensorSettings,
     SwitchSettings,
     ConsoleSettings,
+    NotificationSettings,
 ):
     """Everything that can be set. Times are seconds; paths are absolute or relative to ``state_directory``."""
 

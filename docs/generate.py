@@ -79,6 +79,7 @@ def controller_settings_page() -> str:
             *read_fields(_ROOT / "controller/sensor_settings.py", "SensorSettings"),
             *read_fields(_ROOT / "controller/switch_settings.py", "SwitchSettings"),
             *read_fields(_ROOT / "controller/console_settings.py", "ConsoleSettings"),
+            *read_fields(_ROOT / "controller/notification_settings.py", "NotificationSettings"),
         )
     ]
     return "\n".join(

@@ -30,6 +30,8 @@ class Call:
     """Decodes the body; ``None`` when it is empty."""
     read_body: Callable[[int], bytes] = lambda _size: b""
     """Reads so many bytes of a body that is no JSON; nothing at its end."""
+    last_event_id: str | None = None
+    """Where a reader of an event stream was (``Last-Event-ID``)."""
     decided: set[tuple[Any, ...]] = field(default_factory=set)
     """What it was allowed by (``access/sight.py``, ``mark_of``)."""
 

@@ -100,6 +100,7 @@ class Visit:
             principal=self.principal,
             read_json=cache(lambda: decode_for(self.path, self._body())),
             read_body=request.stream.read,
+            last_event_id=request.headers.get("Last-Event-ID"),
         )
 
     def answer_headers(self) -> HeaderLines:

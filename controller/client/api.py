@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -138,7 +139,17 @@ class Api:
             Unreachable: The connection broke.
             Refused: It cannot be followed.
         """
-        url = f"{self._url}/v1/nodes/{ident}/console/output?since={since}"
+        yield from self._stream(f"{self._url}/v1/nodes/{ident}/console/output?since={since}")
+
+    def notifications(self, query: Mapping[str, str]) -> list[Document]:
+        """Return what is stored of what happened, oldest first."""
+        return self._pages(f"/v1/notifications?{urlencode(query)}", "notifications")
+
+    def notification_pieces(self, query: Mapping[str, str]) -> Iterator[bytes]:
+        """Follow what happens, piece by piece, as :meth:`console_pieces`."""
+        yield from self._stream(f"{self._url}/v1/notifications/stream?{urlencode(query)}")
+
+    def _stream(self, url: str) -> Iterator[bytes]:
         reply = self._reply("GET", url, stream=True)
         try:
             yield from reply.raw.stream(decode_content=False)

@@ -8,6 +8,7 @@ import click
 
 from controller.client.api import Api, Endpoint
 from controller.client.errors import ClientError
+from controller.client.events import events
 from controller.client.image import image
 from controller.client.node import node
 
@@ -48,6 +49,7 @@ def cli(
 
 cli.add_command(node)
 cli.add_command(image)
+cli.add_command(events)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

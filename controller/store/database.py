@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from controller.store.json_text import json_text, json_value
+from controller.store.notifying import Notifier
 from controller.store.sealing import Keyring, keyring_of
 from controller.store.steady_clock import SteadyClock
 from controller.store.turns import Turns
@@ -40,6 +41,8 @@ class Store:
         self.steady = steady or SteadyClock(wall=clock)
         self.engine = _make_engine(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self.notifier = Notifier(clock=clock)
+        self.notifier.listen(self._sessions)
         self.writers = Turns(f"writing to {self.engine.url.render_as_string(hide_password=True)}")
         """SQLite's one writer, shared fairly by this process's threads; other processes wait in SQLite's own way."""
         self.long_lists: AbstractContextManager[Any] = (

@@ -54,6 +54,7 @@ class Measures:
         self._calls: dict[CallKey, Times] = {}
         self._requests: dict[RequestKey, Times] = {}
         self._file_bytes: dict[str, int] = {}
+        self._webhooks: dict[tuple[str, str], int] = {}
 
     def note_call(self, key: CallKey, seconds: float) -> None:
         """Count a call to a BMC."""
@@ -70,6 +71,11 @@ class Measures:
         with self._lock:
             self._file_bytes[kind] = self._file_bytes.get(kind, 0) + sent_bytes
 
+    def note_webhook(self, name: str, what: str, count: int) -> None:
+        """Count what became of notifications for the target of a webhook."""
+        with self._lock:
+            self._webhooks[name, what] = self._webhooks.get((name, what), 0) + count
+
     def calls(self) -> Mapping[CallKey, Times]:
         """Return the calls so far; a copy."""
         with self._lock:
@@ -84,6 +90,11 @@ class Measures:
         """Return what was sent of files so far; a copy."""
         with self._lock:
             return dict(self._file_bytes)
+
+    def webhooks(self) -> Mapping[tuple[str, str], int]:
+        """Return what became of notifications so far, by target and outcome; a copy."""
+        with self._lock:
+            return dict(self._webhooks)
 
 
 def _note(times: Times, seconds: float) -> None:

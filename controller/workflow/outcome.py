@@ -14,6 +14,8 @@ from controller.workflow.findings import Findings
 
 DONE = "done"
 """The usual way out of a stage."""
+ORDERED = "ordered"
+"""Key of the data of a note of the kind ``power``: what the BMC was told to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

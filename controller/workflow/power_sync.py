@@ -14,6 +14,7 @@ from agent.protocol.foreign_text import clean_text
 from controller.errors import ControllerError
 from controller.states import State
 from controller.store.events import record_event
+from controller.store.notifying import note_look
 from controller.store.tables import BACKGROUND, NODE, Node, Work
 from controller.workflow.services import Services
 
@@ -78,6 +79,7 @@ def note_silence(
     log.error("%s: %s", label, text)
     data = {"stage": STAGE, "from": node.power_state, "to": None}
     record_event(session, node, "error", text, severity="ERROR", data=data, at=services.clock())
+    note_look(session, node)
     node.power_state, node.last_error = None, text
     if not node.maintenance:
         node.maintenance, node.maintenance_reason, node.fault = True, text, POWER_FAILURE

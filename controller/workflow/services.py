@@ -10,9 +10,12 @@ from controller.agent_client.pool import AgentPool
 from controller.consoles.lines import Consoles
 from controller.hardware.catalog import Catalog
 from controller.images.lun_writers import LunWriters
+from controller.notifications.reader import Reader
+from controller.notifications.webhooks.senders import Webhooks
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.strangers import Strangers
+from controller.store.tables import Node
 from controller.switches.registry import Switches, load_switches
 from controller.workflow.health import HealthCheck
 from controller.workflow.measures import Measures
@@ -67,6 +70,10 @@ class Services:
     """Those that this controller keeps open."""
     consoles_wanted: threading.Event = field(default_factory=threading.Event)
     """Set when a console may have been switched on or off."""
+    notifications: Reader = field(init=False)
+    """Feeds event streams."""
+    webhooks: Webhooks = field(init=False)
+    """Whom this controller tells."""
     health: HealthCheck = field(default_factory=HealthCheck)
     """For ``/healthcheck``."""
 
@@ -75,10 +82,24 @@ class Services:
         object.__setattr__(self, "switches", load_switches(self.settings))
         object.__setattr__(self, "strangers", Strangers(self.store, self.clock))
         object.__setattr__(self, "consoles", _consoles(self.settings))
+        store, notifier = self.store, self.store.notifier
+        notifier.publisher = f"ingot-controller.{self.hostname}"
+        notifier.interfaces = self._interfaces_of
+        reader = Reader(store, most=self.settings.notification_streams)
+        object.__setattr__(self, "notifications", reader)
+        webhooks = Webhooks(store, self.settings, self.measures.note_webhook)
+        object.__setattr__(self, "webhooks", webhooks)
 
     def steady(self) -> float:
         """Return the time of due times and deadlines, which no step of the wall clock moves."""
         return self.store.steady()
+
+    def _interfaces_of(self, node: Node) -> Mapping[str, str | None]:
+        """Return the names of a node's interfaces, its choice or the default."""
+        hardware_type = self.catalog.types.get(node.driver)
+        supports = hardware_type.supports if hardware_type else {}
+        usual = {kind: names[0] for kind, names in supports.items() if names}
+        return {**usual, **{kind: name for kind, name in node.interfaces.items() if name}}
 
 
 def _consoles(settings: Settings) -> Consoles:

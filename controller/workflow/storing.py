@@ -14,6 +14,7 @@ from controller.errors import ControllerError
 from controller.hardware.boot_target import KEY, BootTarget
 from controller.store.allocations import forget_allocation_of
 from controller.store.claims import Claim, held, let_go
+from controller.store.notifying import note_look
 from controller.store.tables import BACKGROUND, Node, Port, Work
 from controller.store.volumes import forget_targets
 from controller.workflow import inspection_storing
@@ -101,6 +102,8 @@ def _store_outcome(
     context: Context, session: Session, node: Node, work: Work, stage: Stage, outcome: Outcome
 ) -> None:
     services, now = context.services, context.services.steady()
+    if stage.again_s is not None:
+        note_look(session, node)
     _store_columns(services, session, node, outcome)
     _store_ports(session, node, outcome, services.clock())
     node.driver_internal_info = merge(node.driver_internal_info, outcome.internal)

@@ -15,11 +15,13 @@ from controller.states import Event, State, after, target_of
 from controller.store.certificates import keep_signed
 from controller.store.claims import supersede_background
 from controller.store.events import record_event
+from controller.store.node_changes import ProvisionStep
+from controller.store.notifying import note_order, note_step
 from controller.store.tables import NODE, WORKFLOW, Node, Work
 from controller.workflow import children
 from controller.workflow.aside import is_beside, lay_aside, take_up
 from controller.workflow.graph import STAGES
-from controller.workflow.outcome import DONE, Note
+from controller.workflow.outcome import DONE, ORDERED, Note
 from controller.workflow.services import Services
 from controller.workflow.unbreakable import can_be_cut_off
 
@@ -39,9 +41,18 @@ def change_state(session: Session, node: Node, event: Event, now: float) -> None
     before = State(node.provision_state)
     state = after(before, event)
     seconds = now - (node.provision_updated_at or node.created_at)
+    target_before = node.target_provision_state
     node.provision_state = state
-    target = target_of(state, node.target_provision_state)
+    target = target_of(state, target_before)
     node.target_provision_state = target.value if target else None
+    step = ProvisionStep(
+        event=event,
+        before=before,
+        target_before=target_before,
+        after=state,
+        target_after=node.target_provision_state,
+    )
+    note_step(session, node, step)
     node.provision_updated_at = now
     _note_inspection(node, before, state, now)
     log.info("%s: %s -> %s", node.name or node.uuid, before, state)
@@ -184,6 +195,8 @@ def record_notes(session: Session, node: Node, notes: tuple[Note, ...], now: flo
     for note in notes:
         level = logging.getLevelName(note.severity)
         log.log(level, "%s: %s", node.name or node.uuid, note.message)
+        if note.kind == "power" and ORDERED in note.data:
+            note_order(session, node, str(note.data[ORDERED]))
         record_event(
             session,
             node,

@@ -143,6 +143,8 @@ _OTHERS: Mapping[Key, Access] = MappingProxyType(
             for method in ("PUT", "DELETE")
         },
         ("DELETE", "/v1/inspection_rules"): Plain("baremetal:inspection_rule:delete"),
+        ("GET", "/v1/notifications"): Lists(NODES),
+        ("GET", "/v1/notifications/stream"): Lists(NODES),
         ("GET", "/metrics"): Plain("baremetal:conductor:get"),
         ("GET", "/v1/drivers"): Plain("baremetal:driver:get"),
         ("GET", "/v1/drivers/<name>"): Plain("baremetal:driver:get"),

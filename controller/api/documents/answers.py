@@ -209,6 +209,25 @@ class History(Answer, frozen=True, kw_only=True):
     next: str | UnsetType = UNSET
 
 
+class NotificationOf(Answer, frozen=True, kw_only=True):
+    """Something that happened, in the form of Ironic's notifications; ``id`` is its number."""
+
+    id: int
+    event_type: str
+    priority: str
+    timestamp: str
+    publisher_id: str
+    message_id: str
+    payload: dict[str, Any]
+
+
+class Notifications(Answer, frozen=True, kw_only=True):
+    """A page of them."""
+
+    notifications: list[NotificationOf]
+    next: str | UnsetType = UNSET
+
+
 class Inventory(Answer, frozen=True, kw_only=True):
     """What the last inspection found."""
 

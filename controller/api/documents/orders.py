@@ -61,6 +61,20 @@ class ConsoleArguments(Order, frozen=True, kw_only=True):
     tail_bytes: str = "16384"
 
 
+class NotificationStreamArguments(Order, frozen=True, kw_only=True):
+    """Which notifications, and behind which number; ``type`` are event types with commas between, ``*`` stands for any letters."""
+
+    since: str = ""
+    node: str = ""
+    type: str = ""
+
+
+class NotificationArguments(NotificationStreamArguments, frozen=True, kw_only=True):
+    """The same, and how many."""
+
+    limit: str = "1000"
+
+
 class KeyboardOrder(Order, frozen=True, kw_only=True):
     """Whether the keyboard is taken from somebody else, too."""
 

@@ -10,7 +10,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from controller.api.call import Call
-from controller.api.metrics.families import of_lanes, of_process, of_site
+from controller.api.metrics.families import of_lanes, of_notifications, of_process, of_site
 from controller.api.metrics.sensor_families import of_sensors
 from controller.store.site_counts import count_site
 from controller.workflow.services import Services
@@ -38,4 +38,5 @@ class _Collected(Collector):
         lanes = of_lanes(services.lanes_busy())
         most = services.settings.sensor_metrics_most
         sensors = of_sensors(services.sensors.all(), most)
-        return chain(of_site(counts), lanes, of_process(services.measures), sensors)
+        told = of_notifications(services.notifications.streams, services.webhooks.behind())
+        return chain(of_site(counts), lanes, told, of_process(services.measures), sensors)

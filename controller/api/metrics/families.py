@@ -48,6 +48,22 @@ def of_process(measures: Measures) -> Iterator[Metric]:
     for kind, sent_bytes in measures.file_bytes().items():
         files.add_metric((kind,), sent_bytes)
     yield files
+    text = "Notifications by webhook and what became of them: sent, failed (a call), given_up, lost (removed before it was sent)."
+    webhooks = CounterMetricFamily(
+        "ingot_webhook_notifications", text, labels=("webhook", "outcome")
+    )
+    for outcome, count in measures.webhooks().items():
+        webhooks.add_metric(outcome, count)
+    yield webhooks
+
+
+def of_notifications(streams: int, behind: Mapping[str, int]) -> Iterator[Metric]:
+    """Give how many event streams are read here, and how far the targets of webhooks are behind."""
+    text = "Event streams of notifications that are read from this controller."
+    yield GaugeMetricFamily("ingot_notification_streams", text, value=streams)
+    text = "Notifications that a webhook has still to be told of, whichever controller does it."
+    values = (((name,), count) for name, count in behind.items())
+    yield _gauge("ingot_webhook_behind", text, ("webhook",), values)
 
 
 def of_lanes(busy: Mapping[str, tuple[int, int]]) -> Iterator[Metric]:

@@ -16,6 +16,9 @@ _WORDS = (
     "the machine runs now before anything else is asked for"
 )
 
+_NUMBERED_SINCE = "0022"
+"""The revision that has notifications."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
@@ -54,10 +57,13 @@ def check_content(content: Content, file: Path, *, key_file: Path | None) -> Non
         raise SettingsError(f"{file} cannot be restored: {error}") from error
 
 
-def restored_statements() -> Iterator[str]:
+def restored_statements(revision: str) -> Iterator[str]:
     """Return the SQL that makes a copy of a running database one to start with.
 
     What was in the middle ends as failed: a deployment that went on by itself would erase what the machine got since.
+
+    Args:
+        revision: Of the copy's tables.
     """
     for (state, event), target in TRANSITIONS.items():
         if event is Event.FAIL:
@@ -68,3 +74,7 @@ def restored_statements() -> Iterator[str]:
     yield f"DELETE FROM work WHERE lane = '{WORKFLOW}'"  # noqa: S608
     yield "UPDATE work SET claim_id = NULL, claim_owner = NULL, due_at = entered_at WHERE claim_id IS NOT NULL"
     yield "UPDATE conductors SET instance = NULL"
+    known = known_revisions()
+    if known.index(revision) <= known.index(_NUMBERED_SINCE):
+        # Numbers that were given after the backup was made are not given again: who has seen them misses nothing.
+        yield "UPDATE notification_counters SET last = last + 100000000"

@@ -70,7 +70,7 @@ def restore(url: str, file: Path, *, key_file: Path, scratch: Path) -> Content:
         )
     content = kind.content_of(file)
     check_content(content, file, key_file=key_file)
-    with closing(kind.prepare(url, file, scratch)) as prepared:
+    with closing(kind.prepare(url, file, scratch, content.revision)) as prepared:
         prepared.replace()
     return content
 

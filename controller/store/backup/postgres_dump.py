@@ -53,8 +53,8 @@ class Kind:
             check_value=key.get("check_value", ""),
         )
 
-    def prepare(self, url: str, file: Path, scratch: Path) -> "Prepared":
-        """Write the SQL that replaces everything in one transaction."""
+    def prepare(self, url: str, file: Path, scratch: Path, revision: str) -> "Prepared":
+        """Write the SQL that replaces everything in one transaction; the backup's tables are of this revision."""
         tables = _tables_to_replace(url)
         handle, name = tempfile.mkstemp(prefix=".restore-", suffix=".sql", dir=scratch)
         os.close(handle)
@@ -66,14 +66,14 @@ class Kind:
         except BaseException:
             script.unlink(missing_ok=True)
             raise
-        return Prepared(url, tables, script)
+        return Prepared(url, tables, script, revision)
 
 
 class Prepared:
     """SQL that replaces the database."""
 
-    def __init__(self, url: str, tables: Sequence[str], script: Path) -> None:
-        self._url = url
+    def __init__(self, url: str, tables: Sequence[str], script: Path, revision: str) -> None:
+        self._url, self._revision = url, revision
         self._tables = tables
         self._script = script
 
@@ -85,7 +85,7 @@ class Prepared:
         words += [f"--file={self._script}"]
         # A dump leaves its session without a search path.
         words += ["--command=RESET search_path"]
-        words += [f"--command={statement}" for statement in restored_statements()]
+        words += [f"--command={statement}" for statement in restored_statements(self._revision)]
         _run("psql", [*words, f"--dbname={_address(self._url)}"], self._url)
 
     def close(self) -> None:

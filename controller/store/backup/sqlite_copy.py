@@ -50,8 +50,8 @@ class Kind:
         except sqlite3.Error as error:
             raise SettingsError(f"{file} cannot be used: {error}") from error
 
-    def prepare(self, url: str, file: Path, _scratch: Path) -> "Prepared":
-        """Copy a backup to the database's side."""
+    def prepare(self, url: str, file: Path, _scratch: Path, revision: str) -> "Prepared":
+        """Copy a backup, whose tables are of this revision, to the database's side."""
         place = _place(url)
         new = place.with_name(f"{place.name}.restored")
         for name in (new, *_beside(new)):
@@ -60,7 +60,7 @@ class Kind:
         _copy(file, new)
         try:
             with closing(_open(new, "rw")) as connection, connection:
-                for statement in restored_statements():
+                for statement in restored_statements(revision):
                     connection.execute(statement)
         except sqlite3.Error as error:
             raise SettingsError(f"{file} cannot be restored: {error}") from error

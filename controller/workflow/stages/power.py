@@ -22,7 +22,7 @@ from controller.hardware.boot_target import KEY, BootTarget
 from controller.settings import Settings
 from controller.workflow.fast_track import end_of_stay, is_kept
 from controller.workflow.machine import KEPT, forget_agent, power_of
-from controller.workflow.outcome import Asked, Note, Outcome, leave, stay
+from controller.workflow.outcome import ORDERED, Asked, Note, Outcome, leave, stay
 from controller.workflow.stage import (
     Context,
     Stage,
@@ -202,7 +202,7 @@ def _reset(context: Context) -> Outcome:
     )
     return leave(
         columns={"power_state": PowerState.ON},
-        notes=(Note(kind="power", message=text, data={"ordered": "reset"}),),
+        notes=(Note(kind="power", message=text, data={ORDERED: "reset"}),),
     )
 
 
@@ -221,7 +221,7 @@ def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcom
         text = f"the BMC was told to {'power on' if wanted == PowerState.ON else 'power off'}"
         if isinstance(bmc, TellsWhatIsAsked):
             text = bmc.asked(wanted)
-        notes = (*notes, Note(kind="power", message=text, data={"ordered": str(wanted)}))
+        notes = (*notes, Note(kind="power", message=text, data={ORDERED: str(wanted)}))
         look_s = min(look_s, _FIRST_LOOK_S)
     cause = f"its BMC accepted {str(wanted)!r}" if order else "its agent was told to power off"
     return stay(

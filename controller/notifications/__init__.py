@@ -1,0 +1,1 @@
+"""Tells others what happens: event streams and webhooks, from the log of the database."""

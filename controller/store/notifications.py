@@ -1,0 +1,104 @@
+"""The log of what others are notified of: numbered in the order in which it became true, and bounded.
+
+A notification is written in the transaction that it tells of, so that neither is there without the other. Its number is taken
+last, from one row that stays locked until the commit: whoever has seen number N never sees a lower one later, whichever
+controller wrote it. A transaction that is rolled back gives its numbers back.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import BigInteger, String, Table, Text, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from controller.store.base import Base
+
+_TAKE = text(
+    "INSERT INTO notification_counters (id, last) VALUES (1, :count)"
+    " ON CONFLICT (id) DO UPDATE SET last = notification_counters.last + :count RETURNING last"
+)
+
+
+class Notification(Base):
+    """Something that happened, as it is told; the columns beside ``payload`` say who may read it."""
+
+    __tablename__ = "notifications"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    message_id: Mapped[str] = mapped_column(String(36))
+    at: Mapped[float]
+    event_type: Mapped[str] = mapped_column(String(100))
+    priority: Mapped[str] = mapped_column(String(16))
+    publisher: Mapped[str] = mapped_column(String(300))
+    node_uuid: Mapped[str] = mapped_column(String(36), index=True)
+    owner: Mapped[str | None] = mapped_column(String(255))
+    """The node's when it happened, as ``lessee``."""
+    lessee: Mapped[str | None] = mapped_column(String(255))
+    payload: Mapped[str] = mapped_column(Text)
+    """JSON, with its secrets masked."""
+
+
+class NotificationCounter(Base):
+    """The last number that was given: one row, or none before the first."""
+
+    __tablename__ = "notification_counters"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int] = mapped_column(BigInteger)
+
+
+class WebhookPlace(Base):
+    """How far the target of a webhook has been told."""
+
+    __tablename__ = "webhook_places"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    place: Mapped[int] = mapped_column(BigInteger)
+    """The number of the last notification that is done with."""
+
+
+NOTIFICATION_TABLE = cast("Table", Notification.__table__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A notification that has no number yet."""
+
+    event_type: str
+    priority: str
+    node_uuid: str
+    owner: str | None
+    lessee: str | None
+    payload: str
+
+
+def append(session: Session, made: Sequence[Made], *, publisher: str, at: float) -> None:
+    """Number notifications and write them; the last thing that a transaction does before it commits.
+
+    Args:
+        session: A session of ``Store.edit``.
+        made: In their order.
+        publisher: Who tells.
+        at: Seconds since the epoch.
+    """
+    connection = session.connection()
+    last = int(connection.execute(_TAKE, {"count": len(made)}).scalar_one())
+    first = last - len(made) + 1
+    rows = [
+        {
+            "number": first + place,
+            "message_id": str(uuid.uuid4()),
+            "at": at,
+            "event_type": one.event_type,
+            "priority": one.priority,
+            "publisher": publisher,
+            "node_uuid": one.node_uuid,
+            "owner": one.owner,
+            "lessee": one.lessee,
+            "payload": one.payload,
+        }
+        for place, one in enumerate(made)
+    ]
+    connection.execute(NOTIFICATION_TABLE.insert(), rows)
