@@ -168,16 +168,15 @@ def test_the_command_line_lists_and_follows(site: str) -> None:
     following = subprocess.Popen(
         [*words, "--follow", "--since", "0"], stdout=subprocess.PIPE, text=True
     )
+    assert following.stdout
     try:
-        assert following.stdout
         assert "create.end" in following.stdout.readline()
         ask(site, "PUT", "/nodes/four/maintenance", {"reason": "new fan"})
         assert "maintenance_set.end  on: new fan" in following.stdout.readline()
     finally:
         following.send_signal(signal.SIGINT)
         assert following.wait(30) == 130
-        if following.stdout:
-            following.stdout.close()
+        following.stdout.close()
 
 
 @pytest.mark.long
