@@ -11,7 +11,8 @@ from controller.settings import Settings
 PEOPLE, AGENTS, FILES = "people", "agents", "files"
 _AGENTS = re.compile(r"/v1/(lookup|heartbeat/.*|continue_inspection)", re.DOTALL)
 _WITH_SQLITE = 1
-_WITH_SERVER = 4
+_SEVERAL = 4
+"""With a database server, which answers meanwhile; and always of agents, whose hundreds a second must not wait for one that waits."""
 _FILES = re.compile(r"/(boot|images)(/.*)?", re.DOTALL)
 
 
@@ -26,10 +27,10 @@ def pool_of(path: str) -> str:
 def pools(settings: Settings) -> Mapping[str, PoolSize]:
     """Return how large each pool is, and how many of its requests compute at a time: SQLite answers while one waits."""
     kind, _, _ = settings.database_url.partition(":")
-    at_once = _WITH_SQLITE if kind in {"", "sqlite"} else _WITH_SERVER
+    at_once = _WITH_SQLITE if kind in {"", "sqlite"} else _SEVERAL
     return {
         PEOPLE: PoolSize.of(settings.threads, at_once=at_once),
-        AGENTS: PoolSize.of(settings.agent_threads, at_once=at_once),
+        AGENTS: PoolSize.of(settings.agent_threads, at_once=_SEVERAL),
         FILES: PoolSize.of(settings.file_threads),
     }
 
