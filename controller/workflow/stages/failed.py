@@ -8,6 +8,7 @@ from controller.errors import ControllerError, Invalid
 from controller.hardware.bmc import PowerState
 from controller.hardware.boot_target import KEY, BootTarget
 from controller.states import State
+from controller.workflow.hardware_events import hardware_notes
 from controller.workflow.kept_logs import keep_logs
 from controller.workflow.machine import forget_agent, interfaces_of
 from controller.workflow.networks.plan import Moment
@@ -24,15 +25,19 @@ _WITH_SYSTEM = frozenset({State.RESCUE_FAILED, State.SERVICE_FAILED})
 
 
 def collect_logs(context: Context) -> Outcome:
-    """Keep the ramdisk's logs below ``<state_directory>/logs/<node>/``, if its agent still answers."""
+    """Keep the ramdisk's logs below ``<state_directory>/logs/<node>/``, if its agent still answers, and note what the BMC's log says."""
+    return leave(notes=(*_ramdisk_logs(context), *hardware_notes(context)))
+
+
+def _ramdisk_logs(context: Context) -> tuple[Note, ...]:
     if not context.node.driver_internal_info.get("agent_url"):
-        return leave()
+        return ()
     try:
         path = _store(context, ask(context, "log.collect_system_logs", {}))
     except (ControllerError, OSError) as error:
         text = f"the ramdisk's logs could not be collected: {error}"
-        return leave(notes=(Note(kind="agent", message=text, severity="WARNING"),))
-    return leave(notes=(Note(kind="agent", message=f"the ramdisk's logs are in {path}"),))
+        return (Note(kind="agent", message=text, severity="WARNING"),)
+    return (Note(kind="agent", message=f"the ramdisk's logs are in {path}"),)
 
 
 def forget(context: Context) -> Outcome:
