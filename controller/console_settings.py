@@ -9,5 +9,9 @@ class ConsoleSettings:
 
     console_limit: int = 64
     """How many consoles this controller keeps open; each is a process of some megabytes and a session at a BMC."""
+    console_port_range: str = ""
+    """Ports of which each console with the interface ``ipmitool-socat`` gets one, ``first:last``, such as ``10000:10999``; whoever reaches them types, without a password. Empty: none. Ironic's ``[console] port_range``."""
+    console_socat_address: str = "127.0.0.1"
+    """The address of this machine that they are on; Ironic's ``[console] socat_address``."""
     console_log_kib: int = 1024
     """How much of what each console has shown is stored, in ``consoles/`` in the state directory; half of it goes at a time."""

@@ -1,5 +1,6 @@
 """Puts the controller's settings together from flags, environment, a TOML file and defaults, and checks them."""
 
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from controller.setting_words import (
     networks,
     pci_aliases,
     physical_networks,
+    port_range,
     step_priorities,
 )
 from controller.settings import Settings, secret_settings, setting_types
@@ -152,6 +154,8 @@ def _check(settings: Settings) -> None:
     networks(settings.trusted_proxies, "trusted_proxies")
     networks(settings.inspection_rule_call_networks, "inspection_rule_call_networks")
     burnin_kinds(settings.burnin_required)
+    port_range(settings.console_port_range)
+    _check_address(settings.console_socat_address)
     container_images(settings.agent_allowed_containers)
     if not settings.agent_container_steps_file.startswith("/"):
         raise SettingsError(
@@ -171,6 +175,15 @@ def _check(settings: Settings) -> None:
             f"setting claim_lease_s is {settings.claim_lease_s}; controllers would take each other for dead: set it to "
             f"at least {_LEAST_LEASE_S}"
         )
+
+
+def _check_address(text: str) -> None:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise SettingsError(
+            f"setting console_socat_address is {text!r}; give an IP address of this machine"
+        ) from None
 
 
 def _check_inspection(settings: Settings) -> None:

@@ -18,6 +18,9 @@ _PCI_ALIAS = re.compile(
     r"(?P<vendor>[0-9a-fA-F]{4}):(?P<product>[0-9a-fA-F]{4})=(?P<name>[A-Za-z0-9_.-]{1,64})"
 )
 
+_PAIR = 2
+_MOST_PORT = 65535
+
 
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words of a text that has commas between them."""
@@ -72,6 +75,24 @@ def networks(text: str, setting: str) -> tuple[ipaddress.IPv4Network | ipaddress
             f"setting {setting} is {text!r}: {error}; write addresses or networks such as 192.0.2.0/24, "
             "separated by commas"
         ) from error
+
+
+def port_range(text: str) -> tuple[int, int] | None:
+    """Read the setting ``console_port_range``: the first and the last port; ``None`` = it is empty.
+
+    Raises:
+        SettingsError: It is not of the form ``10000:10999``.
+    """
+    if not text:
+        return None
+    words = text.split(":")
+    if len(words) == _PAIR and all(word.isascii() and word.isdigit() for word in words):
+        first, last = int(words[0][:6]), int(words[1][:6])
+        if 0 < first <= last <= _MOST_PORT:
+            return first, last
+    raise SettingsError(
+        f"setting console_port_range is {text!r}; write the first and the last port, such as 10000:10999"
+    )
 
 
 def burnin_kinds(text: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from agent.protocol.http_server.wake import Wake
 from controller.bmc.login_hold import LoginHold
 from controller.consoles.ring_log import RingLog
 from controller.consoles.shared_line import LineState, SharedLine
+from controller.consoles.wanted import WantedConsole
 from controller.hardware.console import (
     BREAK,
     DENIED,
@@ -42,15 +43,6 @@ _SOUND_AFTER_S = 60.0
 """A line that was open for so long is opened again soon when it is lost."""
 _MOST_WORDS = 300
 _STOP_S = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedConsole:
-    """A console that is to be open."""
-
-    program: LineProgram
-    whose: str
-    """The owner of the node; what one owner's machine has shown, another one never gets. Empty = it has none."""
 
 
 @dataclass(eq=False, slots=True)

@@ -163,7 +163,8 @@ def console_information(services: Services, ident: str) -> Mapping[str, Any] | N
     if not node.console_enabled:
         return None
     console, facts = _console(services, node)
-    return console.information(facts)
+    url = services.console_ports.url_of(node.uuid)
+    return {"type": "socat", "url": url} if url else console.information(facts)
 
 
 def passthru_methods(services: Services, ident: str) -> Mapping[str, PassthruMethod]:

@@ -7,14 +7,14 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from controller.consoles.lines import WantedConsole
 from controller.consoles.shared_line import SharedLine
+from controller.consoles.wanted import WantedConsole
 from controller.errors import Conflict, ControllerError
 from controller.hardware.console import OpensLine
 from controller.store.confirming import confirm
@@ -29,6 +29,10 @@ _LOOK_S = 15.0
 _TIDY_S = 60.0
 _LOOK_SHARED_S = 5.0
 """Where other controllers may give us nodes, or take them."""
+
+
+WITH_PORT = "ipmitool-socat"
+"""The console interface whose consoles have TCP ports in Ironic, and here where the settings give any."""
 
 
 class ConsoleKeeper:
@@ -53,6 +57,7 @@ class ConsoleKeeper:
             return
         self._let_go_if_cut_off()
         self._services.consoles.keep_alive()
+        self._services.console_ports.keep_alive()
         if self._thread and self._thread.is_alive():
             return
         if self._thread:
@@ -64,6 +69,7 @@ class ConsoleKeeper:
         """Close all consoles; they stay switched on."""
         self._stopping.set()
         self._services.consoles_wanted.set()
+        self._services.console_ports.stop()
         self._services.consoles.stop()
 
     def _keep(self) -> None:
@@ -76,7 +82,7 @@ class ConsoleKeeper:
     def _look(self) -> None:
         services, now = self._services, time.monotonic()
         try:
-            services.consoles.want(self._wanted())
+            self._want(self._wanted())
             self._read_at = now
             if now - self._tidied_at >= _TIDY_S:
                 self._tidied_at = now
@@ -87,6 +93,11 @@ class ConsoleKeeper:
             log.warning("which consoles are switched on could not be read; it is tried again")
         except Exception:  # the consoles of all nodes need this thread
             log.exception("the console keeper met a fault; it goes on")
+
+    def _want(self, wanted: Mapping[str, WantedConsole]) -> None:
+        ports = {uuid: wish.port for uuid, wish in wanted.items() if wish.has_port}
+        self._services.consoles.want(wanted)
+        self._services.console_ports.want(ports)
 
     def _let_go_if_cut_off(self) -> None:
         """Close all consoles where the shared database was not read for so long that another controller may have them."""
@@ -99,7 +110,7 @@ class ConsoleKeeper:
             "the database could not be read for %g s; the consoles are closed, because their nodes may be other controllers' now",
             lease_s,
         )
-        self._services.consoles.want({})
+        self._want({})
 
     def _wanted(self) -> dict[str, WantedConsole]:
         services = self._services
@@ -133,11 +144,17 @@ def _wish(services: Services, uuid: str) -> WantedConsole | None:
     """Return what opens a node's console; ``None`` = its interface has none of ours, or the node is gone."""
     with services.store.read() as session:
         node = session.scalar(select(Node).where(Node.uuid == uuid))
-    console = None if node is None else interfaces_of(services, node).console
-    if node is None or not isinstance(console, OpensLine):
+    if node is None:
         return None
+    interfaces = interfaces_of(services, node)
+    if not isinstance(interfaces.console, OpensLine):
+        return None
+    port = node.driver_info.get("ipmi_terminal_port")
     return WantedConsole(
-        program=console.line_program(dict(node.driver_info)), whose=node.owner or ""
+        program=interfaces.console.line_program(dict(node.driver_info)),
+        whose=node.owner or "",
+        has_port=interfaces.names["console"] == WITH_PORT,
+        port=int(port) if port is not None else None,
     )
 
 

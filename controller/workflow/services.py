@@ -8,10 +8,12 @@ from pathlib import Path
 
 from controller.agent_client.pool import AgentPool
 from controller.consoles.lines import Consoles
+from controller.consoles.tcp_ports import ConsolePorts, PortRange
 from controller.hardware.catalog import Catalog
 from controller.images.lun_writers import LunWriters
 from controller.notifications.reader import Reader
 from controller.notifications.webhooks.senders import Webhooks
+from controller.setting_words import port_range
 from controller.settings import Settings
 from controller.store.database import Store
 from controller.store.strangers import Strangers
@@ -68,6 +70,8 @@ class Services:
     """Processes that write disks over iSCSI."""
     consoles: Consoles = field(init=False)
     """Those that this controller keeps open."""
+    console_ports: ConsolePorts = field(init=False)
+    """Their TCP ports, where the settings give any."""
     consoles_wanted: threading.Event = field(default_factory=threading.Event)
     """Set when a console may have been switched on or off."""
     notifications: Reader = field(init=False)
@@ -82,6 +86,8 @@ class Services:
         object.__setattr__(self, "switches", load_switches(self.settings))
         object.__setattr__(self, "strangers", Strangers(self.store, self.clock))
         object.__setattr__(self, "consoles", _consoles(self.settings))
+        ports = ConsolePorts(self.consoles.find, _ports(self.settings))
+        object.__setattr__(self, "console_ports", ports)
         store, notifier = self.store, self.store.notifier
         notifier.publisher = f"ingot-controller.{self.hostname}"
         notifier.interfaces = self._interfaces_of
@@ -105,3 +111,9 @@ class Services:
 def _consoles(settings: Settings) -> Consoles:
     folder = Path(settings.state_directory) / "consoles"
     return Consoles(folder, most=settings.console_limit, log_bytes=settings.console_log_kib << 10)
+
+
+def _ports(settings: Settings) -> PortRange | None:
+    found = port_range(settings.console_port_range)
+    address = settings.console_socat_address
+    return found and PortRange(address=address, first=found[0], last=found[1])

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.consoles.lines import Consoles, WantedConsole
+from controller.consoles.lines import Consoles
 from controller.consoles.shared_line import LineState
+from controller.consoles.wanted import WantedConsole
 from controller.hardware.console import LineProgram
 
 _PATIENCE_S = 30
