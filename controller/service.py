@@ -1,6 +1,5 @@
 """One controller process: database, API and boot files, workers, dnsmasq, timers; started and stopped together."""
 
-import gc
 import ipaddress
 import logging
 import signal
@@ -24,6 +23,7 @@ from controller.boot.tftp_server import TftpGateway
 from controller.errors import SettingsError
 from controller.hardware.registry import load_catalog
 from controller.images.config_drive import is_program_installed
+from controller.memory import share_arenas, spare_the_collector
 from controller.settings import Settings
 from controller.store.conductors import ALIVE_S, take_name
 from controller.store.history_limit import HistoryLimit
@@ -49,7 +49,6 @@ _LOOK_AFTER_S = 1.0
 _LOADERS_S = 2.0
 _STOP_S = 5.0
 _DAY_S = 86400.0
-_COLLECT_AT = (10_000, 20, 20)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -123,6 +122,7 @@ class Service:
         Raises:
             SettingsError: The address or the name is taken, or dnsmasq cannot start.
         """
+        share_arenas()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         try:
@@ -173,7 +173,7 @@ class Service:
         self.services.webhooks.keep_alive()
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
         self._timers = self._start_timers()
-        _spare_the_collector()
+        spare_the_collector()
         log.info(
             "serving on http://%s:%d as %s",
             settings.listen_host,
@@ -269,17 +269,6 @@ class Service:
                 )
             if self._dnsmasq and not self._dnsmasq.check():
                 log.warning("dnsmasq is not running: machines cannot boot from the network")
-
-
-def _spare_the_collector() -> None:
-    """Keep the cyclic garbage collector from going through what stays for ever, and from coming with every few hundred objects.
-
-    Modules, routes, tables and settings are most of the heap: 50 to 200 ms of each full collection, in whichever thread sets it
-    off. A long list sets off several.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AT)
 
 
 def _is_loopback(host: str) -> bool:
