@@ -16,7 +16,7 @@ from pyghmi.exceptions import PyghmiException
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc.ipmi_wire import Login, Outcome
-from controller.bmc.ipmi_worker import NONSENSE, why
+from controller.bmc.ipmi_worker import NONSENSE, warm_up, why
 from controller.bmc.sol_session import SolFailed, SolSession
 from controller.bmc.sol_stream import SolStream
 from controller.hardware.console import (
@@ -42,6 +42,7 @@ _MOST_WORDS = 300
 
 def main(control_fd: int) -> None:
     """Fork a child for every socket that arrives."""
+    warm_up()
     serve_forks(control_fd, _serve)
 
 
