@@ -3,6 +3,7 @@
 Follows "Intelligent Platform Management Interface Specification Second Generation v2.0" rev. 1.1: 35.5 and 35.14 (reading factors, readings).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.bmc.ipmi_calls import IpmiCalls
@@ -10,6 +11,7 @@ from controller.bmc.ipmi_events import state_text, states_health
 from controller.bmc.ipmi_repository import SdrCache
 from controller.bmc.ipmi_sdr import Factors, SensorRecord, parse_factors, parse_record
 from controller.bmc.ipmi_words import entity, sensor_type, unit
+from controller.errors import BmcUnreachable
 from controller.hardware.abilities import Health, worst
 from controller.hardware.sensors import SensorForm, SensorReport
 
@@ -51,20 +53,35 @@ def read_sensors(calls: IpmiCalls, cache: SdrCache) -> SensorReport:
     records = [found for one in cache.records(calls) if (found := parse_record(one)) is not None]
     readings: dict[str, dict[str, dict[str, str]]] = {}
     health: Health | None = None
-    left_out = max(len(records) - _MOST_SENSORS, 0)
-    for record in records[:_MOST_SENSORS]:
-        if calls.is_late:
-            left_out += 1
-            continue
-        reading = _read(calls, record)
-        if reading is None:
-            left_out += 1
-            continue
+    answered = _answered(calls, records[:_MOST_SENSORS])
+    for record, reading in answered:
         said = describe(record, reading)
         readings.setdefault(_kind(record), {})[said["Sensor ID"]] = said
         if reading.is_scanned and reading.is_available:
             health = worst(health, states_health(record.kind, record.reading_type, reading.states))
+    left_out = len(records) - len(answered)
     return SensorReport(form=SensorForm.IPMI, readings=readings, health=health, left_out=left_out)
+
+
+def _answered(
+    calls: IpmiCalls, records: Sequence[SensorRecord]
+) -> Sequence[tuple[SensorRecord, Reading]]:
+    """Return the sensors that were read before the time was over.
+
+    Raises:
+        BmcUnreachable: The BMC fell silent earlier, or answered for none.
+    """
+    found: list[tuple[SensorRecord, Reading]] = []
+    for record in records:
+        try:
+            reading = _read(calls, record)
+        except BmcUnreachable:
+            if found and calls.is_late:
+                break
+            raise
+        if reading is not None:
+            found.append((record, reading))
+    return found
 
 
 def parse_reading(answer: bytes) -> Reading | None:

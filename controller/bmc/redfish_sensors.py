@@ -77,6 +77,7 @@ def read_sensors(calls: RedfishCalls, timeout_s: float) -> SensorReport:
     several, extra = calls.ask(_WHAT, timeout_s, lambda system: (parts(system), _machine(system)))
     readings: dict[str, dict[str, Sensor]] = {}
     failed: list[BmcError] = []
+    parts_read = 0
     for part in several:
         left_s = max(ends_at - time.monotonic(), 0.0)
         try:
@@ -88,12 +89,13 @@ def read_sensors(calls: RedfishCalls, timeout_s: float) -> SensorReport:
             if isinstance(error, BmcUnreachable):
                 break  # the next would find the same, after as long
             continue
+        parts_read += 1
         for kind, name, said in found:
             readings.setdefault(kind, {})[name] = said
     if failed and not readings:
         raise failed[0]
     return SensorReport(
-        form=SensorForm.REDFISH, readings=readings, left_out=len(failed), extra=extra
+        form=SensorForm.REDFISH, readings=readings, left_out=len(several) - parts_read, extra=extra
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.ipmitool import IpmitoolDriver
-from controller.errors import BmcError
+from controller.errors import BmcError, BmcUnreachable
 from controller.hardware.abilities import Health, IndicatorState
 from controller.hardware.bmc import BootDevice, BootMode
 from tests.integration.bmc_doubles import LabMachine, lab_machine
@@ -93,6 +93,22 @@ def test_sensors_are_what_ironic_would_read(
     assert report.readings["Power"]["PS1 Status (0x40)"]["States"] == "Present"
     assert report.left_out == 0
     assert report.health is Health.OK
+
+
+def test_what_a_slow_bmc_does_not_say_in_time_is_left_out(machine: LabMachine) -> None:
+    driver = IpmiDriver()
+    try:
+        bmc = driver.connect(machine.info)
+        whole = bmc.sensors(timeout_s=60)
+        machine.bmc.set_faults(slow_s=0.4)
+        part = bmc.sensors(timeout_s=4)
+        assert 0 < part.count < whole.count
+        assert part.count + part.left_out == whole.count
+        machine.bmc.set_faults(unreachable=True)
+        with pytest.raises(BmcUnreachable, match="read sensors"):
+            bmc.sensors(timeout_s=2)
+    finally:
+        driver.close()
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,14 @@ def test_a_machine_without_a_bmc_says_so(rig: Rig) -> None:
     ):
         said = rig.api.error(400, method, f"{path}/{below}")
         assert f"The management_interface noop of node {node['uuid']} cannot {what}" in said
+
+
+def test_the_lamp_of_the_chassis_is_switched(rig: Rig) -> None:
+    base = f"{rig.path}/management/indicators"
+    listed = rig.api.ok("GET", base)["indicators"]
+    (lamp,) = [one["name"] for one in listed if one["component"] == "chassis"]
+    assert rig.kind == "redfish" or lamp == "identify@chassis"
+    for state in ("on", "off"):
+        rig.api.ok("PUT", f"{base}/{lamp}", {"state": state})
+        assert rig.api.ok("GET", f"{base}/{lamp}") == {"state": state}
+    assert "possible:" in rig.api.error(400, "PUT", f"{base}/{lamp}", {"state": "green"})

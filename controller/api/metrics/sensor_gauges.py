@@ -7,6 +7,7 @@ Its names are made of the names of sensors, which are the BMC's words: ``Inlet T
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,8 @@ from controller.workflow.sensor_reports import NodeSensors
 
 _MOST_NAME_LETTERS = 80
 _MOST_LABEL_LETTERS = 80
+_NAMES_KEPT = 4096
+"""Machines of one kind have sensors of the same names."""
 _NO_NUMBERS = ("No Reading", "Disabled")
 _HEALTH = MappingProxyType({"OK": 0, "Warning": 1, "Critical": 2})
 
@@ -77,12 +80,17 @@ def ipmi_name(kind: str, sensor: str, reading: str) -> str | None:
         sensor: ``Sensor ID``: ``Inlet Temp (0x5)``.
         reading: ``Sensor Reading``: ``21 (+/- 1) degrees C``.
     """
+    words = reading.split()
+    return _named(kind, sensor, words[-1] if len(words) > 1 else "")
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _named(kind: str, sensor: str, last_word: str) -> str | None:
     how = _KINDS.get(kind.lower())
     if how is None:
         return None
     label = _label(how.style, sensor, how.prefix)
-    words = reading.split()
-    unit = f"_{words[-1].lower()}" if how.has_unit and len(words) > 1 else ""
+    unit = f"_{last_word.lower()}" if how.has_unit and last_word else ""
     if how.style == "memory" and "mem" not in label:
         label = f"memory_{label}"
     joined = re.sub(r"[^a-zA-Z0-9_]", "_", how.prefix + label + how.suffix + unit)
