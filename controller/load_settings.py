@@ -58,6 +58,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 _MAY_BE_ZERO = frozenset(
     {
         "burnin_valid_days",
+        "console_ssh_port",
         "erase_devices_priority",
         "erase_devices_metadata_priority",
         "image_store_free_mib",

@@ -1,5 +1,6 @@
 """One controller process: database, API and boot files, workers, dnsmasq, timers; started and stopped together."""
 
+import importlib
 import ipaddress
 import logging
 import signal
@@ -9,6 +10,7 @@ import time
 import uuid
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -42,6 +44,9 @@ from controller.workflow.sensors import SensorKeeper
 from controller.workflow.services import Services
 from controller.workflow.stages.iscsi import end_unwanted
 
+if TYPE_CHECKING:
+    from controller.console_ssh.server import ConsoleSsh
+
 log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_S = 10.0
@@ -59,6 +64,11 @@ def check_exposure(settings: Settings) -> None:
     """
     if settings.auth_strategy != "noauth" or settings.allow_unauthenticated:
         return
+    if settings.console_ssh_port and not _is_loopback(settings.console_ssh_host):
+        raise SettingsError(
+            f"console_ssh_host is {settings.console_ssh_host} and auth_strategy is noauth: everybody who reaches it could type on "
+            'all consoles; set auth_strategy = "http_basic", or, on a network that you trust, allow_unauthenticated = true'
+        )
     if not _is_loopback(settings.listen_host):
         raise SettingsError(
             f"listen_host is {settings.listen_host} and auth_strategy is noauth: everybody who reaches this "
@@ -99,6 +109,7 @@ class Service:
         )
         self._images = ImageKeeper(self.services)
         self._consoles = ConsoleKeeper(self.services)
+        self._ssh = _console_ssh(self.services)
         self._sensors = SensorKeeper(self.services)
         app = create_app(self.services)
         app.register_blueprint(web_blueprint())
@@ -169,6 +180,8 @@ class Service:
         self._consoles.keep_alive()
         self._sensors.keep_alive()
         self.services.notifications.keep_alive()
+        if self._ssh:
+            self._ssh.start()
         self.services.webhooks.begin()
         self.services.webhooks.keep_alive()
         threading.Thread(target=self._http.serve, name="http", daemon=True).start()
@@ -189,6 +202,8 @@ class Service:
         if self._dnsmasq:
             self._dnsmasq.stop()
         self._images.stop(_STOP_S)
+        if self._ssh:
+            self._ssh.stop()
         self._consoles.stop()
         self._sensors.stop()
         self.services.webhooks.stop()
@@ -238,6 +253,8 @@ class Service:
         self._sensors.keep_alive()
         self.services.notifications.keep_alive()
         self.services.webhooks.keep_alive()
+        if self._ssh:
+            self._ssh.keep_alive()
         if not self._timers.is_alive():
             log.error("the timers' thread had died; it is started again")
             self._timers = self._start_timers()
@@ -269,6 +286,15 @@ class Service:
                 )
             if self._dnsmasq and not self._dnsmasq.check():
                 log.warning("dnsmasq is not running: machines cannot boot from the network")
+
+
+def _console_ssh(services: Services) -> "ConsoleSsh | None":
+    """Load what only those need who have set a port."""
+    if not services.settings.console_ssh_port:
+        return None
+    module = importlib.import_module("controller.console_ssh.server")
+    found: ConsoleSsh = module.ConsoleSsh(services)
+    return found
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,0 +1,1 @@
+"""One SSH port for the consoles of all nodes."""

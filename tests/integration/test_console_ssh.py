@@ -1,0 +1,220 @@
+"""One SSH port for all consoles, with the real client: passwords of the API, keys of the operator, rights, bounds."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.basic_users import write_users
+from tests.integration.bmc_doubles import lab_machine
+from tests.integration.console_site import PATIENCE_S, People, TypedOn, Watcher
+from tests.integration.controller_process import controller_process
+from tests.integration.terminal import Terminal
+from tests.lab.ports import free_port
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
+]
+ROLES = {"boss": "admin", "ann": "member:red", "rod": "reader:red", "eve": "admin:blue"}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A controller with an SSH port, and a node of the project red."""
+
+    folder: Path
+    port: int
+    people: People
+    line: TypedOn
+
+    def words(self, name: str, *command: str, options: Sequence[str] = ()) -> list[str]:
+        own = [
+            *("-F", "none", "-p", str(self.port), "-o", "LogLevel=ERROR"),
+            *(
+                "-o",
+                f"UserKnownHostsFile={self.folder}/known",
+                "-o",
+                "StrictHostKeyChecking=accept-new",
+            ),
+        ]
+        return ["ssh", *own, *options, f"{name}@127.0.0.1", *command]
+
+    def key_words(self, name: str, *command: str) -> list[str]:
+        key = ["-i", str(self.folder / "key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]
+        return self.words(name, *command, options=key)
+
+    @contextmanager
+    def terminal(self, words: Sequence[str], password: str = "") -> Iterator[Terminal]:
+        terminal = Terminal(words, {"PATH": os.environ["PATH"]})
+        try:
+            if password:
+                terminal.wait_for("password:")
+                terminal.type(f"{password}\n")
+            yield terminal
+        finally:
+            terminal.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    line, port = TypedOn(), free_port()
+    for name in ("key", "other"):
+        words = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            "olga",
+            "-f",
+            str(folder / name),
+        ]
+        subprocess.run(words, check=True, timeout=PATIENCE_S)
+    (folder / "roles").write_text("".join(f"{user}:{role}\n" for user, role in ROLES.items()))
+    settings: dict[str, str | float] = {
+        "auth_strategy": "http_basic",
+        "htpasswd_file": str(write_users(folder, ROLES)),
+        "roles_file": str(folder / "roles"),
+        "console_ssh_port": port,
+        "console_ssh_authorized_keys": str(folder / "key.pub"),
+        "console_ssh_sessions": 3,
+    }
+    with (
+        lab_machine(folder, line.serial) as machine,
+        machine.network.inside(),
+        controller_process(folder, **settings) as url,
+    ):
+        people = People(url, "m1", ("boss", "boss"))
+        body = {
+            "driver": "ipmi",
+            "name": "m1",
+            "owner": "red",
+            "console_interface": "ipmitool-socat",
+            "driver_info": machine.info,
+        }
+        created = People(url, "", ("boss", "boss")).call("POST", "", body)
+        assert created.ok, created.text
+        people.switch(is_on=True)
+        people.wait_open()
+        yield Site(folder, port, people, line)
+
+
+def test_who_has_a_password_of_the_api_types(site: Site) -> None:
+    with site.terminal(site.words("ann+m1"), "ann") as terminal:
+        site.line.show(b"login: ")
+        terminal.wait_for("login: ")
+        watcher = Watcher(site.people, "?tail_bytes=0")
+        terminal.type("root\r")
+        site.line.expect(b"root\r")
+        watcher.wait_standing(typist="ann")
+        watcher.leave()
+
+
+def test_an_operator_has_a_key_and_what_is_piped_is_typed(site: Site) -> None:
+    shell = subprocess.Popen(
+        site.key_words("m1", "force"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert shell.stdin
+    shell.stdin.write(b"halt\n")
+    shell.stdin.flush()
+    site.line.expect(b"halt\n")
+    site.line.show(b"going down")
+    assert shell.stdout
+    shown = b""
+    while b"going down" not in shown:
+        shown += shell.stdout.read(1)
+    shell.stdin.close()
+    shell.stdout.close()
+    assert shell.wait(PATIENCE_S) == 0
+
+
+def test_who_may_only_watch_watches(site: Site) -> None:
+    keyboard = site.people.keyboard(force=True)
+    with site.terminal(site.key_words("m1", "watch")) as terminal:
+        site.line.show(b"hello there")
+        terminal.wait_for("hello there")
+    with site.terminal([*site.key_words("m1"), ""]) as terminal:
+        terminal.type("x")
+        terminal.wait_for("boss types on this console")
+    site.people.ok("DELETE", f"/console/keyboard?keyboard={keyboard}")
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "words"),
+    [
+        ("eve+m1", "eve", "could not be found"),
+        ("rod+m1", "rod", "needs one of these roles"),
+        ("boss+none", "boss", "could not be found"),
+    ],
+)
+def test_rights_are_those_of_the_api(site: Site, name: str, password: str, words: str) -> None:
+    with site.terminal(site.words(name), password) as terminal:
+        terminal.wait_for(words)
+        assert terminal.end() == 1
+
+
+def test_wrong_passwords_and_strange_keys_are_refused(site: Site) -> None:
+    with site.terminal(site.words("ann+m1"), "wrong") as terminal:
+        for _ in range(2):
+            terminal.wait_for("try again")
+            terminal.seen = ""
+            terminal.type("wrong\n")
+        terminal.wait_for("Permission denied")
+        assert terminal.end() == 255
+    strange = [one.replace("/key", "/other") for one in site.key_words("m1")]
+    ended = subprocess.run(strange, check=False, capture_output=True, timeout=PATIENCE_S)
+    assert ended.returncode == 255
+    assert b"Permission denied" in ended.stderr
+
+
+def test_nothing_but_consoles_is_served(site: Site) -> None:
+    ended = subprocess.run(
+        site.key_words("m1", "cat", "/etc/passwd"),
+        check=False,
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
+    assert (ended.returncode, ended.stdout) == (1, b"")
+    assert b"is no command here" in ended.stderr
+    forward = site.words(
+        "m1", options=["-i", str(site.folder / "key"), "-o", "BatchMode=yes", "-W", "127.0.0.1:22"]
+    )
+    assert (
+        subprocess.run(forward, check=False, capture_output=True, timeout=PATIENCE_S).returncode
+        == 255
+    )
+
+
+def test_sessions_are_bounded_and_the_host_key_stays(site: Site) -> None:
+    held = [
+        subprocess.Popen(
+            site.key_words("m1", "watch"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    site.line.show(b"a line for all")
+    for one in held:
+        assert one.stdout
+        assert one.stdout.read(1)
+    ended = subprocess.run(
+        site.key_words("m1"), check=False, capture_output=True, timeout=PATIENCE_S
+    )
+    assert b"3 sessions are open already" in ended.stderr
+    assert ended.returncode == 1
+    for one in held:
+        one.kill()
+        one.wait(PATIENCE_S)
+        for pipe in (one.stdin, one.stdout):
+            if pipe:
+                pipe.close()
+    key = site.folder / "state" / "console_ssh_host_key"
+    assert key.stat().st_mode & 0o777 == 0o600
