@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.integration.controller_process import controller_process
+from tests.integration.curl_stream import curl
 from tests.integration.databases import new_database
 from tests.integration.postgres_server import postgres_server
 from tests.integration.waiting import wait_until
@@ -246,7 +247,11 @@ def test_of_several_controllers_one_tells_and_another_goes_on(
                 for url in urls.values()
             ]
             assert lists[0] == lists[1]
+            with curl(f"{urls['two']}/v1/notifications/stream?since=15") as reader:
+                add(urls["one"], "late")
+                assert len(reader.wait_count(6)) == 6
+                assert reader.numbers() == list(range(16, 22))
             stacks["one"].close()
             add(urls["two"], "c")
-            wait_taken(hook, 21)
-    assert [one.number for one in hook.taken()] == list(range(1, 22))
+            wait_taken(hook, 22)
+    assert [one.number for one in hook.taken()] == list(range(1, 23))
