@@ -11,6 +11,7 @@ from tests.lab.api_client import ApiClient
 from tests.lab.boot_loaders import fetch_loaders
 from tests.lab.demo.keys import make_key
 from tests.lab.demo.proof import wait_for_system
+from tests.lab.described import network_data
 from tests.lab.enrol import BUILD, OS_IMAGE, SERIAL_CONSOLE, config_drive, document_of
 from tests.lab.hardware import BmcKind, BootDevice, Disk, Firmware
 from tests.lab.lab import Lab
@@ -28,6 +29,7 @@ pytestmark = [
     ),
 ]
 POWER_S = 120
+HOST = 30
 BOOT_DEVICES = {"pxe": BootDevice.PXE, "disk": BootDevice.DISK, "cdrom": BootDevice.CDROM}
 
 
@@ -106,8 +108,14 @@ def test_power_and_boot_devices(tmp_path: Path) -> None:
         assert kinds.count(EventKind.BOOT_DEVICE_SET) >= len(BOOT_DEVICES)
 
 
-@pytest.mark.parametrize("way", ["ipxe", "redfish-virtual-media"])
-def test_a_machine_is_deployed_to_its_login_prompt(tmp_path: Path, way: str) -> None:
+@pytest.mark.parametrize(
+    ("way", "is_described"),
+    [("ipxe", False), ("redfish-virtual-media", False), ("redfish-virtual-media", True)],
+    ids=["ipxe", "media", "media with a static address"],
+)
+def test_a_machine_is_deployed_to_its_login_prompt(
+    tmp_path: Path, way: str, is_described: bool
+) -> None:
     fetch_loaders()
     with Lab(workdir=tmp_path) as lab:
         key = make_key(lab.scratch)
@@ -115,7 +123,8 @@ def test_a_machine_is_deployed_to_its_login_prompt(tmp_path: Path, way: str) -> 
         url = lab.http.publish(OS_IMAGE.name, OS_IMAGE)
         with lab.network.inside():
             api = ApiClient(ironic.url)
-            manage(api, machine, boot_interface=way, automated_clean=False)
+            described = network_data(machine, lab.network, HOST) if is_described else {}
+            manage(api, machine, boot_interface=way, automated_clean=False, network_data=described)
             api.provision("m1", "provide")
             api.wait_for_state("m1", "available", timeout_s=POWER_S)
             sha256 = OS_IMAGE.with_suffix(".qcow2.sha256").read_text().split()[0]
@@ -125,6 +134,7 @@ def test_a_machine_is_deployed_to_its_login_prompt(tmp_path: Path, way: str) -> 
             api.wait_for_state("m1", "active", timeout_s=1200)
             wait_for_system(machine, hostname="by-redfish", key=key, since=mark, timeout_s=300)
             assert "medium-" not in str(machine.qmp("query-named-block-nodes"))
+            assert ("described network set up" in machine.console.text) is is_described
             api.provision("m1", "deleted")
             api.wait_for_state("m1", "available", timeout_s=POWER_S)
             assert not machine.is_on

@@ -17,6 +17,7 @@ def network_data(machine: Machine, network: Network, host: int) -> dict[str, Any
     card = {"id": "card", "type": "phy", "ethernet_mac_address": machine.nics[0].mac}
     address = {
         "id": "network",
+        "network_id": "lab",  # Ironic requires one
         "link": "card",
         "type": "ipv4",
         "ip_address": network.address(host),

@@ -11,8 +11,8 @@ from tests.lab.program import run
 
 GRUB_CONFIG = "boot/grub/grub.cfg"
 """On the medium; Ironic's setting ``grub_config_path``."""
-_LABEL = "VMEDIA_BOOT_ISO"
-"""As Ironic calls a medium without a described network (ironic/common/images.py)."""
+_MARK = "/boot/grub/efiboot.img"
+"""What is on a medium of Ironic's and nowhere else (ironic/common/images.py); its label is another where the network is described."""
 _SIZE_BYTES = 8 << 20
 
 
@@ -20,7 +20,7 @@ def make_media_loader(folder: Path) -> Path:
     """Write the image into ``folder``; the loaders must have been fetched (``fetch_loaders``)."""
     image, config = folder / "esp.img", folder / "grub.cfg"
     config.write_text(
-        f"search --no-floppy --set=root --label {_LABEL}\nset prefix=($root)/boot/grub\nconfigfile /{GRUB_CONFIG}\n"
+        f"search --no-floppy --set=root --file {_MARK}\nset prefix=($root)/boot/grub\nconfigfile /{GRUB_CONFIG}\n"
     )
     with image.open("wb") as file:
         file.truncate(_SIZE_BYTES)
