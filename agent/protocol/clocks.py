@@ -77,14 +77,14 @@ def ask_date(url: str, timeout_s: float) -> float | None:
 
 
 def date_of(head: bytes) -> float | None:
-    """Return the ``Date`` in the head of an answer; ``None`` = there is none. Pure."""
+    """Return the ``Date`` in the head of an answer; ``None`` = there is none within the calendar. Pure."""
     for line in head.decode("latin-1").splitlines():
         name, _, value = line.partition(":")
         if name.strip().lower() != "date":
             continue
         try:
             moment = parsedate_to_datetime(value.strip())
-            return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).timestamp()
         except (ValueError, OverflowError):
             return None
     return None

@@ -7,6 +7,7 @@ import struct
 import time
 
 from agent.protocol.foreign_text import clean_line
+from agent.protocol.foreign_time import believable
 from controller.bmc.ipmi_calls import IpmiCalls, completion_text
 from controller.bmc.ipmi_events import event_health, state_text
 from controller.bmc.ipmi_sdr import THRESHOLD, SensorRecord
@@ -135,8 +136,9 @@ def _untimed(name: str, kind: int, data: bytes) -> LogEntry:
 
 
 def _time(stamp: int) -> float | None:
-    """Return the time of an entry; ``None`` = the BMC did not know it, and counted from its start."""
-    return None if stamp == _UNSET_TIME or stamp < _BEFORE_CLOCK else float(stamp)
+    """Return the time of an entry; ``None`` = the BMC did not know it, counted from its start, or is far ahead of us."""
+    is_told = stamp != _UNSET_TIME and stamp >= _BEFORE_CLOCK
+    return believable(float(stamp), time.time()) if is_told else None
 
 
 def _newest(calls: IpmiCalls, most: int) -> list[bytes]:

@@ -3,13 +3,15 @@
 Logs are the system's or, where it has none, its manager's (DSP0268, LogService). Of several the one that is named after the SEL, or the first.
 """
 
-import datetime as dt
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sushy.resources.system.system import System
 
 from agent.protocol.foreign_text import clean_line
+from agent.protocol.foreign_time import believable
+from controller.bmc.redfish_clock import parse_time
 from controller.bmc.redfish_document import (
     Document,
     action,
@@ -115,9 +117,10 @@ def _entry(body: Mapping[str, Any]) -> LogEntry:
 
 
 def _time(said: Any) -> float | None:
-    """Return the time of an entry; ``None`` = there is none that can be read."""
+    """Return the time of an entry, one without an offset as UTC; ``None`` = there is none that can be read and be true."""
+    if not isinstance(said, str):
+        return None
     try:
-        found = dt.datetime.fromisoformat(said) if isinstance(said, str) else None
-        return None if found is None else found.timestamp()
-    except (ValueError, OverflowError, OSError):
+        return believable(parse_time(said).timestamp(), time.time())
+    except (ValueError, OverflowError):
         return None

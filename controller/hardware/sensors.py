@@ -1,10 +1,11 @@
 """What a BMC's sensors say, as Ironic's sensor data notifications have it; a pure value for metrics, the API and whoever publishes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from agent.protocol.foreign_time import believable
 from controller.hardware.abilities import Health
 
 Readings = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -77,6 +78,11 @@ class BmcLog:
     """How many there are."""
     is_full: bool = False
     """The BMC has dropped entries, or takes no more until the log is cleared."""
+
+    def dated(self, now: float) -> "BmcLog":
+        """Return the log with the times that can be true; ``now`` in seconds since the epoch. Whatever a driver says, what is left is within the calendar."""
+        entries = (replace(one, created_at=believable(one.created_at, now)) for one in self.entries)
+        return replace(self, entries=tuple(entries))
 
 
 @runtime_checkable

@@ -24,7 +24,7 @@ def hardware_notes(context: Context) -> Sequence[Note]:
         bmc = management_of(context.services, context.node)
         if not isinstance(bmc, HasLog):
             return ()
-        found = bmc.log(_READ, timeout_s=context.settings.bmc_timeout_s)
+        found = bmc.log(_READ, timeout_s=context.settings.bmc_timeout_s).dated(context.wall_now)
     except ControllerError as error:
         log.info("%s: its BMC's log could not be read: %s", context.label, error)
         return ()

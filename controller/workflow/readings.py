@@ -49,7 +49,8 @@ def log_of(services: Services, ident: str, most: int) -> BmcLog:
     bmc = management_of(services, node)
     if not isinstance(bmc, HasLog):
         raise cannot(services, node, "read the BMC's log")
-    return bmc.log(most, timeout_s=services.settings.sensor_data_timeout_s)
+    found = bmc.log(most, timeout_s=services.settings.sensor_data_timeout_s)
+    return found.dated(services.clock())
 
 
 def clear_log_of(services: Services, ident: str) -> None:

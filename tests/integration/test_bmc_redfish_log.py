@@ -1,7 +1,9 @@
 """The log of the hardware by the Redfish driver: of the laboratory's BMC, of recorded machines, and of services that order it otherwise."""
 
 import os
+import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from controller.bmc.redfish import RedfishBmc
 from controller.bmc.redfish_errors import NotDoneError
 from controller.bmc.redfish_log import clear_log, read_log
 from controller.hardware.abilities import Health
+from controller.workflow.hardware_events import bad_entries
 from tests.integration.redfish_doubles import RedfishLab
 from tests.integration.redfish_fixtures import bmc, driver, lab, shared
 from tests.integration.redfish_table import ROOT, TableService
@@ -125,3 +128,37 @@ def test_entries_of_any_form_are_read_past_or_shown_on_one_line(members: Any) ->
     for one in read_log(made, 10).entries:
         assert (one.id + one.message + one.sensor).isprintable()
         assert one.severity is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "9999-12-31T23:59:59-23:00",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00+23:00",
+        "1969-12-31T23:59:59Z",
+        (datetime.now(UTC) + timedelta(days=3)).isoformat(),
+    ],
+)
+def test_a_time_that_cannot_be_true_is_none_and_hides_nothing_newer(odd: str) -> None:
+    members = [entry(number) for number in range(3)]
+    members.append({"Id": "odd", "Created": odd, "Message": "odd", "Severity": "Critical"})
+    asked: Any = service({"": {"Members": members}})
+    found = read_log(asked, 4).entries
+    assert [one.message for one in found] == ["event 2", "event 1", "event 0", "odd"]
+    assert found[-1].created_at is None
+    assert bad_entries(found, time.time()) == []
+
+
+def test_a_time_without_an_offset_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        asked: Any = service(
+            {"": {"Members": [{"Message": "m", "Created": "2026-01-01T00:00:00"}]}}
+        )
+        (found,) = read_log(asked, 1).entries
+        assert found.created_at == datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -1,6 +1,7 @@
 """After a failure: keep the evidence, then leave the machine in peace. Nothing here fails the node again."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from controller.boot.machines import BMC_ADDRESSES
@@ -20,13 +21,25 @@ from controller.workflow.stages.medium import eject_stage
 from controller.workflow.stages.network import connect_stage
 from controller.workflow.stages.orders import ask
 
+log = logging.getLogger(__name__)
+
 _WITH_SYSTEM = frozenset({State.RESCUE_FAILED, State.SERVICE_FAILED})
 """States of machines that have a system of their own; a failed deployment left none that could be trusted."""
 
 
 def collect_logs(context: Context) -> Outcome:
     """Keep the ramdisk's logs below ``<state_directory>/logs/<node>/``, if its agent still answers, and note what the BMC's log says."""
-    return leave(notes=(*_ramdisk_logs(context), *hardware_notes(context)))
+    return leave(notes=(*_ramdisk_logs(context), *_hardware_notes(context)))
+
+
+def _hardware_notes(context: Context) -> Sequence[Note]:
+    """Return what the BMC's log says; a driver that breaks there costs nothing of what was kept before."""
+    try:
+        return hardware_notes(context)
+    except Exception as error:
+        log.exception("%s: the look into its BMC's log broke", context.label)
+        text = f"the BMC's log could not be read: internal error ({type(error).__name__}); the controller's log has the details"
+        return (Note(kind="health", message=text, severity="WARNING"),)
 
 
 def _ramdisk_logs(context: Context) -> tuple[Note, ...]:

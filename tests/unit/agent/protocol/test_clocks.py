@@ -30,6 +30,7 @@ def test_both_clocks_and_their_difference_are_said(peer: float | None, words: st
         (b"HTTP/1.1 200 OK\r\n\r\n", None),
         (b"HTTP/1.1 200 OK\r\nDate: yesterday\r\n\r\n", None),
         (b"Date: Thu, 01 Jan 99999 00:00:10 GMT\r\n", None),
+        (b"Date: Fri, 31 Dec 9999 23:59:59 -2300\r\n", None),
         (b"\xff\xfe", None),
     ],
 )

@@ -1,6 +1,7 @@
 """Sensor records, readings and events of every kind, and of BMCs that answer anything at all."""
 
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -301,3 +302,12 @@ def test_a_kernel_panic_and_what_only_the_maker_knows_are_told() -> None:
     )
     assert oem.created_at == 1_700_000_000
     assert "maker 674: 01 02 03 04 05 06" in oem.message
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "is_told"), [(-3600, True), (3600, True), (3 * 86400, False), (20 << 25, False)]
+)
+def test_a_time_far_in_the_future_is_none(ahead_s: int, is_told: bool) -> None:
+    stamp = int(time.time()) + ahead_s
+    entry = parse_entry(bytes((2, 0, 0x02)) + stamp.to_bytes(4, "little") + bytes(9), {})
+    assert entry.created_at == (stamp if is_told else None)
