@@ -20,8 +20,8 @@ _SECRET_KEY = re.compile(
 _SECRET_WORDS = frozenset({"pem", "kg", "psk", "sig", "cred", "creds", "pass", "passcode"})
 """Short words, secret only where they stand alone in a key: ``ssl_pem``, ``ipmi-kg``; not in ``signal``."""
 _SECRET_NAMES = frozenset({"configdrive", "image_url", "user_data"})
-_PUBLIC_NAMES = frozenset({"sshkey", "ssh_host_key"})
-"""Public keys: the kernel argument, and a host's in ``driver_info``; ``ssh_key`` holds private ones."""
+_PUBLIC_NAMES = frozenset({"sshkey", "ssh_host_key", "redfish_console_host_key"})
+"""Public keys: the kernel argument, and those of hosts in ``driver_info``; ``ssh_key`` holds private ones."""
 _SEPARATORS = re.compile(r"[ ._-]")
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 

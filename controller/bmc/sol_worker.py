@@ -42,17 +42,26 @@ _MOST_WORDS = 300
 
 def main(control_fd: int) -> None:
     """Fork a child for every socket that arrives."""
-    warm_up()
+    prepare()
     serve_forks(control_fd, _serve)
+
+
+def prepare() -> None:
+    """Load what every child needs, once for all."""
+    warm_up()
 
 
 def _serve(channel: socket.socket) -> None:
     order = channel.recv(MOST_PACKET_BYTES)
-    if not order:
-        return
+    if order:
+        open_line(channel, msgspec.msgpack.decode(order, type=Login))
+
+
+def open_line(channel: socket.socket, login: Login) -> None:
+    """Open the line and serve it to its end, of which the controller is told; to be called in a process of its own."""
     signal.setitimer(signal.ITIMER_REAL, _OPEN_S)  # its default action is our end
     try:
-        session = SolSession(msgspec.msgpack.decode(order, type=Login))
+        session = SolSession(login)
     except SolFailed as error:
         _say(channel, FAILED, str(error).encode())
         return

@@ -77,7 +77,7 @@ def parse_target(driver_info: dict[str, Any]) -> SshTarget:
         username=username,
         virt_type=choice(driver_info, "ssh_virt_type", ("VIRSH", "VBOX"), "").lower(),
         **_login(driver_info),
-        host_keys=_host_keys(driver_info),
+        host_keys=public_keys(driver_info, "ssh_host_key"),
     )
 
 
@@ -98,13 +98,20 @@ def _login(info: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _host_keys(info: dict[str, Any]) -> tuple[str, ...]:
-    lines = text(info, "ssh_host_key", max_bytes=_MOST_KEY_BYTES).splitlines()
+def public_keys(
+    info: dict[str, Any], name: str, max_bytes: int = _MOST_KEY_BYTES
+) -> tuple[str, ...]:
+    """Return the public keys of a host that ``driver_info`` has under this name, one a line; empty = none.
+
+    Raises:
+        Invalid: A line is none.
+    """
+    lines = text(info, name, max_bytes=max_bytes).splitlines()
     keys = tuple(line.strip() for line in lines if line.strip())
     for key in keys:
         if not _HOST_KEY.fullmatch(key):
             raise Invalid(
-                f"driver_info/ssh_host_key has the line {key[:60]!r}, which is no public key; give a line as ssh-keyscan prints it,"
+                f"driver_info/{name} has the line {key[:60]!r}, which is no public key; give a line as ssh-keyscan prints it,"
                 " without the host: ssh-ed25519 AAAA..."
             )
     return keys

@@ -25,7 +25,7 @@ _SSH_FAILED = 255
 _PINNED = "pinned"
 """The name that the host has in the file of its key."""
 _ASKPASS = "#!/bin/sh\nprintf '%s\\n' \"$INGOT_SSH_PASSWORD\"\n"
-_KEY_PROBLEMS = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED")
+KEY_PROBLEMS = ("Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED")
 _KEY_ADVICE = (
     "its key is not the known one: if the host is the right one, give its key as driver_info/ssh_host_key, or put it into the known hosts"
     " of the controller's user (ssh-keyscan)"
@@ -67,7 +67,7 @@ class SshWire:
 
 def _run(target: SshTarget, command: str, ends_at: float) -> Finished:
     with tempfile.TemporaryDirectory(prefix="ingot-ssh-") as folder, _key_file(target) as key:
-        options, environment = _login(target, Path(folder), key)
+        options, environment = login_options(target, Path(folder), key)
         left_s = max(ends_at - time.monotonic(), 0.01)
         options["ConnectTimeout"] = f"{max(int(left_s), 1)}"
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
@@ -92,7 +92,9 @@ def _key_file(target: SshTarget) -> Iterator[Path]:
         yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
 
 
-def _login(target: SshTarget, folder: Path, key: Path) -> tuple[dict[str, str], Mapping[str, str]]:
+def login_options(
+    target: SshTarget, folder: Path, key: Path
+) -> tuple[dict[str, str], Mapping[str, str]]:
     """Write the files of one call, none with a secret, and return ssh's options and the environment."""
     options = {
         "StrictHostKeyChecking": "yes",
@@ -130,7 +132,7 @@ def _login(target: SshTarget, folder: Path, key: Path) -> tuple[dict[str, str], 
 
 def _failure(target: SshTarget, errors: str) -> BmcError:
     last = clean_line((errors.strip().splitlines() or ["ssh says no reason"])[-1], 200)
-    if any(words in errors for words in _KEY_PROBLEMS):
+    if any(words in errors for words in KEY_PROBLEMS):
         return BmcError(f"{target.where}: {_KEY_ADVICE}")
     if "Permission denied" in errors or "Too many authentication failures" in errors:
         return BmcAuthenticationFailed(

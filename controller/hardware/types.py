@@ -62,7 +62,7 @@ REDFISH = HardwareType(
             "bios": ("redfish", "no-bios"),
             "boot": (*GENERIC["boot"], *_BY_REDFISH),
             "firmware": ("redfish", "no-firmware"),
-            "console": ("no-console", "ipmitool-socat", "ipmitool-shellinabox"),
+            "console": ("no-console", "redfish-ssh", "ipmitool-socat", "ipmitool-shellinabox"),
             "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "inspect": ("agent", "redfish", "no-inspect"),

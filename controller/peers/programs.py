@@ -5,6 +5,7 @@ import os
 import selectors
 import shutil
 import signal
+import socket
 import subprocess  # noqa: TID251  # this module is the door
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +72,10 @@ def run(
 
 
 def _start(
-    argv: Sequence[str], environment: Mapping[str, bytes], given: bytes
+    argv: Sequence[str],
+    environment: Mapping[str, bytes],
+    given: bytes,
+    stream: int | None = None,
 ) -> "subprocess.Popen[bytes]":
     inherited = {os.fsencode(key): os.fsencode(value) for key, value in os.environ.items()}
     added = {os.fsencode(key): value for key, value in environment.items()}
@@ -80,8 +84,8 @@ def _start(
             return subprocess.Popen(
                 list(argv),
                 env={**inherited, b"LC_ALL": b"C", **added},
-                stdin=stdin,
-                stdout=subprocess.PIPE,
+                stdin=stdin if stream is None else stream,
+                stdout=subprocess.PIPE if stream is None else stream,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
@@ -92,6 +96,22 @@ def _start(
         raise ProgramFailed(
             f"program {argv[0]!r} cannot be started: {clean_line(error)}"
         ) from error
+
+
+def start_joined(
+    argv: Sequence[str], *, environment: Mapping[str, bytes], stream: socket.socket
+) -> "subprocess.Popen[bytes]":
+    """Start a program whose input and output are one socket; what it says on standard error is the caller's to read, and :func:`end` ends it.
+
+    Raises:
+        ProgramFailed: It is not installed, or cannot be started.
+    """
+    return _start(argv, environment, b"", stream.fileno())
+
+
+def read_some(descriptor: int) -> bytes:
+    """Return what a program has said, empty = it has closed that."""
+    return os.read(descriptor, _PIECE_BYTES)
 
 
 @contextlib.contextmanager

@@ -68,6 +68,10 @@ class RedfishFaults:
     """No fault but a way: knows ``VolumeType`` and not ``RAIDType``, and does not say which levels its controller makes."""
     switch: str = ""
     """No fault but a way: the name of the switch that the ports of its network adapter have heard by LLDP; empty = they have heard none."""
+    console_ways: tuple[str, ...] = ("IPMI",)
+    """No fault but a way: how it says that its serial console is reached (``IPMI``, ``SSH``), the others being off."""
+    console_command: str = ""
+    """No fault but a way: its shell by SSH is the console after this command; empty = it is the console at once."""
     without_nics: bool = False
     """Tells no network interface of a system, only its adapter's functions."""
     fails_devices: bool = False

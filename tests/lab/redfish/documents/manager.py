@@ -60,9 +60,9 @@ def manager(view: View, ids: Ids) -> Document:
         VirtualMedia=link(f"{path}/VirtualMedia"),
         LogServices=link(f"{path}/LogServices"),
         SerialConsole={
-            "ServiceEnabled": True,
+            "ServiceEnabled": bool(view.faults.console_ways),
             "MaxConcurrentSessions": 1,
-            "ConnectTypesSupported": ["IPMI"],
+            "ConnectTypesSupported": list(view.faults.console_ways),
         },
         CommandShell={
             "ServiceEnabled": False,

@@ -105,11 +105,21 @@ def _optional(view: View, path: str) -> Document:
         "PCIeDevices": devices_of(view),
         "IndicatorLED": view.state.indicator,
         "LocationIndicatorActive": view.state.indicator != "Off",
-        "SerialConsole": {
-            "MaxConcurrentSessions": 1,
-            "IPMI": {"ServiceEnabled": True, "Port": 623},
-            "SSH": {"ServiceEnabled": False, "Port": 22},
-        },
+        "SerialConsole": _serial_console(view),
+    }
+
+
+def _serial_console(view: View) -> Document:
+    ways, command = view.faults.console_ways, view.faults.console_command
+    ssh: Document = {
+        "ServiceEnabled": "SSH" in ways,
+        "Port": 22,
+        "SharedWithManagerCLI": bool(command),
+    }
+    return {
+        "MaxConcurrentSessions": 1,
+        "IPMI": {"ServiceEnabled": "IPMI" in ways, "Port": 623},
+        "SSH": ssh | ({"ConsoleEntryCommand": command} if command else {}),
     }
 
 

@@ -138,10 +138,11 @@ def test_a_part_keeps_its_name_when_its_version_changes() -> None:
 @pytest.mark.parametrize(
     ("vendor", "ways"),
     [
-        ("Dell Inc.", Ways(names_have_versions=True)),
-        ("Supermicro", Ways(wants_whole_boot=True)),
-        ("HPE", Ways(cards_fail=True)),
-        ("Lenovo", Ways()),
+        ("Dell Inc.", Ways(names_have_versions=True, console_command="console com2")),
+        ("Supermicro", Ways(wants_whole_boot=True, console_command="start /system1/sol1")),
+        ("HPE", Ways(cards_fail=True, console_command="vsp")),
+        ("Lenovo", Ways(console_command="console 1")),
+        ("ACME", Ways()),
         (None, Ways()),
         (["x"], Ways()),
     ],

@@ -18,8 +18,8 @@ def _words(text: str) -> list[str]:
 
 SECRET = frozenset(
     _words(
-        "amt_password command_password drac_password iboot_password ilo_password ipmi_hex_kg_key ipmi_password redfish_password"
-        " snmp_auth_key snmp_community snmp_community_read snmp_community_write snmp_priv_key ssh_key_contents ssh_password"
+        "amt_password command_password drac_password iboot_password ilo_password ipmi_hex_kg_key ipmi_password redfish_console_password"
+        " redfish_password snmp_auth_key snmp_community snmp_community_read snmp_community_write snmp_priv_key ssh_key_contents ssh_password"
     )
 )
 PUBLIC = frozenset(
@@ -30,7 +30,8 @@ PUBLIC = frozenset(
         " ilo_address ilo_username ilo_verify_ca inspection_network ipmi_address ipmi_bridging ipmi_cipher_suite"
         " ipmi_disable_boot_timeout ipmi_force_boot_device ipmi_local_address ipmi_port ipmi_priv_level ipmi_protocol_version"
         " ipmi_target_address ipmi_target_channel ipmi_terminal_port ipmi_transit_address ipmi_transit_channel ipmi_username"
-        " kernel_append_params local_boot_by_order provisioning_network redfish_address redfish_auth_type redfish_system_id"
+        " kernel_append_params local_boot_by_order provisioning_network redfish_address redfish_auth_type redfish_console_command"
+        " redfish_console_host_key redfish_console_port redfish_console_type redfish_console_username redfish_system_id"
         " redfish_username redfish_verify_ca rescue_iso rescue_kernel rescue_ramdisk rescuing_network servicing_network"
         " snmp_address snmp_auth_protocol snmp_context_engine_id snmp_context_name snmp_driver snmp_off_seconds snmp_outlet"
         " snmp_port snmp_priv_protocol snmp_security snmp_user snmp_version ssh_address ssh_host_key ssh_key_filename ssh_port"
