@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from controller.store.json_text import json_text, json_value
 from controller.store.notifying import Notifier
+from controller.store.postgres_options import connection_options
 from controller.store.sealing import Keyring, keyring_of
 from controller.store.steady_clock import SteadyClock
 from controller.store.turns import Turns
@@ -81,6 +82,14 @@ class Store:
             yield connection
 
     @contextmanager
+    def session_of_its_own(self) -> Iterator[Connection]:
+        """Give a connection that commits each statement, takes no place in the pool, and ends at the end of the block with what it has locked."""
+        with self.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()
+            yield connection
+
+    @contextmanager
     def edit(self) -> Iterator[Session]:
         """Give a session that writes; commits at the end of the block, rolls back on any error.
 
@@ -136,7 +145,14 @@ def _without_collection() -> Iterator[None]:
 
 def _make_engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True, **_JSON)
+        return create_engine(
+            url,
+            connect_args=connection_options(url),
+            pool_size=20,
+            max_overflow=20,
+            pool_pre_ping=True,
+            **_JSON,
+        )
     engine = create_engine(
         url, connect_args={"check_same_thread": False}, pool_size=20, max_overflow=150, **_JSON
     )

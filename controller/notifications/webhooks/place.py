@@ -2,7 +2,7 @@
 
 The place is in the database: after a restart it goes on there, and what was sent and not noted is sent again under the same
 ``webhook-id``. With PostgreSQL the controller that tells a target holds an advisory lock by the very connection that notes
-the place: who has lost the one has lost the other.
+the place: who has lost the one has lost the other. It is none of the pool's: it is held for as long as the controller tells.
 """
 
 import hashlib
@@ -17,13 +17,6 @@ from controller.store.database import Store
 from controller.store.notifications import NotificationCounter, WebhookPlace
 
 _LOCK = text("SELECT pg_try_advisory_lock(:key)")
-_UNLOCK = text("SELECT pg_advisory_unlock(:key)")
-_DEAD_AFTER = (
-    "SET tcp_keepalives_idle = 10",
-    "SET tcp_keepalives_interval = 5",
-    "SET tcp_keepalives_count = 3",
-)
-"""A machine that is gone keeps its lock for half a minute, not for hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,32 +44,15 @@ def held_place(store: Store, name: str) -> Iterator[Place | None]:
         yield Place(number=number, save=lambda to: _save(store, name, to), check=lambda: None)
         return
     key = int.from_bytes(hashlib.sha256(f"webhook {name}".encode()).digest()[:8], signed=True)
-    with store.engine.connect() as plain:
-        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
-        for statement in _DEAD_AFTER:
-            connection.execute(text(statement))
+    with store.session_of_its_own() as connection:
         if not connection.scalar(_LOCK, {"key": key}):
             yield None
             return
-        try:
-            yield Place(
-                number=_read(connection, name),
-                save=lambda to: _write(connection, name, to),
-                check=lambda: connection.execute(text("SELECT 1")).close(),
-            )
-        finally:
-            _let_go(connection, key)
-
-
-def _let_go(connection: Connection, key: int) -> None:
-    """Give the lock back; a connection that cannot has none any more, and must not be used again."""
-    if connection.invalidated or connection.closed:
-        return
-    try:
-        connection.execute(_UNLOCK, {"key": key})
-    except Exception:
-        connection.invalidate()
-        raise
+        yield Place(
+            number=_read(connection, name),
+            save=lambda to: _write(connection, name, to),
+            check=lambda: connection.execute(text("SELECT 1")).close(),
+        )
 
 
 def begin(store: Store, name: str) -> None:
