@@ -29,11 +29,13 @@ class SensorReports:
         """Know nothing yet."""
         self._lock = threading.Lock()
         self._of: dict[str, NodeSensors] = {}
+        self._missed_since: dict[str, float] = {}
 
     def put(self, found: NodeSensors) -> None:
         """Keep a report in place of the last one."""
         with self._lock:
             self._of[found.node_uuid] = found
+            self._missed_since.pop(found.node_uuid, None)
 
     def get(self, node_uuid: str) -> NodeSensors | None:
         """Return a node's; ``None`` = there is none."""
@@ -45,6 +47,19 @@ class SensorReports:
         found = self.get(node_uuid)
         return found.report.health if found and found.report.collected_at >= since else None
 
+    def is_awaited(self, node_uuid: str, *, now: float, hold_s: float) -> bool:
+        """Whether a node has no report yet, and was not asked about for longer than that: its sensors may still mean what they meant before.
+
+        Args:
+            node_uuid: A node whose sensors this controller reads.
+            now: Seconds since the epoch.
+            hold_s: So long a first report is waited for.
+        """
+        with self._lock:
+            if node_uuid in self._of:
+                return False
+            return now - self._missed_since.setdefault(node_uuid, now) < hold_s
+
     def all(self) -> Collection[NodeSensors]:
         """Return all, by node; a copy."""
         with self._lock:
@@ -53,8 +68,9 @@ class SensorReports:
     def keep_only(self, node_uuids: Collection[str]) -> None:
         """Forget the nodes that are not among these."""
         with self._lock:
-            for key in self._of.keys() - set(node_uuids):
-                del self._of[key]
+            for known in (self._of, self._missed_since):
+                for key in known.keys() - set(node_uuids):
+                    del known[key]
 
 
 def only_types(report: SensorReport, types: str) -> SensorReport:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from controller.errors import ControllerError
 from controller.hardware.sensors import SensorReport, TellsSensors
+from controller.settings import Settings
 from controller.states import State
 from controller.store.nodes import get_node
 from controller.store.tables import Node
@@ -177,6 +178,15 @@ def nodes_to_read(services: Services) -> Collection[str]:
         query = query.where(Node.provision_state == State.ACTIVE)
     with services.store.read() as session:
         return session.scalars(query).all()
+
+
+def is_read(settings: Settings, node: Node) -> bool:
+    """Whether the controller that owns a node reads its sensors at intervals; as :func:`nodes_to_read` chooses."""
+    if not settings.send_sensor_data or node.maintenance:
+        return False
+    if settings.sensor_data_for_undeployed_nodes:
+        return node.provision_state != State.ENROLL
+    return node.provision_state == State.ACTIVE
 
 
 def read_now(services: Services, node: Node) -> SensorReport | None:

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from controller.errors import BmcUnreachable
 from controller.hardware.abilities import Health
 from controller.hardware.sensors import SensorForm, SensorReport
-from controller.workflow.sensors import SensorKeeper, pause_s
+from controller.workflow.sensors import SensorKeeper, is_read, nodes_to_read, pause_s
 from tests.integration.running_controller import (
     MachineBmc,
     RunningController,
@@ -27,10 +27,11 @@ class FeelingBmc(MachineBmc):
 
     celsius = 20
     meaning: Health | None = None
+    told: Health | None = None
     hangs: threading.Event | None = None
 
     def health(self, *, timeout_s: float) -> Health | None:
-        return None
+        return self.told
 
     def sensors(self, *, timeout_s: float) -> SensorReport:
         if self.hangs is not None:
@@ -147,6 +148,88 @@ def test_what_sensors_mean_is_the_nodes_health(tmp_path: Path) -> None:
         for meaning in (Health.OK, Health.WARNING, Health.CRITICAL):
             bmc.meaning = meaning
             wait_until(lambda: controller.node("m1").health == meaning, 20, f"{meaning}")  # noqa: B023  # waited for here
+
+
+def feeling_before(controller: RunningController, state: str = "active") -> FeelingBmc:
+    """Return the BMC of a node whose health was stored by a controller that is no more."""
+    columns = {"power_state": "power off", "health": Health.WARNING}
+    machine = controller.enrol("m1", state, **columns).machine
+    bmc = controller.driver.bmcs["m1"] = FeelingBmc(machine)
+    return bmc
+
+
+def wait_for_looks(bmc: FeelingBmc) -> None:
+    looks = bmc.calls.count("power_state")
+    wait_until(lambda: bmc.calls.count("power_state") > looks + 5, 20, "looks at the power")
+
+
+def healths(controller: RunningController) -> list[str]:
+    uuid = controller.node("m1").uuid
+    url = f"{controller.url}/v1/nodes/{uuid}/history?detail=true"
+    said = requests.get(url, headers={"X-OpenStack-Ironic-API-Version": "latest"}, timeout=30)
+    events = [one["event"] for one in said.json()["history"]]
+    return [event for event in events if "health:" in event]
+
+
+@pytest.mark.parametrize("told", [None, Health.OK, Health.WARNING])
+def test_after_a_start_health_stays_until_the_sensors_are_read(
+    tmp_path: Path, told: Health | None
+) -> None:
+    wanted = {"power_sync_interval_s": 0.05, "sensor_data_interval_s": 100_000.0}
+    with reading(tmp_path, **wanted) as controller:
+        bmc = feeling_before(controller)
+        bmc.told = told
+        wait_for_looks(bmc)
+        assert controller.node("m1").health == Health.WARNING
+        assert healths(controller) == []
+        bmc.told = Health.CRITICAL
+        wait_until(lambda: controller.node("m1").health == "Critical", 20, "worse news")
+        assert len(healths(controller)) == 1
+
+
+def test_a_first_report_ends_the_wait_and_says_nothing_if_nothing_is_new(tmp_path: Path) -> None:
+    wanted = {"power_sync_interval_s": 0.05, "sensor_data_interval_s": 20.0}
+    with reading(tmp_path, **wanted) as controller:
+        bmc = feeling_before(controller)
+        bmc.meaning = Health.WARNING
+        wait_until(lambda: bool(controller.services.sensors.all()), 60, "a report")
+        wait_for_looks(bmc)
+        assert healths(controller) == []
+
+
+def test_health_is_not_kept_for_ever_where_no_report_comes(tmp_path: Path) -> None:
+    with reading(tmp_path, power_sync_interval_s=0.05) as controller:
+        bmc = feeling_before(controller)
+        bmc.hangs = threading.Event()
+        wait_until(lambda: controller.node("m1").health is None, 20, "the end of the wait")
+        bmc.hangs.set()
+
+
+@pytest.mark.parametrize(("state", "is_on"), [("available", True), ("active", False)])
+def test_health_is_what_the_bmc_tells_where_no_sensors_are_read(
+    tmp_path: Path, state: str, is_on: bool
+) -> None:
+    with reading(tmp_path, power_sync_interval_s=0.05, send_sensor_data=is_on) as controller:
+        feeling_before(controller, state).told = Health.OK
+        wait_until(lambda: controller.node("m1").health == "OK", 20, "what is told")
+
+
+@pytest.mark.parametrize("undeployed", [True, False])
+def test_a_row_says_as_the_list_does_whether_its_sensors_are_read(
+    tmp_path: Path, undeployed: bool
+) -> None:
+    wanted = {"sensor_data_for_undeployed_nodes": undeployed, "power_sync_interval_s": 0}
+    with reading(tmp_path, **wanted) as controller:
+        states = ("active", "available", "enroll", "manageable", "clean failed")
+        for number, state in enumerate(states):
+            feeling(controller, f"m{number}", state)
+        feeling(controller, "m9")
+        controller.maintain("m9", is_on=True)
+        nodes = [controller.node(name) for name in ("m0", "m1", "m2", "m3", "m4", "m9")]
+        settings = controller.services.settings
+        chosen = {node.uuid for node in nodes if is_read(settings, node)}
+        assert chosen == set(nodes_to_read(controller.services))
+        assert chosen
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,15 @@ _NAMES_KEPT = 4096
 """Machines of one kind have sensors of the same names."""
 _NO_NUMBERS = ("No Reading", "Disabled")
 _HEALTH = MappingProxyType({"OK": 0, "Warning": 1, "Critical": 2})
+_PLACE_WORDS = """
+    room intake exhaust liquidinlet liquidoutlet front back upper lower cpu cpusubsystem gpu gpusubsystem fpga accelerator asic
+    backplane systemboard powersupply powersubsystem voltageregulator rectifier storagedevice storagesubsystem networkingdevice
+    computebay storagebay networkbay expansionbay powersupplybay memory memorysubsystem chassis fan coolingsubsystem motor
+    transformer acutilityinput acstaticbypassinput acmaintenancebypassinput dcbus acoutput acinput poweroutlet trustedmodule board
+    transceiver battery pump filter reservoir switch manager
+"""
+_PLACES = frozenset(_PLACE_WORDS.split())
+"""Redfish's places of sensors (DSP8010, PhysicalContext), in small letters; what else a BMC says names no numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +171,8 @@ def _redfish_numbers(
     match kind:
         case "Temperature":
             if said.get("reading_celsius") is not None:
-                letters = re.sub(r"[^a-z0-9]", "_", place.lower())
-                name = f"baremetal_temp_{letters}_celsius" if place else "baremetal_temp_celsius"
-                yield name, said["reading_celsius"]
+                middle = f"{place.lower()}_" if place.lower() in _PLACES else ""
+                yield f"baremetal_temp_{middle}celsius", said["reading_celsius"]
                 yield "baremetal_temperature_status", health
         case "Fan":
             yield "baremetal_fan_status", health

@@ -23,6 +23,7 @@ from controller.settings import Settings
 from controller.workflow.fast_track import end_of_stay, is_kept
 from controller.workflow.machine import KEPT, forget_agent, power_of
 from controller.workflow.outcome import ORDERED, Asked, Note, Outcome, leave, stay
+from controller.workflow.sensors import is_read
 from controller.workflow.stage import (
     Context,
     Stage,
@@ -164,9 +165,7 @@ def _with_health(context: Context, bmc: PowerControl, outcome: Outcome) -> Outco
     except BmcError as error:
         log.info("%s: its health could not be read: %s", context.label, error)
         return outcome
-    settings = context.settings
-    since = context.services.clock() - _SENSORS_HOLD * settings.sensor_data_interval_s
-    health = worst(told, context.services.sensors.health(context.node.uuid, since=since))
+    health = worst(told, _health_by_sensors(context))
     if health == before:
         return outcome
     data = {"from": before, "to": health}
@@ -176,6 +175,16 @@ def _with_health(context: Context, bmc: PowerControl, outcome: Outcome) -> Outco
     )
     columns = {**outcome.columns, "health": health}
     return replace(outcome, columns=columns, notes=(*outcome.notes, note))
+
+
+def _health_by_sensors(context: Context) -> Health | None:
+    """Return what the sensors mean; before the first report, after a start or from another controller, what they meant then is in the row."""
+    settings, sensors, uuid = context.settings, context.services.sensors, context.node.uuid
+    now, hold_s = context.services.clock(), _SENSORS_HOLD * settings.sensor_data_interval_s
+    if is_read(settings, context.node) and sensors.is_awaited(uuid, now=now, hold_s=hold_s):
+        stored = context.node.health
+        return Health(stored) if stored in set(Health) else None
+    return sensors.health(uuid, since=now - hold_s)
 
 
 def changed_power(context: Context, state: PowerState) -> tuple[Note, ...]:

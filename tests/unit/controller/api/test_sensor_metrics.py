@@ -163,7 +163,44 @@ def test_names_and_numbers_are_bounded_and_what_is_left_out_is_counted() -> None
         }
     }
     names = scraped([node(many)], most=10_000)
-    assert len(names) <= 502
+    assert len(names) <= 402
+
+
+def test_one_bmc_takes_neither_names_nor_numbers_from_the_others() -> None:
+    greedy = {
+        "Temperature": {
+            f"{chr(97 + number // 26)}{chr(97 + number % 26)}q (0x1)": {
+                "Sensor Reading": "1 (+/- 0) degrees C"
+            }
+            for number in range(26 * 26)
+        }
+    }
+    modest = {
+        "Fan": {f"F{chr(65 + number)} (0x1)": {"Sensor Reading": "1 RPM"} for number in range(9)}
+    }
+    nodes = [node(greedy, node_uuid=f"a{number}") for number in range(3)]
+    found = scraped([*nodes, node(modest, node_uuid="z")], most=60)
+    given = [sample for samples in found.values() for sample in samples]
+    assert sum(sample.labels.get("node_uuid") == "z" for sample in given) == 10
+    assert found["ingot_sensor_numbers"][0].value == 60
+    whole = scraped([*nodes, node(modest, node_uuid="z")], most=100_000)
+    left_out = whole["ingot_sensor_numbers_left_out"][0].value
+    assert left_out == 3 * (26 * 26 + 1 - 400)
+
+
+def test_places_that_redfish_does_not_have_name_no_numbers() -> None:
+    places = ["Intake", "CPUSubsystem", "", None, *(f"Rack {n}" for n in range(600)), "cpu\n#"]
+    said = {
+        f"{number}@1": {"reading_celsius": 20, "state": "Enabled", "physical_context": place}
+        for number, place in enumerate(places)
+    }
+    found = scraped([node({"Temperature": said}, SensorForm.REDFISH)])
+    temperatures = {name: len(samples) for name, samples in found.items() if "celsius" in name}
+    assert temperatures == {
+        "baremetal_temp_intake_celsius": 1,
+        "baremetal_temp_cpusubsystem_celsius": 1,
+        "baremetal_temp_celsius": len(places) - 2,
+    }
 
 
 def test_the_message_is_ironics() -> None:
