@@ -79,6 +79,14 @@ class StorageOfSystem:
             lambda system: redfish_storage.volumes(system, collection),
         )
 
+    def is_there(self, volume: str, *, timeout_s: float) -> bool:
+        """Tell whether a volume answers at its own address."""
+        return self._calls.ask(
+            "look for a volume",
+            timeout_s,
+            lambda system: redfish_storage.is_there(system, volume),
+        )
+
     def tasks(self, *, timeout_s: float) -> Sequence[str]:
         """Return the addresses of the BMC's tasks."""
         return self._calls.ask("list the tasks", timeout_s, redfish_task.tasks)

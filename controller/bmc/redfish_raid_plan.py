@@ -43,6 +43,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     """``None`` = all that there is."""
     is_root: bool = False
+    wwn: str | None = None
+    """Of the volume that is deleted: its address may be another's by and by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,17 @@ def plan_creation(wishes: Wishes, found: Sequence[Store], guard: Guard) -> tuple
         check_members(one)
     deleted = plan_deletion(found, guard) if wishes.deletes else ()
     gone = frozenset(one.delete for one in deleted)
-    free = tuple(_free(store, gone, guard) for store in found)
+    settled = guard.settled(found)
+    free = tuple(
+        replace(
+            store,
+            drives=tuple(
+                _freed(one, store, gone, guard.obstacle(one, store, settled))
+                for one in store.drives
+            ),
+        )
+        for store in found
+    )
     try:
         placed = _placed(wanted, free)
     except Refusal as error:
@@ -98,16 +110,18 @@ def plan_deletion(found: Sequence[Store], guard: Guard) -> tuple[Action, ...]:
     Raises:
         Refusal: Whether one is protected cannot be known.
     """
+    settled = guard.settled(found)
     return tuple(
         Action(
             title=f"{store.name}: delete the volume {volume.ident} ({volume.said})",
             collection=store.collection,
             apply_time=_apply_time(store),
             delete=volume.path,
+            wwn=volume.wwn,
         )
         for store in found
         for volume in reversed(store.volumes)
-        if store.collection and volume.is_raid and not guard.protects_volume(volume)
+        if store.collection and volume.is_raid and not guard.protects_volume(volume, settled)
     )
 
 
@@ -126,9 +140,19 @@ def differences(action: Action, found: Volume) -> tuple[str, ...]:
 
 
 def configuration(
-    found: Iterable[Store], roots: Collection[str], recorded: Any
+    found: Iterable[Store],
+    roots: Collection[str],
+    recorded: Any,
+    gone: Collection[str] = (),
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return ``raid_config`` of what stands, with Ironic's names; ``roots``: addresses of root volumes, beside those that ``recorded`` tells of."""
+    """Return ``raid_config`` of what stands, with Ironic's names.
+
+    Args:
+        found: With the volumes.
+        roots: Addresses of root volumes, beside those that ``recorded`` tells of.
+        recorded: What the node had as ``raid_config``.
+        gone: Addresses of volumes that were deleted since: what is there now is none that ``recorded`` knows.
+    """
     known = _recorded_roots(recorded)
     disks = []
     for store in found:
@@ -136,7 +160,9 @@ def configuration(
         for volume in store.volumes:
             if not volume.is_raid:
                 continue
-            is_root = volume.path in roots or (store.name, volume.ident) in known
+            was_root = volume.path not in gone and any(
+                _is_recorded(store, volume, one) for one in known
+            )
             disks.append(
                 {
                     "id": volume.ident,
@@ -146,35 +172,40 @@ def configuration(
                     "raid_level": volume.level or volume.said,
                     "size_gb": volume.size_bytes // GIB,
                     "physical_disks": [names.get(path, path) for path in volume.drives],
-                    "is_root_volume": is_root,
+                    "is_root_volume": volume.path in roots or was_root,
                     **({"root_device_hint": {"wwn": volume.wwn}} if volume.wwn else {}),
                 }
             )
     return {"logical_disks": disks}
 
 
-def _recorded_roots(config: Any) -> frozenset[tuple[Any, Any]]:
+def _recorded_roots(config: Any) -> list[Mapping[str, Any]]:
     disks = config.get("logical_disks") if isinstance(config, Mapping) else None
-    return frozenset(
-        (one.get("controller"), one.get("id"))
-        for one in disks or ()
-        if isinstance(one, Mapping) and one.get("is_root_volume") is True
-    )
+    return [
+        one for one in disks or () if isinstance(one, Mapping) and one.get("is_root_volume") is True
+    ]
 
 
-def _free(store: Store, gone: Collection[str | None], guard: Guard) -> Store:
-    """Return a storage whose drives say what stands in their way."""
+def _is_recorded(store: Store, volume: Volume, disk: Mapping[str, Any]) -> bool:
+    """Tell whether a record is about a volume: BMCs give numbers away again, WWNs not."""
+    hint = disk.get("root_device_hint")
+    wwn = hint.get("wwn") if isinstance(hint, Mapping) else None
+    if isinstance(wwn, str) and volume.wwn and wwn.lower() != volume.wwn:
+        return False
+    return (disk.get("controller"), disk.get("id")) == (store.name, volume.ident)
 
-    def after(drive: PhysicalDrive) -> PhysicalDrive:
-        left = [one for one in store.users(drive.ident) if one.path not in gone]
-        if guard.protects_drive(drive):
-            return replace(drive, obstacle=PROTECTED)
-        if drive.obstacle is None and left:
-            said = left[0].said or "of no kind that the BMC tells"
-            return replace(drive, obstacle=f"is in use by the volume {left[0].ident} ({said})")
-        return drive
 
-    return replace(store, drives=tuple(map(after, store.drives)))
+def _freed(
+    drive: PhysicalDrive, store: Store, gone: Collection[str | None], protection: str | None
+) -> PhysicalDrive:
+    """Return a drive that says what stands in its way."""
+    left = [one for one in store.users(drive.ident) if one.path not in gone]
+    if protection == PROTECTED:
+        return replace(drive, obstacle=PROTECTED)
+    if drive.obstacle is None and left:
+        said = left[0].said or "of no kind that the BMC tells"
+        return replace(drive, obstacle=f"is in use by the volume {left[0].ident} ({said})")
+    return replace(drive, obstacle=drive.obstacle or protection)
 
 
 def _placed(wanted: Sequence[Wanted], found: Sequence[Store]) -> tuple[Planned[Store], ...]:

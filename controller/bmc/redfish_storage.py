@@ -3,8 +3,11 @@
 Older services say ``VolumeType`` where newer ones have ``RAIDType``, and have their controllers inside the storage.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from string import hexdigits
 from types import MappingProxyType
 from typing import Any
 
@@ -48,6 +51,10 @@ VOLUME_TYPES: Mapping[str, str] = MappingProxyType(
 _LEVELS = {word: level for level, word in RAID_TYPES.items()}
 _OLD_LEVELS = {word: level for level, word in VOLUME_TYPES.items()}
 _RAW = "RawDevice"
+_PREFIXES: Mapping[str, str] = MappingProxyType({"NAA": "0x", "NGUID": "eui.", "EUI": "eui."})
+"""Kinds of world wide names, the best first, and how Linux begins them; of two names of NVMe it shows the NGUID."""
+_PREFIX = re.compile(r"^(0x|naa\.|eui\.)+")
+_SEPARATORS = str.maketrans("", "", ":- ")
 _MOST_LETTERS = 100
 _MOST_STORES, _MOST_DRIVES = 32, 256
 """Of one machine, and of one of its storages; all are read one after another."""
@@ -69,11 +76,23 @@ class Volume:
     drives: tuple[str, ...]
     """Addresses; empty = the BMC does not tell."""
     wwn: str | None = None
+    second_name: str = ""
+    """Its ``Name`` where the BMC has a ``DisplayName`` beside it."""
 
     @property
     def ident(self) -> str:
         """The last part of its address."""
         return Document(path=self.path, body={}).name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it is called."""
+        return tuple(one for one in (self.name, self.second_name) if one)
+
+    @property
+    def is_raw(self) -> bool:
+        """It is a drive as it is, shown as a volume."""
+        return self.said == _RAW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +116,24 @@ class Store:
     def users(self, ident: str) -> tuple[Volume, ...]:
         """Return the volumes on a drive, but not the drive itself as a volume."""
         path = self.paths.get(ident)
-        return tuple(one for one in self.volumes if path in one.drives and one.said != _RAW)
+        return tuple(one for one in self.volumes if path in one.drives and not one.is_raw)
+
+    def shown_as(self, ident: str) -> tuple[Volume, ...]:
+        """Return a drive itself as a volume."""
+        path = self.paths.get(ident)
+        return tuple(one for one in self.volumes if path in one.drives and one.is_raw)
 
 
 def stores(system: System) -> tuple[Store, ...]:
     """Return every storage of the machine that has volumes or could have some; empty = none."""
-    paths = listed(system, link(system.json, "Storage"))
+    paths = _once(listed(system, link(system.json, "Storage")))
     read = (read_if_there(system, path) for path in paths[:_MOST_STORES])
     return tuple(_store(system, one) for one in read if one is not None)
+
+
+def is_there(near: System, volume: str) -> bool:
+    """Tell whether a volume answers at its own address."""
+    return read_if_there(near, volume) is not None
 
 
 def volumes(near: System, collection: str) -> tuple[Volume, ...] | None:
@@ -117,10 +146,11 @@ def volumes(near: System, collection: str) -> tuple[Volume, ...] | None:
 def _store(system: System, found: Document) -> Store:
     collection = link(found.body, "Volumes")
     page = read_if_there(system, collection)
-    read = [read_if_there(system, path) for path in links(found.body, "Drives")[:_MOST_DRIVES]]
+    listed_drives = _once(links(found.body, "Drives"))[:_MOST_DRIVES]
+    read = [read_if_there(system, path) for path in listed_drives]
     there = [one for one in read if one and text(one.body, "Status", "State") != "Absent"]
     standing = members(system, collection) if page is not None else ()
-    drives = tuple(_drive(one) for one in there)
+    drives = tuple(_drive(one, ident) for one, ident in zip(there, _idents(there), strict=True))
     return Store(
         name=text(found.body, "Id") or found.name,
         path=found.path,
@@ -131,6 +161,30 @@ def _store(system: System, found: Document) -> Store:
         volumes=tuple(_with_drives(_volume(one), there) for one in standing),
         apply_times=_apply_times(page),
     )
+
+
+def _once(paths: Sequence[str]) -> list[str]:
+    return [*dict.fromkeys(paths)]
+
+
+def _idents(drives: Sequence[Document]) -> list[str]:
+    """Return what the drives of a storage are called, each otherwise: ``Id``; of several enclosures that count alike with the chassis, or the address."""
+    said = [clean_line(text(one.body, "Id") or one.name, _MOST_LETTERS) for one in drives]
+    chassis = [link(one.body, "Links", "Chassis") or "" for one in drives]
+    homes = [Document(path=path, body={}).name for path in chassis]
+    longer = [
+        clean_line(f"{home}/{ident}", _MOST_LETTERS)
+        for home, ident in zip(homes, said, strict=True)
+    ]
+    many, more = Counter(said), Counter(longer)
+    return [
+        said[n]
+        if many[said[n]] == 1
+        else longer[n]
+        if homes[n] and more[longer[n]] == 1
+        else one.path
+        for n, one in enumerate(drives)
+    ]
 
 
 def _with_drives(volume: Volume, drives: Sequence[Document]) -> Volume:
@@ -169,13 +223,13 @@ def _apply_times(page: Document | None) -> tuple[str, ...]:
     return tuple(one for one in told if isinstance(one, str)) if isinstance(told, list) else ()
 
 
-def _drive(found: Document) -> PhysicalDrive:
+def _drive(found: Document, ident: str) -> PhysicalDrive:
     body = found.body
     protocol = (text(body, "Protocol") or "").lower()
     rate = dig(body, "RotationSpeedRPM")
     spins = isinstance(rate, int | float) and rate > 0
     return PhysicalDrive(
-        ident=clean_line(text(body, "Id") or found.name, _MOST_LETTERS),
+        ident=ident,
         size_bytes=_size(body),
         is_rotational=text(body, "MediaType") == "HDD" or (spins and "MediaType" not in body),
         interface="nvme" if protocol in ("nvme", "pcie") else protocol or "unknown",
@@ -204,9 +258,12 @@ def _volume(found: Document) -> Volume:
     new, old = text(body, "RAIDType"), text(body, "VolumeType")
     is_raid = new not in (None, "None") or (new is None and old not in (None, _RAW))
     said = new if new not in (None, "None") else old
+    called = (text(body, "DisplayName"), text(body, "Name"))
+    names = [clean_line(one, _MOST_LETTERS) for one in called if one]
     return Volume(
         path=found.path,
-        name=clean_line(text(body, "DisplayName") or text(body, "Name") or "", _MOST_LETTERS),
+        name=names[0] if names else "",
+        second_name=names[1] if names[1:] and names[1] != names[0] else "",
         said=clean_line(said or "", _MOST_LETTERS),
         level=_LEVELS.get(said or "") or _OLD_LEVELS.get(said or ""),
         is_raid=is_raid,
@@ -223,15 +280,17 @@ def _size(body: Mapping[str, Any]) -> int:
 
 
 def _wwn(body: Mapping[str, Any]) -> str | None:
-    """Return the world wide name as Linux has it: NAA, in lower case, with ``0x``."""
+    """Return the world wide name as Linux has it, in lower case: NAA with ``0x``, NGUID and EUI-64 of NVMe with ``eui.``."""
     told = dig(body, "Identifiers")
-    return next(_wwns(told if isinstance(told, list) else []), None)
+    names = dict(_wwns(told if isinstance(told, list) else []))
+    return next((names[kind] for kind in _PREFIXES if kind in names), None)
 
 
-def _wwns(told: Sequence[Any]) -> Iterator[str]:
-    for one in told:
-        name = (text(one, "DurableName") or "").lower().removeprefix("0x").removeprefix("naa.")
-        digits = name.replace(":", "")
-        is_hex = bool(digits) and all(letter in "0123456789abcdef" for letter in digits)
-        if text(one, "DurableNameFormat") == "NAA" and is_hex:
-            yield f"0x{digits}"
+def _wwns(told: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """Yield kind and name, the last of a kind first."""
+    for one in reversed(told):
+        kind = text(one, "DurableNameFormat") or ""
+        name = (text(one, "DurableName") or "").lower()
+        digits = _PREFIX.sub("", name).translate(_SEPARATORS)
+        if kind in _PREFIXES and digits and all(letter in hexdigits for letter in digits):
+            yield kind, f"{_PREFIXES[kind]}{digits}"

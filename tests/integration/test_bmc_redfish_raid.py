@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from controller.bmc import redfish_raid_steps
+from controller.bmc import redfish_raid_moves, redfish_raid_steps
 from controller.bmc.redfish_raid import RedfishRaid, StorageOfSystem
 from controller.errors import BmcError
 from controller.hardware.bmc import NODE, BmcStep, BmcStepLook
@@ -129,7 +129,7 @@ def test_volumes_are_made_and_deleted_and_read_back(
     faults: RedfishFaults,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(redfish_raid_steps, "_SCHEDULED_S", 0.1)
+    monkeypatch.setattr(redfish_raid_moves, "_SCHEDULED_S", 0.1)
     lab.bmc.set_faults(faults)
     boots = lab.machine.boots
     look = run(lab, bmc, step(driver, "create_configuration"), given(TWO))
@@ -201,7 +201,7 @@ def test_what_does_not_come_is_told_with_the_bmcs_words(
     words: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(redfish_raid_steps, "_SETTLES_S", 0.2)
+    monkeypatch.setattr(redfish_raid_moves, "_SETTLES_S", 0.2)
     lab.bmc.set_faults(RedfishFaults(**faults))
     with pytest.raises(BmcError, match=words) as raised:
         run(lab, bmc, step(driver, "create_configuration"), given(TWO))
@@ -229,8 +229,10 @@ def test_a_look_that_was_killed_orders_nothing_twice(
     one = step(driver, "create_configuration")
     begun = one.begin(bmc, given(TWO), S)
     assert begun.state is not None
-    first = one.look(bmc, begun.state, S)
-    again = one.look(bmc, begun.state, S)
+    noted = one.look(bmc, begun.state, S)
+    assert noted.state is not None
+    first = one.look(bmc, noted.state, S)
+    again = one.look(bmc, noted.state, S)
     assert first.state is not None
     assert again.state is not None
     assert (again.state["phase"], again.state["task"].rsplit("/", 1)[-1]) == (
@@ -238,10 +240,25 @@ def test_a_look_that_was_killed_orders_nothing_twice(
         first.state["task"].rsplit("/", 1)[-1],
     )
     wait_until(lambda: len(volumes(lab)) == 1, 10, "the volume")
-    late = one.look(bmc, begun.state, S)
-    assert late.state is not None
-    assert len(late.state["done"]) == 1
+    late = one.look(bmc, noted.state, S)
+    follow(lab, bmc, one, late, until=lambda look: bool(look.state and look.state["done"]))
     assert len(volumes(lab)) == 1
+
+
+def test_a_volume_may_get_the_number_and_the_name_of_one_that_was_deleted_before(
+    lab: RedfishLab, driver: RedfishRaid, bmc: StorageOfSystem
+) -> None:
+    """The lab derives the WWN from the number, so that only the deletion tells the old root from the new volume."""
+    lab.bmc.set_faults(RedfishFaults(reuses_numbers=True))
+    one = step(driver, "create_configuration")
+    root = {"raid_level": "1", "size_gb": 2, "is_root_volume": True}
+    before = run(lab, bmc, one, given({"logical_disks": [root]}))
+    other = {"raid_level": "1", "size_gb": 2, "is_root_volume": False}
+    arguments = given({"logical_disks": [other]}, delete_existing=True)
+    arguments[NODE]["raid_config"] = before.result
+    (now,) = kept(run(lab, bmc, one, arguments))
+    assert now["id"] == kept(before)[0]["id"]
+    assert [disk["is_root_volume"] for disk in (*kept(before), now)] == [True, False]
 
 
 def test_a_job_that_hangs_keeps_the_step_where_it_is(

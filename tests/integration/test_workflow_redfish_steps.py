@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.bmc import redfish_firmware_steps, redfish_raid_steps
+from controller.bmc import redfish_firmware_steps, redfish_raid_moves
 from controller.store.tables import Node
 from controller.workflow.power_sync import watch_power
 from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
@@ -101,7 +101,7 @@ def test_settings_and_firmware_are_changed_and_the_machine_is_restarted(
 def test_volumes_are_made_and_the_node_knows_them(
     lab: RedfishLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str
 ) -> None:
-    monkeypatch.setattr(redfish_raid_steps, "_SCHEDULED_S", 0.2)
+    monkeypatch.setattr(redfish_raid_moves, "_SCHEDULED_S", 0.2)
     lab.bmc.set_faults(RedfishFaults(volumes_at_start=True))
     lab.machine.drives = 4
     lab.machine.power_on()

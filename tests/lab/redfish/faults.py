@@ -62,6 +62,8 @@ class RedfishFaults:
     """Takes orders for volumes, says that they were carried out, and has done nothing."""
     other_volumes: bool = False
     """Makes a volume of another level and size than was ordered."""
+    reuses_numbers: bool = False
+    """No fault but a way: gives a volume the lowest number that no other has."""
     volumes_at_start: bool = False
     """No fault but a way: orders for volumes wait for a start of the machine (``OnReset``)."""
     old_volumes: bool = False

@@ -1,5 +1,6 @@
 """Volumes and firmware: what takes a task's time."""
 
+import itertools
 import re
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -53,11 +54,18 @@ def make_volume(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     name = body.get("Name") or body.get("DisplayName") or kind
     check_type("Name", name, str)
     made = Volume(
-        id=desk.new_id(), name=name, raid_type=kind, capacity_bytes=capacity, drives=wanted
+        id=_number(desk, view), name=name, raid_type=kind, capacity_bytes=capacity, drives=wanted
     )
     if view.faults.other_volumes:
         made = replace(made, raid_type="RAID0", capacity_bytes=capacity // 2)
     return _begin_volume_task(desk, view, "Create volume", VolumeMade(volume=made))
+
+
+def _number(desk: Desk, view: View) -> str:
+    if not view.faults.reuses_numbers:
+        return desk.new_id()
+    taken = {volume.id for volume in view.state.volumes}
+    return next(number for number in map(str, itertools.count(1)) if number not in taken)
 
 
 def _begin_volume_task(

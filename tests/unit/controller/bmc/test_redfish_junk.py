@@ -213,3 +213,59 @@ def test_a_processor_is_known_by_the_name_of_its_architecture(arm: str) -> None:
     documents[SYSTEM]["ProcessorSummary"]["Model"] = arm
     tree: Any = Tree(documents, SYSTEM)
     assert redfish_inventory.machine(tree).inventory["cpu"]["architecture"] == "aarch64"
+
+
+def read_store(**changes: Any) -> redfish_storage.Store:
+    """Return the storage of the service with members of some documents added, by the last parts of their addresses."""
+    documents = copy.deepcopy(dict(DOCUMENTS))
+    for place, fields in changes.items():
+        documents[f"{STORE}/{place.replace('_', '/')}"] |= fields
+    tree: Any = Tree(documents, SYSTEM)
+    (found,) = redfish_storage.stores(tree)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("chassis", "idents"),
+    [
+        ((f"{ROOT}/Chassis/A", f"{ROOT}/Chassis/B"), ["A/0", "B/0"]),
+        ((f"{ROOT}/Chassis/A", f"{ROOT}/Chassis/A"), [f"{STORE}/Drives/1", f"{STORE}/Drives/2"]),
+        ((None, f"{ROOT}/Chassis/B"), [f"{STORE}/Drives/1", "B/0"]),
+    ],
+)
+def test_drives_of_several_enclosures_that_are_counted_alike_are_told_apart(
+    chassis: tuple[str | None, str | None], idents: list[str]
+) -> None:
+    said = [{"Id": "0", "Links": {"Chassis": to(one)} if one else {}} for one in chassis]
+    found = read_store(Drives_1=said[0], Drives_2=said[1])
+    assert [drive.ident for drive in found.drives] == idents
+    assert found.paths == dict(zip(idents, (f"{STORE}/Drives/1", f"{STORE}/Drives/2"), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("names", "wwn"),
+    [
+        ([("NAA", "0x5000C500A1B2C3D4")], "0x5000c500a1b2c3d4"),
+        ([("NAA", "naa.5000C500A1B2C3D4")], "0x5000c500a1b2c3d4"),
+        ([("EUI", "00-25-38-5B-11-00-00-01")], "eui.0025385b11000001"),
+        ([("EUI", "eui.0025385b11000001")], "eui.0025385b11000001"),
+        ([("NGUID", "36344730528000010025385800000001")], "eui.36344730528000010025385800000001"),
+        ([("EUI", "0025385b11000001"), ("NGUID", "3634473052800001")], "eui.3634473052800001"),
+        ([("UUID", "36344730-5280-0001-0025-385800000001")], None),
+        ([("NAA", "no hex")], None),
+    ],
+)
+def test_world_wide_names_are_those_of_linux(names: list[tuple[str, str]], wwn: str | None) -> None:
+    told = [{"DurableNameFormat": kind, "DurableName": name} for kind, name in names]
+    found = read_store(Drives_1={"Identifiers": told}, Volumes_1={"Identifiers": told})
+    assert (found.drives[0].wwn, found.volumes[0].wwn) == (wwn, wwn)
+
+
+def test_a_volume_keeps_both_of_its_names() -> None:
+    for fields, names in (
+        ({"Name": "keep", "DisplayName": "Virtual Disk 0"}, ("Virtual Disk 0", "keep")),
+        ({"Name": "keep", "DisplayName": "keep"}, ("keep",)),
+        ({"Name": "keep"}, ("keep",)),
+        ({}, ()),
+    ):
+        assert read_store(Volumes_1=fields).volumes[0].names == names

@@ -8,87 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.protocol.raid.placing import PhysicalDrive
 from agent.protocol.refusal import Refusal
-from controller.bmc.redfish_raid_guard import Guard
 from controller.bmc.redfish_raid_plan import (
-    Action,
     Wishes,
     configuration,
     differences,
     plan_creation,
     plan_deletion,
 )
-from controller.bmc.redfish_storage import RAID_TYPES, Store, Volume
-
-GB = 1 << 30
-NOTHING = Guard({})
-
-
-def drive(number: int, size_gb: int = 100, **facts: Any) -> PhysicalDrive:
-    return PhysicalDrive(
-        **{
-            "ident": f"D{number}",
-            "size_bytes": size_gb * GB,
-            "is_rotational": False,
-            "interface": "sas",
-            "serial": f"S{number}",
-            **facts,
-        }
-    )
-
-
-def store(*drives: PhysicalDrive, name: str = "RAID.1", **facts: Any) -> Store:
-    path = f"/redfish/v1/Systems/1/Storage/{name}"
-    return Store(
-        **{
-            "name": name,
-            "path": path,
-            "drives": drives,
-            "paths": {one.ident: f"{path}/Drives/{one.ident}" for one in drives},
-            "levels": tuple(RAID_TYPES),
-            "collection": f"{path}/Volumes",
-            "volumes": (),
-            "apply_times": ("Immediate", "OnReset"),
-            **facts,
-        }
-    )
-
-
-def volume(of: Store, ident: str, *drives: str, **facts: Any) -> Volume:
-    return Volume(
-        **{
-            "path": f"{of.collection}/{ident}",
-            "name": f"volume {ident}",
-            "said": "RAID1",
-            "level": "1",
-            "is_raid": True,
-            "size_bytes": 100 * GB,
-            "drives": tuple(of.paths[one] for one in drives),
-            **facts,
-        }
-    )
-
-
-FOUR = store(*(drive(number) for number in range(4)))
-
-
-def disk(level: str, size: int | str = "MAX", **fields: Any) -> dict[str, Any]:
-    return {"raid_level": level, "size_gb": size, **fields}
-
-
-def plan(
-    *disks: Mapping[str, Any],
-    stores: tuple[Store, ...] = (FOUR,),
-    guard: Guard = NOTHING,
-    **choices: bool,
-) -> tuple[Action, ...]:
-    wishes = Wishes(config={"logical_disks": list(disks)}, where="target_raid_config", **choices)
-    return plan_creation(wishes, stores, guard)
-
-
-def names(action: Action) -> list[str]:
-    return [path.rsplit("/", 1)[-1] for path in action.drives]
+from controller.bmc.redfish_storage import RAID_TYPES, Store
+from tests.unit.controller.bmc.redfish_stores import (
+    FOUR,
+    GB,
+    NOTHING,
+    disk,
+    drive,
+    names,
+    plan,
+    store,
+    volume,
+)
 
 
 def test_an_order_has_redfishs_words() -> None:
@@ -218,20 +157,21 @@ def test_roots_and_others_are_made_as_asked_for() -> None:
     assert plan(*both, makes_root=False, makes_others=False) == ()
 
 
-def test_what_is_protected_is_neither_deleted_nor_used() -> None:
-    first = volume(FOUR, "1", "D0", "D1", name="keep", wwn="0x6005")
-    second = volume(FOUR, "2", "D2", "D3", wwn="0x6006")
-    full = replace(FOUR, volumes=(first, second))
-    for entry in ({"volume_name": "keep"}, {"wwn": "0x6005"}, {"wwn": "0X6005"}):
-        guard = Guard({"skip_block_devices": [entry]})
-        assert [one.delete for one in plan_deletion((full,), guard)] == [second.path]
-    by_serial = Guard({"skip_block_devices": [{"serial": "S0"}]})
-    with pytest.raises(Refusal, match=r"serial s0.*does not tell whether the volume 2"):
-        plan_deletion((full,), by_serial)
-    (order,) = plan(disk("1"), guard=by_serial)
-    assert names(order) == ["D1", "D2"]
-    with pytest.raises(Refusal, match="is no list"):
-        Guard({"skip_block_devices": "sda"})
+def test_a_root_is_known_again_by_its_wwn_and_not_by_its_number_alone() -> None:
+    def is_root(wwn: str | None, recorded: str | None, gone: tuple[str, ...] = ()) -> bool:
+        one = volume(FOUR, "1", "D0", "D1", wwn=wwn)
+        hint = {"root_device_hint": {"wwn": recorded}} if recorded else {}
+        disks = [{"controller": "RAID.1", "id": "1", "is_root_volume": True, **hint}]
+        found = (replace(FOUR, volumes=(one,)),)
+        (told,) = configuration(found, (), {"logical_disks": disks}, gone)["logical_disks"]
+        return bool(told["is_root_volume"])
+
+    assert is_root("0x6005", "0x6005")
+    assert is_root("0x6005", "0X6005")
+    assert is_root(None, "0x6005")
+    assert is_root("0x6005", None)
+    assert not is_root("0x6006", "0x6005")
+    assert not is_root(None, None, (f"{FOUR.collection}/1",))
 
 
 def test_a_volume_is_compared_with_its_order() -> None:
