@@ -13,6 +13,8 @@ class ConsoleSettings:
     """Ports of which each console with the interface ``ipmitool-socat`` gets one, ``first:last``, such as ``10000:10999``; whoever reaches them types, without a password. Empty: none. Ironic's ``[console] port_range``."""
     console_socat_address: str = "127.0.0.1"
     """The address of this machine that they are on; Ironic's ``[console] socat_address``."""
+    console_terminal_timeout_s: float = 600.0
+    """A connection to such a port on which nothing moves for so long is ended; 0: none is. Ironic's ``[console] terminal_timeout``."""
     console_ssh_port: int = 0
     """Port on which all consoles are reached by SSH, ``ssh -p PORT USER+NODE@controller``; 0: none."""
     console_ssh_host: str = "127.0.0.1"

@@ -59,6 +59,7 @@ _MAY_BE_ZERO = frozenset(
     {
         "burnin_valid_days",
         "console_ssh_port",
+        "console_terminal_timeout_s",
         "erase_devices_priority",
         "erase_devices_metadata_priority",
         "image_store_free_mib",

@@ -23,7 +23,7 @@ PROPERTIES: dict[str, str] = {
     "ipmi_protocol_version": "2.0 (default, lanplus) or 1.5 (lan).",
     "ipmi_force_boot_device": "Accepted; the boot device is set before every boot in any case.",
     "ipmi_disable_boot_timeout": "Ask the BMC to keep the boot device longer than 60 s; default true.",
-    "ipmi_terminal_port": "TCP port of the console, where the settings give consoles ports (console_port_range); one of these otherwise.",
+    "ipmi_terminal_port": "TCP port of the console, one of console_port_range that no other node's console has or has had; any of these otherwise.",
     **BRIDGE_PROPERTIES,
 }
 """``driver_info`` keys with a help text each."""

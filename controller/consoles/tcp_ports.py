@@ -2,44 +2,36 @@
 
 Nobody logs in: whoever reaches the port types. So there is none unless the settings give a range, and they are on loopback unless
 the settings say otherwise. One thread has all ports; each has one connection at a time, as Ironic's have
-(``max-children=1``). A connection has a place in the stored log and no queue; what it types waits in 4 KiB at most, then its socket is
-not read.
+(``max-children=1``). What bounds a connection is in ``tcp_link.py``, who gets which port in ``port_numbers.py``. Where the process has no descriptors
+left, nobody is let in for a second.
 """
 
 import contextlib
+import errno
 import logging
 import selectors
 import socket
 import threading
 import time
-import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from agent.protocol.http_server.wake import Wake
-from controller.consoles.shared_line import LineState, SharedLine
+from controller.consoles.port_numbers import PortNumbers, PortRange
+from controller.consoles.shared_line import SharedLine
+from controller.consoles.tcp_link import MOST_PENDING_BYTES, Link, watch_over
 from controller.errors import ControllerError
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
 _SLOW_LINE_S = 0.05
-_PIECE_BYTES = 16 * 1024
-_MOST_PENDING_BYTES = 4096
-_STUCK_S = 60.0
+_PAUSE_S = 1.0
 _STOP_S = 5.0
 _BUSY = b"\r\n[ingot: somebody is connected to this console already]\r\n"
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 Find = Callable[[str], SharedLine | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortRange:
-    """Where consoles get their ports."""
-
-    address: str
-    first: int
-    last: int
 
 
 @dataclass(eq=False, slots=True)
@@ -49,25 +41,9 @@ class _Port:
     uuid: str
     number: int
     listener: socket.socket
-    link: "_Link | None" = None
-
-
-@dataclass(eq=False, slots=True)
-class _Link:
-    """A connection to a console."""
-
-    port: _Port
-    channel: socket.socket
-    line: SharedLine
-    user: str
-    place: int
-    wake: Callable[[], None]
-    keyboard: str = ""
-    typed_bytes: int = 0
-    pending: bytearray = field(default_factory=bytearray)
-    """What was received and is not typed yet."""
-    unsent: bytes = b""
-    moved_at: float = field(default_factory=time.monotonic)
+    asked: int | None
+    """The number that was asked for when it was opened."""
+    link: Link | None = None
 
 
 class ConsolePorts:
@@ -76,10 +52,14 @@ class ConsolePorts:
     def __init__(self, find: Find, ports: PortRange | None) -> None:
         """Prepare; ``find`` returns a console by its node's UUID, ``None`` = there are no ports."""
         self._find, self._range = find, ports
+        self._numbers = PortNumbers(ports) if ports else None
         self._lock = threading.Lock()
         self._wanted: Mapping[str, int | None] = {}
         self._ports: dict[str, _Port] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, str] = {}
+        """What the log says already of nodes that do not get what they ask for."""
+        self._accepts_from: float | None = None
+        """When somebody is let in again; ``None`` = now."""
         self._selector: selectors.BaseSelector | None = None
         self._wake: Wake | None = None
         self._is_stopping = False
@@ -110,10 +90,21 @@ class ConsolePorts:
             self._thread.join(_STOP_S)
 
     def want(self, wanted: Mapping[str, int | None]) -> None:
-        """Have ports for these nodes and no others; a number = that very port, ``None`` = one of the range."""
+        """Have ports for these nodes and no others; a number = that one, if it is in the range and nobody else's."""
         with self._lock:
             self._wanted = dict(wanted)
+            if self._numbers:
+                self._numbers.reserve([uuid for uuid, number in wanted.items() if number is None])
         self._rouse()
+
+    def tidy(self, known: Callable[[Collection[str]], Collection[str]]) -> None:
+        """Keep no numbers for nodes that are gone; ``known`` returns which of some UUIDs there are, and may ask a database."""
+        with self._lock:
+            given = self._numbers.uuids() if self._numbers else frozenset()
+        gone = given - set(known(given))
+        with self._lock:
+            if self._numbers:
+                self._numbers.forget(gone - self._wanted.keys())
 
     def url_of(self, uuid: str) -> str | None:
         """Return where a node's console is connected to, as Ironic's ``console_info`` says it; ``None`` = nowhere here."""
@@ -136,15 +127,17 @@ class ConsolePorts:
             try:
                 is_slow = any(port.link and port.link.pending for port in self._ports.values())
                 for key, _ in selector.select(_SLOW_LINE_S if is_slow else _LOOK_S):
-                    if isinstance(key.data, _Port):
-                        self._accept(key.data)
-                    elif isinstance(key.data, _Link):
-                        self._hear(key.data)
+                    port = key.data
+                    if port is not None and key.fileobj is port.listener:
+                        self._accept(port)
+                    elif port is not None and port.link and not port.link.receive():
+                        self._cut(port)
                 wake.clear()
+                self._let_in_again()
                 self._follow_wishes()
                 for port in list(self._ports.values()):
                     if port.link:
-                        self._work(port.link)
+                        self._work(port, port.link)
             except Exception:  # a fault with one port must not end all the others
                 log.exception("the consoles' ports met a fault")
                 time.sleep(_LOOK_S)
@@ -157,35 +150,53 @@ class ConsolePorts:
         with self._lock:
             wanted = self._wanted
         for uuid, port in list(self._ports.items()):
-            number = wanted.get(uuid)
-            if uuid not in wanted or (number is not None and number != port.number):
+            if uuid not in wanted or wanted[uuid] != port.asked:
                 self._close(uuid)
+        if self._accepts_from is not None:
+            return
         for uuid, number in wanted.items():
             if uuid not in self._ports and self._find(uuid) is not None:
                 self._open(uuid, number)
 
-    def _open(self, uuid: str, number: int | None) -> None:
-        ports = self._range
-        if ports is None or self._selector is None:
+    def _open(self, uuid: str, asked: int | None) -> None:
+        ports, numbers = self._range, self._numbers
+        if ports is None or numbers is None or self._selector is None:
             return
-        listener = _listen(ports, uuid, number)
-        if listener is None:
-            if uuid not in self._told:
-                self._told.add(uuid)
-                which = f"port {number}" if number else "any port of console_port_range"
-                log.warning("the console of node %s cannot have %s: it is taken", uuid, which)
+        taken = {port.number for port in self._ports.values()}
+        with self._lock:
+            why_not = asked and numbers.why_not(uuid, asked)
+            candidates = list(numbers.candidates(uuid, asked, taken))
+        try:
+            listener = _listen(ports.address, candidates)
+        except OSError as error:  # no descriptors
+            self._tell(uuid, f"a port now: {error}")
             return
-        self._told.discard(uuid)
-        port = _Port(uuid, listener.getsockname()[1], listener)
+        number = listener.getsockname()[1] if listener else None
+        if asked and asked != number:
+            self._tell(
+                uuid,
+                f"port {asked} (ipmi_terminal_port): {why_not or 'something else listens there'}",
+            )
+        if listener is None or number is None:
+            self._tell(uuid, "any port of console_port_range: all are taken")
+            return
+        if asked == number:
+            self._told.pop(uuid, None)
+        port = _Port(uuid, number, listener, asked)
         self._selector.register(listener, selectors.EVENT_READ, port)
         with self._lock:
+            numbers.give(uuid, number)
             self._ports[uuid] = port
+
+    def _tell(self, uuid: str, words: str) -> None:
+        if self._told.get(uuid) != words:
+            self._told[uuid] = words
+            log.warning("the console of node %s cannot have %s", uuid, words)
 
     def _close(self, uuid: str) -> None:
         with self._lock:
             port = self._ports.pop(uuid)
-        if port.link:
-            self._cut(port.link)
+        self._cut(port)
         self._forget(port.listener)
 
     def _forget(self, channel: socket.socket) -> None:
@@ -197,129 +208,99 @@ class ConsolePorts:
     def _accept(self, port: _Port) -> None:
         try:
             channel, address = port.listener.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                self._let_nobody_in(error)
             return
-        channel.setblocking(False)
         line = self._find(port.uuid)
         if port.link is not None or line is None or self._selector is None:
-            with contextlib.suppress(OSError):
-                channel.send(_BUSY)
-            channel.close()
+            _turn_away(channel, _BUSY)
             return
-        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         user = f"somebody at {address[0]}"
         wake = partial(self._rouse)  # one for each connection: watchers are told apart by it
-        link = _Link(port, channel, line, user, line.log.end, wake)
         try:
-            line.watch(link.wake)
-        except ControllerError as error:
-            with contextlib.suppress(OSError):
-                channel.send(f"\r\n[ingot: {error}]\r\n".encode())
+            watch_over(channel)
+            line.watch(wake)
+        except OSError:  # it has gone already
             channel.close()
             return
-        port.link = link
-        log.info("the console of node %s is connected to by %s", port.uuid, user)
-        self._selector.register(channel, selectors.EVENT_READ, link)
-
-    def _cut(self, link: _Link) -> None:
-        if link.port.link is not link:
+        except ControllerError as error:
+            _turn_away(channel, f"\r\n[ingot: {error}]\r\n".encode())
             return
-        link.port.link = None
+        port.link = Link(channel=channel, line=line, user=user, wake=wake, place=line.log.end)
+        log.info("the console of node %s is connected to by %s", port.uuid, user)
+        self._selector.register(channel, selectors.EVENT_READ, port)
+
+    def _let_nobody_in(self, error: OSError) -> None:
+        """Look at no listener for a while: they stay readable, and the thread would do nothing else."""
+        if self._accepts_from is None:
+            log.warning("no connection to a console's port can be accepted: %s", error)
+        self._accepts_from = time.monotonic() + _PAUSE_S
+        for port in self._ports.values():
+            if self._selector is not None:
+                with contextlib.suppress(KeyError, ValueError):
+                    self._selector.unregister(port.listener)
+
+    def _let_in_again(self) -> None:
+        if self._accepts_from is None or time.monotonic() < self._accepts_from:
+            return
+        self._accepts_from = None
+        for port in self._ports.values():
+            if self._selector is not None:
+                self._selector.register(port.listener, selectors.EVENT_READ, port)
+
+    def _cut(self, port: _Port) -> None:
+        link, port.link = port.link, None
+        if link is None:
+            return
         link.line.unwatch(link.wake)
         if link.keyboard:
             link.line.leave_keyboard(link.keyboard)
         self._forget(link.channel)
 
-    def _hear(self, link: _Link) -> None:
-        """Take what is typed, as far as there is room for it."""
-        room = _MOST_PENDING_BYTES - len(link.pending)
-        if room <= 0 or link.port.link is not link:
-            return
+    def _work(self, port: _Port, link: Link) -> None:
+        """Type what waits, show what is new; end it where that is due."""
+        idle_s = self._range.idle_s if self._range else 0.0
         try:
-            data = link.channel.recv(room)
-        except BlockingIOError:
-            return
+            link.work()
         except OSError:
-            data = b""
-        if not data:
-            self._cut(link)
+            self._cut(port)
             return
-        link.pending += data
-
-    def _work(self, link: _Link) -> None:
-        """Type what waits, show what is new; a console that is closed ends the connection."""
-        try:
-            self._type(link)
-            self._show(link)
-        except OSError:
-            self._cut(link)
+        if link.is_over(idle_s):
+            self._cut(port)
             return
-        is_stuck = bool(link.unsent) and time.monotonic() - link.moved_at > _STUCK_S
-        is_closed = link.line.standing().state is LineState.CLOSED
-        if is_stuck or is_closed:
-            self._cut(link)
-            return
-        events = selectors.EVENT_READ if len(link.pending) < _MOST_PENDING_BYTES else 0
+        events = selectors.EVENT_READ if len(link.pending) < MOST_PENDING_BYTES else 0
         events |= selectors.EVENT_WRITE if link.unsent else 0
-        if self._selector is not None:
-            self._listen_for(link, events)
+        self._listen_for(port, link.channel, events)
 
-    def _listen_for(self, link: _Link, events: int) -> None:
+    def _listen_for(self, port: _Port, channel: socket.socket, events: int) -> None:
         selector = self._selector
         if selector is None:
             return
-        is_registered = link.channel in selector.get_map()
+        is_registered = channel in selector.get_map()
         if not events and is_registered:
-            selector.unregister(link.channel)
+            selector.unregister(channel)
         elif events and not is_registered:
-            selector.register(link.channel, events, link)
+            selector.register(channel, events, port)
         elif events:
-            selector.modify(link.channel, events, link)
-
-    def _type(self, link: _Link) -> None:
-        """Type; while somebody else has the keyboard, what comes is dropped, and said so."""
-        if not link.pending:
-            return
-        try:
-            if not link.keyboard:
-                link.keyboard = link.line.take_keyboard(link.user, by_force=False)
-                link.typed_bytes = 0
-            taken = link.line.type(link.keyboard, bytes(link.pending), link.typed_bytes)
-        except ControllerError as error:
-            link.keyboard = ""
-            link.pending.clear()
-            link.unsent += f"\r\n[ingot: {error}]\r\n".encode()
-            return
-        del link.pending[: taken - link.typed_bytes]
-        link.typed_bytes = taken
-
-    def _show(self, link: _Link) -> None:
-        while True:
-            if not link.unsent:
-                begin, data = link.line.log.read(link.place, _PIECE_BYTES)
-                if not data:
-                    return
-                link.place, link.unsent = begin + len(data), data
-                link.moved_at = time.monotonic()
-            try:
-                sent_bytes = link.channel.send(link.unsent)
-            except BlockingIOError:
-                return
-            link.unsent = link.unsent[sent_bytes:]
-            link.moved_at = time.monotonic()
+            selector.modify(channel, events, port)
 
 
-def _listen(ports: PortRange, uuid: str, number: int | None) -> socket.socket | None:
-    """Return a listening socket: on the port that is asked for, or on one of the range, if it can be the same as before."""
-    size = ports.last - ports.first + 1
-    begin = zlib.crc32(uuid.encode()) % size
-    numbers = [number] if number else [ports.first + (begin + step) % size for step in range(size)]
-    for one in numbers:
-        family = socket.AF_INET6 if ":" in ports.address else socket.AF_INET
+def _turn_away(channel: socket.socket, words: bytes) -> None:
+    channel.setblocking(False)
+    with contextlib.suppress(OSError):
+        channel.send(words)
+    channel.close()
+
+
+def _listen(address: str, numbers: Collection[int]) -> socket.socket | None:
+    """Return a listening socket on the first of these ports that is free; raises ``OSError`` where there can be none at all."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    for number in numbers:
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((ports.address, one))
+            listener.bind((address, number))
             listener.listen(4)
         except OSError:
             listener.close()

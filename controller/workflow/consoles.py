@@ -87,6 +87,7 @@ class ConsoleKeeper:
             if now - self._tidied_at >= _TIDY_S:
                 self._tidied_at = now
                 services.consoles.tidy(partial(_known, services))
+                services.console_ports.tidy(partial(_known, services))
         except OSError as error:
             log.warning("the logs of consoles could not be looked through: %s", error)
         except SQLAlchemyError:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from controller.agent_client.pool import AgentPool
 from controller.consoles.lines import Consoles
-from controller.consoles.tcp_ports import ConsolePorts, PortRange
+from controller.consoles.port_numbers import PortRange
+from controller.consoles.tcp_ports import ConsolePorts
 from controller.hardware.catalog import Catalog
 from controller.images.lun_writers import LunWriters
 from controller.notifications.reader import Reader
@@ -116,4 +117,5 @@ def _consoles(settings: Settings) -> Consoles:
 def _ports(settings: Settings) -> PortRange | None:
     found = port_range(settings.console_port_range)
     address = settings.console_socat_address
-    return found and PortRange(address=address, first=found[0], last=found[1])
+    idle_s = settings.console_terminal_timeout_s
+    return found and PortRange(address=address, first=found[0], last=found[1], idle_s=idle_s)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,7 @@ pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]
-FIRST, LAST = 10000, 10003
+FIRST, LAST = 10000, 29999  # no two of the nodes here have the same usual port
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +134,17 @@ def test_the_port_is_the_same_again_or_the_one_that_is_asked_for(people: People)
     people.switch(is_on=True)
     people.wait_open()
     assert place(people) == before
-    people.switch(is_on=False)
-    change = [{"op": "add", "path": "/driver_info/ipmi_terminal_port", "value": 10500}]
-    people.ok("PATCH", "", change)
-    people.switch(is_on=True)
-    wait_until(lambda: place(people)[1] == 10500, 20, "the port that is asked for")
+    other = FIRST + (before[1] - FIRST + 1) % (LAST - FIRST + 1)
+    for asked, given in ((other, other), (22, other), (30500, other), (before[1], before[1])):
+        people.switch(is_on=False)
+        change = [{"op": "add", "path": "/driver_info/ipmi_terminal_port", "value": asked}]
+        people.ok("PATCH", "", change)
+        people.switch(is_on=True)
+        wait_until(partial(_has, people, given), 20, f"port {given} where {asked} is asked for")
+
+
+def _has(people: People, number: int) -> bool:
+    return place(people)[1] == number
 
 
 def _listens(place: tuple[str, int]) -> bool:
