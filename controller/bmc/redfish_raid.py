@@ -10,7 +10,6 @@ from agent.protocol.refusal import Refusal
 from controller.bmc import redfish_storage, redfish_task
 from controller.bmc.redfish_call import RedfishCalls
 from controller.bmc.redfish_document import order, remove
-from controller.bmc.redfish_errors import NotOfferedError
 from controller.bmc.redfish_raid_plan import APPLY_TIME, Action
 from controller.bmc.redfish_raid_steps import raid_steps
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
@@ -60,16 +59,8 @@ class StorageOfSystem:
         self.refusal = calls.refusal
 
     def stores(self, *, timeout_s: float) -> Sequence[Store]:
-        """Return every storage with its drives and volumes."""
-
-        def read(system: System) -> Sequence[Store]:
-            found = redfish_storage.stores(system)
-            if not found:
-                advice = "set the raid_interface agent, whose ramdisk knows the controllers' own programs"
-                raise NotOfferedError("storage", advice)
-            return found
-
-        return self._calls.ask("read the storage", timeout_s, read)
+        """Return every storage with its drives and volumes; empty = the BMC tells of none."""
+        return self._calls.ask("read the storage", timeout_s, redfish_storage.stores)
 
     def volumes(self, collection: str, *, timeout_s: float) -> Sequence[Volume] | None:
         """Return the volumes of one storage; ``None`` = they are not there now."""

@@ -257,6 +257,9 @@ def _end(bmc: MakesVolumes, state: Mapping[str, Any], now: float, timeout_s: flo
     standing = {volume.path: volume for store in found for volume in store.volumes}
     made = state.get("made", state["roots"])
     deleted = {one["path"]: one["wwn"] for one in state.get("deleted", ())}
+    told = {store.collection for store in found}
+    if [path for path in state.get("collections", ()) if path not in told]:
+        return _settle("reading back", state, now, "the BMC does not tell of all its volumes")
     wrong = [f"{path} was made and is gone" for path in made if path not in standing] + [
         f"{path} was deleted and is there again"
         for path, wwn in deleted.items()
@@ -264,8 +267,8 @@ def _end(bmc: MakesVolumes, state: Mapping[str, Any], now: float, timeout_s: flo
     ]
     if wrong:
         return _settle("reading back", state, now, wrong[0])
-    told = configuration(found, state["roots"], state["recorded"], deleted)
-    return BmcStepLook(state=None, message="; ".join(state["done"]), result=told)
+    stands = configuration(found, state["roots"], state["recorded"], deleted)
+    return BmcStepLook(state=None, message="; ".join(state["done"]), result=stands)
 
 
 def _patience_s(state: Mapping[str, Any]) -> float:
@@ -337,11 +340,6 @@ def stay(state: Mapping[str, Any], message: str) -> BmcStepLook:
 def _mark(path: str) -> str:
     """Return what a state keeps of an address: a BMC names hundreds, each as long as it likes."""
     return hashlib.sha256(path.encode()).hexdigest()[:_MARK_LETTERS]
-
-
-def done_so_far(state: Mapping[str, Any]) -> str:
-    """Return what was done, to be said after what was not."""
-    return f"; before that was done: {'; '.join(state['done'])}" if state["done"] else ""
 
 
 _Move = Callable[[MakesVolumes, Action, Mapping[str, Any], float, float], BmcStepLook]

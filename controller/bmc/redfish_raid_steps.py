@@ -17,7 +17,6 @@ from controller.bmc.redfish_raid_moves import (
     FailedError,
     MakesVolumes,
     before_order,
-    done_so_far,
     move,
     stay,
 )
@@ -34,6 +33,7 @@ from controller.hardware.bmc import NODE, BmcStep, BmcStepLook, StepArgument
 
 _SILENT_S = 900.0
 """So long a BMC may not answer while it is at work, or restarts with the machine."""
+_NO_STORAGE = "it does not offer storage by Redfish; set the raid_interface agent, whose ramdisk knows the controllers' own programs"
 _FIELDS = ("target_raid_config", "raid_config", "properties")
 """What the steps have to know of the node."""
 
@@ -133,6 +133,8 @@ def _begin(
     """Plan and refuse; nothing is ordered before the plan is stored."""
     ends_at = time.monotonic() + timeout_s
     found = bmc.stores(timeout_s=timeout_s)
+    if not found:
+        raise bmc.refusal(what, _NO_STORAGE)
     try:
         todo = plan(given, found, Guard(given[NODE]["properties"] or {}))
     except Refusal as error:
@@ -150,6 +152,7 @@ def _begin(
         "roots": [],
         "made": [],
         "deleted": [],
+        "collections": [one.collection for one in found if one.collection],
         "recorded": recorded,
         **before_order(known, tasks),
     }
@@ -171,9 +174,9 @@ def _look(bmc: MakesVolumes, what: str, state: Mapping[str, Any], timeout_s: flo
             raise
         return stay({**state, "silent_since": since}, f"{title}: {error}")
     except FailedError as failed:
-        raise bmc.refusal(what, f"{title}: {failed}{done_so_far(state)}") from failed
+        raise bmc.refusal(what, f"{title}: {failed}{_done(state)}") from failed
     except BmcError as error:
-        raise BmcError(f"{error} ({title}){done_so_far(state)}") from error
+        raise BmcError(f"{error} ({title}){_done(state)}") from error
     return replace(found, state=found.state and {**found.state, "silent_since": None})
 
 
@@ -183,3 +186,8 @@ def _without_silence(state: Mapping[str, Any], now: float) -> Mapping[str, Any]:
     if silent_since is None or settles_since is None:
         return state
     return {**state, "settles_since": settles_since + max(0.0, now - silent_since)}
+
+
+def _done(state: Mapping[str, Any]) -> str:
+    """Return what was done, to be said after what was not."""
+    return f"; before that was done: {'; '.join(state['done'])}" if state["done"] else ""

@@ -55,9 +55,12 @@ class Bmc:
     apply_times: tuple[str, ...] = ("Immediate",)
     answer: Callable[["Bmc", Action], str | None] | None = None
     is_silent: bool = False
+    has_storage: bool = True
 
     def stores(self, *, timeout_s: float) -> Sequence[Store]:
         self.speak()
+        if not self.has_storage:
+            return ()
         return (
             Store(
                 name="R",

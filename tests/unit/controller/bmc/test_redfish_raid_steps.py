@@ -218,6 +218,23 @@ def test_a_silence_at_the_end_is_waited_for(clock: Clock) -> None:
     assert made(course.look(look)) == ["1"]
 
 
+@pytest.mark.parametrize("name", ["create_configuration", "delete_configuration"])
+def test_a_storage_that_is_not_there_for_a_moment_is_waited_for(clock: Clock, name: str) -> None:
+    deletes = name == "delete_configuration"
+    bmc = Bmc(standing=[STANDS, volume("8", "/d/2", "/d/3")] if deletes else [])
+    course = clock(Course(bmc, name))
+    look = course.run(until=lambda look: bool(look.state and not look.state["todo"]))
+    bmc.has_storage = False
+    look = course.look(look)
+    assert look.state is not None
+    with pytest.raises(BmcError, match="does not tell of all its volumes"):
+        course.go_on(look, lambda one: one.state is None, course.now + 3600)
+    bmc.has_storage = True
+    assert course.look(look).state is None
+    with pytest.raises(BmcError, match="does not offer storage by Redfish; set the raid_interface"):
+        clock(Course(Bmc(has_storage=False), name)).begin()
+
+
 @pytest.mark.parametrize("ends", [Progress.DONE, Progress.FAILED, Progress.GONE])
 def test_a_strangers_task_is_not_taken_for_the_order(clock: Clock, ends: Progress) -> None:
     """One is there before the order, another comes while it is not known whether the order was taken."""
