@@ -1,11 +1,8 @@
-"""What the sensors of nodes said last, in this process's memory, and the message that tells it to others. Pure but for the memory."""
+"""What the sensors of nodes said last, in this process's memory. Pure but for the memory."""
 
 import threading
-import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
 
 from controller.hardware.abilities import Health
 from controller.hardware.sensors import SensorReport
@@ -80,22 +77,3 @@ def only_types(report: SensorReport, types: str) -> SensorReport:
         return report
     kept = {kind: found for kind, found in report.readings.items() if kind.lower() in wanted}
     return replace(report, readings=kept)
-
-
-def payload_of(report: SensorReport) -> Mapping[str, Any]:
-    """Return the readings as Ironic's notification carries them."""
-    return {**report.readings, "Extra": dict(report.extra)} if report.extra else report.readings
-
-
-def message_of(found: NodeSensors) -> Mapping[str, Any]:
-    """Return Ironic's sensor data notification of a report (``event_type`` ``hardware.<driver>.metrics``); each has an ID of its own."""
-    collected = datetime.fromtimestamp(found.report.collected_at, UTC).replace(tzinfo=None)
-    return {
-        "message_id": str(uuid.uuid4()),
-        "node_uuid": found.node_uuid,
-        "node_name": found.node_name,
-        "instance_uuid": found.instance_uuid,
-        "timestamp": collected.isoformat(timespec="microseconds"),
-        "event_type": f"hardware.{found.driver}.metrics.update",
-        "payload": payload_of(found.report),
-    }

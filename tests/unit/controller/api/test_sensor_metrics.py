@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from controller.api.metrics.sensor_families import of_sensors
 from controller.api.metrics.sensor_gauges import gauges_of, ipmi_name
 from controller.hardware.sensors import SensorForm, SensorReport
-from controller.workflow.sensor_reports import NodeSensors, message_of, only_types
+from controller.workflow.sensor_reports import NodeSensors, only_types
 
 _NAMES = Path(__file__).parents[3] / "data/sensors/exporter-names.json"
 ROWS: list[list[Any]] = json.loads(_NAMES.read_text())
@@ -200,21 +200,6 @@ def test_places_that_redfish_does_not_have_name_no_numbers() -> None:
         "baremetal_temp_intake_celsius": 1,
         "baremetal_temp_cpusubsystem_celsius": 1,
         "baremetal_temp_celsius": len(places) - 2,
-    }
-
-
-def test_the_message_is_ironics() -> None:
-    readings = {"Fan": {"Fan1 (0x1)": {"Sensor Reading": "600 (+/- 0) RPM"}}, "Other": {}}
-    one = node(readings, driver="redfish", instance_uuid="i-1")
-    message = dict(message_of(one))
-    assert len(message.pop("message_id")) == 36
-    assert message == {
-        "node_uuid": "u-1",
-        "node_name": "m1",
-        "instance_uuid": "i-1",
-        "timestamp": "2023-11-14T22:13:20.000000",
-        "event_type": "hardware.redfish.metrics.update",
-        "payload": readings,
     }
 
 
