@@ -15,6 +15,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import LocationParseError
 
+from controller.peers.authorities import trusting
 from controller.peers.budget import BudgetedSocket, BudgetedTlsSocket, current
 
 _AddressInfo = tuple[Any, Any, int, str, Any]
@@ -104,7 +105,7 @@ def _budgeted(manager: urllib3.PoolManager) -> urllib3.PoolManager:
 def _tls(trusted_pem: str | None) -> ssl.SSLContext:
     if trusted_pem is None:
         return system_tls()
-    context = ssl.create_default_context(cadata=trusted_pem)
+    context = trusting(trusted_pem)
     context.sslsocket_class = BudgetedTlsSocket
     return context
 

@@ -31,6 +31,19 @@ WATCHED = _UPDATED | {
 }
 _RESTS = STABLE | FAILED
 _NODE = "baremetal.node"
+_STATUSES = {
+    "create": ("end",),
+    "update": ("end",),
+    "delete": ("end",),
+    "provision_set": ("start", "success", "end", "error"),
+    "power_set": ("start", "end", "error"),
+    "power_state_corrected": ("success",),
+    "maintenance_set": ("end",),
+    "console_set": ("end",),
+    "health_set": ("success",),
+}
+EVENT_TYPES = tuple(f"{_NODE}.{action}.{one}" for action, all_ in _STATUSES.items() for one in all_)
+"""All that is told."""
 _WORDS = {"reset": "rebooting"}
 """Ironic's words for what a BMC is told."""
 

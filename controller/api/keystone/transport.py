@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from controller.errors import SettingsError
+from controller.peers.authorities import read_authorities
 from controller.peers.http import Limits, PeerFailed, PeerHttp, to_agent
 
 _MOST_BYTES = 2 * 1024 * 1024
@@ -72,7 +71,7 @@ def bounded_session(ca_file: str) -> requests.Session:
     """
     session = requests.Session()
     session.trust_env = False  # no login of ~/.netrc, no proxy
-    door = _Door(to_agent(_authorities(ca_file)))
+    door = _Door(to_agent(read_authorities("keystone_cafile", ca_file)))
     session.mount("http://", door)
     session.mount("https://", door)
     return session
@@ -131,15 +130,3 @@ def _refusal(request: requests.PreparedRequest, status: int) -> str:
     if status == HTTPStatus.FORBIDDEN:
         return "does not let this controller's user validate tokens; give it the role service, or reader of the system"
     return f"answers {status}" if status >= HTTPStatus.BAD_REQUEST else ""
-
-
-def _authorities(ca_file: str) -> str | None:
-    if not ca_file:
-        return None
-    try:
-        text = Path(ca_file).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"keystone_cafile {ca_file} cannot be read: {error}") from error
-    if "BEGIN CERTIFICATE" not in text:
-        raise SettingsError(f"keystone_cafile {ca_file} has no certificate (PEM)")
-    return text

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,11 +12,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from controller.errors import SettingsError
+from controller.notifications.document import fits
+from controller.peers.authorities import read_authorities
+from controller.store.node_changes import EVENT_TYPES
 
 MOST_TARGETS = 16
 """Each has a thread, and with PostgreSQL a connection."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PREFIX = "whsec_"
+_MAKE_ONE = f"echo {_PREFIX}$(openssl rand -base64 32)"
 _LEAST_SECRET_BYTES = 16
 
 
@@ -24,7 +28,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     url: str
     secret_file: str
     events: list[str] = []
-    ca_file: str = ""
+    ca_file: str | None = None
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,22 +72,26 @@ def load_targets(path: str) -> Mapping[str, Target]:
 
 
 def secret_of(text: str) -> bytes:
-    """Return the key that a secret's text stands for, as the Standard Webhooks write it, or the text itself.
+    """Return the key that a secret's text stands for, as the Standard Webhooks write it: the prefix, then base64.
+
+    Without the prefix libraries of the standard take a text as base64, and others as it stands: it would be anybody's guess.
 
     Raises:
-        SettingsError: It is too short, or no base64.
+        SettingsError: It has no prefix, is too short, or no base64.
     """
     text = text.strip()
-    secret = text.encode()
-    if text.startswith(_PREFIX):
-        try:
-            secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
-        except (binascii.Error, ValueError):
-            raise SettingsError(f"what follows {_PREFIX} must be base64") from None
+    if not text.startswith(_PREFIX):
+        raise SettingsError(
+            f"the secret must begin with {_PREFIX} and go on with base64, as the Standard Webhooks have it (where a target gave"
+            f" out base64 alone, write {_PREFIX} before it); make one with: {_MAKE_ONE}"
+        )
+    try:
+        secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        raise SettingsError(f"what follows {_PREFIX} in the secret must be base64") from None
     if len(secret) < _LEAST_SECRET_BYTES:
         raise SettingsError(
-            f"the secret has {len(secret)} bytes and needs at least {_LEAST_SECRET_BYTES}; make one with:"
-            f" echo {_PREFIX}$(openssl rand -base64 32)"
+            f"the secret has {len(secret)} bytes and needs at least {_LEAST_SECRET_BYTES}; make one with: {_MAKE_ONE}"
         )
     return secret
 
@@ -102,12 +110,28 @@ def _target(name: str, entry: _Entry) -> Target:
         raise SettingsError(f"webhooks.{name}.url must be an http or https URL with a host")
     try:
         secret = secret_of(_text(entry.secret_file))
-        pem = _text(entry.ca_file) if entry.ca_file else None
+        pem = None if entry.ca_file is None else _authorities(entry.ca_file)
+        _check_events(entry.events)
     except SettingsError as error:
         raise SettingsError(f"webhooks.{name}: {error}") from error
     return Target(
         name=name, url=entry.url, secret=secret, types=tuple(entry.events), trusted_pem=pem
     )
+
+
+def _authorities(path: str) -> str | None:
+    if not path:
+        raise SettingsError("ca_file is empty; name a file, or leave the line out")
+    return read_authorities("ca_file", path)
+
+
+def _check_events(patterns: Sequence[str]) -> None:
+    """Refuse a pattern that nothing ever fits: its target would hear nothing, and nobody would know."""
+    for one in patterns:
+        if not any(fits((one,), known) for known in EVENT_TYPES):
+            raise SettingsError(
+                f"events: {one!r:.120} fits nothing that is told; there are {', '.join(EVENT_TYPES)}, and * stands for any letters"
+            )
 
 
 def _text(path: str) -> str:

@@ -1,10 +1,12 @@
 """Signatures, verdicts and the webhook file."""
 
 import base64
+import ssl
 from pathlib import Path
 
 import pytest
 
+from controller.api.keystone.transport import bounded_session
 from controller.errors import SettingsError
 from controller.notifications.document import fits
 from controller.notifications.webhooks.signature import signed_headers
@@ -16,7 +18,10 @@ from controller.notifications.webhooks.verdict import (
     pause_s,
     verdict,
 )
-from controller.peers.http import Answer
+from controller.peers.http import Answer, to_agent
+
+SECRET = "whsec_" + base64.b64encode(b"long enough for it").decode()
+HOOK = '[webhooks.a]\nurl = "https://x"\nsecret_file = "SECRET"\n'
 
 
 def test_the_signature_is_that_of_the_standard() -> None:
@@ -69,7 +74,7 @@ def test_types_are_chosen_by_pattern() -> None:
     assert not fits(("baremetal.node.power*",), "baremetal.node.create.end")
 
 
-def write(folder: Path, text: str, secret: str = "long enough for it") -> str:
+def write(folder: Path, text: str, secret: str = SECRET) -> str:
     (folder / "secret").write_text(secret)
     path = folder / "hooks.toml"
     path.write_text(text.replace("SECRET", str(folder / "secret")))
@@ -77,10 +82,17 @@ def write(folder: Path, text: str, secret: str = "long enough for it") -> str:
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
-    text = '[webhooks.a]\nurl = "https://u:p@x/"\nsecret_file = "SECRET"\nevents = ["b.*"]\n'
+    text = (
+        '[webhooks.a]\nurl = "https://u:p@x/"\nsecret_file = "SECRET"\nevents = ["b*.create.*"]\n'
+    )
     (target,) = load_targets(write(tmp_path, text)).values()
-    assert (target.name, target.types, target.secret) == ("a", ("b.*",), b"long enough for it")
+    assert (target.name, target.types, target.secret) == (
+        "a",
+        ("b*.create.*",),
+        b"long enough for it",
+    )
     assert "long" not in repr(target)
+    assert target.trusted_pem is None
     assert "u:p" not in repr(target)
     assert load_targets("") == {}
 
@@ -94,6 +106,12 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ('[webhooks.a]\nurl = "http://x"\nsecret_file = "/nowhere"', "/nowhere cannot be read"),
         ('[webhooks.a]\nurl = "http://x"\nsecret_file = "SECRET"\ncolor = 1', "color"),
         ('[webhooks."a b"]\nurl = "http://x"\nsecret_file = "SECRET"', "no name"),
+        (
+            f'{HOOK}events = ["baremetal.node.*", "baremetal.nodes.*"]',
+            "'baremetal.nodes.*' fits nothing",
+        ),
+        (f'{HOOK}events = [""]', "'' fits nothing"),
+        (f'{HOOK}events = ["Baremetal.node.create.end"]', "baremetal.node.create.end, baremetal."),
         ("[hooks]", "hooks"),
         ("x = ", "Invalid value"),
     ],
@@ -113,8 +131,49 @@ def test_too_many_targets_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["short", "whsec_" + base64.b64encode(b"short").decode(), "whsec_!"]
+    "text",
+    [
+        *("short", "whsec_" + base64.b64encode(b"short").decode(), "whsec_!", "whsec_"),
+        # without the prefix: base64 to libraries of the standard, a text to others
+        *(
+            "a text that is long enough",
+            SECRET.removeprefix("whsec_"),
+            "WHSEC_" + SECRET.removeprefix("whsec_"),
+        ),
+    ],
 )
 def test_a_weak_or_broken_secret_is_refused(text: str) -> None:
     with pytest.raises(SettingsError):
         secret_of(text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", " \n", "no certificate", "-----BEGIN CERTIFICATE-----\n"),
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        None,
+    ],
+)
+def test_a_file_of_authorities_without_one_ends_the_start(
+    tmp_path: Path, content: str | None
+) -> None:
+    """Else the authorities of the system would be trusted, or each call would fail."""
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError, match=r"webhooks\.a: ca_file .*ca\.pem "):
+        load_targets(write(tmp_path, f'{HOOK}ca_file = "{file}"\n'))
+    with pytest.raises(SettingsError, match=r"keystone_cafile .*ca\.pem "):
+        bounded_session(str(file))
+
+
+def test_an_empty_name_of_a_file_of_authorities_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"webhooks\.a: ca_file is empty"):
+        load_targets(write(tmp_path, f'{HOOK}ca_file = ""\n'))
+
+
+def test_no_door_takes_no_certificate_for_all_of_the_system() -> None:
+    with pytest.raises(ssl.SSLError):
+        to_agent("")
