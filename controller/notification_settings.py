@@ -8,7 +8,7 @@ class NotificationSettings:
     """A part of ``Settings``, for event streams and webhooks (``docs/how-to/be-notified.md``)."""
 
     notification_entries: int = 10000
-    """How many notifications are kept, the newest; about 2 KiB each. Who reads later than that misses some, and is told so."""
+    """How many notifications are kept; about 2 KiB each, 64 KiB at most. Of more, owners with many lose their oldest. Who reads later than that misses some, and is told so."""
     notification_days: float = 7.0
     """For how many days they are kept at most."""
     notification_streams: int = 64

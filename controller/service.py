@@ -29,7 +29,7 @@ from controller.memory import share_arenas, spare_the_collector
 from controller.settings import Settings
 from controller.store.conductors import ALIVE_S, take_name
 from controller.store.history_limit import HistoryLimit
-from controller.store.notification_log import NotificationLimit
+from controller.store.notification_limit import NotificationLimit
 from controller.store.opening import open_store
 from controller.store.state_lock import StateLock
 from controller.web.page import web_blueprint

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from controller.notifications.document import Choice
 from controller.notifications.reader import Reader
@@ -41,7 +42,7 @@ class NotificationStream:
         self._shown = place
         self._head = f"retry: {_RETRY_MS}\nid: {place}\n\n".encode()
         if may_miss:
-            self._head += _gap(place)
+            self._head += _gap(place, until=place)
         self._wake: Callable[[], None] | None = None
         self._ends_at = time.monotonic() + _LONGEST_S
 
@@ -58,10 +59,14 @@ class NotificationStream:
     def feed(self, rows: Sequence[Told], newest: int) -> None:
         """Take what follows ``place``; none = what was there up to ``newest`` is not stored any more."""
         with self._lock:
-            expected = self._place + 1
-            self._place = rows[-1].number if rows else newest
-            if not rows or rows[0].number > expected:
-                self._head += _gap(rows[0].number - 1 if rows else newest)
+            before, self._place = self._place, rows[-1].number if rows else newest
+            seen = [before, *(row.number for row in rows)]
+            holes = [there - 1 for here, there in pairwise(seen) if there > here + 1]
+            if not rows:
+                holes = [newest]
+            if holes:
+                is_first = not rows or rows[0].number > before + 1
+                self._head += _gap(holes[0] if is_first else before, until=holes[-1])
             self._rows.extend(rows)
         if self._wake:
             self._wake()
@@ -108,6 +113,7 @@ def _event(kind: str, number: int, document: bytes) -> bytes:
     return b"event: %b\nid: %d\ndata: %b\n\n" % (kind.encode(), number, document)
 
 
-def _gap(place: int) -> bytes:
-    data = json.dumps({"until": place})
+def _gap(place: int, *, until: int) -> bytes:
+    """Return the event that says that something up to ``until`` is missing; who comes again goes on behind ``place``."""
+    data = json.dumps({"until": until})
     return f"event: gap\nid: {place}\ndata: {data}\n\n".encode()

@@ -28,8 +28,7 @@ _DATES = (
     *("created_at", "inspection_finished_at", "inspection_started_at", "provision_updated_at"),
     "updated_at",
 )
-_LARGE = ("extra", "properties", "description", "maintenance_reason", "last_error")
-_MOST_CHARS = 65_536
+_MOST_BYTES = 65_536
 _TOO_LONG = "left out: the notification would be too long; ask for the node"
 _VERSIONS = {"NodeSetProvisionStatePayload": "1.17", "NodeCRUDPayload": "1.14"}
 _VERSION = "1.16"
@@ -50,10 +49,24 @@ def node_payload(
     data |= {name: _date(getattr(node, name)) for name in _DATES}
     data |= {f"{one}_interface": interfaces.get(one) for one in INTERFACES}
     data |= more
-    text = _enveloped(kind, data)
-    if len(text) > _MOST_CHARS:
-        text = _enveloped(kind, {**data, **dict.fromkeys(_LARGE, _TOO_LONG)})
+    text, most_bytes = _enveloped(kind, data), _MOST_BYTES
+    while len(text.encode()) > _MOST_BYTES:
+        most_bytes //= 2  # and again, if masks are longer than what they hide
+        text = _enveloped(kind, _without_largest(data, most_bytes))
     return text
+
+
+def _without_largest(data: Mapping[str, Any], most_bytes: int) -> dict[str, Any]:
+    """Return a document that is not too long: a field that is larger than each of those that stay has words in its place."""
+    kept = dict(data)
+    sizes = {name: len(json_text(value).encode()) for name, value in data.items()}
+    left_bytes = sum(sizes.values())
+    for name in sorted(sizes, key=lambda one: (sizes[one], one), reverse=True):
+        if left_bytes <= most_bytes or sizes[name] <= len(_TOO_LONG):
+            break
+        kept[name] = _TOO_LONG
+        left_bytes -= sizes[name] - len(_TOO_LONG)
+    return kept
 
 
 def _enveloped(kind: str, data: dict[str, Any]) -> str:

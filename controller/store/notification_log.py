@@ -1,16 +1,17 @@
-"""Reads the log of notifications, and keeps it from growing without end."""
+"""Reads the log of notifications."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, func, select
 
 from controller.store.database import Store
-from controller.store.notifications import NOTIFICATION_TABLE, Notification, NotificationCounter
+from controller.store.notifications import NOTIFICATION_TABLE, RESTORE_LEAP, NotificationCounter
 
 _COLUMNS = NOTIFICATION_TABLE.c
+_MOST_BYTES = 1024 * 1024
+"""Of the payloads of a page but its last: each reader has one in memory."""
 Told = Row[Any]
 """A row of the log, with the names of its columns."""
 
@@ -37,12 +38,12 @@ def extent(store: Store) -> Extent:
 def read_after(
     store: Store, place: int, limit: int, *, node_uuid: str | None = None
 ) -> Sequence[Told]:
-    """Return the first notifications behind a place, oldest first.
+    """Return the first notifications behind a place, oldest first; none = there are no more.
 
     Args:
         store: The database.
         place: A number; 0 = from the oldest that is stored.
-        limit: Most of them.
+        limit: Most of them; there may be fewer, for the bytes of a page are bounded, too.
         node_uuid: Of this node alone.
     """
     query = (
@@ -53,34 +54,23 @@ def read_after(
     )
     if node_uuid is not None:
         query = query.where(_COLUMNS.node_uuid == node_uuid)
+    page = query.subquery()
+    length = func.length(page.c.payload)
+    before = func.sum(length).over(order_by=page.c.number) - length
+    measured = select(page, before.label("bytes_before")).subquery()
+    columns = [one for one in measured.c if one.name != "bytes_before"]
+    bounded = (
+        select(*columns).where(measured.c.bytes_before < _MOST_BYTES).order_by(measured.c.number)
+    )
     with store.look() as connection:
-        return connection.execute(query).all()
+        return connection.execute(bounded).all()
 
 
-class NotificationLimit:
-    """Removes what is more than may be kept, or too old."""
+def missing(place: int, rows: Sequence[Told]) -> int:
+    """Return how many notifications behind a place, up to the last of ``rows``, are not stored any more; what a restore leapt over was never there.
 
-    def __init__(self, store: Store, *, keep: int, longest_s: float) -> None:
-        """Take the bounds: how many, and for how long."""
-        self._store, self._keep, self._longest_s = store, keep, longest_s
-
-    def apply(self) -> int:
-        """Remove it, in a short transaction, and return how many notifications that were."""
-        with self._store.look() as connection:
-            newest_first = select(_COLUMNS.number).order_by(_COLUMNS.number.desc())
-            beyond = connection.scalar(newest_first.offset(self._keep).limit(1)) or 0
-            is_old = _COLUMNS.at < time.time() - self._longest_s
-            oldest_first = select(_COLUMNS.number).order_by(_COLUMNS.number)
-            first = connection.scalar(oldest_first.limit(1))
-            aged = 0
-            if first is not None and connection.scalar(
-                select(is_old).where(_COLUMNS.number == first)
-            ):
-                aged = connection.scalar(select(func.max(_COLUMNS.number)).where(is_old)) or 0
-        last_to_go = max(int(beyond), int(aged))
-        if not last_to_go:
-            return 0
-        with self._store.change() as change:
-            return change.execute(
-                delete(Notification).where(_COLUMNS.number <= last_to_go)
-            ).rowcount
+    Args:
+        place: A number.
+        rows: What follows it, as :func:`read_after` returns it, of all nodes.
+    """
+    return (rows[-1].number - place - len(rows)) % RESTORE_LEAP if rows else 0

@@ -20,6 +20,9 @@ _TAKE = text(
     " ON CONFLICT (id) DO UPDATE SET last = notification_counters.last + :count RETURNING last"
 )
 
+RESTORE_LEAP = 100_000_000
+"""So many numbers are left out when a backup is restored: what was given after it was made is not given again."""
+
 
 class Notification(Base):
     """Something that happened, as it is told; the columns beside ``payload`` say who may read it."""

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from controller.store.database import Store
-from controller.store.notification_log import NotificationLimit, extent, read_after
+from controller.store.notification_limit import NotificationLimit
+from controller.store.notification_log import extent, read_after
 from controller.store.notifications import Notification
 from controller.store.tables import Node
 from controller.workflow.verbs import set_power

@@ -24,6 +24,8 @@ _MOST_DIGITS = 18
 _MOST_TYPES = 20
 _TYPE = re.compile(r"[a-z_.*]{1,100}")
 _PAGE = 500
+_MOST_BYTES = 4 * 1024 * 1024
+"""Of an answer, but for its last notification; the rest is behind ``next``."""
 
 
 def index(call: Call) -> Response:
@@ -35,18 +37,20 @@ def index(call: Call) -> Response:
     if limit < 1:
         raise Invalid("Limit must be positive")
     found: list[bytes] = []
-    is_over = False
-    while len(found) < limit and not is_over:
-        rows = read_after(call.services.store, place, _PAGE, node_uuid=choice.node_uuid)
-        is_over = len(rows) < _PAGE
+    left_bytes, is_over = _MOST_BYTES, False
+    while not is_over and (
+        rows := read_after(call.services.store, place, _PAGE, node_uuid=choice.node_uuid)
+    ):
         for row in rows:
             place = row.number
             if (document := choice.document(row)) is not None:
                 found.append(document)
-            if len(found) == limit:
+                left_bytes -= len(document)
+            is_over = len(found) == limit or left_bytes <= 0
+            if is_over:
                 break
     more = b""
-    if len(found) == limit:
+    if is_over:
         query = urlencode({**call.query, "since": place, "limit": limit})
         more = f',"next":"{call.base_url}{call.path}?{query}"'.encode()
     body = b'{"notifications":[%b]%b}' % (b",".join(found), more)

@@ -16,7 +16,7 @@ from controller.notifications.webhooks.targets import Target
 from controller.notifications.webhooks.verdict import Tried, Verdict, pause_s, verdict
 from controller.peers.http import Answer, Limits, PeerFailed, PeerHttp, to_agent, to_image_server
 from controller.store.database import Store
-from controller.store.notification_log import Told, read_after
+from controller.store.notification_log import Told, missing, read_after
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class WebhookSender:
                 place.check()
                 self._bell.wait(_REST_S if self._store.is_sqlite else _LOOK_S)
                 continue
-            self._note_lost(number, rows[0].number)
+            self._note_lost(number, rows)
             for row in self._wanted(rows):
                 if not self._deliver(door, place, row):
                     return
@@ -123,15 +123,16 @@ class WebhookSender:
             )
             self._note(self._target.name, "given_up", too_old)
 
-    def _note_lost(self, number: int, next_number: int) -> None:
-        lost = next_number - number - 1
+    def _note_lost(self, number: int, rows: Sequence[Told]) -> None:
+        lost = missing(number, rows)
         if lost > 0:
             log.warning(
-                "webhook %s was behind for so long that notifications %d to %d are not stored any more (notification_entries,"
-                " notification_days); it goes on behind them",
+                "webhook %s was behind for so long that %d notifications between %d and %d are not stored any more"
+                " (notification_entries, notification_days); it goes on with the others",
                 self._target.name,
-                number + 1,
-                next_number - 1,
+                lost,
+                number,
+                rows[-1].number,
             )
             self._note(self._target.name, "lost", lost)
 

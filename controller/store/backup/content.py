@@ -8,6 +8,7 @@ from controller.errors import SettingsError
 from controller.states import TRANSITIONS, Event, target_of
 from controller.store.key_file import KeyFile
 from controller.store.migrate import known_revisions
+from controller.store.notifications import RESTORE_LEAP
 from controller.store.sealed_rows import opened_keyring
 from controller.store.tables import WORKFLOW, SecretKey
 
@@ -77,4 +78,7 @@ def restored_statements(revision: str) -> Iterator[str]:
     known = known_revisions()
     if known.index(revision) <= known.index(_NUMBERED_SINCE):
         # Numbers that were given after the backup was made are not given again: who has seen them misses nothing.
-        yield "UPDATE notification_counters SET last = last + 100000000"
+        yield (
+            f"INSERT INTO notification_counters (id, last) VALUES (1, {RESTORE_LEAP})"  # noqa: S608  # a number of our own
+            f" ON CONFLICT (id) DO UPDATE SET last = notification_counters.last + {RESTORE_LEAP}"
+        )
