@@ -31,6 +31,8 @@ from controller.peers import programs
 _CONNECT_S, _LOGIN_S = 20, 40.0
 _QUIET_S, _PROMPT_S = 1.0, 15.0
 """The shell has said its prompt when it has said something and is quiet for so long; one that says nothing is not waited for any longer."""
+_ENTER_S = 1.0
+"""So long after the command nothing else is typed, for the shell might take it."""
 _MOST_TYPED_BYTES = 16 << 10
 _MOST_SAID_BYTES = 8 << 10
 _PIECE_BYTES = MOST_PACKET_BYTES - 1
@@ -58,7 +60,7 @@ class SshLine:
         """What ssh itself says, the end of it."""
         self._is_logged_in = self._is_open = self._has_ended = False
         self._shown_at: float | None = None
-        self._enter_at = math.inf
+        self._enter_at = self._open_at = math.inf
         self._login_until = 0.0
 
     def run(self) -> tuple[bytes, str]:
@@ -140,26 +142,31 @@ class SshLine:
             if _LOGGED_IN in self._said:
                 self._is_logged_in = True
                 self._enter_at = now + _PROMPT_S
+                self._open_at = math.inf if self._command else now
             elif now > self._login_until:
                 return f"{self._target.where}: SSH has no login within {_LOGIN_S:.0f} s; look whether the BMC hangs"
         if self._is_logged_in and not self._is_open:
-            quiet_at = math.inf if self._shown_at is None else self._shown_at + _QUIET_S
-            if not self._command or now >= min(self._enter_at, quiet_at):
-                self._open()
+            self._enter(now)
         return ""
 
-    def _open(self) -> None:
-        self._is_open = True
-        if self._command:
+    def _enter(self, now: float) -> None:
+        """Type the command when it is time, and tell the controller when the console should be there."""
+        quiet_at = math.inf if self._shown_at is None else self._shown_at + _QUIET_S
+        if self._open_at == math.inf and now >= min(self._enter_at, quiet_at):
             self._typed += f"{self._command}\r".encode()
-        self._say(OPENED)
+            self._open_at = now + _ENTER_S
+        if now >= self._open_at:
+            self._is_open = True
+            self._say(OPENED)
 
     def _patience_ms(self) -> int | None:
         if self._is_open:
             return None
         now = time.monotonic()
         times = [self._enter_at if self._is_logged_in else self._login_until]
-        if self._is_logged_in and self._shown_at is not None:
+        if self._open_at < math.inf:
+            times = [self._open_at]
+        elif self._is_logged_in and self._shown_at is not None:
             times.append(self._shown_at + _QUIET_S)
         return math.ceil(max(0.0, min(times) - now) * 1000) + 1
 

@@ -172,7 +172,32 @@ def test_a_refused_login_is_held_back(site: Site) -> None:
     assert "not the password" not in said
     assert site.ssh.log.count("Failed password") == before + 1
     people.ok("PATCH", "", [{"op": "remove", "path": "/driver_info/redfish_console_password"}])
+    people.switch(is_on=False)
+    people.switch(is_on=True)  # what has changed is looked at now
     enters(people)
+
+
+def test_a_login_that_redfish_refuses_is_told_and_ssh_not_tried(site: Site) -> None:
+    before = site.ssh.log.count("Connection from")
+    people = site.enrol(redfish_password="not the password")  # a wrong one
+    said = waits_for(people, "redfish_username")
+    assert "not the password" not in said
+    assert said.count(site.lab.bmc.url) == 1
+    assert site.ssh.log.count("Connection from") == before
+
+
+def test_a_bmc_that_answers_nonsense_is_told(site: Site) -> None:
+    site.lab.bmc.set_faults(RedfishFaults(garbage=True))
+    people = site.enrol()
+    waits_for(people, "serial console")
+    site.offers("SSH")
+    enters(people)
+
+
+def test_a_bmc_without_sshd_is_told(site: Site) -> None:
+    people = site.enrol(redfish_console_port=2200)
+    said = waits_for(people, "Connection refused")
+    assert "redfish_console_port" in said
 
 
 def test_a_bmc_without_a_console_says_what_to_do(site: Site) -> None:
