@@ -92,9 +92,14 @@ def disks(system: System) -> InventoryTold:
     """Return the disks as an operating system sees them: volumes, and drives that are in none; the smallest that is large enough is the root disk."""
     found = []
     for store in redfish_storage.stores(system):
-        found += [_of_volume(one) for one in store.volumes if one.is_raid and one.size_bytes]
+        made = (one for one in store.volumes if one.is_raid and one.size_bytes)
+        found += [_of_volume(one, store.is_rotational(one)) for one in made]
         free = (one for one in store.drives if not store.users(one.ident))
-        found += [_of_drive(one) for one in free if one.size_bytes]
+        found += [
+            _of_drive(one, store.rotates.get(store.paths[one.ident]))
+            for one in free
+            if one.size_bytes
+        ]
     found = found or list(_simple(system))
     large = [one for one in found if one["size"] >= _LEAST_ROOT_BYTES]
     root = {"root_disk": min(large, key=lambda disk: disk["size"])} if large else {}
@@ -204,29 +209,35 @@ def _first(document: Any, name: str) -> str | None:
     return text(told[0], "Address") if isinstance(told, list) and told else None
 
 
-def _of_volume(one: redfish_storage.Volume) -> dict[str, Any]:
+def _of_volume(one: redfish_storage.Volume, rotates: bool | None) -> dict[str, Any]:
+    """Return a volume; what its controller calls itself to a system (model, serial number, vendor) the BMC does not tell."""
     return {
         "name": one.ident,
-        "model": one.said,
+        "model": None,
+        "raid_type": one.said,
         "size": one.size_bytes,
-        "rotational": False,
+        **_kind(rotates),
         "wwn": one.wwn,
         "serial": None,
         "vendor": None,
     }
 
 
-def _of_drive(one: PhysicalDrive) -> dict[str, Any]:
+def _of_drive(one: PhysicalDrive, rotates: bool | None) -> dict[str, Any]:
     return {
         "name": one.ident,
         "model": one.model,
         "size": one.size_bytes,
-        "rotational": one.is_rotational,
+        **_kind(rotates),
         "wwn": one.wwn,
         "serial": one.serial,
         "vendor": None,
-        "tran": one.interface,
+        "tran": None if one.interface == "unknown" else one.interface,
     }
+
+
+def _kind(rotates: bool | None) -> dict[str, bool]:
+    return {} if rotates is None else {"rotational": rotates}
 
 
 def _simple(system: System) -> Iterator[dict[str, Any]]:
@@ -240,7 +251,6 @@ def _simple(system: System) -> Iterator[dict[str, Any]]:
                     "name": text(device, "Name") or one.name,
                     "model": text(device, "Model"),
                     "size": size,
-                    "rotational": False,
                     "wwn": None,
                     "serial": None,
                     "vendor": text(device, "Manufacturer"),

@@ -6,7 +6,7 @@ Older services say ``VolumeType`` where newer ones have ``RAIDType``, and have t
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from string import hexdigits
 from types import MappingProxyType
 from typing import Any
@@ -50,6 +50,8 @@ VOLUME_TYPES: Mapping[str, str] = MappingProxyType(
 """The same in ``VolumeType``, which Redfish has given up; it has no word for the others."""
 _LEVELS = {word: level for level, word in RAID_TYPES.items()}
 _OLD_LEVELS = {word: level for level, word in VOLUME_TYPES.items()}
+_KINDS = {"HDD": True, "SMR": True, "SSD": False}
+"""Drive, ``MediaType``: whether such a drive rotates."""
 _RAW = "RawDevice"
 _PREFIXES: Mapping[str, str] = MappingProxyType({"NAA": "0x", "NGUID": "eui.", "EUI": "eui."})
 """Kinds of world wide names, the best first, and how Linux begins them; of two names of NVMe it shows the NGUID."""
@@ -112,6 +114,13 @@ class Store:
     volumes: tuple[Volume, ...]
     apply_times: tuple[str, ...] = ()
     """When an order for a volume may be carried out (``Immediate``, ``OnReset``); empty = the BMC does not tell."""
+    rotates: Mapping[str, bool] = field(default_factory=dict)
+    """By address of the drives: whether they rotate, as far as the BMC tells."""
+
+    def is_rotational(self, volume: Volume) -> bool | None:
+        """Return what the drives of a volume are, all alike; ``None`` = they are not, or the BMC does not tell."""
+        kinds = {self.rotates.get(path) for path in volume.drives}
+        return kinds.pop() if len(kinds) == 1 else None
 
     def users(self, ident: str) -> tuple[Volume, ...]:
         """Return the volumes on a drive, but not the drive itself as a volume."""
@@ -160,6 +169,7 @@ def _store(system: System, found: Document) -> Store:
         collection=collection if page is not None else None,
         volumes=tuple(_with_drives(_volume(one), there) for one in standing),
         apply_times=_apply_times(page),
+        rotates={one.path: told for one in there if (told := _rotates(one.body)) is not None},
     )
 
 
@@ -226,18 +236,26 @@ def _apply_times(page: Document | None) -> tuple[str, ...]:
 def _drive(found: Document, ident: str) -> PhysicalDrive:
     body = found.body
     protocol = (text(body, "Protocol") or "").lower()
-    rate = dig(body, "RotationSpeedRPM")
-    spins = isinstance(rate, int | float) and rate > 0
     return PhysicalDrive(
         ident=ident,
         size_bytes=_size(body),
-        is_rotational=text(body, "MediaType") == "HDD" or (spins and "MediaType" not in body),
+        is_rotational=_rotates(body) is True,
         interface="nvme" if protocol in ("nvme", "pcie") else protocol or "unknown",
         model=text(body, "Model"),
         serial=text(body, "SerialNumber"),
         wwn=_wwn(body),
         obstacle=_fault(body),
     )
+
+
+def _rotates(drive: Mapping[str, Any]) -> bool | None:
+    """Return whether a drive rotates; ``None`` = the BMC does not tell."""
+    kind, rate = text(drive, "MediaType"), dig(drive, "RotationSpeedRPM")
+    if kind in _KINDS:
+        return _KINDS[kind]
+    if isinstance(rate, int | float) and not isinstance(rate, bool) and rate >= 0:
+        return rate > 0
+    return False if text(drive, "Protocol") == "NVMe" else None
 
 
 def _fault(drive: Mapping[str, Any]) -> str | None:

@@ -181,7 +181,7 @@ def _unstorable(context: Context, error: Exception) -> ControllerError:
 def _retry(context: Context, error: TemporaryError) -> _Result:
     """Try again later, for a bounded time, after an error that may pass."""
     data, settings = context.data, context.settings
-    tries = int(data.get("_tries", 0)) + 1
+    tries = context.silences + 1
     since = float(data.get("_failing_since", context.now))
     silent_s = context.now - since
     if isinstance(error, AgentUnreachable):
@@ -192,7 +192,7 @@ def _retry(context: Context, error: TemporaryError) -> _Result:
                 f"{error}{during}, for {silent_s:.0f} s now; {_power_now(context)}; look at the machine's "
                 "console and the network between"
             )
-    elif tries >= settings.bmc_tries:
+    elif context.is_last_try:
         return StepFailed(f"{error} (tried {tries} times)")
     log.info("%s: %s: %s; trying again", context.label, context.stage_name, error)
     longest_s = _AGENT_PAUSE_S if isinstance(error, AgentUnreachable) else _BMC_PAUSE_S

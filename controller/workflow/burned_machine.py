@@ -47,13 +47,16 @@ def told_machine(told: Any) -> BurnedMachine:
     )
 
 
-def inspected_machine(inventory: Any) -> BurnedMachine:
-    """Read the inventory of an inspection; its disks are named as burn-ins name them."""
+def inspected_machine(inventory: Any, *, knows_disks: bool = True) -> BurnedMachine:
+    """Read the inventory of an inspection; its disks are named as burn-ins name them.
+
+    ``knows_disks`` false = it has others than a system sees, as what a BMC tells.
+    """
     found = inventory if isinstance(inventory, Mapping) else {}
     disks, vendor = found.get("disks"), found.get("system_vendor")
     vendor = vendor if isinstance(vendor, Mapping) else {}
     names = None
-    if isinstance(disks, list):
+    if knows_disks and isinstance(disks, list):
         told = (
             disk.get("serial") or disk.get("wwn") for disk in disks if isinstance(disk, Mapping)
         )

@@ -14,6 +14,7 @@ from controller.setting_words import BURNIN_KINDS, words_of
 from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.burned_machine import differences, inspected_machine, told_machine
+from controller.workflow.inspected_machine import was_told_by_bmc
 
 KEY = "burnin"
 PROPERTY = "burnin_required"
@@ -114,7 +115,8 @@ def _other_machines(node: Node, kinds: Sequence[str], last: str, at: float) -> l
     ]
     inspected_at = node.inspection_finished_at
     if inspected_at is not None and inspected_at > at:
-        now = inspected_machine((node.inventory or {}).get("inventory"))
+        inventory = (node.inventory or {}).get("inventory")
+        now = inspected_machine(inventory, knows_disks=not was_told_by_bmc(node))
         problems += [
             f"the inspection after burnin_{last} found {part}" for part in differences(now, machine)
         ]

@@ -4,9 +4,18 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from controller.store.tables import Node
 from controller.workflow.inspection_hooks.interfaces import interfaces_of
 
+TOLD_BY_BMC = "told_by_bmc"
+"""Key of plugin data: no ramdisk has looked. BMCs tell the drives behind a controller, systems what the controller makes of them."""
 _NO_ADDRESSES = frozenset({"0.0.0.0", "::/0", "::"})
+
+
+def was_told_by_bmc(node: Node) -> bool:
+    """Say whether it was a BMC that told the node's inventory."""
+    data = (node.inventory or {}).get("plugin_data")
+    return isinstance(data, Mapping) and data.get(TOLD_BY_BMC) is True
 
 
 def macs_of(inventory: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,7 +12,11 @@ from controller.store.events import ForeignEvent, count_event, record_event
 from controller.store.identity import new_uuid
 from controller.store.tables import Node, Port
 from controller.workflow.findings import Findings, read_findings
-from controller.workflow.inspected_machine import reported_bmc_addresses
+from controller.workflow.inspected_machine import (
+    TOLD_BY_BMC,
+    reported_bmc_addresses,
+    was_told_by_bmc,
+)
 from controller.workflow.inspection_hooks.disks import serials
 from controller.workflow.inspection_hooks.hook import PortFacts, Seen
 from controller.workflow.inspection_hooks.interfaces import VALIDATES
@@ -23,9 +27,17 @@ from controller.workflow.services import Services
 
 
 def read_result(
-    services: Services, node: Node, document: Mapping[str, Any], *, with_ports: bool = True
+    services: Services,
+    node: Node,
+    document: Mapping[str, Any],
+    *,
+    with_ports: bool = True,
+    is_told_by_bmc: bool = False,
 ) -> Findings | StepFailed:
-    """Return what the hooks of the settings make of the document; ``with_ports`` false = without those that are about network interfaces."""
+    """Return what the hooks of the settings make of the document; ``with_ports`` false = without those that are about network interfaces.
+
+    ``is_told_by_bmc`` = a BMC tells it, not a ramdisk.
+    """
     with services.store.read() as session:
         ports = session.scalars(select(Port).where(Port.node_id == node.id)).all()
     facts = (
@@ -38,7 +50,7 @@ def read_result(
         )
         for port in ports
     )
-    before = (node.inventory or {}).get("inventory")
+    before = None if was_told_by_bmc(node) else (node.inventory or {}).get("inventory")
     seen = Seen(
         settings=services.settings,
         inventory={},
@@ -46,7 +58,11 @@ def read_result(
         properties=node.properties,
         ports={port.address: port for port in facts},
         disks_before=None if before is None else serials(before),
+        is_told_by_bmc=is_told_by_bmc,
     )
+    document = {key: value for key, value in document.items() if key != TOLD_BY_BMC}
+    if is_told_by_bmc:
+        document[TOLD_BY_BMC] = True
     try:
         hooks = hooks_of(services.settings.inspection_hooks)
         return read_findings(document, hooks if with_ports else without(hooks, VALIDATES), seen)

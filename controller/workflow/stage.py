@@ -67,6 +67,16 @@ class Context:
         return self.work.tries
 
     @property
+    def silences(self) -> int:
+        """How often in a row this stage has met an error that may pass; the next such error is one more."""
+        return int(self.work.data.get("_tries") or 0)
+
+    @property
+    def is_last_try(self) -> bool:
+        """Whether an error that may pass ends the workflow this time."""
+        return self.silences + 1 >= self.settings.bmc_tries
+
+    @property
     def is_late(self) -> bool:
         """Whether the stage's deadline has passed."""
         deadline = self.work.deadline_at

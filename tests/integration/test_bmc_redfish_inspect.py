@@ -176,6 +176,7 @@ def test_a_node_is_inspected_without_a_ramdisk(lab: RedfishLab, tmp_path: Path) 
         ).json()
         assert shown["inventory"]["system_vendor"]["serial_number"] == lab.machine.name
         assert shown["plugin_data"]["parsed_lldp"]["NIC0"]["switch_system_name"] == "leaf1"
+        assert shown["plugin_data"]["told_by_bmc"] is True
         controller.ask("m1", "inspect")
         wait_until(lambda: len(controller.events("m1", "state")) == 4, 30, "once more")
         assert set(ports(controller)) == set(MACS)
@@ -231,3 +232,61 @@ def test_a_silent_bmc_stops_nobody_else(lab: RedfishLab, tmp_path: Path) -> None
         assert controller.node("m1").inventory is not None
         node = controller.wait_for("dead", "inspect failed", timeout_s=60)
     assert lab.network.address(21) in str(node.last_error)
+
+
+UNTOLD = {
+    "root_device": {"name": "/dev/sda", "rotational": True},
+    "expected": {"disks": 2, "disk_gib": 8, "mac": MACS[0], "cpus": 2},
+}
+"""What a person may have entered for the agent's inspections."""
+
+
+def test_a_part_that_is_not_told_at_once_is_asked_for_again(
+    lab: RedfishLab, tmp_path: Path
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(slow_s=0.1))
+    with running_controller(tmp_path, bmc_timeout_s=3.0) as controller:
+        properties = {"expected": UNTOLD["expected"]}
+        enrol(controller, "m1", driver_info(lab), properties=properties)
+        controller.ask("m1", "inspect")
+        wait_until(lambda: _is_turn_of_disks(controller), 30, "the turn of the disks")
+        lab.bmc.set_faults(RedfishFaults(unreachable=True))
+        wait_until(lambda: _silences(controller) > 0, 30, "a try in vain")
+        assert _is_turn_of_disks(controller)
+        lab.bmc.set_faults()
+        node = controller.wait_for("m1", "manageable", timeout_s=60)
+        assert node.last_error is None
+        assert len((node.inventory or {})["inventory"]["disks"]) == 2
+        warnings = [one.message for one in controller.events("m1") if one.severity == "WARNING"]
+        assert not any("are not known" in one for one in warnings), warnings
+
+
+def test_disks_that_are_not_told_in_the_end_fail_neither_hints_nor_expectations(
+    lab: RedfishLab, tmp_path: Path
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(slow_s=0.1))
+    with running_controller(
+        tmp_path, bmc_timeout_s=3.0, bmc_tries=1, inspection_add_ports="active"
+    ) as controller:
+        enrol(controller, "m1", driver_info(lab), properties=UNTOLD)
+        controller.ask("m1", "inspect")
+        wait_until(lambda: _is_turn_of_disks(controller), 30, "the turn of the disks")
+        lab.bmc.set_faults(RedfishFaults(unreachable=True))
+        node = controller.wait_for("m1", "manageable", timeout_s=60)
+        assert node.last_error is None
+        assert "disks" not in (node.inventory or {})["inventory"]
+        assert set(ports(controller)) == set(MACS)
+        warnings = [one.message for one in controller.events("m1") if one.severity == "WARNING"]
+        for words in ("disks are not known", "root-device: ", "does not tell disks, disk_gib,"):
+            assert any(words in one for one in warnings), warnings
+
+
+def _is_turn_of_disks(controller: RunningController) -> bool:
+    work = controller.node("m1").work
+    told = (work.data if work else {}).get("bmc_inventory") or {"left": []}
+    return bool(told["left"][:1] == ["disks"])
+
+
+def _silences(controller: RunningController) -> int:
+    work = controller.node("m1").work
+    return int((work.data if work else {}).get("_tries") or 0)

@@ -30,7 +30,8 @@ def _count(seen: Seen) -> Found:
 
 def _accelerators(seen: Seen) -> Found:
     if not list(_devices(seen)):
-        return Found(warnings=("accelerators: the ramdisk has sent no PCI devices",))
+        who = "the BMC has told" if seen.is_told_by_bmc else "the ramdisk has sent"
+        return Found(warnings=(f"accelerators: {who} no PCI devices",))
     known = accelerators(seen.settings.inspection_accelerators)
     found = [
         {**known[ids]._asdict(), "pci_address": str(one.get("bus"))}
@@ -44,7 +45,8 @@ def _extra_hardware(seen: Seen) -> Found:
     """Make an object of the rows of four that hardware-detect prints: class, device, what, value."""
     data, is_strict = seen.plugin_data.get("data"), seen.settings.inspection_extra_hardware_strict
     if data is None:
-        return Found()
+        text = "extra-hardware: BMCs tell none; a ramdisk's inspection does"
+        return Found(warnings=(text,) if seen.is_told_by_bmc else ())
     if not isinstance(data, list) or not all(_is_row(row, is_strict) for row in data):
         dropped = ("data",) if is_strict else ()
         return Found(dropped=dropped, warnings=("extra-hardware: data is no list of rows",))

@@ -36,6 +36,8 @@ class Seen:
     """By MAC address, those that the ``ports`` hook makes among them."""
     disks_before: tuple[str, ...] | None
     """Serial numbers of the disks that the last inspection found; ``None`` = there was none."""
+    is_told_by_bmc: bool = False
+    """No ramdisk has looked: what is missing is not known, and fails nothing. BMCs do not know what a system calls its disks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,13 +55,16 @@ def _validate(seen: Seen) -> Found:
             "of the machine's network cards"
         )
     chosen = _chosen(valid, seen.settings.inspection_add_ports, _pxe_mac(seen.inventory))
+    warnings: tuple[str, ...] = ()
     if not chosen:
-        raise StepFailed(
-            f"no network interface has an address, so inspection_add_ports = {seen.settings.inspection_add_ports!r} chooses none"
-        )
+        text = f"no network interface has an address, so inspection_add_ports = {seen.settings.inspection_add_ports!r} chooses none"
+        if not seen.is_told_by_bmc:
+            raise StepFailed(text)
+        chosen = valid
+        warnings = (f"{VALIDATES}: the BMC tells no addresses: {text}; all are taken",)
     macs = [one["mac_address"] for one in chosen.values()]
     data = {"all_interfaces": interfaces, "valid_interfaces": chosen, "macs": macs}
-    return Found(plugin_data=data)
+    return Found(plugin_data=data, warnings=warnings)
 
 
 def _chosen(

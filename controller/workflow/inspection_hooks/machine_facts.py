@@ -1,6 +1,6 @@
 """The hooks ``architecture``, ``cpus``, ``cpu-capabilities``, ``memory`` and ``boot-mode``: properties of the machine.
 
-A fact that the ramdisk does not tell is left out with a warning; Ironic fails the inspection for an architecture or a memory that is missing.
+A fact that the ramdisk or the BMC does not tell is left out with a warning; Ironic fails the inspection for an architecture or a memory that is missing.
 """
 
 from collections.abc import Mapping
@@ -29,6 +29,8 @@ def _cpu_capabilities(seen: Seen) -> Found:
     flags = of(seen.inventory.get("cpu"), "flags", list)
     known = {flag for flag in (flags or [])[:_MOST_FLAGS] if isinstance(flag, str)}
     wanted = cpu_capabilities(seen.settings.inspection_cpu_capabilities)
+    if wanted and seen.is_told_by_bmc and not known:
+        return Found(warnings=("cpu-capabilities: the BMC tells no flags of the processors",))
     return Found(capabilities={name: "true" for flag, name in wanted.items() if flag in known})
 
 

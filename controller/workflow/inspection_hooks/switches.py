@@ -96,13 +96,20 @@ def _check_links(seen: Seen) -> Found:
 def _physical_network(seen: Seen) -> Found:
     networks = physical_networks(seen.settings.inspection_physical_networks)
     changes = {}
+    knows_some = False
     for one in enabled_interfaces(seen, "all_interfaces").values():
         port = seen.ports.get(one["mac_address"])
         addresses = _addresses((one.get("ipv4_address"), one.get("ipv6_address")))
+        knows_some = knows_some or bool(addresses)
         names = (name for address in addresses for net, name in networks.items() if address in net)
         name = next(names, None)
         if port is not None and name is not None and name != port.physical_network:
             changes[port.address] = {"physical_network": name}
+    if networks and seen.is_told_by_bmc and not knows_some:
+        text = (
+            "physical-network: the BMC tells no addresses, so the physical networks of ports stay"
+        )
+        return Found(warnings=(text,))
     return Found(ports=changes)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.protocol.foreign_text import UnfitDocument, clean_document, clean_line
-from controller.errors import BmcError, StepFailed
+from controller.errors import BmcError, StepFailed, TemporaryError
 from controller.hardware.interface import Connects
 from controller.hardware.inventory import LLDP_BY_MAC, InventoryPart, TellsInventory
 from controller.workflow.findings import Findings
@@ -63,11 +63,16 @@ def _nothing(parts: Sequence[InventoryPart]) -> dict[str, Any]:
 def _with_part(
     context: Context, bmc: TellsInventory, part: InventoryPart, told: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what is told with one part more, or with a warning."""
+    """Return what is told with one part more, or with a warning.
+
+    Raises:
+        BmcError: The part is needed.
+        TemporaryError: It may be told the next time: the engine asks again before anything is left out.
+    """
     try:
         found = bmc.inventory_part(part.name, timeout_s=context.settings.bmc_timeout_s)
-    except BmcError as error:
-        if part.is_needed:
+    except (BmcError, TemporaryError) as error:
+        if part.is_needed or (isinstance(error, TemporaryError) and not context.is_last_try):
             raise
         text = clean_line(f"{part.name} are not known: {error}", _LONGEST_WARNING)
         return {**told, "warnings": [*told["warnings"], text]}
@@ -114,7 +119,11 @@ def _findings(context: Context, told: Mapping[str, Any]) -> Findings:
         "warnings": secrets.texts(warnings),
     }
     found = read_result(
-        context.services, context.node, document, with_ports=bool(inventory["interfaces"])
+        context.services,
+        context.node,
+        document,
+        with_ports=bool(inventory["interfaces"]),
+        is_told_by_bmc=True,
     )
     if isinstance(found, StepFailed):
         raise StepFailed(f"{context.label}: {found}")

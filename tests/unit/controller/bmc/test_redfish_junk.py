@@ -269,3 +269,39 @@ def test_a_volume_keeps_both_of_its_names() -> None:
         ({}, ()),
     ):
         assert read_store(Volumes_1=fields).volumes[0].names == names
+
+
+_UNTOLD: tuple[Mapping[str, Any], ...] = ({}, {"MediaType": None}, {"RotationSpeedRPM": None})
+
+
+@pytest.mark.parametrize(
+    ("kinds", "rotates"),
+    [
+        *([({"MediaType": kind},), kind != "SSD"] for kind in ("HDD", "SMR", "SSD")),
+        *([({"RotationSpeedRPM": rate},), rate > 0] for rate in (0, 7200, 10000.5)),
+        *([(untold,), None] for untold in _UNTOLD),
+        (({"Protocol": "NVMe"},), False),
+        (({"MediaType": "HDD"}, {"MediaType": "HDD", "RotationSpeedRPM": 15000}), True),
+        (({"MediaType": "HDD"}, {"MediaType": "SSD"}), None),
+        (({"MediaType": "SSD"}, {}), None),
+    ],
+)
+def test_a_disk_rotates_as_far_as_its_drives_tell(
+    kinds: tuple[Mapping[str, Any], ...], rotates: bool | None
+) -> None:
+    paths = [f"{STORE}/Drives/{number}" for number in range(len(kinds))]
+    drives = {
+        path: {"CapacityBytes": 5 << 30, **kind} for path, kind in zip(paths, kinds, strict=True)
+    }
+    documents = {**copy.deepcopy(dict(DOCUMENTS)), **drives}
+    documents[STORE]["Drives"] = [to(path) for path in paths]
+    documents[f"{STORE}/Volumes/1"]["Links"] = {"Drives": [to(path) for path in paths]}
+    for is_raid in (True, False):
+        if not is_raid:
+            documents[f"{STORE}/Volumes"] = members()
+        tree: Any = Tree(documents, SYSTEM)
+        found = redfish_inventory.disks(tree).inventory["disks"]
+        told = {one.get("rotational") for one in found}
+        assert len(found) == (1 if is_raid else len(kinds))
+        assert told == {rotates} or (len(kinds) > 1 and not is_raid)
+        assert all(("rotational" in one) is (one.get("rotational") is not None) for one in found)

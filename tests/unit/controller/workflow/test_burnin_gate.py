@@ -177,3 +177,18 @@ def test_a_setting_that_names_something_else_stops_the_controller() -> None:
     assert load_settings('burnin_required = "cpu, disk"', {}, {}).burnin_valid_days == 0
     with pytest.raises(SettingsError, match="setting burnin_required: there is no soul; possible"):
         load_settings('burnin_required = "cpu,soul"', {}, {})
+
+
+def test_the_drives_that_a_bmc_tells_are_no_other_disks() -> None:
+    one = node()
+    run(one, "disk", NOW - DAY_S, uuid=UUID)
+    drives = [{"serial": "S1"}, {"serial": "S2"}, {"serial": None, "wwn": "0x1"}]
+    told = {"disks": drives, "system_vendor": {"system_uuid": UUID}}
+    one.inspection_finished_at = NOW
+    one.inventory = {"inventory": told, "plugin_data": {"told_by_bmc": True}}
+    assert missing(one, ("disk",), 0, NOW) == ()
+    one.inventory = {"inventory": told, "plugin_data": {}}
+    assert len(missing(one, ("disk",), 0, NOW)) == 1
+    other = {"disks": drives, "system_vendor": {"system_uuid": OTHER_UUID}}
+    one.inventory = {"inventory": other, "plugin_data": {"told_by_bmc": True}}
+    assert len(missing(one, ("disk",), 0, NOW)) == 1

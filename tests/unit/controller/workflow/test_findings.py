@@ -58,6 +58,7 @@ def read(
     hooks: str = "$default_hooks",
     properties: dict[str, Any] | None = None,
     disks_before: tuple[str, ...] | None = None,
+    is_told_by_bmc: bool = False,
     **settings: Any,
 ) -> Findings:
     seen = Seen(
@@ -67,6 +68,7 @@ def read(
         properties=properties or {},
         ports={one.address: one for one in ports},
         disks_before=disks_before,
+        is_told_by_bmc=is_told_by_bmc,
     )
     return read_findings(result, hooks_of(hooks), seen)
 
