@@ -13,7 +13,7 @@ from controller.bmc.ipmi_identify import LAMPS, identify_state, switch_identify
 from controller.bmc.ipmi_lan import read_channels
 from controller.bmc.ipmi_quirks import ODD_UEFI_DEVICES, device_of, uefi_device
 from controller.bmc.ipmi_repository import SdrCache
-from controller.bmc.ipmi_sdr import parse_record
+from controller.bmc.ipmi_sdr import SensorRecord, parse_record
 from controller.bmc.ipmi_sel import clear_log, read_log
 from controller.bmc.ipmi_sensors import read_sensors
 from controller.bmc.ipmi_target import IpmiTarget
@@ -39,6 +39,8 @@ _POWER_FAULTS = 0x1A
 """Overload, fault, control fault (28.2, byte 2)."""
 _PART_FAULTS = 0x0C
 """Drive, cooling (28.2, byte 4)."""
+_SHARE_OF_NAMES = 1 / 3
+"""Of the time in which the event log is read."""
 _DEVICES = {
     BootDevice.PXE: 1,
     BootDevice.DISK: 2,
@@ -152,15 +154,21 @@ class IpmiBmc:
         return read_sensors(self._calls("read sensors", timeout_s), self._memory.sdrs)
 
     def log(self, most: int, *, timeout_s: float) -> BmcLog:
-        """Read the newest entries of the system event log; sensors have names where their records are at hand."""
-        calls = self._calls("read the event log", timeout_s)
+        """Read the newest entries of the system event log, then the names of sensors as far as these come in time."""
+        names_s = timeout_s * _SHARE_OF_NAMES
+        calls = self._calls("read the event log", timeout_s - names_s)
+        return read_log(calls, most, lambda: self._sensors_by_number(names_s))
+
+    def _sensors_by_number(self, timeout_s: float) -> dict[int, SensorRecord]:
+        """Return the sensors whose records are at hand in time."""
+        calls = self._calls("read the list of sensors", timeout_s)
         try:
-            records = self._memory.sdrs.records(calls)
+            records = self._memory.sdrs.records(calls, is_part_enough=True)
         except BmcError as error:
             log.info("%s: events have no names of sensors: %s", self._target.where, error)
-            records = ()
+            return {}
         sensors = [found for one in records if (found := parse_record(one)) is not None]
-        return read_log(calls, most, {sensor.number: sensor for sensor in sensors})
+        return {sensor.number: sensor for sensor in sensors}
 
     def clear_log(self, *, timeout_s: float) -> None:
         """Empty the system event log."""

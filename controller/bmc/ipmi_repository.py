@@ -5,13 +5,13 @@ Follows "Intelligent Platform Management Interface Specification Second Generati
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from controller.bmc.ipmi_calls import IpmiCalls, completion_text
 from controller.bmc.ipmi_sdr import HEADER_BYTES
 from controller.bmc.kept import Kept, digest_of
-from controller.errors import BmcError
+from controller.errors import BmcError, BmcUnreachable
 
 _GET_INFO, _GET_RECORD, _RESERVE = 0x20, 0x23, 0x22
 _GET_DEVICE_RECORD = 0x21
@@ -38,26 +38,50 @@ class _Store:
     """What changes when the records do."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fetched:
+    """Records of one BMC, as far as they were fetched."""
+
+    version: bytes
+    records: tuple[bytes, ...] = ()
+    numbers: frozenset[int] = frozenset()
+    """Theirs."""
+    following: int = 0
+    """The number of the record that is next; ``_LAST`` = there is none."""
+
+
 class SdrCache:
     """The records of the BMCs that were asked last. For any number of threads."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._kept: Kept[str, tuple[bytes, Sequence[bytes]]] = Kept(_MOST_KEPT)
+        self._kept: Kept[str, _Fetched] = Kept(_MOST_KEPT)
 
-    def records(self, calls: IpmiCalls) -> Sequence[bytes]:
+    def records(self, calls: IpmiCalls, *, is_part_enough: bool = False) -> Sequence[bytes]:
         """Return the records of a BMC, fetched anew where it says that they have changed.
+
+        What was fetched before the time was over is kept, and the next call goes on there.
+
+        Args:
+            calls: To the BMC.
+            is_part_enough: Return what there is when the time is over.
 
         Raises:
             BmcError: There are none to be had; further as ``Transport``.
         """
         store, key = _store(calls), digest_of(calls.target)
-        kept = self._kept.get(key)
-        if kept is not None and kept[0] == store.version:
-            return kept[1]
-        found = tuple(_Fetch(calls, store).all())
-        self._kept.put(key, (store.version, found))
-        return found
+        kept = self._kept.get(key) or _Fetched(version=store.version)
+        if kept.version != store.version:
+            kept = _Fetched(version=store.version)
+        fetch = _Fetch(calls, store, kept)
+        try:
+            fetch.go_on()
+        except BmcUnreachable:
+            self._kept.put(key, fetch.fetched)
+            if not (is_part_enough and fetch.fetched.records):
+                raise
+        self._kept.put(key, fetch.fetched)
+        return fetch.fetched.records
 
 
 def _store(calls: IpmiCalls) -> _Store:
@@ -74,23 +98,34 @@ def _store(calls: IpmiCalls) -> _Store:
 class _Fetch:
     """Fetches the records of one BMC: each at once if it can, else in pieces with a reservation."""
 
-    def __init__(self, calls: IpmiCalls, store: _Store) -> None:
+    def __init__(self, calls: IpmiCalls, store: _Store, fetched: _Fetched) -> None:
         self._calls, self._store = calls, store
+        self.fetched = fetched
         self._in_pieces = False
         self._reservation = 0
         self._reservations = 0
 
-    def all(self) -> Sequence[bytes]:
-        found: dict[int, bytes] = {}
-        wanted = 0
-        while wanted != _LAST and len(found) < _MOST_RECORDS:
-            if wanted in found:
-                raise self._calls.refusal(
-                    "failed: its list of sensors never ends; update its firmware"
-                )
-            following, found[wanted] = self._one(wanted)
-            wanted = following
-        return list(found.values())
+    def go_on(self) -> None:
+        """Fetch what lacks; ``fetched`` is as far as it came also where that fails."""
+        wanted, records = self.fetched.following, list(self.fetched.records)
+        numbers = set(self.fetched.numbers)
+        try:
+            while wanted != _LAST and len(records) < _MOST_RECORDS:
+                if wanted in numbers:
+                    raise self._calls.refusal(
+                        "failed: its list of sensors never ends; update its firmware"
+                    )
+                following, record = self._one(wanted)
+                numbers.add(wanted)
+                records.append(record)
+                wanted = following
+        finally:
+            self.fetched = replace(
+                self.fetched,
+                records=tuple(records),
+                numbers=frozenset(numbers),
+                following=wanted,
+            )
 
     def _one(self, number: int) -> tuple[int, bytes]:
         """Return the number of the next record, and this one."""

@@ -5,6 +5,7 @@ Follows "Intelligent Platform Management Interface Specification Second Generati
 
 import struct
 import time
+from collections.abc import Callable
 
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.foreign_time import believable
@@ -34,13 +35,17 @@ _IS_OVER = 0x80
 _UNSPECIFIED_DATA = 0xFF
 
 
-def read_log(calls: IpmiCalls, most: int, sensors: dict[int, SensorRecord]) -> BmcLog:
+SensorNames = Callable[[], dict[int, SensorRecord]]
+"""Gives sensors by number, for their names."""
+
+
+def read_log(calls: IpmiCalls, most: int, sensors: SensorNames) -> BmcLog:
     """Read the newest entries.
 
     Args:
         calls: To the BMC.
         most: So many at most.
-        sensors: By number, for their names.
+        sensors: Asked once the entries are there, if there are any.
 
     Raises:
         BmcError: As ``Transport``, or the BMC has no log.
@@ -48,8 +53,9 @@ def read_log(calls: IpmiCalls, most: int, sensors: dict[int, SensorRecord]) -> B
     info = calls.ask(_NETFN_STORAGE, _GET_INFO, least_bytes=14)
     total = int.from_bytes(info[1:3], "little")
     records = _newest(calls, most) if total else []
+    named = sensors() if records else {}
     return BmcLog(
-        entries=tuple(parse_entry(record, sensors) for record in records),
+        entries=tuple(parse_entry(record, named) for record in records),
         total=total,
         is_full=bool(info[13] & _OVERFLOW),
     )

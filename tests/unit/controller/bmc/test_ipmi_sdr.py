@@ -286,7 +286,7 @@ def test_a_log_that_leads_in_circles_ends() -> None:
         following = {0xFFFF: 0xFFFF, 0: 3, 3: 5, 5: 3}.get(number, 3)
         return 0, following.to_bytes(2, "little") + (9).to_bytes(2, "little") + bytes(14)
 
-    log = read_log(calls(answer), 100, {})
+    log = read_log(calls(answer), 100, dict)
     assert len(log.entries) <= 4
 
 
