@@ -248,10 +248,8 @@ class RedfishBmc:
         return redfish_sensors.read_sensors(self._calls, timeout_s)
 
     def log(self, most: int, *, timeout_s: float) -> BmcLog:
-        """Read the newest entries of the log of the hardware."""
-        return self._calls.ask(
-            "read the log", timeout_s, lambda system: redfish_log.read_log(system, most)
-        )
+        """Read the newest entries of the log of the hardware, in turns of a few seconds."""
+        return redfish_log.read_log(self._calls, most, timeout_s)
 
     def clear_log(self, *, timeout_s: float) -> None:
         """Empty it."""

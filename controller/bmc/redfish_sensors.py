@@ -12,6 +12,7 @@ from typing import Any
 
 from sushy.resources.system.system import System
 
+from agent.protocol.foreign_text import clean_line
 from controller.bmc.redfish_call import RedfishCalls
 from controller.bmc.redfish_document import (
     Document,
@@ -24,6 +25,7 @@ from controller.bmc.redfish_document import (
     read_if_there,
     text,
 )
+from controller.bmc.redfish_turns import in_turns
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.hardware.sensors import SensorForm, SensorReport
 
@@ -31,6 +33,9 @@ _WHAT = "read sensors"
 _MOST_CHASSIS, _MOST_STORAGES = 16, 16
 _MOST_ITEMS = 200
 """Of one list in a document."""
+_MOST_SENSORS, _MOST_LETTERS = 500, 96
+"""Of a report, and of each text in it."""
+_LONGEST_LISTING_S = 15.0
 _LARGEST = 1e15
 
 Sensor = Mapping[str, Any]
@@ -74,14 +79,20 @@ def read_sensors(calls: RedfishCalls, timeout_s: float) -> SensorReport:
         BmcError: It refuses everything, or its answers are nonsense.
     """
     ends_at = time.monotonic() + timeout_s
-    several, extra = calls.ask(_WHAT, timeout_s, lambda system: (parts(system), _machine(system)))
-    readings: dict[str, dict[str, Sensor]] = {}
+    listing_s = min(timeout_s, _LONGEST_LISTING_S)
+    several, extra = calls.ask(_WHAT, listing_s, lambda system: (parts(system), _machine(system)))
+    kept = _Kept()
     failed: list[BmcError] = []
     parts_read = 0
     for part in several:
+        if kept.is_full:
+            break
         left_s = max(ends_at - time.monotonic(), 0.0)
         try:
-            found = calls.ask(_WHAT, left_s, partial(read_part, part=part))
+            for kind, name, said in in_turns(calls, _WHAT, left_s, partial(found_in, part=part)):
+                kept.put(kind, name, said)
+                if kept.is_full:
+                    break
         except BmcAuthenticationFailed:
             raise
         except BmcError as error:
@@ -90,13 +101,35 @@ def read_sensors(calls: RedfishCalls, timeout_s: float) -> SensorReport:
                 break  # the next would find the same, after as long
             continue
         parts_read += 1
-        for kind, name, said in found:
-            readings.setdefault(kind, {})[name] = said
-    if failed and not readings:
+    if failed and not kept.readings:
         raise failed[0]
+    left_out = len(several) - parts_read + kept.left_out
     return SensorReport(
-        form=SensorForm.REDFISH, readings=readings, left_out=len(several) - parts_read, extra=extra
+        form=SensorForm.REDFISH, readings=kept.readings, left_out=left_out, extra=extra
     )
+
+
+class _Kept:
+    """The sensors of a report, so many at most."""
+
+    def __init__(self) -> None:
+        self.readings: dict[str, dict[str, Sensor]] = {}
+        self.left_out = 0
+        self._count = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one was left out already."""
+        return self.left_out > 0
+
+    def put(self, kind: str, name: str, said: Sensor) -> None:
+        """Keep a sensor, if there is room for it."""
+        of_kind = self.readings.get(kind, {})
+        if name not in of_kind and self._count >= _MOST_SENSORS:
+            self.left_out += 1
+            return
+        self._count += name not in of_kind
+        self.readings.setdefault(kind, {})[name] = said
 
 
 def parts(system: System) -> Sequence[Part]:
@@ -108,25 +141,23 @@ def parts(system: System) -> Sequence[Part]:
 
 def _machine(system: System) -> Mapping[str, str]:
     """Return what names the machine, in Ironic's keys."""
-    said = {key: text(system.json, key) for key in ("Manufacturer", "Model", "UUID")}
+    said = {key: _text(system.json, key) for key in ("Manufacturer", "Model", "UUID")}
     return {key: value for key, value in said.items() if value is not None}
 
 
-def read_part(system: System, part: Part) -> Sequence[tuple[str, str, Sensor]]:
-    """Return the sensors of a part.
+def found_in(system: System, part: Part) -> Found:
+    """Give the sensors of a part, each after a few requests.
 
     Raises:
         SushyError, ValueError: The BMC refuses, or answers nonsense.
     """
     document = read_if_there(system, part.path)
-    if document is None:
-        return ()
-    found = _chassis(system, document) if part.is_chassis else _storage(system, document)
-    return tuple(found)
+    if document is not None:
+        yield from _chassis(system, document) if part.is_chassis else _storage(system, document)
 
 
 def _chassis(system: System, chassis: Document) -> Found:
-    name = text(chassis.body, "Id") or chassis.name
+    name = _text(chassis.body, "Id") or _short(chassis.name)
     thermal = read_if_there(system, link(chassis.body, "Thermal"))
     if thermal is not None:
         yield from _thermal(thermal, name)
@@ -149,8 +180,8 @@ def _thermal(thermal: Document, chassis: str) -> Found:
         said = {
             "identity": identity,
             **_numbers(one, _FAN),
-            "reading_units": text(one, "ReadingUnits"),
-            "serial_number": text(one, "SerialNumber"),
+            "reading_units": _text(one, "ReadingUnits"),
+            "serial_number": _text(one, "SerialNumber"),
             **_place(one),
             **_status(one),
         }
@@ -158,11 +189,11 @@ def _thermal(thermal: Document, chassis: str) -> Found:
 
 
 def _power(power: Document, chassis: str) -> Found:
-    name = text(power.body, "Id") or power.name
+    name = _text(power.body, "Id") or _short(power.name)
     for one, identity in _items(power, "PowerSupplies"):
         said = {
             **_numbers(one, _SUPPLY),
-            "serial_number": text(one, "SerialNumber"),
+            "serial_number": _text(one, "SerialNumber"),
             **_status(one),
         }
         yield "Power", f"{identity}:{name}@{chassis}", said
@@ -178,7 +209,7 @@ def _thermal_subsystem(system: System, subsystem: Document, chassis: str) -> Fou
     metrics = read_if_there(system, link(subsystem.body, "ThermalMetrics"))
     body = {} if metrics is None else metrics.body
     for place, one in enumerate(_dicts(dig(body, "TemperatureReadingsCelsius"))):
-        identity = text(one, "DeviceName") or str(place)
+        identity = _text(one, "DeviceName") or str(place)
         said = {
             "identity": identity,
             "reading_celsius": _number(dig(one, "Reading")),
@@ -188,14 +219,14 @@ def _thermal_subsystem(system: System, subsystem: Document, chassis: str) -> Fou
         }
         yield "Temperature", f"{identity}@{chassis}", said
     for fan in members(system, link(subsystem.body, "Fans")):
-        identity = text(fan.body, "Id") or fan.name
+        identity = _text(fan.body, "Id") or _short(fan.name)
         turns = _number(dig(fan.body, "SpeedPercent", "SpeedRPM"))
         share = _number(dig(fan.body, "SpeedPercent", "Reading"))
         said = {
             "identity": identity,
             "reading": share if turns is None else turns,
             "reading_units": "Percent" if turns is None else "RPM",
-            "serial_number": text(fan.body, "SerialNumber"),
+            "serial_number": _text(fan.body, "SerialNumber"),
             **_place(fan.body),
             **_status(fan.body),
         }
@@ -212,10 +243,10 @@ def _power_subsystem(system: System, chassis: Document, name: str) -> Found:
             "power_capacity_watts": _number(dig(one.body, "PowerCapacityWatts")),
             "line_input_voltage": _number(dig(body, "InputVoltage", "Reading")),
             "last_power_output_watts": _number(dig(body, "OutputPowerWatts", "Reading")),
-            "serial_number": text(one.body, "SerialNumber"),
+            "serial_number": _text(one.body, "SerialNumber"),
             **_status(one.body),
         }
-        yield "Power", f"{text(one.body, 'Id') or one.name}:PowerSubsystem@{name}", said
+        yield "Power", f"{_text(one.body, 'Id') or _short(one.name)}:PowerSubsystem@{name}", said
     environment = read_if_there(system, link(chassis.body, "EnvironmentMetrics"))
     watts = None if environment is None else _number(dig(environment.body, "PowerWatts", "Reading"))
     if watts is not None:
@@ -223,26 +254,36 @@ def _power_subsystem(system: System, chassis: Document, name: str) -> Found:
 
 
 def _storage(system: System, storage: Document) -> Found:
-    unit = text(storage.body, "Id") or storage.name
-    owner = text(system.json, "Id") or "system"
+    unit = _text(storage.body, "Id") or _short(storage.name)
+    owner = _text(system.json, "Id") or "system"
     for path in links(storage.body, "Drives")[:_MOST_ITEMS]:
         drive = read(system, path)
-        name = text(drive.body, "Name") or drive.name
+        name = _text(drive.body, "Name") or _short(drive.name)
         status = _status(drive.body)
         if status["health"] and not status["state"]:
             status = {**status, "state": "Enabled"}  # some say only that it is well
         said = {
             "name": name,
-            "model": text(drive.body, "Model"),
+            "model": _text(drive.body, "Model"),
             "capacity_bytes": _number(dig(drive.body, "CapacityBytes")),
             **status,
         }
         yield "Drive", f"{name}:{unit}@{owner}", said
 
 
+def _text(document: Any, *names: str) -> str | None:
+    """Return a text that a report may hold some thousand of; ``None`` = there is none."""
+    found = text(document, *names)
+    return None if found is None else _short(found)
+
+
+def _short(found: str) -> str:
+    return clean_line(found, _MOST_LETTERS)
+
+
 def _items(document: Document, name: str) -> Iterable[tuple[Mapping[str, Any], str]]:
     for place, one in enumerate(_dicts(dig(document.body, name))):
-        yield one, text(one, "MemberId") or str(place)
+        yield one, _text(one, "MemberId") or str(place)
 
 
 def _dicts(found: Any) -> list[Mapping[str, Any]]:
@@ -261,11 +302,11 @@ def _number(found: Any) -> float | int | None:
 
 
 def _place(one: Mapping[str, Any]) -> dict[str, str | None]:
-    return {"name": text(one, "Name"), "physical_context": text(one, "PhysicalContext")}
+    return {"name": _text(one, "Name"), "physical_context": _text(one, "PhysicalContext")}
 
 
 def _status(one: Mapping[str, Any]) -> dict[str, str | None]:
-    return {"state": text(one, "Status", "State"), "health": text(one, "Status", "Health")}
+    return {"state": _text(one, "Status", "State"), "health": _text(one, "Status", "Health")}
 
 
 def _drawn(watts: float) -> dict[str, Any]:

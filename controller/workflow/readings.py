@@ -29,13 +29,15 @@ def sensors_of(services: Services, ident: str, *, is_new: bool = False) -> Senso
     Raises:
         NotFound: There is no such node.
         Invalid: Its management interface reads none.
+        Conflict: Another request reads from its BMC.
         BmcError: The BMC refused, or did not answer.
     """
     node = _node(services, ident)
     kept = services.sensors.get(node.uuid)
     if kept is not None and not is_new:
         return kept.report
-    report = read_now(services, node)
+    with services.readers.of(node.uuid):
+        report = read_now(services, node)
     if report is None:
         raise cannot(services, node, "read sensors")
     return report
@@ -49,7 +51,8 @@ def log_of(services: Services, ident: str, most: int) -> BmcLog:
     bmc = management_of(services, node)
     if not isinstance(bmc, HasLog):
         raise cannot(services, node, "read the BMC's log")
-    found = bmc.log(most, timeout_s=services.settings.sensor_data_timeout_s)
+    with services.readers.of(node.uuid):
+        found = bmc.log(most, timeout_s=services.settings.sensor_data_timeout_s)
     return found.dated(services.clock())
 
 

@@ -22,6 +22,7 @@ from controller.store.tables import Node
 from controller.switches.registry import Switches, load_switches
 from controller.workflow.health import HealthCheck
 from controller.workflow.measures import Measures
+from controller.workflow.one_reader import OneReader
 from controller.workflow.pace import Paces
 from controller.workflow.quota import Quota
 from controller.workflow.sensor_reports import SensorReports
@@ -59,6 +60,8 @@ class Services:
     """What was done so far, for ``/metrics``."""
     sensors: SensorReports = field(default_factory=SensorReports)
     """What the sensors of nodes said last."""
+    readers: OneReader = field(default_factory=OneReader)
+    """Requests that read from BMCs."""
     gateway_key: str = field(default_factory=secrets.token_urlsafe, repr=False)
     """By which the boot routes know the TFTP gateway of this process."""
     strange_results: Quota = field(default_factory=lambda: Quota(3600.0))

@@ -1,19 +1,24 @@
 """The log of the hardware by the Redfish driver: of the laboratory's BMC, of recorded machines, and of services that order it otherwise."""
 
 import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sushy.resources.system.system import System
 
-from controller.bmc.redfish import RedfishBmc
+from controller.bmc.redfish import RedfishBmc, RedfishDriver
+from controller.bmc.redfish_document import read as read_document
 from controller.bmc.redfish_errors import NotDoneError
-from controller.bmc.redfish_log import clear_log, read_log
+from controller.bmc.redfish_log import LogReading, clear_log
+from controller.bmc.redfish_turns import in_turns
 from controller.hardware.abilities import Health
+from controller.hardware.sensors import BmcLog
 from controller.workflow.hardware_events import bad_entries
-from tests.integration.redfish_doubles import RedfishLab
+from tests.integration.redfish_doubles import RedfishLab, driver_info
 from tests.integration.redfish_fixtures import bmc, driver, lab, shared
 from tests.integration.redfish_table import ROOT, TableService
 
@@ -61,6 +66,14 @@ def entry(number: int, **more: Any) -> dict[str, Any]:
     return {"Id": str(number), "Created": created, "Message": f"event {number}", **more}
 
 
+def read_log(system: Any, most: int) -> BmcLog:
+    """Read a log at once; the driver does it in turns."""
+    reading = LogReading(most)
+    for _ in reading.steps(system):
+        pass
+    return reading.log
+
+
 def read(one: TableService, most: int) -> list[str]:
     asked: Any = one
     return [entry.message for entry in read_log(asked, most).entries]
@@ -104,6 +117,53 @@ def test_entries_that_are_only_linked_are_read_at_both_ends(is_oldest_first: boo
     assert made.asked < 15
 
 
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_a_long_log_is_read_in_small_steps_and_little_of_it_is_held(is_linked: bool) -> None:
+    base = f"{ROOT}/Systems/1/LogServices/SEL/E"
+    several = [entry(number, x="y" * 1000) for number in range(3000)]
+    given = [{"@odata.id": f"{base}/{one['Id']}"} for one in several] if is_linked else several
+    made: Any = service({"": {"Members": given}, **{f"/{one['Id']}": one for one in several}})
+    reading, asked = LogReading(50), made.asked
+    for _ in reading.steps(made):
+        assert made.asked - asked <= 6
+        asked = made.asked
+        assert len(reading._found) <= 100
+    assert [one.message for one in reading.log.entries[:2]] == ["event 2999", "event 2998"]
+    assert len(reading.log.entries) == 50
+
+
+def test_a_page_without_end_is_cut_off() -> None:
+    made: Any = service({"": {"Members": [entry(1)] * 20_000}})
+    assert read_log(made, 5).total == 5000
+
+
+def test_orders_of_power_come_between_the_requests_of_a_long_reading(
+    lab: RedfishLab, bmc: RedfishBmc
+) -> None:
+    is_switched, begun = threading.Event(), threading.Event()
+
+    def steps(system: System) -> Iterator[None]:
+        while not is_switched.is_set():
+            read_document(system, system.path)
+            begun.set()
+            yield
+
+    def read_on() -> None:
+        ended.extend(in_turns(bmc._calls, "read on", 90, steps))
+
+    ended: list[None] = []
+    reader = threading.Thread(target=read_on)
+    reader.start()
+    assert begun.wait(20)
+    RedfishDriver.connect(RedfishDriver(bmc._calls._sessions), driver_info(lab)).power_on(
+        timeout_s=30
+    )
+    assert reader.is_alive()
+    is_switched.set()
+    reader.join(30)
+    assert not reader.is_alive()
+
+
 def test_the_log_of_the_hardware_is_chosen_of_several() -> None:
     made = service({"": {"Members": [entry(1)]}}, logs=("Audit", "SEL", "Crashdump"))
     assert read(made, 5) == ["event 1"]
@@ -137,7 +197,7 @@ def test_entries_of_any_form_are_read_past_or_shown_on_one_line(members: Any) ->
         "9999-12-31T23:59:59Z",
         "0001-01-01T00:00:00+23:00",
         "1969-12-31T23:59:59Z",
-        (datetime.now(UTC) + timedelta(days=3)).isoformat(),
+        pytest.param((datetime.now(UTC) + timedelta(days=3)).isoformat(), id="in three days"),
     ],
 )
 def test_a_time_that_cannot_be_true_is_none_and_hides_nothing_newer(odd: str) -> None:

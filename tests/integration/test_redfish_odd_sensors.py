@@ -1,6 +1,6 @@
 """Sensors of Redfish services in every form: the newer documents, several chassis, and whatever else a BMC may answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.api.metrics.sensor_gauges import gauges_of
-from controller.bmc.redfish_sensors import Part, parts, read_part
+from controller.bmc.redfish_sensors import Part, found_in, parts, read_sensors
 from controller.hardware.sensors import SensorForm, SensorReport
 from controller.workflow.sensor_reports import NodeSensors
 from tests.integration.redfish_table import ROOT, TableService
@@ -40,7 +40,7 @@ def service(documents: Mapping[str, Any], **chassis: Any) -> Any:
 def read(made: Any) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for part in parts(made):
-        for kind, name, said in read_part(made, part):
+        for kind, name, said in found_in(made, part):
             found.setdefault(kind, {})[name] = said
     return found
 
@@ -125,6 +125,71 @@ def test_lists_without_end_are_cut_off() -> None:
     assert len(parts(TableService(system))) == 16
 
 
+class TableCalls:
+    """Calls to a service that is a table."""
+
+    def __init__(self, made: TableService) -> None:
+        self.made = made
+        self.asked: list[int] = []
+
+    def ask(self, _what: str, _timeout_s: float, do: Callable[[Any], Any]) -> Any:
+        before = self.made.asked
+        try:
+            return do(self.made)
+        finally:
+            self.asked.append(self.made.asked - before)
+
+
+def boundless() -> TableService:
+    """Return a service with more of everything than a report may hold, and long texts everywhere."""
+    long = "x" * 900
+    one = {"Name": long, "PhysicalContext": long, "SerialNumber": long, "ReadingUnits": long}
+    status = {"State": long, "Health": long}
+    items = [{**one, "MemberId": f"{n}{long}", "Status": status} for n in range(300)]
+    paths = [f"{ROOT}/Chassis/{number}" for number in range(16)]
+    storage = f"{ROOT}/Systems/1/Storage"
+    drives = [linked(f"{storage}/D{number}") for number in range(200)]
+    documents: dict[str, Any] = {
+        f"{ROOT}/Systems/1": {
+            "Id": long,
+            "Model": long,
+            "Links": {"Chassis": [linked(path) for path in paths]},
+            "Storage": linked(storage),
+        },
+        storage: {"Members": [linked(f"{storage}/S")]},
+        f"{storage}/S": {"Id": long, "Drives": drives},
+    }
+    for number in range(200):
+        documents[f"{storage}/D{number}"] = {"Name": f"{number}{long}", "Model": long}
+    for path in paths:
+        documents[path] = {"Id": f"{path[-2:]}{long}", "Thermal": linked(f"{path}/T")}
+        documents[f"{path}/T"] = {"Temperatures": items, "Fans": items}
+    return TableService(documents)
+
+
+def test_a_report_is_bounded_whatever_a_bmc_says() -> None:
+    calls: Any = TableCalls(boundless())
+    report = read_sensors(calls, 60)
+    assert report.count == 500
+    assert report.left_out > 0
+    texts = [name for sensors in report.readings.values() for name in sensors]
+    for sensors in report.readings.values():
+        texts += [
+            text for said in sensors.values() for text in said.values() if isinstance(text, str)
+        ]
+    assert max(len(text) for text in [*texts, *report.extra.values()]) <= 400
+    assert sum(len(text) for text in texts) < 500 * 1000
+
+
+def test_a_chassis_and_its_drives_are_read_in_small_steps() -> None:
+    made: Any = boundless()
+    for part in parts(made):
+        asked = made.asked
+        for _ in found_in(made, part):
+            assert made.asked - asked <= 6
+            asked = made.asked
+
+
 @pytest.mark.parametrize("name", ["Thermal", "Power"])
 @given(items=st.lists(ANYTHING, max_size=4), extra=ANYTHING)
 def test_whatever_stands_in_a_document_is_read_past(
@@ -152,4 +217,4 @@ def test_whatever_stands_in_a_document_is_read_past(
 def test_a_document_of_any_form_is_read_or_refused(document: Any) -> None:
     made = service({"Thermal": document})
     with suppress(ValueError):  # what is no object at all is refused
-        read_part(made, Part(True, CHASSIS))
+        list(found_in(made, Part(True, CHASSIS)))

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from controller.errors import BmcUnreachable
 from controller.hardware.abilities import Health
-from controller.hardware.sensors import SensorForm, SensorReport
+from controller.hardware.sensors import BmcLog, SensorForm, SensorReport
 from controller.workflow.sensors import SensorKeeper, is_read, nodes_to_read, pause_s
 from tests.integration.running_controller import (
     MachineBmc,
@@ -32,6 +32,13 @@ class FeelingBmc(MachineBmc):
 
     def health(self, *, timeout_s: float) -> Health | None:
         return self.told
+
+    def log(self, most: int, *, timeout_s: float) -> BmcLog:
+        self._call("log")
+        return BmcLog(entries=(), total=0)
+
+    def clear_log(self, *, timeout_s: float) -> None:
+        raise AssertionError("nobody asked for that")
 
     def sensors(self, *, timeout_s: float) -> SensorReport:
         if self.hangs is not None:
@@ -230,6 +237,32 @@ def test_a_row_says_as_the_list_does_whether_its_sensors_are_read(
         chosen = {node.uuid for node in nodes if is_read(settings, node)}
         assert chosen == set(nodes_to_read(controller.services))
         assert chosen
+
+
+def test_one_request_at_a_time_reads_from_the_bmc_of_a_node(tmp_path: Path) -> None:
+    hang = threading.Event()
+    with reading(tmp_path, send_sensor_data=False, power_sync_interval_s=0) as controller:
+        busy, other = feeling(controller, "m1"), feeling(controller, "m2")
+        busy.hangs = hang
+        base, headers = f"{controller.url}/v1/nodes", {"X-OpenStack-Ironic-API-Version": "latest"}
+
+        def ask(path: str) -> requests.Response:
+            return requests.get(f"{base}/{path}", headers=headers, timeout=90)
+
+        first = threading.Thread(target=ask, args=("m1/sensors",))
+        first.start()
+        wait_until(lambda: "sensors" in busy.calls, 20, "the first request")
+        for path in ("m1/sensors", "m1/sensors?now=true", "m1/bmc_log"):
+            said = ask(path)
+            assert said.status_code == 409, said.text
+            assert "another request is reading from its BMC; try again" in said.text
+        assert ask("m2/sensors").status_code == 200
+        assert other.calls.count("sensors") == 1
+        assert busy.calls.count("sensors") == 1
+        hang.set()
+        first.join(60)
+        busy.hangs = None
+        assert ask("m1/sensors").status_code == 200
 
 
 @pytest.mark.parametrize(
