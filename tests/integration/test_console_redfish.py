@@ -1,6 +1,7 @@
 """Serial consoles of Redfish BMCs over the API of a real controller: by a real sshd behind the lab's BMC."""
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -276,3 +277,21 @@ def test_the_first_key_is_kept_and_another_one_refused(made: Site, tmp_path: Pat
                 "the new key is kept",
             )
             people.wait_open()
+
+
+def test_a_key_that_cannot_be_kept_ends_the_session(made: Site, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("no folder")
+    with made.lab.network.inside(), pytest.MonkeyPatch.context() as patch:
+        made.offers("SSH")
+        patch.setenv("HOME", str(home))
+        with controller_process(tmp_path) as url:
+            people = Site(made.lab, made.line, made.ssh, url).enrol(redfish_console_host_key=None)
+            assert "redfish_console_host_key" in waits_for(people, "cannot be kept")
+
+
+@pytest.mark.long
+def test_a_server_that_says_nothing_is_given_up(site: Site) -> None:
+    with socket.create_server((site.lab.bmc.address, 2201)):
+        people = site.enrol(redfish_console_port=2201)
+        assert "timed out" in waits_for(people, "port 2201")
