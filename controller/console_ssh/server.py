@@ -1,7 +1,8 @@
 """The SSH server (asyncssh): one thread with a loop of its own for all sessions; nothing but consoles is served.
 
-Bounds: so many sessions, as many connections that have not logged in yet, half a minute to log in, and four threads that check
-passwords. No forwarding, no files, no shell: what is not overridden here is refused by asyncssh.
+Bounds: so many sessions and as many connections without one, and of both a share for each address and user (``crowd.py``); half a minute
+to log in, seconds from then to the session and from its end to the end of the connection; four threads that check passwords. Without
+descriptors asyncio lets nobody in for a second. No forwarding, no files, no shell: what is not overridden here is refused by asyncssh.
 """
 
 import asyncio
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import asyncssh
 
-from controller.api.access.principal import Principal
+from controller.console_ssh.connection import Connection
+from controller.console_ssh.crowd import Crowd
 from controller.console_ssh.host_key import host_key
-from controller.console_ssh.login import Logins, wanted_of
+from controller.console_ssh.login import Logins
 from controller.console_ssh.session import Process, serve
 from controller.errors import SettingsError
 from controller.workflow.services import Services
@@ -27,7 +29,7 @@ _SIGN_OF_LIFE_S = 15.0
 _START_S = 10.0
 _STOP_S = 5.0
 _CHECKERS = 4
-_MOST_TRIES = 3
+_CLEAR_S = 1.0
 
 
 class ConsoleSsh:
@@ -44,7 +46,7 @@ class ConsoleSsh:
         self._logins = Logins(settings)
         self._key = host_key(Path(settings.state_directory))
         self._checkers = ThreadPoolExecutor(_CHECKERS, thread_name_prefix="ssh-login")
-        self._connections: set[_Login] = set()
+        self._crowd = Crowd(settings.console_ssh_sessions)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._fault: BaseException | None = None
@@ -86,13 +88,11 @@ class ConsoleSsh:
 
     def _run(self) -> None:
         self._loop = loop = asyncio.new_event_loop()
+        acceptor: asyncssh.SSHAcceptor | None = None
         try:
-            loop.run_until_complete(self._listen())
+            acceptor = loop.run_until_complete(self._listen())
             self._ready.set()
             loop.run_forever()
-            for one in list(self._connections):
-                one.abort()
-            loop.run_until_complete(asyncio.sleep(0))
         except (OSError, asyncssh.Error) as error:
             self._fault = error
             log.error("the SSH server cannot listen: %s", error)  # noqa: TRY400  # the cause is in the message
@@ -100,14 +100,28 @@ class ConsoleSsh:
             log.exception("the SSH server met a fault")
         finally:
             self._ready.set()
+            loop.run_until_complete(self._clear(acceptor))
             loop.close()
 
-    async def _listen(self) -> None:
+    async def _clear(self, acceptor: asyncssh.SSHAcceptor | None) -> None:
+        """Leave nothing of this loop: the next thread begins with a port that is free and a crowd that is empty."""
+        if acceptor is not None:
+            acceptor.close()
+        for guest in self._crowd.clear():
+            guest.go("the controller ends; log in again")
+        await asyncio.sleep(0)
+        jobs = asyncio.all_tasks() - {asyncio.current_task()}
+        for job in jobs:
+            job.cancel()
+        if jobs:
+            await asyncio.wait(jobs, timeout=_CLEAR_S)
+
+    async def _listen(self) -> asyncssh.SSHAcceptor:
         settings = self._services.settings
-        await asyncssh.listen(
+        acceptor = await asyncssh.listen(
             settings.console_ssh_host,
             settings.console_ssh_port,
-            server_factory=partial(_Login, self._logins, self._checkers, self._admit, self._end),
+            server_factory=partial(Connection, self._logins, self._checkers, self._crowd),
             server_host_keys=[self._key],
             process_factory=self._serve,
             encoding=None,
@@ -115,95 +129,28 @@ class ConsoleSsh:
             login_timeout=_LOGIN_S,
             keepalive_interval=_SIGN_OF_LIFE_S,
             kbdint_auth=False,
+            gss_host=None,
             allow_scp=False,
             agent_forwarding=False,
         )
         log.info(
             "consoles by SSH on %s port %d", settings.console_ssh_host, settings.console_ssh_port
         )
-
-    def _admit(self, login: "_Login") -> bool:
-        """Say whether one more connection may be, and whether it may have a session."""
-        self._connections.add(login)
-        most = self._services.settings.console_ssh_sessions
-        logged_in = sum(one.is_logged_in for one in self._connections)
-        return logged_in <= most and len(self._connections) - logged_in <= most
-
-    def _end(self, login: "_Login") -> None:
-        self._connections.discard(login)
+        return acceptor
 
     async def _serve(self, process: Process) -> None:
-        login = process.get_extra_info("connection").get_owner()
-        if not isinstance(login, _Login) or login.principal is None or login.has_session:
+        connection = process.get_extra_info("connection").get_owner()
+        if not isinstance(connection, Connection):
             process.exit(1)
             return
-        login.has_session = True
-        if not self._admit(login):
-            most = self._services.settings.console_ssh_sessions
-            process.stderr.write(
-                f"ingot: {most} sessions are open already (console_ssh_sessions)\r\n".encode()
-            )
+        why_not = connection.why_no_session()
+        if why_not is not None:
+            process.stderr.write(f"ingot: {why_not}\r\n".encode())
             process.exit(1)
+            if not connection.has_session:
+                connection.leave()
             return
-        log.info(
-            "%s is at the console of %s by SSH", login.principal.user or "somebody", login.node
-        )
-        await serve(self._services, login.principal, login.node, process)
-
-
-class _Login(asyncssh.SSHServer):
-    """One connection until it has logged in, and who it is then."""
-
-    def __init__(
-        self, logins: Logins, checkers: ThreadPoolExecutor, admit: object, end: object
-    ) -> None:
-        self._logins, self._checkers = logins, checkers
-        self._admit, self._end = admit, end
-        self._conn: asyncssh.SSHServerConnection | None = None
-        self._tries = 0
-        self.principal: Principal | None = None
-        self.node = ""
-        self.is_logged_in = self.has_session = False
-
-    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        self._conn = conn
-        if callable(self._admit) and not self._admit(self):
-            conn.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncssh's
-        if callable(self._end):
-            self._end(self)
-
-    def abort(self) -> None:
-        """Break it off."""
-        if self._conn is not None:
-            self._conn.abort()
-
-    def begin_auth(self, username: str) -> bool:
-        self.node = wanted_of(username).node
-        if self._logins.is_open:
-            self.principal = self._logins.everybody()
-        return not self._logins.is_open
-
-    def auth_completed(self) -> None:
-        self.is_logged_in = True
-
-    def public_key_auth_supported(self) -> bool:
-        return True
-
-    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:  # noqa: ARG002  # asyncssh's
-        self.principal = self._logins.by_key(key)
-        return self.principal is not None
-
-    def password_auth_supported(self) -> bool:
-        return self._logins.has_passwords
-
-    async def validate_password(self, username: str, password: str) -> bool:
-        self._tries += 1
-        user = wanted_of(username).user
-        if not user or self._tries > _MOST_TRIES:
-            return False
-        loop = asyncio.get_running_loop()
-        check = partial(self._logins.by_password, user, password)
-        self.principal = await loop.run_in_executor(self._checkers, check)
-        return self.principal is not None
+        try:
+            await serve(self._services, connection.principal, connection.node, process)
+        finally:
+            connection.leave()

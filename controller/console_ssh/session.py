@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import asyncssh
+from sqlalchemy.exc import SQLAlchemyError
 
 from controller.api.access.asking import may, require
 from controller.api.access.grants import Target
@@ -20,6 +22,7 @@ from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
 
+Ask = Callable[[], Awaitable[Principal | None]]
 Process = asyncssh.SSHServerProcess[bytes]
 _GET, _SET = "baremetal:node:get_console", "baremetal:node:set_console_state"
 _TAIL_BYTES = 4096
@@ -28,7 +31,8 @@ _TYPED_BYTES = 1024
 _SLOW_LINE_S = 0.05
 _LOOK_S = 5.0
 _LONGEST_S = 3600.0
-"""Then who it is and what they may is looked at anew."""
+_ASK_S = 15.0
+"""So often who it is and what they may is looked at anew."""
 _WAYS = ("", "watch", "force")
 
 
@@ -52,25 +56,55 @@ def find_line(services: Services, principal: Principal, ident: str) -> tuple[Sha
     return line, may(principal, _SET, target)
 
 
-async def serve(services: Services, principal: Principal, ident: str, process: Process) -> None:
-    """Serve a session to its end; ``watch`` as its command only watches, ``force`` takes the keyboard from somebody."""
+async def serve(services: Services, ask: Ask, ident: str, process: Process) -> None:
+    """Serve a session to its end; ``watch`` as its command only watches, ``force`` takes the keyboard from somebody.
+
+    ``ask`` returns who it is by what the controller knows now; rights that are taken away end the session.
+    """
     way = (process.command or "").strip()
     try:
         if way not in _WAYS:
             raise Conflict(f"{way!r:.50} is no command here: none, watch or force")
-        loop = asyncio.get_running_loop()
-        line, may_type = await loop.run_in_executor(
-            None, partial(find_line, services, principal, ident)
-        )
-        typist = _Typist(line, principal.user or "somebody by SSH", by_force=way == "force")
-        await _share(line, process, typist if may_type and way != "watch" else None)
+        user, line, may_type = await _rights(services, ask, ident)
+        log.info("%s is at the console of %s by SSH", user or "somebody", ident)
+        typist = _Typist(line, user or "somebody by SSH", by_force=way == "force")
+        types = may_type and way != "watch"
+        still = partial(_require_still, services, ask, ident, line, types=types)
+        await _share(line, process, typist if types else None, still)
     except ControllerError as error:
         process.stderr.write(f"ingot: {error}\r\n".encode())
+        process.exit(1)
+    except SQLAlchemyError:
+        process.stderr.write(b"ingot: the controller cannot read its database; try again\r\n")
         process.exit(1)
     except (asyncssh.Error, OSError, asyncio.IncompleteReadError):
         process.close()  # the client is gone
     else:
         process.exit(0)
+
+
+async def _rights(services: Services, ask: Ask, ident: str) -> tuple[str | None, SharedLine, bool]:
+    """Return whose session it is, the console, and whether they may type; raises as :func:`find_line`."""
+    principal = await ask()
+    if principal is None:
+        raise Conflict("your password or key does not count any more")
+    look = partial(find_line, services, principal, ident)
+    line, may_type = await asyncio.get_running_loop().run_in_executor(None, look)
+    return principal.user, line, may_type
+
+
+async def _require_still(
+    services: Services, ask: Ask, ident: str, line: SharedLine, *, types: bool
+) -> None:
+    """Raise ``ControllerError`` if the session would not begin as it did."""
+    try:
+        _, found, may_type = await _rights(services, ask, ident)
+    except SQLAlchemyError:
+        return  # it is asked again; after an hour at the latest the session ends
+    if found is not line:
+        raise Conflict("the console was opened anew; log in again")
+    if types and not may_type:
+        raise Conflict("you may not type on this console any more; log in again to watch it")
 
 
 class _Typist:
@@ -109,7 +143,12 @@ class _Typist:
             self._typed_bytes, self._by_force = 0, False
 
 
-async def _share(line: SharedLine, process: Process, typist: _Typist | None) -> None:
+async def _share(
+    line: SharedLine,
+    process: Process,
+    typist: _Typist | None,
+    still: Callable[[], Awaitable[None]],
+) -> None:
     loop, news = asyncio.get_running_loop(), asyncio.Event()
 
     def wake() -> None:
@@ -122,11 +161,16 @@ async def _share(line: SharedLine, process: Process, typist: _Typist | None) -> 
         asyncio.create_task(_listen(process, typist)),
     ]
     try:
-        done, _ = await asyncio.wait(jobs, timeout=_LONGEST_S, return_when=asyncio.FIRST_COMPLETED)
-        for job in done:
-            job.result()
-        if not done:
-            raise Conflict("an hour is over; log in again")
+        end = loop.time() + _LONGEST_S
+        while not any(job.done() for job in jobs):
+            if loop.time() > end:
+                raise Conflict("an hour is over; log in again")
+            done, _ = await asyncio.wait(jobs, timeout=_ASK_S, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                await still()
+        for job in jobs:
+            if job.done():
+                job.result()
     finally:
         line.unwatch(wake)
         if typist is not None:

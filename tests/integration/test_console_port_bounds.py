@@ -52,6 +52,7 @@ def _watchers(line: SharedLine, count: int) -> None:
     wait_until(lambda: line.standing().watchers == count, _PATIENCE_S, f"{count} connections")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="a socket that goes without a word needs root")
 def test_a_client_that_vanished_without_a_word_gives_its_place_back(make: Make) -> None:
     line, number = make(0.0)

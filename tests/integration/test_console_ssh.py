@@ -2,10 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,7 +10,7 @@ from tests.integration.basic_users import write_users
 from tests.integration.bmc_doubles import lab_machine
 from tests.integration.console_site import PATIENCE_S, People, TypedOn, Watcher
 from tests.integration.controller_process import controller_process
-from tests.integration.terminal import Terminal
+from tests.integration.ssh_site import SshSite, make_keys
 from tests.lab.ports import free_port
 
 pytestmark = [
@@ -24,61 +21,11 @@ pytestmark = [
 ROLES = {"boss": "admin", "ann": "member:red", "rod": "reader:red", "eve": "admin:blue"}
 
 
-@dataclass(frozen=True)
-class Site:
-    """A controller with an SSH port, and a node of the project red."""
-
-    folder: Path
-    port: int
-    people: People
-    line: TypedOn
-
-    def words(self, name: str, *command: str, options: Sequence[str] = ()) -> list[str]:
-        own = [
-            *("-F", "none", "-p", str(self.port), "-o", "LogLevel=ERROR"),
-            *(
-                "-o",
-                f"UserKnownHostsFile={self.folder}/known",
-                "-o",
-                "StrictHostKeyChecking=accept-new",
-            ),
-        ]
-        return ["ssh", *own, *options, f"{name}@127.0.0.1", *command]
-
-    def key_words(self, name: str, *command: str) -> list[str]:
-        key = ["-i", str(self.folder / "key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"]
-        return self.words(name, *command, options=key)
-
-    @contextmanager
-    def terminal(self, words: Sequence[str], password: str = "") -> Iterator[Terminal]:
-        terminal = Terminal(words, {"PATH": os.environ["PATH"]})
-        try:
-            if password:
-                terminal.wait_for("password:")
-                terminal.type(f"{password}\n")
-            yield terminal
-        finally:
-            terminal.close()
-
-
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshSite]:
     folder = tmp_path_factory.mktemp("site")
     line, port = TypedOn(), free_port()
-    for name in ("key", "other"):
-        words = [
-            "ssh-keygen",
-            "-q",
-            "-t",
-            "ed25519",
-            "-N",
-            "",
-            "-C",
-            "olga",
-            "-f",
-            str(folder / name),
-        ]
-        subprocess.run(words, check=True, timeout=PATIENCE_S)
+    make_keys(folder, "key", "other")
     (folder / "roles").write_text("".join(f"{user}:{role}\n" for user, role in ROLES.items()))
     settings: dict[str, str | float] = {
         "auth_strategy": "http_basic",
@@ -105,10 +52,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert created.ok, created.text
         people.switch(is_on=True)
         people.wait_open()
-        yield Site(folder, port, people, line)
+        yield SshSite(folder, port, people, line)
 
 
-def test_who_has_a_password_of_the_api_types(site: Site) -> None:
+def test_who_has_a_password_of_the_api_types(site: SshSite) -> None:
     with site.terminal(site.words("ann+m1"), "ann") as terminal:
         site.line.show(b"login: ")
         terminal.wait_for("login: ")
@@ -119,7 +66,7 @@ def test_who_has_a_password_of_the_api_types(site: Site) -> None:
         watcher.leave()
 
 
-def test_an_operator_has_a_key_and_what_is_piped_is_typed(site: Site) -> None:
+def test_an_operator_has_a_key_and_what_is_piped_is_typed(site: SshSite) -> None:
     shell = subprocess.Popen(
         site.key_words("m1", "force"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -137,7 +84,7 @@ def test_an_operator_has_a_key_and_what_is_piped_is_typed(site: Site) -> None:
     assert shell.wait(PATIENCE_S) == 0
 
 
-def test_who_may_only_watch_watches(site: Site) -> None:
+def test_who_may_only_watch_watches(site: SshSite) -> None:
     keyboard = site.people.keyboard(force=True)
     with site.terminal(site.key_words("m1", "watch")) as terminal:
         site.line.show(b"hello there")
@@ -156,13 +103,13 @@ def test_who_may_only_watch_watches(site: Site) -> None:
         ("boss+none", "boss", "could not be found"),
     ],
 )
-def test_rights_are_those_of_the_api(site: Site, name: str, password: str, words: str) -> None:
+def test_rights_are_those_of_the_api(site: SshSite, name: str, password: str, words: str) -> None:
     with site.terminal(site.words(name), password) as terminal:
         terminal.wait_for(words)
         assert terminal.end() == 1
 
 
-def test_wrong_passwords_and_strange_keys_are_refused(site: Site) -> None:
+def test_wrong_passwords_and_strange_keys_are_refused(site: SshSite) -> None:
     with site.terminal(site.words("ann+m1"), "wrong") as terminal:
         for _ in range(2):
             terminal.wait_for("try again")
@@ -176,7 +123,7 @@ def test_wrong_passwords_and_strange_keys_are_refused(site: Site) -> None:
     assert b"Permission denied" in ended.stderr
 
 
-def test_nothing_but_consoles_is_served(site: Site) -> None:
+def test_nothing_but_consoles_is_served(site: SshSite) -> None:
     ended = subprocess.run(
         site.key_words("m1", "cat", "/etc/passwd"),
         check=False,
@@ -194,7 +141,7 @@ def test_nothing_but_consoles_is_served(site: Site) -> None:
     )
 
 
-def test_sessions_are_bounded_and_the_host_key_stays(site: Site) -> None:
+def test_sessions_are_bounded_and_the_host_key_stays(site: SshSite) -> None:
     held = [
         subprocess.Popen(
             site.key_words("m1", "watch"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
