@@ -24,6 +24,8 @@ from controller.store.database import Store
 _SCRIPTS = Path(__file__).parent / "migrations"
 _POSTGRES_LOCK = 0x1A607
 """Any number: controllers that start together take turns under it. SQLite has one writer anyway."""
+_IDLE_S = 300
+"""One that stands still for longer has lost its controller, and another one may begin."""
 _VERSION_TABLE = "alembic_version"
 
 
@@ -67,6 +69,9 @@ def _transaction(store: Store) -> Iterator[Connection]:
                 connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
+                # What a migration works out between two statements takes longer than what others may.
+                idle = f"idle_in_transaction_session_timeout = {1000 * _IDLE_S}"
+                connection.exec_driver_sql(f"SET LOCAL {idle}")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_LOCK})")
             yield connection
 

@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import InternalError
 
 from controller.notifications.webhooks.place import begin, held_place
 from controller.store.database import Store
@@ -88,3 +91,29 @@ def test_places_of_webhooks_take_no_connection_of_the_pool(store: Store) -> None
     with held_place(store, "a") as again:  # nobody has it any more
         assert again is not None
         assert again.number == 7
+
+
+def test_a_migration_may_think_for_longer(postgres_url: str) -> None:
+    hurried = {"options": "-c idle_in_transaction_session_timeout=300"}
+    address = make_url(new_database(postgres_url)).update_query_dict(hurried)
+    other = Store(address.render_as_string(hide_password=False))
+    thought = list[str]()
+
+    def think(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.lstrip().startswith("CREATE TABLE nodes"):
+            thought.append(statement)
+            time.sleep(1)
+
+    event.listen(other.engine, "before_cursor_execute", think)
+    migrate(other)
+    assert thought
+    with pytest.raises(InternalError, match="idle-in-transaction"):
+        _think_in_another_transaction(other)
+    other.close()
+
+
+def _think_in_another_transaction(store: Store) -> None:
+    with store.edit() as session:
+        session.execute(text("SELECT 1"))
+        time.sleep(1)
+        session.execute(text("SELECT 1"))
