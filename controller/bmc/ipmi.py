@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from controller.bmc.ipmi_chassis import IpmiBmc, IpmiMemory
+from controller.bmc.ipmi_logins import shared_logins
 from controller.bmc.ipmi_pool import WorkerPool
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target, warn_of_unknown_keys
 from controller.bmc.ipmitool import IpmitoolDriver
@@ -22,7 +23,7 @@ class IpmiDriver:
     def __init__(self, pool: WorkerPool | None = None) -> None:
         """Start nothing; ``pool`` is for tests that want other limits."""
         self.properties = dict(PROPERTIES)
-        self._pool = pool or WorkerPool()
+        self._pool = pool or WorkerPool(logins=shared_logins())
         self._memory = IpmiMemory()
         self._program = IpmitoolDriver(self._pool.logins)
 

@@ -3,6 +3,8 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 
 from controller.bmc.ipmi_target import IpmiTarget
 from controller.bmc.kept import Kept, digest_of
@@ -24,12 +26,16 @@ class RefusedLogins:
         Raises:
             BmcAuthenticationFailed: It was refused a moment ago.
         """
-        hold = self._holds.get(digest_of(target))
-        if hold is not None and (left_s := hold.left_s):
+        if left_s := self.left_s(target):
             raise BmcAuthenticationFailed(
                 f"BMC {target.where}: {what}: login of user {target.username!r} was refused; check ipmi_username, ipmi_password and "
                 f"ipmi_priv_level in driver_info{waits(left_s)}"
             )
+
+    def left_s(self, target: IpmiTarget) -> float:
+        """Return for how many seconds more this login is not tried; 0 = it may be."""
+        hold = self._holds.get(digest_of(target))
+        return 0.0 if hold is None else hold.left_s
 
     def refused(self, target: IpmiTarget) -> float:
         """Note a login that was refused; return for how many seconds it is not tried."""
@@ -40,6 +46,33 @@ class RefusedLogins:
     def accepted(self, target: IpmiTarget) -> None:
         """Note a login that is good."""
         self._holds.pop(digest_of(target))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLogin:
+    """One of them, as a console of the same BMC sees it (:class:`controller.hardware.console.HoldsLogins`)."""
+
+    logins: RefusedLogins
+    target: IpmiTarget
+
+    @property
+    def left_s(self) -> float:
+        """For how many seconds more it is not tried; 0 = it may be."""
+        return self.logins.left_s(self.target)
+
+    def refused(self) -> None:
+        """Note that it was refused."""
+        self.logins.refused(self.target)
+
+    def accepted(self) -> None:
+        """Note that it is good."""
+        self.logins.accepted(self.target)
+
+
+@cache
+def shared_logins() -> RefusedLogins:
+    """Return those of this process: power, management and consoles log in to the same BMCs, which count for all of them."""
+    return RefusedLogins()
 
 
 def waits(left_s: float) -> str:

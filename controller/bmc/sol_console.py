@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from controller.bmc.ipmi_logins import HeldLogin, shared_logins
 from controller.bmc.ipmi_target import PROPERTIES, IpmiTarget, parse_target
 from controller.bmc.ipmi_wire import login_of
 from controller.errors import Invalid
@@ -42,6 +43,7 @@ class SolConsole:
             module="controller.bmc.sol_worker",
             order=msgspec.msgpack.encode(login_of(target)),
             where=target.where,
+            hold=HeldLogin(shared_logins(), target),
         )
 
 

@@ -31,6 +31,7 @@ from controller.hardware.console import (
     REFUSED,
     SHOWN,
     TYPED,
+    HoldsLogins,
     LineProgram,
 )
 from controller.peers.fork_host import ForkHost
@@ -53,7 +54,7 @@ class _Line:
     program: LineProgram
     shared: SharedLine
     channel: socket.socket | None = None
-    hold: LoginHold = field(default_factory=LoginHold)
+    hold: HoldsLogins = field(default_factory=LoginHold)
     retry_at: float = 0.0
     wait_s: float = _FIRST_WAIT_S
     opened_at: float | None = None
@@ -193,7 +194,8 @@ class Consoles:
                     self._begin(uuid, wish)
             elif known.program != wish.program:
                 self._close(known, LineState.OPENING, "the node was changed")
-                known.program, known.hold, known.retry_at = wish.program, LoginHold(), 0.0
+                known.program, known.retry_at = wish.program, 0.0
+                known.hold = wish.program.hold or LoginHold()
 
     def _begin(self, uuid: str, wish: WantedConsole) -> None:
         try:
@@ -204,7 +206,8 @@ class Consoles:
             return
         shared = SharedLine(stored, self._rouse, wish.whose)
         with self._lock:
-            self._lines[uuid] = _Line(uuid, wish.program, shared)
+            hold = wish.program.hold or LoginHold()
+            self._lines[uuid] = _Line(uuid, wish.program, shared, hold=hold)
 
     def _end(self, line: _Line, reason: str) -> None:
         """Close a console, which ends its streams: who may see it now is looked at when they come again."""
@@ -216,7 +219,7 @@ class Consoles:
     def _work(self, line: _Line) -> None:
         """Open what is to be opened, send what is to be sent."""
         if line.channel is None:
-            if time.monotonic() >= line.retry_at:
+            if time.monotonic() >= line.retry_at and not self._is_held(line):
                 self._open(line)
             return
         if line.opened_at is None:
@@ -227,6 +230,18 @@ class Consoles:
             if not self._send(line, TYPED + data):
                 line.shared.put_back(data)
                 return
+
+    def _is_held(self, line: _Line) -> bool:
+        """Put the opening off while the login is not to be tried: somebody else may have been refused with it."""
+        left_s = line.hold.left_s
+        if not left_s:
+            return False
+        line.retry_at = time.monotonic() + min(left_s, _LONGEST_WAIT_S)
+        if line.shared.standing().state is not LineState.WAITING:
+            reason = f"BMC {line.program.where}: the login was refused; it is tried again in {left_s:.0f} s, or with another login at once"
+            log.warning("the console of node %s is not open: %s", line.uuid, reason)
+            line.shared.set_state(LineState.WAITING, reason)
+        return True
 
     def _send(self, line: _Line, message: bytes) -> bool:
         """Give a program a message; false = it takes none now, or is gone."""

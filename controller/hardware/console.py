@@ -16,6 +16,20 @@ TYPED, BREAK = b"t", b"b"
 SHOWN, OPENED, REFUSED, FAILED, DENIED = b"s", b"o", b"r", b"f", b"d"
 
 
+class HoldsLogins(Protocol):
+    """The waiting of one login that its BMC has refused, as of all that use it; for any number of threads."""
+
+    @property
+    def left_s(self) -> float:
+        """For how many seconds more it is not to be tried; 0 = it may be."""
+
+    def refused(self) -> None:
+        """Note that the BMC refused it."""
+
+    def accepted(self) -> None:
+        """Note that it is good."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineProgram:
     """What opens a machine's serial line."""
@@ -25,6 +39,8 @@ class LineProgram:
     """What the child is told first; may hold secrets. At most ``MOST_PACKET_BYTES``."""
     where: str
     """What messages call the BMC."""
+    hold: HoldsLogins | None = field(default=None, compare=False, repr=False)
+    """Of the login that the line is opened with, where others log in with it, too; ``None`` = the console waits for itself."""
 
 
 @runtime_checkable

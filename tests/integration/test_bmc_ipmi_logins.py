@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,14 @@ from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.ipmi_logins import RefusedLogins
 from controller.bmc.ipmi_pool import WorkerPool
 from controller.bmc.ipmitool import IpmitoolDriver
+from controller.bmc.sol_console import SolConsole
+from controller.consoles.lines import Consoles
+from controller.consoles.shared_line import LineState
+from controller.consoles.wanted import WantedConsole
 from controller.errors import BmcAuthenticationFailed, BmcUnreachable
 from controller.hardware.bmc import PowerState
 from tests.integration.bmc_doubles import PlainBmcs
+from tests.integration.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -177,3 +183,33 @@ def test_a_bmc_to_which_packets_were_lost_is_not_thought_slow_for_ever(bmcs: Pla
     finally:
         made.close()
         way.close()
+
+
+@pytest.mark.parametrize("is_console_first", [True, False])
+def test_a_console_and_a_power_call_show_a_wrong_password_once_together(
+    bmcs: PlainBmcs, tmp_path: Path, is_console_first: bool
+) -> None:
+    info = bmcs.info(ipmi_password=f"wrong-{is_console_first}")
+    consoles = Consoles(tmp_path, most=1, log_bytes=100)
+    driver = IpmiDriver()
+    try:
+        if not is_console_first:
+            with pytest.raises(BmcAuthenticationFailed, match="refused: "):
+                driver.connect(info).power_state(timeout_s=20)
+        consoles.want({"a": WantedConsole(program=SolConsole().line_program(info), whose="")})
+        consoles.keep_alive()
+        wait_until(lambda: _reason(consoles) != "", 60, "a console that is not opened")
+        words = "login: " if is_console_first else "the login was refused; it is tried again in"
+        assert words in _reason(consoles)
+        assert bool(consoles._hosts) is is_console_first, "a program was started"
+        with pytest.raises(BmcAuthenticationFailed, match="was refused; check"):
+            driver.connect(info).power_state(timeout_s=20)
+    finally:
+        consoles.stop()
+        driver.close()
+
+
+def _reason(consoles: Consoles) -> str:
+    line = consoles.find("a")
+    is_waiting = line is not None and line.standing().state is LineState.WAITING
+    return line.standing().reason if line is not None and is_waiting else ""
