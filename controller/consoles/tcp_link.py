@@ -4,7 +4,10 @@ Bounds: 4 KiB that are typed and wait, 16 KiB that are shown and wait. It is end
 more waits for it, when nothing moves for as long as the settings say, and when its client is gone without a word.
 """
 
+import fcntl
 import socket
+import sys
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +21,9 @@ _JUDGED_S = 60.0
 """Over which time a slow reader is judged."""
 _LEAST_BYTES = 16 * 1024
 """So much it takes then at least, a quarter of what a line of 9600 baud shows."""
+_KERNEL_BYTES = 32 * 1024
+"""So much the kernel holds, or twice as much; otherwise it would be megabytes that a slow reader is behind."""
+_INT_BYTES = 4
 _TOLD_S = 1.0
 _PROBE_AFTER_S, _PROBE_EVERY_S, _PROBES = 10, 5, 3
 
@@ -41,8 +47,10 @@ class Link:
     """When a byte went either way."""
     behind_at: float = field(default_factory=time.monotonic)
     """Since when its reading is judged."""
-    taken_bytes: int = 0
-    """What it has taken since then."""
+    sent_bytes: int = 0
+    """What the kernel was given in all."""
+    read_bytes: int = 0
+    """What of that the client's side had received then."""
     told_at: float = float("-inf")
 
     def receive(self) -> bool:
@@ -74,8 +82,8 @@ class Link:
             return True
         if now - self.behind_at <= _JUDGED_S:
             return False
-        is_slow = bool(self.unsent) and self.taken_bytes < _LEAST_BYTES
-        self.behind_at, self.taken_bytes = now, 0
+        is_slow = bool(self.unsent) and self._received() - self.read_bytes < _LEAST_BYTES
+        self._judge_anew()
         return is_slow
 
     def _type(self) -> None:
@@ -102,7 +110,7 @@ class Link:
             if not self.unsent:
                 begin, data = self.line.log.read(self.place, _PIECE_BYTES)
                 if not data:  # it is not behind
-                    self.behind_at, self.taken_bytes = time.monotonic(), 0
+                    self._judge_anew()
                     return
                 self.place, self.unsent = begin + len(data), data
             try:
@@ -110,14 +118,23 @@ class Link:
             except BlockingIOError:
                 return
             self.unsent = self.unsent[sent_bytes:]
-            self.taken_bytes += sent_bytes
+            self.sent_bytes += sent_bytes
             self.moved_at = time.monotonic()
+
+    def _judge_anew(self) -> None:
+        self.behind_at, self.read_bytes = time.monotonic(), self._received()
+
+    def _received(self) -> int:
+        """Return how much the client's side has; what the kernel takes of us comes in lumps as large as its buffer (``tcp(7)``, SIOCOUTQ)."""
+        waiting = fcntl.ioctl(self.channel.fileno(), termios.TIOCOUTQ, bytes(_INT_BYTES))
+        return self.sent_bytes - int.from_bytes(waiting, sys.byteorder)
 
 
 def watch_over(channel: socket.socket) -> None:
     """Have the kernel find out that a client is gone which never said so; raises ``OSError`` when it is already."""
     channel.setblocking(False)
     channel.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
     for option, value in (
         (socket.TCP_NODELAY, 1),
         (socket.TCP_KEEPIDLE, _PROBE_AFTER_S),

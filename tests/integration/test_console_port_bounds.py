@@ -76,7 +76,7 @@ def test_a_connection_on_which_nothing_moves_is_ended(make: Make) -> None:
 def test_who_takes_a_byte_now_and_then_is_slow(make: Make) -> None:
     line, number = make(0.0)
     with socket.socket() as link:
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         link.connect(("127.0.0.1", number))
         _watchers(line, 1)
         for _ in range(1024):
@@ -84,7 +84,7 @@ def test_who_takes_a_byte_now_and_then_is_slow(make: Make) -> None:
         link.settimeout(_PATIENCE_S)
         deadline = time.monotonic() + 2 * _PATIENCE_S
         while line.standing().watchers:
-            assert link.recv(16)
+            assert link.recv(50)
             assert time.monotonic() < deadline
             time.sleep(0.2)
 
