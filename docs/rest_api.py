@@ -69,7 +69,7 @@ rules, `remove` of `phase` resets it to `main`, links lead to the rule. A sensit
 name nodes below 1.5, too; a port can be deleted by its name. A MAC address in any usual spelling is taken in filters; `fault=none` chooses the nodes
 without a fault; an empty `marker` is none. `boot_mode` and `secure_boot` come from the machine, never with the creation. A node of a
 conductor group or driver that no controller serves now is created, and its history says who is missing. Paths below a node that are none are 404,
-`/` is only read (405), UUIDs are the same in capital letters, lists below a node take no filter for nodes or port groups (400), one firmware component is no path (404),
+`/` is only read (405), UUIDs are the same in capital letters, lists below a node take no filter for nodes or port groups (400), one firmware component is no path (404), a service of a project sees its allocations in the list as its rule says (Ironic: 403 as soon as there is one),
 bodies must be `application/json` (415), and what Ironic answers with 500 is 400 or 404. A BMC that says no is 502, one that does not answer 503.
 
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the

@@ -72,15 +72,10 @@ def _without_largest(data: Mapping[str, Any], most_bytes: int) -> dict[str, Any]
 def _enveloped(kind: str, data: dict[str, Any]) -> str:
     text = json_text(data)
     if may_hold_secrets(text):
-        data = masked(data)
-    return json_text(
-        {
-            "ironic_object.namespace": "ironic",
-            "ironic_object.name": kind,
-            "ironic_object.version": _VERSIONS.get(kind, _VERSION),
-            "ironic_object.data": data,
-        }
-    )
+        text = json_text(masked(data))
+    version = _VERSIONS.get(kind, _VERSION)
+    head = f'"ironic_object.namespace":"ironic","ironic_object.name":"{kind}","ironic_object.version":"{version}"'
+    return f'{{{head},"ironic_object.data":{text}}}'
 
 
 def _date(seconds: float | None) -> str | None:

@@ -63,6 +63,7 @@ class WebhookPlace(Base):
 
 
 NOTIFICATION_TABLE = cast("Table", Notification.__table__)
+_INSERT = NOTIFICATION_TABLE.insert()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,4 +105,4 @@ def append(session: Session, made: Sequence[Made], *, publisher: str, at: float)
         }
         for place, one in enumerate(made)
     ]
-    connection.execute(NOTIFICATION_TABLE.insert(), rows)
+    connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])

@@ -240,6 +240,11 @@ def test_lists_show_what_the_project_has(beside: Beside, who: Who) -> None:
         *(f"allocations{query.replace('project', 'owner')}" for query in queries),
     ):
         kind = path.partition("?")[0].removesuffix("/detail").rpartition("/")[2]
+        if kind == "allocations" and (who.role, bool(who.project)) == ("service", True):
+            # Both rules let a service list its project's. Ironic asks its rule of one for each that it shows, and refuses the
+            # list (403) as soon as there is one; ours shows it (docs/reference/rest-api.md).
+            assert beside.ask("GET", f"/v1/{path}", headers=who.headers)[0].status in (200, 403)
+            continue
         if decided(beside, who, "GET", f"/v1/{path}") != "passes":
             continue
         ours, theirs = beside.ask("GET", f"/v1/{path}", headers=who.headers)
