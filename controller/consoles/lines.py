@@ -8,17 +8,16 @@ import contextlib
 import logging
 import random
 import selectors
-import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.http_server.wake import Wake
 from controller.bmc.login_hold import LoginHold
+from controller.consoles.line import FIRST_WAIT_S, Line
 from controller.consoles.ring_log import RingLog
 from controller.consoles.shared_line import LineState, SharedLine
 from controller.consoles.wanted import WantedConsole
@@ -31,35 +30,17 @@ from controller.hardware.console import (
     REFUSED,
     SHOWN,
     TYPED,
-    HoldsLogins,
-    LineProgram,
 )
 from controller.peers.fork_host import ForkHost
 
 log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_LONGEST_WAIT_S = 60.0
 _SOUND_AFTER_S = 60.0
 """A line that was open for so long is opened again soon when it is lost."""
 _MOST_WORDS = 300
 _STOP_S = 5.0
-
-
-@dataclass(eq=False, slots=True)
-class _Line:
-    """A console and the program that has its line."""
-
-    uuid: str
-    program: LineProgram
-    shared: SharedLine
-    channel: socket.socket | None = None
-    hold: HoldsLogins = field(default_factory=LoginHold)
-    retry_at: float = 0.0
-    wait_s: float = _FIRST_WAIT_S
-    opened_at: float | None = None
-    """``None`` = it is not open."""
-    was_lost: bool = False
 
 
 class Consoles:
@@ -77,7 +58,7 @@ class Consoles:
         self._lock = threading.Lock()
         self._wanted: Mapping[str, WantedConsole] = {}
         self._left_out: frozenset[str] = frozenset()
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, Line] = {}
         self._hosts: dict[str, ForkHost] = {}
         self._rests_until: dict[str, float] = {}
         """Consoles whose log could not be opened."""
@@ -159,7 +140,7 @@ class Consoles:
         while not self._is_stopping:
             try:
                 for key, _ in selector.select(self._until_retry()):
-                    if isinstance(key.data, _Line):
+                    if isinstance(key.data, Line):
                         self._read(key.data)
                 wake.clear()
                 self._follow_wishes()
@@ -207,16 +188,16 @@ class Consoles:
         shared = SharedLine(stored, self._rouse, wish.whose)
         with self._lock:
             hold = wish.program.hold or LoginHold()
-            self._lines[uuid] = _Line(uuid, wish.program, shared, hold=hold)
+            self._lines[uuid] = Line(uuid, wish.program, shared, hold=hold)
 
-    def _end(self, line: _Line, reason: str) -> None:
+    def _end(self, line: Line, reason: str) -> None:
         """Close a console, which ends its streams: who may see it now is looked at when they come again."""
         self._close(line, LineState.CLOSED, reason)
         with self._lock:
             del self._lines[line.uuid]
         line.shared.log.close()
 
-    def _work(self, line: _Line) -> None:
+    def _work(self, line: Line) -> None:
         """Open what is to be opened, send what is to be sent."""
         if line.channel is None:
             if time.monotonic() >= line.retry_at and not self._is_held(line):
@@ -231,7 +212,7 @@ class Consoles:
                 line.shared.put_back(data)
                 return
 
-    def _is_held(self, line: _Line) -> bool:
+    def _is_held(self, line: Line) -> bool:
         """Put the opening off while the login is not to be tried: somebody else may have been refused with it."""
         left_s = line.hold.left_s
         if not left_s:
@@ -243,7 +224,7 @@ class Consoles:
             line.shared.set_state(LineState.WAITING, reason)
         return True
 
-    def _send(self, line: _Line, message: bytes) -> bool:
+    def _send(self, line: Line, message: bytes) -> bool:
         """Give a program a message; false = it takes none now, or is gone."""
         if line.channel is None:
             return False
@@ -256,7 +237,7 @@ class Consoles:
             return False
         return True
 
-    def _open(self, line: _Line) -> None:
+    def _open(self, line: Line) -> None:
         program = line.program
         host = self._hosts.get(program.module) or ForkHost(program.module)
         self._hosts[program.module] = host
@@ -273,7 +254,7 @@ class Consoles:
         if line.shared.standing().state is not LineState.WAITING:
             line.shared.set_state(LineState.OPENING)
 
-    def _read(self, line: _Line) -> None:
+    def _read(self, line: Line) -> None:
         """Take one message of a program: the others have their turn then."""
         if line.channel is None:
             return
@@ -296,7 +277,7 @@ class Consoles:
         else:
             self._lost(line, kind, what)
 
-    def _opened(self, line: _Line) -> None:
+    def _opened(self, line: Line) -> None:
         if line.opened_at is not None:  # what is typed is taken again
             line.shared.set_state(LineState.OPEN)
             return
@@ -308,7 +289,7 @@ class Consoles:
         line.shared.set_state(LineState.OPEN)
         log.info("the console of node %s is open", line.uuid)
 
-    def _lost(self, line: _Line, kind: bytes, what: bytes) -> None:
+    def _lost(self, line: Line, kind: bytes, what: bytes) -> None:
         reason = "the BMC does not answer"
         if kind in (FAILED, DENIED) and what:
             reason = clean_line(what.decode(errors="replace"), _MOST_WORDS)
@@ -316,11 +297,11 @@ class Consoles:
             line.hold.refused()
         self._retry(line, f"BMC {line.program.where}: {reason}")
 
-    def _retry(self, line: _Line, reason: str) -> None:
+    def _retry(self, line: Line, reason: str) -> None:
         now = time.monotonic()
         if line.opened_at is not None:
             if now - line.opened_at > _SOUND_AFTER_S:
-                line.wait_s = _FIRST_WAIT_S
+                line.wait_s = FIRST_WAIT_S
             self._store(line, _note(f"the console was lost: {reason}"))
             line.was_lost = True
         wait_s = max(line.wait_s * random.uniform(0.75, 1.25), line.hold.left_s)  # noqa: S311  # no secret
@@ -330,7 +311,7 @@ class Consoles:
             log.warning("the console of node %s is not open: %s", line.uuid, reason)
         self._close(line, LineState.WAITING, reason)
 
-    def _close(self, line: _Line, state: LineState, reason: str) -> None:
+    def _close(self, line: Line, state: LineState, reason: str) -> None:
         channel, line.channel, line.opened_at = line.channel, None, None
         if channel is not None:
             if self._selector is not None:
@@ -339,7 +320,7 @@ class Consoles:
             channel.close()
         line.shared.set_state(state, reason)
 
-    def _store(self, line: _Line, data: bytes) -> None:
+    def _store(self, line: Line, data: bytes) -> None:
         try:
             line.shared.show(data)
         except OSError as error:
