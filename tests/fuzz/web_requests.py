@@ -13,6 +13,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from agent.protocol.http_server.feeds import Feed
+
 ODD_TEXTS = (
     "",
     " ",
@@ -211,7 +213,7 @@ def _encoded(query: Mapping[str, str]) -> str:
 
 
 def send(app: Callable[..., Iterable[bytes]], request: WebRequest) -> WebAnswer:
-    """Call a WSGI application as the server does."""
+    """Call a WSGI application as the server does; of an answer without an end, only what is there now is read."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "PATH_INFO": request.path.decode("latin-1"),
@@ -236,7 +238,7 @@ def send(app: Callable[..., Iterable[bytes]], request: WebRequest) -> WebAnswer:
     started: list[Any] = []
     blocks = app(environ, lambda status, headers, exc_info=None: started.append((status, headers)))
     try:
-        body = b"".join(blocks)
+        body = blocks.pull() or b"" if isinstance(blocks, Feed) else b"".join(blocks)
     finally:
         getattr(blocks, "close", lambda: None)()
     status, headers = started[-1]
