@@ -51,7 +51,7 @@ class Reader:
         self._is_stopping = False
         self._has_failed = False
         self._thread: threading.Thread | None = None
-        store.notifier.rings.append(self.ring)
+        store.notifier.rings.append(self._tell)
 
     @property
     def streams(self) -> int:
@@ -77,6 +77,11 @@ class Reader:
     def ring(self) -> None:
         """Say that there may be something to do."""
         self._bell.set()
+
+    def _tell(self) -> None:
+        """Hear that something was told; without a stream the thread need not take the interpreter from who told it."""
+        if self._streams:
+            self._bell.set()
 
     def require_room(self) -> None:
         """Refuse one stream more than there may be.
