@@ -3,7 +3,7 @@
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from controller.hardware.inventory import LLDP_BY_MAC, InventoryTold, TellsInven
 from controller.store.inspection_rules import InspectionRule
 from controller.store.tables import Node, Port
 from controller.workflow.power_sync import watch_power
-from tests.integration.redfish_doubles import UUID, RedfishLab, driver_info, redfish_lab
+from tests.integration.redfish_doubles import UUID, RedfishLab, driver_info
+from tests.integration.redfish_fixtures import lab, shared
 from tests.integration.running_controller import RunningController, running_controller
 from tests.integration.waiting import wait_until
 from tests.lab.redfish.documents.devices import SWITCH_MAC
 from tests.lab.redfish.faults import RedfishFaults
+
+__all__ = ["lab", "shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -30,18 +33,6 @@ pytestmark = [
 S = 10.0
 MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 SWITCH = RedfishFaults(switch="leaf1")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
-
-
-@pytest.fixture
-def lab(shared: RedfishLab) -> Iterator[RedfishLab]:
-    with shared.as_new() as made:
-        yield made
 
 
 def connection(lab: RedfishLab) -> InventoryOfSystem:

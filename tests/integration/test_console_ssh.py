@@ -6,12 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.basic_users import write_users
-from tests.integration.bmc_doubles import lab_machine
-from tests.integration.console_site import PATIENCE_S, People, TypedOn, Watcher
-from tests.integration.controller_process import controller_process
-from tests.integration.ssh_site import SshSite, make_keys
-from tests.lab.ports import free_port
+from tests.integration.console_site import PATIENCE_S, Watcher
+from tests.integration.ssh_site import SshSite, make_keys, ssh_site
 
 pytestmark = [
     pytest.mark.root,
@@ -24,35 +20,9 @@ ROLES = {"boss": "admin", "ann": "member:red", "rod": "reader:red", "eve": "admi
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshSite]:
     folder = tmp_path_factory.mktemp("site")
-    line, port = TypedOn(), free_port()
     make_keys(folder, "key", "other")
-    (folder / "roles").write_text("".join(f"{user}:{role}\n" for user, role in ROLES.items()))
-    settings: dict[str, str | float] = {
-        "auth_strategy": "http_basic",
-        "htpasswd_file": str(write_users(folder, ROLES)),
-        "roles_file": str(folder / "roles"),
-        "console_ssh_port": port,
-        "console_ssh_authorized_keys": str(folder / "key.pub"),
-        "console_ssh_sessions": 3,
-    }
-    with (
-        lab_machine(folder, line.serial) as machine,
-        machine.network.inside(),
-        controller_process(folder, **settings) as url,
-    ):
-        people = People(url, "m1", ("boss", "boss"))
-        body = {
-            "driver": "ipmi",
-            "name": "m1",
-            "owner": "red",
-            "console_interface": "ipmitool-socat",
-            "driver_info": machine.info,
-        }
-        created = People(url, "", ("boss", "boss")).call("POST", "", body)
-        assert created.ok, created.text
-        people.switch(is_on=True)
-        people.wait_open()
-        yield SshSite(folder, port, people, line)
+    with ssh_site(folder, ROLES, console_ssh_sessions=3) as made:
+        yield made
 
 
 def test_who_has_a_password_of_the_api_types(site: SshSite) -> None:

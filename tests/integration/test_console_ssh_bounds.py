@@ -12,11 +12,9 @@ import pytest
 
 from controller.console_ssh.server import ConsoleSsh
 from tests.integration.basic_users import write_users
-from tests.integration.bmc_doubles import lab_machine
-from tests.integration.console_site import PATIENCE_S, People, TypedOn
+from tests.integration.console_site import PATIENCE_S
 from tests.integration.controller_api import make_services
-from tests.integration.controller_process import controller_process
-from tests.integration.ssh_site import SshSite, make_keys
+from tests.integration.ssh_site import SshSite, make_keys, ssh_site, write_roles
 from tests.integration.waiting import wait_until
 from tests.lab.ports import free_port
 
@@ -32,50 +30,19 @@ _SESSIONS = 4
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshSite]:
     folder = tmp_path_factory.mktemp("site")
-    line, port = TypedOn(), free_port()
     make_keys(folder, "key")
-    _write_roles(folder, _ROLES)
-    settings: dict[str, str | float] = {
-        "auth_strategy": "http_basic",
-        "htpasswd_file": str(write_users(folder, _ROLES)),
-        "roles_file": str(folder / "roles"),
-        "console_ssh_port": port,
-        "console_ssh_host": "0.0.0.0",
-        "console_ssh_authorized_keys": str(folder / "key.pub"),
-        "console_ssh_sessions": _SESSIONS,
-    }
-    with (
-        lab_machine(folder, line.serial) as machine,
-        machine.network.inside(),
-        controller_process(folder, **settings) as url,
-    ):
-        people = People(url, "m1", ("boss", "boss"))
-        body = {
-            "driver": "ipmi",
-            "name": "m1",
-            "owner": "red",
-            "console_interface": "ipmitool-socat",
-            "driver_info": machine.info,
-        }
-        created = People(url, "", ("boss", "boss")).call("POST", "", body)
-        assert created.ok, created.text
-        people.switch(is_on=True)
-        people.wait_open()
-        yield SshSite(folder, port, people, line, outer=machine.network.address(1))
+    with ssh_site(
+        folder, _ROLES, console_ssh_host="0.0.0.0", console_ssh_sessions=_SESSIONS
+    ) as made:
+        yield made
 
 
 @pytest.fixture
 def files(site: SshSite) -> Iterator[SshSite]:
     """Give the site; its files of users and roles are as before afterwards."""
     yield site
-    _write_roles(site.folder, _ROLES)
+    write_roles(site.folder, _ROLES)
     write_users(site.folder, _ROLES)
-
-
-def _write_roles(folder: Path, roles: dict[str, str]) -> None:
-    part = folder / "roles.part"
-    part.write_text("".join(f"{user}:{role}\n" for user, role in roles.items()))
-    part.replace(folder / "roles")
 
 
 def _can_watch(site: SshSite, host: str = "127.0.0.1") -> None:
@@ -128,7 +95,7 @@ def test_rights_that_are_taken_away_end_the_session(files: SshSite, taken: str) 
         terminal.wait_for("login: ")
         users = {one: one for one in _ROLES}
         if taken == "role":
-            _write_roles(files.folder, {**_ROLES, "ann": "reader:blue"})
+            write_roles(files.folder, {**_ROLES, "ann": "reader:blue"})
         elif taken == "password":
             users["ann"] = "changed"
         else:
