@@ -82,7 +82,8 @@ def test_rights_are_those_of_the_api(site: SshSite, name: str, password: str, wo
 def test_wrong_passwords_and_strange_keys_are_refused(site: SshSite) -> None:
     with site.terminal(site.words("ann+m1"), "wrong") as terminal:
         for _ in range(2):
-            terminal.wait_for("try again")
+            # what is typed before the question is asked is thrown away: readpassphrase(3)
+            terminal.wait_for(r"try again[\s\S]*password: ")
             terminal.seen = ""
             terminal.type("wrong\n")
         terminal.wait_for("Permission denied")
