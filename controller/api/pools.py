@@ -12,7 +12,7 @@ PEOPLE, AGENTS, FILES = "people", "agents", "files"
 _AGENTS = re.compile(r"/v1/(lookup|heartbeat/.*|continue_inspection)", re.DOTALL)
 _WITH_SQLITE = 1
 _SEVERAL = 4
-"""With a database server, which answers meanwhile; and always of agents, whose hundreds a second must not wait for one that waits."""
+"""With a database server, which answers meanwhile; and of agents when many wait: hundreds a second must not wait for one that waits."""
 _FILES = re.compile(r"/(boot|images)(/.*)?", re.DOTALL)
 
 
@@ -30,7 +30,7 @@ def pools(settings: Settings) -> Mapping[str, PoolSize]:
     at_once = _WITH_SQLITE if kind in {"", "sqlite"} else _SEVERAL
     return {
         PEOPLE: PoolSize.of(settings.threads, at_once=at_once),
-        AGENTS: PoolSize.of(settings.agent_threads, at_once=_SEVERAL),
+        AGENTS: PoolSize.of(settings.agent_threads, at_once=at_once, at_once_in_need=_SEVERAL),
         FILES: PoolSize.of(settings.file_threads),
     }
 

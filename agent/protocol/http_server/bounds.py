@@ -69,11 +69,27 @@ class PoolSize:
     per_address: int
     at_once: int | None = None
     """So many of them compute at a time; who takes long does not count. Without it, all."""
+    at_once_in_need: int | None = None
+    """So many when many wait; one more for each ``waiting_per_more`` of them. Without it, never more than ``at_once``."""
+    waiting_per_more: int = 8
 
     @staticmethod
-    def of(threads: int, *, at_once: int | None = None) -> "PoolSize":
+    def of(
+        threads: int, *, at_once: int | None = None, at_once_in_need: int | None = None
+    ) -> "PoolSize":
         """Return a pool of which one address gets a quarter, but one thread at least."""
-        return PoolSize(threads=threads, per_address=max(1, threads // _SHARE), at_once=at_once)
+        return PoolSize(
+            threads=threads,
+            per_address=max(1, threads // _SHARE),
+            at_once=at_once,
+            at_once_in_need=at_once_in_need,
+        )
+
+    def most_young(self, waiting: int) -> int:
+        """Return how many may compute at a time while ``waiting`` others wait."""
+        least = self.at_once or self.threads
+        most = self.at_once_in_need or least
+        return max(least, min(most, least + waiting // self.waiting_per_more))
 
 
 def party(address: str) -> str | None:

@@ -35,9 +35,9 @@ class Pool:
     The parties take turns, and none occupies more than its share of the threads. When the queue is full, the last of
     the longest row gives its place to a party with a shorter one. Threads are started when needed.
 
-    Of the jobs that are at work, ``at_once`` are younger than ``YOUNG_S`` at most: threads of Python that compute take the
-    interpreter from each other, and short jobs one after the other cost less and end sooner. :meth:`look` begins what has
-    waited long enough; whoever offers jobs calls it.
+    Of the jobs that are at work, ``at_once`` are younger than ``YOUNG_S`` at most (``at_once_in_need`` while many wait): threads
+    of Python that compute take the interpreter from each other, and short jobs one after the other cost less and end sooner.
+    :meth:`look` begins what has waited long enough; whoever offers jobs calls it.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Pool:
     ) -> None:
         """Prepare; no thread runs yet. ``name`` is the threads'."""
         self.name, self._most, self._share = name, size.threads, size.per_address
-        self._at_once = size.at_once or size.threads
+        self._size = size
         self._clock = clock
         self._lock = threading.Lock()
         self._rows: OrderedDict[str | None, deque[_Entry]] = OrderedDict()
@@ -101,7 +101,7 @@ class Pool:
             self._begin_more()
             if not self._waiting or len(self._runs) >= self._most:
                 return None
-            if self._young(self._clock()) >= self._at_once:
+            if self._young(self._clock()) >= self._size.most_young(self._waiting):
                 return YOUNG_S
             return _AFTER_FAILURE_S if self._no_threads_since is not None else None
 
@@ -171,7 +171,7 @@ class Pool:
     def _take_for(self, worker: "_Worker") -> Job | None:
         """Take the next job whose party may have one more thread, if there may be one more at work."""
         now = self._clock()
-        if not self._waiting or self._young(now) >= self._at_once:
+        if not self._waiting or self._young(now) >= self._size.most_young(self._waiting):
             return None
         for party, row in self._rows.items():
             if party is None or self._busy[party] < self._share:
@@ -180,8 +180,6 @@ class Pool:
         return None
 
     def _young(self, now: float) -> int:
-        if len(self._runs) < self._at_once:
-            return len(self._runs)
         return sum(now - run.began_at < YOUNG_S for run in self._runs.values())
 
     def _pop(self, party: str | None, row: deque[_Entry]) -> Job:

@@ -105,6 +105,19 @@ def test_short_jobs_are_done_one_after_the_other_and_in_turn() -> None:
         work.finish(1)
 
 
+@pytest.mark.parametrize("waiting", [7, 8, 16, 24, 28])
+def test_the_more_wait_the_more_are_done_at_once(waiting: int) -> None:
+    size = PoolSize(threads=8, per_address=8, at_once=1, at_once_in_need=4)
+    pool = Pool("p", size, Clock())
+    work = Work(pool)
+    together = {7: 1, 8: 2, 16: 3, 24: 4, 28: 4}[waiting]
+    assert all(work.offer("a") for _ in range(together + waiting))
+    work.wait(together)
+    assert pool.busy == together
+    work.finish(together + waiting)
+    work.wait(waiting)
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_a_job_that_takes_long_holds_up_no_other(at_once: int) -> None:
     clock = Clock()
