@@ -1,7 +1,7 @@
 """What a virtual server is made of, and the QEMU command line that makes it. Pure: values in, words out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,6 +20,7 @@ WITHOUT_PXE = (
     *("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"),
 )
 """More arguments: OVMF boots by HTTP at once, which it otherwise tries after minutes of PXE."""
+VNC_PORT = 5900
 _VIRTIO_SERIAL_CHARACTERS = 20
 
 
@@ -100,6 +101,17 @@ class Nic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """A graphics card, and its picture by VNC at ``address`` in the lab's network, port 5900, as at a BMC with KVM over IP.
+
+    QEMU takes keys and mouse there, too. VNC's own authentication has passwords of 8 characters.
+    """
+
+    address: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
     """Everything about a machine that does not change while it exists."""
 
@@ -116,6 +128,8 @@ class Hardware:
     """UEFI with Secure Boot on, in system management mode, where the guest cannot reach it."""
     usb: bool = False
     """It has USB, which virtual media need."""
+    screen: Screen | None = None
+    """``None`` = it has no graphics card: the serial line is all."""
     extra_arguments: tuple[str, ...] = ()
 
 
@@ -139,7 +153,7 @@ def qemu_arguments(
         *("qemu-system-x86_64", "-name", hardware.name, "-nodefaults", "-no-user-config"),
         # graphics=off makes SeaBIOS, and iPXE through it, print on the serial line
         *("-machine", f"q35,graphics=off,smm={'on' if hardware.secure_boot else 'auto'}"),
-        *("-display", "none", "-vga", "none"),
+        *_screen_arguments(hardware.screen),
         *("-accel", hardware.accelerator, "-cpu", "max", "-smp", str(hardware.cpus)),
         *("-m", f"{hardware.memory_mib}M", "-uuid", hardware.uuid, "-rtc", "base=utc"),
         *(
@@ -165,6 +179,13 @@ def qemu_arguments(
     if boot is BootDevice.HTTP:
         words += WITHOUT_PXE
     return (*words, *hardware.extra_arguments)
+
+
+def _screen_arguments(screen: Screen | None) -> Sequence[str]:
+    """Return the words for the graphics card; QEMU refuses everybody until it is told the password over its control connection."""
+    if screen is None:
+        return ("-display", "none", "-vga", "none")
+    return ("-vga", "std", "-display", f"vnc={screen.address}:0,password=on")
 
 
 def _firmware_arguments(hardware: Hardware) -> list[str]:

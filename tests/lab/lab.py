@@ -8,6 +8,7 @@ watcher of `network`). Logs stay in ``workdir``.
 """
 
 import atexit
+import secrets
 import shutil
 import signal
 import sys
@@ -31,6 +32,7 @@ from tests.lab.hardware import (
     Hardware,
     InstalledDisk,
     Nic,
+    Screen,
     check_disk,
 )
 from tests.lab.http_server import HttpServer
@@ -73,9 +75,10 @@ class Lab:
         disks: Sequence[Disk] = (Disk(),),
         nics: int = 1,
         bmc: BmcKind = BmcKind.IPMI,
+        screen: bool = False,
         extra_arguments: Sequence[str] = (),
     ) -> Machine:
-        """Put a powered-off machine into the rack.
+        """Put a powered-off machine into the rack; with ``screen`` it has a graphics card, and its BMC's address VNC.
 
         Raises:
             LabError: The name is taken, the rack is full, or a disk cannot be made.
@@ -87,6 +90,7 @@ class Lab:
         if number >= _MOST_MACHINES:
             raise LabError(f"a lab has room for {_MOST_MACHINES} machines")
         self._machines_made += 1
+        address = self.network.address(_FIRST_BMC_HOST + number)
         hardware = Hardware(
             name=name,
             uuid=str(uuid.uuid4()),
@@ -101,9 +105,9 @@ class Lab:
             ),
             secure_boot=secure_boot,
             usb=bmc is not BmcKind.IPMI,
+            screen=Screen(address=address, password=secrets.token_hex(4)) if screen else None,
             extra_arguments=tuple(extra_arguments),
         )
-        address = self.network.address(_FIRST_BMC_HOST + number)
         machine = Machine(
             hardware,
             self.network,

@@ -67,7 +67,10 @@ def start_qemu(
     pipes = (_pipe(process.stdout), _pipe(process.stdin))
     reader = threading.Thread(target=console.read_from, args=pipes, daemon=True)
     reader.start()
-    return QemuRun(process=process, qmp=Qmp(ours), reader=reader)
+    qmp = Qmp(ours)
+    if hardware.screen:
+        qmp.execute("set_password", protocol="vnc", password=hardware.screen.password)
+    return QemuRun(process=process, qmp=qmp, reader=reader)
 
 
 def install_nvram(firmware: Firmware, path: Path, *, secure_boot: bool = False) -> Path | None:

@@ -44,6 +44,8 @@ class Facts:
     macs: tuple[str, ...] = ()
     drives: tuple[Drive, ...] = ()
     secure_boot: SecureBoot = SecureBoot()
+    vnc_port: int | None = None
+    """Where its screen is shown, at the BMC's address; ``None`` = it has none."""
 
 
 def to_json(facts: Facts) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the lab's QEMU machines say of themselves to a Redfish BMC."""
 
-from tests.lab.hardware import BootOverride, Bus, Firmware, Hardware
+from tests.lab.hardware import VNC_PORT, BootOverride, Bus, Firmware, Hardware
 from tests.lab.redfish.facts import Drive, Facts, SecureBoot
 
 _PROTOCOLS = {Bus.VIRTIO: "SAS", Bus.SATA: "SATA", Bus.NVME: "NVMe", Bus.SCSI: "SAS"}
@@ -30,4 +30,5 @@ def facts_of(
             for disk in hardware.disks
         ),
         secure_boot=secure_boot,
+        vnc_port=VNC_PORT if hardware.screen else None,
     )

@@ -21,6 +21,7 @@ from tests.lab.redfish.documents.names import (
     resource,
     system_path,
 )
+from tests.lab.redfish.documents.system import graphical_console
 from tests.lab.redfish.state import MEDIA, View
 
 RESETS = ("ForceRestart", "GracefulRestart")
@@ -64,6 +65,7 @@ def manager(view: View, ids: Ids) -> Document:
             "MaxConcurrentSessions": 1,
             "ConnectTypesSupported": list(view.faults.console_ways),
         },
+        GraphicalConsole=graphical_console(view, is_of_system=False),
         CommandShell={
             "ServiceEnabled": False,
             "MaxConcurrentSessions": 0,

@@ -28,6 +28,7 @@ from tests.lab.redfish.state import BIOS_CHOICES, BIOS_DEFAULTS, View
 RESETS = (
     "On", "ForceOff", "GracefulShutdown", "ForceRestart", "GracefulRestart", "Nmi", "PowerCycle", "PushPowerButton",
 )  # fmt: skip
+_VNC_CLIENTS = 16
 TARGETS: Mapping[str, BootDevice] = MappingProxyType(
     {
         "None": BootDevice.DEFAULT,
@@ -106,6 +107,18 @@ def _optional(view: View, path: str) -> Document:
         "IndicatorLED": view.state.indicator,
         "LocationIndicatorActive": view.state.indicator != "Off",
         "SerialConsole": _serial_console(view),
+        "GraphicalConsole": graphical_console(view),
+    }
+
+
+def graphical_console(view: View, *, is_of_system: bool = True) -> Document:
+    """Return the member ``GraphicalConsole`` (DSP2046, ComputerSystem 1.13, Manager 1.0; that one has no port): VNC is called ``OEM``."""
+    port = view.facts.vnc_port
+    return {
+        "ServiceEnabled": port is not None,
+        "MaxConcurrentSessions": 0 if port is None else _VNC_CLIENTS,
+        "ConnectTypesSupported": [] if port is None else ["OEM"],
+        **({"Port": port} if port is not None and is_of_system else {}),
     }
 
 
