@@ -1,8 +1,14 @@
 """Real Ironic with its own hardware type ``redfish`` drives the lab's Redfish BMC: whoever passes here is as honest as Ironic is strict.
 
-Its client is sushy, as ours; but what it asks, in which order, and what it makes of the answers is its own.
+Its client is sushy, as ours; but what it asks, in which order, and what it makes of the answers is its own. Where it differs from us:
+
+- It switches Secure Boot on behind the ramdisk, before the deployed system's first start, and off again when the instance is deleted;
+  its iPXE is not signed, so a machine that has it on already comes by media, with Debian's signed loaders on them.
+- ``redfish-https`` makes the medium of virtual media and gives the BMC its address, but no static network: the firmware fetches it
+  with an address from DHCP.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -30,6 +36,11 @@ pytestmark = [
 ]
 POWER_S = 120
 HOST = 30
+FIRST_BOOT = {
+    "ipxe": BootDevice.PXE,
+    "redfish-https": BootDevice.HTTP,
+    "redfish-virtual-media": BootDevice.CDROM,
+}
 BOOT_DEVICES = {"pxe": BootDevice.PXE, "disk": BootDevice.DISK, "cdrom": BootDevice.CDROM}
 
 
@@ -53,10 +64,11 @@ kernel_append_params = {SERIAL_CONSOLE}
     )
 
 
-def redfish_machine(lab: Lab) -> Machine:
+def redfish_machine(lab: Lab, *, secure_boot: bool = False) -> Machine:
     return lab.machine(
         name="m1",
         firmware=Firmware.UEFI,
+        secure_boot=secure_boot,
         memory_mib=2048,
         disks=(Disk(size_bytes=8 << 30),),
         bmc=BmcKind.REDFISH,
@@ -108,33 +120,62 @@ def test_power_and_boot_devices(tmp_path: Path) -> None:
         assert kinds.count(EventKind.BOOT_DEVICE_SET) >= len(BOOT_DEVICES)
 
 
-@pytest.mark.parametrize(
-    ("way", "is_described"),
-    [("ipxe", False), ("redfish-virtual-media", False), ("redfish-virtual-media", True)],
-    ids=["ipxe", "media", "media with a static address"],
-)
-def test_a_machine_is_deployed_to_its_login_prompt(
-    tmp_path: Path, way: str, is_described: bool
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How Ironic boots a machine, and what is asked of its firmware."""
+
+    by: str
+    """The boot interface."""
+    is_described: bool = False
+    """The machine has a static address; DHCP is not asked."""
+    is_secure: bool = False
+    """The instance wants Secure Boot."""
+    is_secure_before: bool = False
+    """The machine has Secure Boot on when it arrives."""
+
+
+WAYS = {
+    "ipxe": Way(by="ipxe"),
+    "UEFI HTTP": Way(by="redfish-https"),
+    "media": Way(by="redfish-virtual-media"),
+    "media with a static address": Way(by="redfish-virtual-media", is_described=True),
+    "Secure Boot switched on": Way(by="ipxe", is_secure=True),
+    "Secure Boot on before": Way(
+        by="redfish-virtual-media", is_described=True, is_secure=True, is_secure_before=True
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_machine_is_deployed_to_its_login_prompt(tmp_path: Path, way: Way) -> None:
     fetch_loaders()
     with Lab(workdir=tmp_path) as lab:
         key = make_key(lab.scratch)
-        ironic, machine = start_ironic(lab), redfish_machine(lab)
+        ironic = start_ironic(lab)
+        machine = redfish_machine(lab, secure_boot=way.is_secure_before)
         url = lab.http.publish(OS_IMAGE.name, OS_IMAGE)
         with lab.network.inside():
             api = ApiClient(ironic.url)
-            described = network_data(machine, lab.network, HOST) if is_described else {}
-            manage(api, machine, boot_interface=way, automated_clean=False, network_data=described)
+            described = network_data(machine, lab.network, HOST) if way.is_described else {}
+            manage(
+                api, machine, boot_interface=way.by, automated_clean=False, network_data=described
+            )
             api.provision("m1", "provide")
             api.wait_for_state("m1", "available", timeout_s=POWER_S)
             sha256 = OS_IMAGE.with_suffix(".qcow2.sha256").read_text().split()[0]
-            api.set_image("m1", url, sha256)
+            wishes = {"capabilities": {"secure_boot": "true"}} if way.is_secure else {}
+            api.set_image("m1", url, sha256, **wishes)
             mark = machine.console.mark()
             api.provision("m1", "active", configdrive=config_drive("by-redfish", key))
             api.wait_for_state("m1", "active", timeout_s=1200)
             wait_for_system(machine, hostname="by-redfish", key=key, since=mark, timeout_s=300)
             assert "medium-" not in str(machine.qmp("query-named-block-nodes"))
-            assert ("described network set up" in machine.console.text) is is_described
+            assert ("described network set up" in machine.console.text) is way.is_described
+            assert machine.facts().secure_boot.running is way.is_secure
+            assert (api.node("m1")["secure_boot"] is True) is way.is_secure
             api.provision("m1", "deleted")
             api.wait_for_state("m1", "available", timeout_s=POWER_S)
             assert not machine.is_on
+            assert not machine.facts().secure_boot.enabled
+        booted = [event.detail for event in machine.events if event.kind is EventKind.BOOT]
+        assert booted[0] == FIRST_BOOT[way.by]
