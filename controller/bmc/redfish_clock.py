@@ -11,6 +11,8 @@ from controller.bmc.redfish_errors import NotDoneError, NotOfferedError
 
 _NEAR_S = 1.0
 """A clock that is nearer than this to the right time is right, as for Ironic."""
+_WHOLE_S = 1.0
+"""A clock that tells whole seconds may be so far beyond what it tells."""
 _SLOW_S = 5.0
 """A BMC that was just set may be so much behind: setting it takes it time."""
 
@@ -23,7 +25,8 @@ def is_right(system: System) -> bool:
     """
     begins = time.time()
     found = _time_of(_manager(system))
-    return begins - _NEAR_S <= found.timestamp() <= time.time() + _NEAR_S
+    latest = found.timestamp() + (0.0 if found.microsecond else _WHOLE_S)
+    return begins - _NEAR_S <= latest and found.timestamp() <= time.time() + _NEAR_S
 
 
 def set_clock(system: System, wanted: dt.datetime | None, offset: str | None) -> None:
@@ -42,7 +45,10 @@ def set_clock(system: System, wanted: dt.datetime | None, offset: str | None) ->
     has_fractions = _time_of(manager).microsecond > 0
     begins = time.time()
     told = wanted or dt.datetime.now(dt.UTC)
-    changes = {"DateTime": (told if has_fractions else told.replace(microsecond=0)).isoformat()}
+    if not has_fractions:
+        half = dt.timedelta(0) if wanted else dt.timedelta(seconds=_WHOLE_S / 2)
+        told = (told + half).replace(microsecond=0)
+    changes = {"DateTime": told.isoformat()}
     if offset is not None:
         changes["DateTimeLocalOffset"] = offset
     change(system, manager, changes)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -136,6 +137,17 @@ def test_the_clock_is_set_and_read_back(bmc: RedfishBmc, hours: int) -> None:
     assert bmc.clock_is_right(timeout_s=S)
     carry_out(bmc, "set_bmc_clock", datetime_local_offset="+00:00")
     assert bmc.clock_is_right(timeout_s=S)
+
+
+def test_a_clock_of_whole_seconds_is_right_however_late_in_a_second_it_was_set(
+    bmc: RedfishBmc,
+) -> None:
+    carry_out(bmc, "set_bmc_clock", target_datetime="2001-01-01T00:00:00+00:00")
+    time.sleep((0.9 - time.time()) % 1)
+    carry_out(bmc, "verify_bmc_clock")
+    for _look in range(15):
+        assert bmc.clock_is_right(timeout_s=S)
+        time.sleep(0.1)
 
 
 def test_a_clock_that_cannot_be_set_is_said(lab: RedfishLab, bmc: RedfishBmc) -> None:
