@@ -21,7 +21,6 @@ from controller.setting_words import (
     pci_aliases,
     physical_networks,
     port_range,
-    step_priorities,
 )
 from controller.settings import Settings, secret_settings, setting_types
 
@@ -163,7 +162,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"setting agent_container_steps_file is {settings.agent_container_steps_file!r}; give an absolute path"
         )
-    step_priorities(settings.clean_step_priority_override)
+    settings.clean_priorities()
+    settings.verify_priorities()
     class_runbooks(settings.automated_cleaning_runbook_by_resource_class)
     for name in ("disallow_clean_steps", "disallow_deploy_steps", "disallow_service_steps"):
         wrong = [word for word in settings.listed(name) if "." not in word]

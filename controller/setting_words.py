@@ -28,8 +28,8 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(word for word in words if word)
 
 
-def step_priorities(text: str) -> Mapping[str, int]:
-    """Read the setting ``clean_step_priority_override``; the keys are ``<interface>.<step>``.
+def step_priorities(text: str, setting: str, example: str) -> Mapping[str, int]:
+    """Read the setting of this name, which holds priorities of steps; the keys are ``<interface>.<step>``.
 
     Raises:
         SettingsError: A word of it is no step with a priority.
@@ -39,8 +39,7 @@ def step_priorities(text: str) -> Mapping[str, int]:
         step, _, priority = word.rpartition(":")
         if "." not in step or not (priority.isascii() and priority.isdigit()):
             raise SettingsError(
-                f"setting clean_step_priority_override has {word!r}; write interface.step:priority, such as "
-                "deploy.erase_devices:20"
+                f"setting {setting} has {word!r}; write interface.step:priority, such as {example}"
             )
         found[step.strip()] = int(priority)
     return found

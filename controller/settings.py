@@ -156,6 +156,8 @@ class Settings(
     """How many sanitization certificates of a node are kept, the newest."""
     clean_step_priority_override: str = ""
     """Priorities of steps in automated cleaning, the agent's or a BMC's: ``deploy.erase_devices:20,raid.delete_configuration:0``; 0 = off."""
+    verify_step_priority_override: str = ""
+    """Priorities of steps that run when a node is verified (``manage``): ``management.verify_bmc_clock:1``; 0 = off."""
     disallow_clean_steps: str = "vendor.send_raw"
     """Steps, as ``interface.step`` with commas between, that no cleaning takes: left out of automated ones, refused in manual ones."""
     disallow_deploy_steps: str = "vendor.send_raw"
@@ -278,6 +280,8 @@ class Settings(
     """How long a deploy step may go without progress; one that reports none has this time in all."""
     clean_step_timeout_s: float = 14400.0
     """How long a clean step may go without progress; one that reports none has this time in all."""
+    verify_step_timeout_s: float = 1800.0
+    """How long a verify step may go without progress."""
     service_step_timeout_s: float = 14400.0
     """How long a service step may go without progress; one that reports none has this time in all."""
     iscsi_writers: int = 8
@@ -323,7 +327,15 @@ class Settings(
 
     def clean_priorities(self) -> Mapping[str, int]:
         """Return ``clean_step_priority_override`` by ``<interface>.<step>``."""
-        return step_priorities(self.clean_step_priority_override)
+        name = "clean_step_priority_override"
+        return step_priorities(self.clean_step_priority_override, name, "deploy.erase_devices:20")
+
+    def verify_priorities(self) -> Mapping[str, int]:
+        """Return ``verify_step_priority_override`` by ``<interface>.<step>``."""
+        name = "verify_step_priority_override"
+        return step_priorities(
+            self.verify_step_priority_override, name, "management.verify_bmc_clock:1"
+        )
 
     def cleaning_runbooks(self) -> Mapping[str, str]:
         """Return ``automated_cleaning_runbook_by_resource_class``."""

@@ -15,6 +15,7 @@ _DONE = BmcStepLook(state=None)
 _OFFSET = re.compile(r"[+-]\d{2}:\d{2}")
 _ALL: Mapping[str, int] = MappingProxyType({"clean": 0, "deploy": 0, "service": 0})
 _AT_REST: Mapping[str, int] = MappingProxyType({"clean": 0, "service": 0})
+_WHEN_ENROLLED: Mapping[str, int] = MappingProxyType({"clean": 0, "service": 0, "verify": 0})
 
 
 class ManagementSteps(Protocol):
@@ -104,5 +105,5 @@ STEPS: tuple[BmcStep, ...] = (
             ),
         },
     ),
-    _step("verify_bmc_clock", _verify_clock, _AT_REST),
+    _step("verify_bmc_clock", _verify_clock, _WHEN_ENROLLED),
 )

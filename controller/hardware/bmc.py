@@ -162,7 +162,7 @@ class BmcStepLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BmcStep:
-    """A step that a BMC carries out, in cleaning, deployment or service.
+    """A step that a BMC carries out, in cleaning, deployment, service or verification.
 
     ``begin`` and ``look`` are called in one thread after the other, maybe of other processes, and return before their time
     limit. ``begin`` may be called twice if the controller dies in it: it looks first. They raise ``BmcError`` and its kinds.
@@ -172,7 +172,7 @@ class BmcStep:
     interface: str
     """``bios``, ``firmware``, ``management``, ``power``, ``raid`` or ``vendor``."""
     priorities: Mapping[str, int]
-    """By ``clean``, ``deploy``, ``service``; a workflow that is missing has not this step, 0 = on request."""
+    """By ``clean``, ``deploy``, ``service``, ``verify``; a workflow that is missing has not this step, 0 = on request, which for ``verify`` is the operator's."""
     begin: Callable[[Any, Mapping[str, Any], float], BmcStepLook]
     """Takes the connection of the implementation that offers it, the arguments, and the time limit in seconds."""
     look: Callable[[Any, Mapping[str, Any], float], BmcStepLook]

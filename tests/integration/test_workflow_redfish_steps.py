@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from controller.bmc import redfish_firmware_steps, redfish_raid_moves
+from controller.bmc.redfish import RedfishDriver
 from controller.store.tables import Node
 from controller.workflow.power_sync import watch_power
 from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
@@ -210,3 +211,21 @@ def test_a_refusal_fails_the_step_with_one_sentence(lab: RedfishLab, tmp_path: P
 def _phase(controller: RunningController) -> str:
     progress: Any = controller.node("m1").progress
     return str((progress or {}).get("phase"))
+
+
+@pytest.mark.parametrize("override", ["management.verify_bmc_clock:1", ""])
+def test_the_clock_is_set_when_the_node_is_verified_if_the_operator_wants_it(
+    lab: RedfishLab, tmp_path: Path, override: str
+) -> None:
+    bmc = RedfishDriver().connect(driver_info(lab))
+    bmc.set_clock("2001-01-01T00:00:00+00:00", timeout_s=10)
+    with running_controller(
+        tmp_path, verify_step_priority_override=override, **DEFAULTS
+    ) as controller:
+        enrol(controller, lab, "redfish", state="enroll")
+        controller.ask("m1", "manage")
+        controller.wait_for("m1", "manageable")
+        said = told(controller)
+    is_wanted = bool(override)
+    assert any("verify step verify_bmc_clock ended" in one for one in said) is is_wanted
+    assert bmc.clock_is_right(timeout_s=10) is is_wanted

@@ -109,7 +109,7 @@ def _look_for_beat(context: Context, step: PlannedStep, beat: str) -> Outcome:
 
 
 def _begin_at_bmc(context: Context, step: PlannedStep) -> Outcome:
-    one, bmc = _bmc_step(context, step)
+    one, bmc = bmc_step_of(context, step.interface, step.step, step.title)
     node = {name: getattr(context.node, name) for name in one.node_fields}
     arguments = {**(step.args or {}), **({NODE: node} if node else {})}
     look = one.begin(bmc, arguments, context.settings.bmc_timeout_s)
@@ -122,7 +122,7 @@ def _look_at_bmc(context: Context, step: PlannedStep) -> Outcome:
         return _ended_at_bmc(context, step, context.data["bmc"].get("ended") or {})
     if context.data["bmc"].get("restarts"):
         return _restart(context, step)
-    one, bmc = _bmc_step(context, step)
+    one, bmc = bmc_step_of(context, step.interface, step.step, step.title)
     look = one.look(bmc, state, settings.bmc_timeout_s)
     if look.state is None:
         return _ended_at_bmc(context, step, _ended(look))
@@ -199,17 +199,21 @@ def _ended_at_bmc(context: Context, step: PlannedStep, ended: Mapping[str, Any])
     return with_firmware(context, outcome, [kind for kind in KINDS if kind == step.interface])
 
 
-def _bmc_step(context: Context, step: PlannedStep) -> tuple[BmcStep, Any]:
-    """Return the step, and the connection of the implementation that offers it."""
+def bmc_step_of(context: Context, interface: str, name: str, title: str) -> tuple[BmcStep, Any]:
+    """Return a step, and the connection of the implementation that offers it.
+
+    Raises:
+        StepFailed: None of the node's offers it.
+    """
     info = dict(context.node.driver_info)
     interfaces = interfaces_of(context.services, context.node)
     for part in interfaces.offering():
         for one in part.steps(info):
-            if (one.interface, one.name) == (step.interface, step.step):
-                name = interfaces.names[one.interface]
-                return one, timed(part.connect(info), name, context.services.measures)
+            if (one.interface, one.name) == (interface, name):
+                used = interfaces.names[one.interface]
+                return one, timed(part.connect(info), used, context.services.measures)
     raise StepFailed(
-        f"{context.label}: the BMC's driver no longer offers {step.title} of interface {step.interface}; the node's "
+        f"{context.label}: the BMC's driver no longer offers {title} of interface {interface}; the node's "
         "driver or driver_info has been changed; ask for the verb again"
     )
 

@@ -124,6 +124,7 @@ def test_settings_say_what_is_disallowed_and_which_priorities_are_others() -> No
     [
         ('clean_step_priority_override = "erase:1"', "write interface.step:priority"),
         ('clean_step_priority_override = "deploy.erase:high"', "write interface.step:priority"),
+        ('verify_step_priority_override = "clock:1"', "setting verify_step_priority_override has"),
         ('disallow_clean_steps = "erase"', "write interface.step, such as"),
     ],
 )
