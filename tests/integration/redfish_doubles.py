@@ -28,6 +28,8 @@ class RedfishMachine(Chassis):
     media: dict[str, bytes] = field(default_factory=dict)
     secure_boot: SecureBoot = field(default_factory=lambda: SecureBoot(possible=True))
     drives: int = 2
+    uuid: str = UUID
+    macs: tuple[str, ...] = ("52:54:00:00:00:01", "52:54:00:00:00:02")
 
     def power_on(self) -> None:
         if not self.is_on:
@@ -42,13 +44,17 @@ class RedfishMachine(Chassis):
     def facts(self) -> Facts:
         return Facts(
             name=self.name,
-            uuid=UUID,
+            uuid=self.uuid,
             is_on=self.is_on,
             boots=self.boots,
             override=self.boot_override,
-            macs=("52:54:00:00:00:01", "52:54:00:00:00:02"),
+            macs=self.macs,
             drives=tuple(
-                Drive(serial=f"SN{n}", size_bytes=4 << 30, protocol="SATA")
+                Drive(
+                    serial=f"{self.name}SN{n}" if self.name != "m1" else f"SN{n}",
+                    size_bytes=4 << 30,
+                    protocol="SATA",
+                )
                 for n in range(self.drives)
             ),
             secure_boot=self.secure_boot,
@@ -81,6 +87,8 @@ class RedfishLab:
     bmc: RedfishBmc
     network: Network
     http: HttpServer
+    other: RedfishMachine
+    """A machine that the BMC is not for, until ``bmc.add(other)``."""
 
     @contextmanager
     def as_new(self) -> Iterator["RedfishLab"]:
@@ -122,6 +130,16 @@ class Client:
         return document
 
 
+def other_machine() -> RedfishMachine:
+    """Return a machine that is another one than the laboratory's first."""
+    return RedfishMachine(
+        name="m2",
+        uuid="0d8c1a34-52b9-4c2f-8a0e-3c1f6f9d7b21",
+        macs=("52:54:00:00:00:11", "52:54:00:00:00:12"),
+        drives=3,
+    )
+
+
 @contextmanager
 def redfish_lab(directory: Path) -> Iterator[RedfishLab]:
     """Give a machine whose Redfish BMC is in a network namespace of its own."""
@@ -137,7 +155,7 @@ def redfish_lab(directory: Path) -> Iterator[RedfishLab]:
         )
         try:
             with HttpServer(network.listen(network.gateway)) as http:
-                yield RedfishLab(machine, bmc, network, http)
+                yield RedfishLab(machine, bmc, network, http, other_machine())
         finally:
             bmc.remove()
     finally:

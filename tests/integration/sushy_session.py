@@ -1,7 +1,7 @@
 """What sushy, the client of Ironic, does to one BMC, run in its own environment: ``sushy_session.py``; prints JSON.
 
 Standard input has one JSON object: url, username, password, certificate, image and firmware (addresses), session (or else
-basic authentication).
+basic authentication), system (its number in the collection, from the end), targets (of the update, or null).
 """
 
 import json
@@ -19,7 +19,7 @@ root = sushy.Sushy(
     asked["url"], verify=asked["certificate"], auth=kind(asked["username"], asked["password"])
 )
 seen: dict[str, object] = {}
-system = root.get_system_collection().get_members()[-1]
+system = root.get_system_collection().get_members()[-asked["system"]]
 manager = system.managers[0]
 seen["system"] = [system.uuid, system.system_type.value, manager.manager_type.value]
 
@@ -143,7 +143,7 @@ storage = root.get_system(system.path).storage.get_members()[0]
 seen["volumes_left"] = len(storage.volumes.get_members())
 
 updates = root.get_update_service()
-seen["task"] = followed(updates.simple_update(asked["firmware"]))
+seen["task"] = followed(updates.simple_update(asked["firmware"], targets=asked["targets"]))
 inventory = updates.firmware_inventory.get_members()
 seen["firmware"] = {one.name: one.version for one in inventory}
 chassis = system.chassis[0]

@@ -160,16 +160,6 @@ def test_names_that_change_with_a_restart_are_looked_up_again(
     assert bmc.power_state(timeout_s=S) is PowerState.OFF
 
 
-def test_of_several_systems_one_must_be_chosen(lab: RedfishLab, driver: RedfishDriver) -> None:
-    lab.bmc.set_faults(RedfishFaults(several=True))
-    with pytest.raises(BmcError, match=r"2 systems.*Systems/0.*redfish_system_id"):
-        driver.connect(driver_info(lab)).power_state(timeout_s=S)
-    mine = lab.client().get("Systems")["Members"][1]["@odata.id"]
-    bmc = driver.connect(driver_info(lab, redfish_system_id=mine))
-    bmc.power_on(timeout_s=S)
-    assert lab.machine.is_on
-
-
 def test_a_bmc_that_says_only_what_it_must_is_driven_too(lab: RedfishLab, bmc: RedfishBmc) -> None:
     lab.bmc.set_faults(RedfishFaults(without_optional=True))
     bmc.power_on(timeout_s=S)

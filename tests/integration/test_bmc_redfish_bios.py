@@ -13,7 +13,7 @@ from controller.hardware.firmware import TellsBiosSettings
 from controller.settings import Settings
 from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
 from tests.lab.redfish.faults import RedfishFaults
-from tests.lab.redfish.state import BIOS_DEFAULTS
+from tests.lab.redfish.machine_state import BIOS_DEFAULTS
 
 pytestmark = [
     pytest.mark.root,

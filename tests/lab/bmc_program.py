@@ -114,6 +114,10 @@ class BmcProgram:
         """Return what the program must know from its start beside the password."""
         return {}
 
+    def _asked_about(self, question: dict[str, Any]) -> Chassis:
+        """Return the machine that a question is about; a BMC of several finds it in the question."""
+        return self._machine
+
     def _more_sockets(self) -> Sequence[socket.socket]:
         """Return what the program gets beside its socket to the lab; closed here when it has started."""
         return ()
@@ -147,7 +151,7 @@ class BmcProgram:
             return {"error": str(error)}
 
     def _carry_out(self, question: dict[str, Any]) -> dict[str, Any]:
-        machine = self._machine
+        machine = self._asked_about(question)
         actions: dict[str, Callable[[], None]] = {
             "applied": self._applied.set,
             "power on": machine.power_on,

@@ -91,6 +91,7 @@ def redfish_login(machine: Machine) -> Document:
         "redfish_username": redfish.username,
         "redfish_password": redfish.password,
         "redfish_verify_ca": str(redfish.certificate),
+        **({"redfish_system_id": machine.redfish_system} if redfish.count > 1 else {}),
     }
 
 

@@ -77,19 +77,17 @@ class Lab:
         bmc: BmcKind = BmcKind.IPMI,
         screen: bool = False,
         extra_arguments: Sequence[str] = (),
+        beside: Machine | None = None,
     ) -> Machine:
-        """Put a powered-off machine into the rack; with ``screen`` it has a graphics card, and its BMC's address VNC.
+        """Put a powered-off machine into the rack.
+
+        With ``screen`` it has a graphics card, and its BMC's address VNC; ``beside`` another one it has that one's Redfish BMC, and none
+        of its own.
 
         Raises:
             LabError: The name is taken, the rack is full, or a disk cannot be made.
         """
-        number = self._machines_made
-        name = name or f"m{number + 1}"
-        if any(machine.name == name for machine in self.machines):
-            raise LabError(f"there is a machine {name!r} already; choose another name")
-        if number >= _MOST_MACHINES:
-            raise LabError(f"a lab has room for {_MOST_MACHINES} machines")
-        self._machines_made += 1
+        number, name = self._take_place(name)
         address = self.network.address(_FIRST_BMC_HOST + number)
         hardware = Hardware(
             name=name,
@@ -108,13 +106,38 @@ class Lab:
             screen=Screen(address=address, password=secrets.token_hex(4)) if screen else None,
             extra_arguments=tuple(extra_arguments),
         )
+        folder = None if bmc is BmcKind.IPMI else self.scratch / f"{name}.redfish"
+        return self._rack(hardware, address, bmc, folder, beside)
+
+    def _take_place(self, name: str | None) -> tuple[int, str]:
+        """Return the number and the name of the next machine."""
+        number = self._machines_made
+        name = name or f"m{number + 1}"
+        if any(machine.name == name for machine in self.machines):
+            raise LabError(f"there is a machine {name!r} already; choose another name")
+        if number >= _MOST_MACHINES:
+            raise LabError(f"a lab has room for {_MOST_MACHINES} machines")
+        self._machines_made += 1
+        return number, name
+
+    def _rack(
+        self,
+        hardware: Hardware,
+        address: str,
+        bmc: BmcKind,
+        redfish_folder: Path | None,
+        beside: Machine | None,
+    ) -> Machine:
+        if beside is not None and hardware.screen is not None:
+            raise LabError("a machine beside another one has no address for a screen")
         machine = Machine(
             hardware,
             self.network,
             logs=self.logs,
             bmc_address=address,
             bmc_kind=bmc,
-            redfish_folder=None if bmc is BmcKind.IPMI else self.scratch / f"{name}.redfish",
+            redfish_folder=redfish_folder,
+            beside=beside,
         )
         self.machines.append(machine)
         return machine

@@ -68,6 +68,7 @@ class Machine:
         bmc_address: str,
         bmc_kind: BmcKind = BmcKind.IPMI,
         redfish_folder: Path | None = None,
+        beside: "Machine | None" = None,
     ) -> None:
         self.hardware = hardware
         self.name = hardware.name
@@ -87,12 +88,18 @@ class Machine:
             network.add_tap(nic.tap)
         self._bmc: VirtualBmc | None = None
         self._redfish: RedfishBmc | None = None
+        self._has_own_redfish = beside is None
+        self.redfish_system = "/redfish/v1/Systems/1"
+        """Where its Redfish BMC has it."""
         if bmc_kind is not BmcKind.REDFISH:
             log = logs / f"{self.name}.bmc.log"
             serial = SerialLine(self.console.type_bytes)
             self.console.on_bytes = serial.show
             self._bmc = VirtualBmc(self, network, address=bmc_address, log=log, serial=serial)
-        if redfish_folder is not None:
+        if beside is not None:
+            self._redfish = beside.redfish
+            self.redfish_system = self._redfish.add(self)
+        elif redfish_folder is not None:
             log = logs / f"{self.name}.redfish.log"
             self._redfish = RedfishBmc(
                 self, network, address=bmc_address, log=log, folder=redfish_folder
@@ -111,7 +118,7 @@ class Machine:
 
     @property
     def redfish(self) -> RedfishBmc:
-        """The Redfish BMC.
+        """The Redfish BMC; of machines that were made beside another it is the other's.
 
         Raises:
             LabError: The machine was made without one.
@@ -283,7 +290,7 @@ class Machine:
         if self._bmc:
             self._bmc.stop()
         self.power_off()
-        if self._redfish:
+        if self._redfish and self._has_own_redfish:
             self._redfish.remove()
         for nic in self.nics:
             self._network.remove_tap(nic.tap)

@@ -1,6 +1,6 @@
 """Media that a BMC puts into a machine: a CD drive and a stick on the USB, plugged in while it runs or there at its start.
 
-The slots are those of `tests.lab.redfish.state.MEDIA`: "Cd" is a CD drive (usb-bot with scsi-cd), every other one a stick.
+The slots are those of `tests.lab.redfish.machine_state.MEDIA`: "Cd" is a CD drive (usb-bot with scsi-cd), every other one a stick.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""A machine's Redfish BMC as the lab sees it; the program is `process`."""
+"""A Redfish BMC as the lab sees it, of one machine or of several; the program is `process`."""
 
 import shutil
 from dataclasses import asdict
@@ -31,7 +31,7 @@ class RedfishBmc(BmcProgram):
         log: Path,
         folder: Path,
     ) -> None:
-        self._redfish = machine
+        self._redfish = [machine]
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.certificate = folder / "bmc.crt"
@@ -41,6 +41,17 @@ class RedfishBmc(BmcProgram):
     @property
     def url(self) -> str:
         return f"https://{self.address}"
+
+    @property
+    def count(self) -> int:
+        """Of how many machines it is the BMC."""
+        return len(self._redfish)
+
+    def add(self, machine: RedfishChassis) -> str:
+        """Be the BMC of one machine more, as a chassis' controller is; returns the path of its system."""
+        self._redfish.append(machine)
+        self._tell({"machines": len(self._redfish)})
+        return f"/redfish/v1/Systems/{len(self._redfish)}"
 
     def set_faults(self, faults: RedfishFaults = RedfishFaults()) -> None:  # noqa: B008  # a frozen value
         """Misbehave in exactly these ways from now on; ``set_faults()`` is good again. Returns when it holds."""
@@ -52,10 +63,10 @@ class RedfishBmc(BmcProgram):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _more_secrets(self) -> dict[str, Any]:
-        return {"folder": str(self._folder)}
+        return {"folder": str(self._folder), "machines": len(self._redfish)}
 
     def _carry_out(self, question: dict[str, Any]) -> dict[str, Any]:
-        machine = self._redfish
+        machine = self._asked_about(question)
         match question["do"]:
             case "facts":
                 return to_json(machine.facts())
@@ -73,6 +84,9 @@ class RedfishBmc(BmcProgram):
             case _:
                 return super()._carry_out(question)
         return {}
+
+    def _asked_about(self, question: dict[str, Any]) -> RedfishChassis:
+        return self._redfish[int(question["machine"])]
 
     def _make_certificate(self, address: str) -> None:
         key = self._folder / "bmc.key"

@@ -17,15 +17,15 @@ from tests.lab.redfish.documents.names import ROOT
 from tests.lab.redfish.documents.services import task_document
 from tests.lab.redfish.events import Courier, Stream, Streams
 from tests.lab.redfish.faults import RedfishFaults
+from tests.lab.redfish.machine_state import Effect, MachineState, logged
 from tests.lab.redfish.state import (
-    Effect,
     Session,
     State,
     Subscription,
     Task,
     View,
-    logged,
     settled,
+    with_machine,
     without_tasks,
 )
 
@@ -33,10 +33,10 @@ _MOST_TASKS = 50
 
 
 class Desk:
-    """The BMC's state and its way to the machine; every method may be called from any thread."""
+    """The BMC's state and its way to the machines; every method may be called from any thread."""
 
     def __init__(self, lab: Line, state: State, *, folder: Path) -> None:
-        """Know nothing of the machine yet; ``lab`` answers questions about it, one at a time."""
+        """Know nothing of the machines yet; ``lab`` answers questions about them, one at a time."""
         self.folder = folder
         """Where fetched images lie."""
         self.faults = RedfishFaults()
@@ -45,36 +45,46 @@ class Desk:
         self._lab = lab
         self._asking = threading.Lock()
         self._changing = threading.RLock()
-        self._shown_power: tuple[bool, float] | None = None
+        self._shown_power: dict[int, tuple[bool, float]] = {}
         self._courier = Courier()
         self._streams = Streams()
         self._used: dict[str, float] = {}
         self._event_numbers = itertools.count(1)
 
-    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        """Ask the lab.
+    def ask(self, do: str, machine: int = 0, **arguments: Any) -> dict[str, Any]:
+        """Ask the lab about one of the machines.
 
         Raises:
             RefusedError: 409: the machine does not do that now.
         """
         with self._asking:
-            answer = self._lab({"do": do, **arguments})
+            answer = self._lab({"do": do, "machine": machine, **arguments})
         if "error" in answer:
             raise RefusedError(409, "ResourceInUse")
         return answer
 
-    def view(self) -> View:
-        """Return the state as it stands now, with what happened by itself."""
-        machine = facts.from_json(self.ask("facts"))
+    def view(self, number: int = 0) -> View:
+        """Return the state as it stands now, with what happened by itself, seen from one of the machines."""
+        told = [facts.from_json(self.ask("facts", one)) for one in range(len(self._state.machines))]
         now_s = time.monotonic()
         with self._changing:
-            self._state = settled(self._state, machine.boots, now_s, self.faults)
-            shown = replace(machine, is_on=self._power_shown(machine.is_on, now_s))
-            return View(state=self._state, facts=shown, faults=self.faults, now_s=now_s)
+            boots = tuple(one.boots for one in told)
+            self._state = settled(self._state, boots, now_s, self.faults)
+            shown = tuple(
+                replace(one, is_on=self._power_shown(n, one.is_on, now_s))
+                for n, one in enumerate(told)
+            )
+            return View(
+                state=self._state, machines=shown, faults=self.faults, now_s=now_s, number=number
+            )
 
-    def is_on(self) -> bool:
-        """Tell the truth about the power, which the documents may be late with."""
-        return bool(self.ask("is on")["on"])
+    def is_on(self, number: int) -> bool:
+        """Tell the truth about a machine's power, which the documents may be late with."""
+        return bool(self.ask("is on", number)["on"])
+
+    def add_machine(self) -> None:
+        """Be the BMC of one machine more."""
+        self.change(lambda state: replace(state, machines=(*state.machines, MachineState())))
 
     def change(self, change: Callable[[State], State]) -> State:
         """Replace the state by what ``change`` makes of it."""
@@ -86,16 +96,26 @@ class Desk:
         """Replace fields of the state."""
         self.change(lambda state: replace(state, **fields))
 
+    def change_own(self, number: int, **fields: Any) -> None:
+        """Replace fields of what is remembered of one machine."""
+        self.change(
+            lambda state: with_machine(state, number, replace(state.machines[number], **fields))
+        )
+
     def new_id(self) -> str:
         """Return an identifier that nothing has yet."""
         return str(self.change(lambda state: replace(state, next_id=state.next_id + 1)).next_id - 1)
 
-    def note(self, message: str, *, severity: str = "OK") -> None:
-        """Write into the log and tell the subscribers."""
-        created = clock_text()
-        state = self.change(
-            lambda state: logged(state, message, created=created, severity=severity)
-        )
+    def note(self, message: str, number: int, *, severity: str = "OK") -> None:
+        """Write into a machine's log and tell the subscribers."""
+        created, ident = clock_text(), self.new_id()
+
+        def write(state: State) -> State:
+            own = state.machines[number]
+            entry = logged(own, message, ident=ident, created=created, severity=severity)
+            return with_machine(state, number, entry)
+
+        state = self.change(write)
         self.send_event(message, state=state, severity=severity, created=created)
 
     def tell(self, kind: str, path: str) -> None:
@@ -154,6 +174,8 @@ class Desk:
         effect: Effect | None = None,
         failure: str | None = None,
         *,
+        machine: int = 0,
+        payload: str | None = None,
         waits_at_boots: int | None = None,
     ) -> Answer:
         """Start a task and answer 202 with its monitor (DSP0266 12.2)."""
@@ -161,6 +183,8 @@ class Desk:
         task = Task(
             id=self.new_id(),
             name=name,
+            machine=machine,
+            payload=payload,
             starts_s=now_s,
             ends_s=now_s + self.faults.task_s,
             effect=effect,
@@ -193,14 +217,14 @@ class Desk:
             self._used[session.id] = now_s
             return True
 
-    def _power_shown(self, is_on: bool, now_s: float) -> bool:
+    def _power_shown(self, number: int, is_on: bool, now_s: float) -> bool:
         """Return the power state as the BMC shows it: the old one until it has been stale for long enough."""
-        shown = self._shown_power
+        shown = self._shown_power.get(number)
         if shown is None or not self.faults.stale_power_s or shown[0] == is_on:
-            self._shown_power = (is_on, now_s)
+            self._shown_power[number] = (is_on, now_s)
             return is_on
         if now_s - shown[1] >= self.faults.stale_power_s:
-            self._shown_power = (is_on, now_s)
+            self._shown_power[number] = (is_on, now_s)
             return is_on
         return shown[0]
 

@@ -36,8 +36,8 @@ class RedfishFaults:
     """Refuses every change with 400 and no body."""
     health: str | None = "OK"
     """What a system's status says of it and its parts (``HealthRollup``); ``None`` = nothing."""
-    several: bool = False
-    """Has a second system and a second manager, which come first in their collections."""
+    shared_manager: bool = False
+    """No fault but a way: all its machines have one manager, which has their media, log and console, and they have none."""
     without_optional: bool = False
     """Leaves out members that a client may not count on: ETags, allowable values, BIOS, Secure Boot, events, sensors."""
     points_to: Mapping[str, str] = field(default_factory=dict)

@@ -33,6 +33,7 @@ _ALIVE_EVERY_S = 1.0
 """A stream in which nothing happens has a comment so often: clients wait for bytes, not for events."""
 _MOST_BODY_BYTES = 65 << 20
 _PUSH_PART = "UpdateFile"
+_PUSH_PARAMETERS = "UpdateParameters"
 _STREAM_HEADERS = {
     "OData-Version": "4.0",
     "Cache-Control": "no-store",
@@ -110,13 +111,15 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         split = urlsplit(self.path)
         path = unquote(split.path)
+        file, targets = _pushed(self.headers["Content-Type"] or "", body)
         request = Request(
             method=self.command,
             path=path.rstrip("/"),
             parameters=dict(parse_qsl(split.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
             body=body,
-            file=_pushed_file(self.headers["Content-Type"] or "", body),
+            file=file,
+            targets=targets,
         )
         time.sleep(self.server.desk.faults.slow_s)
         answer = respond(self.server.desk, request)
@@ -181,11 +184,14 @@ def on_the_wire(answer: Answer) -> tuple[dict[str, str], bytes]:
     return headers, content
 
 
-def _pushed_file(content_type: str, body: bytes) -> bytes | None:
-    """Return the firmware in a multipart push; None = there is none."""
+def _pushed(content_type: str, body: bytes) -> tuple[bytes | None, tuple[str, ...]]:
+    """Return the firmware in a multipart push and what it is for; None = there is none."""
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data":
-        return None
-    _, _, files = FormDataParser().parse(BytesIO(body), kind, len(body), options)
+        return None, ()
+    _, form, files = FormDataParser().parse(BytesIO(body), kind, len(body), options)
     file = files.get(_PUSH_PART)
-    return file.read() if file else None
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        targets = json.loads(form.get(_PUSH_PARAMETERS, "{}")).get("Targets", [])
+        return file.read() if file else None, tuple(str(one) for one in targets)
+    return None, ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tests.lab.redfish.answers import Answer, Document, RefusedError, error
 from tests.lab.redfish.desk import Desk
 from tests.lab.redfish.documents import services
-from tests.lab.redfish.documents.names import ROOT, check_ids, missing
+from tests.lab.redfish.documents.names import ROOT, check_ids, missing, seen_from
 from tests.lab.redfish.documents.services import PRIVILEGES
 from tests.lab.redfish.metadata import metadata
 from tests.lab.redfish.orders import hardware
@@ -37,6 +37,8 @@ class Request:
     body: bytes = b""
     file: bytes | None = None
     """The part UpdateFile of a multipart push."""
+    targets: tuple[str, ...] = ()
+    """What the part UpdateParameters says the file is for."""
 
 
 def respond(desk: Desk, request: Request) -> Answer:
@@ -66,6 +68,7 @@ def _respond(desk: Desk, request: Request) -> Answer:
     if found is None:
         raise missing(request.path)
     resource, ids = found
+    view = seen_from(view, ids)
     if request.method not in resource.allowed:
         return Answer(
             status=405,
@@ -165,7 +168,7 @@ def _look(view: View, path: str) -> Document | None:
     if found is None or found[0].show is None:
         return None
     try:
-        return found[0].show(view, found[1])
+        return found[0].show(seen_from(view, found[1]), found[1])
     except RefusedError:
         return None
 
@@ -192,7 +195,7 @@ def _order(
             raise RefusedError(412, "PreconditionFailed")
     answer = order(desk, view, ids, _document(request))
     if resource.patch and request.method == "PATCH" and answer.body and resource.show:
-        tag = etag(resource.show(desk.view(), ids))
+        tag = etag(resource.show(desk.view(view.number), ids))
         return replace(answer, headers={**answer.headers, "ETag": tag})
     return answer
 
@@ -223,7 +226,7 @@ def _push(desk: Desk, request: Request) -> Answer:
         raise RefusedError(400, "PropertyMissing", "UpdateFile")
     if desk.faults.bare_400:
         return Answer(status=400)
-    return hardware.update(desk, image)
+    return hardware.update(desk, image, request.targets)
 
 
 def _stream(desk: Desk, request: Request) -> Answer:

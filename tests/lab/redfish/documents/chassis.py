@@ -33,7 +33,8 @@ _SENSORS: Mapping[str, tuple[str, str, float, float]] = MappingProxyType(
 
 
 def chassis_collection(view: View, ids: Ids) -> Document:
-    return collection(f"{ROOT}/Chassis", "ChassisCollection", "Chassis", [chassis_path(view)])
+    paths = (chassis_path(one) for one in view.each)
+    return collection(f"{ROOT}/Chassis", "ChassisCollection", "Chassis", paths)
 
 
 def chassis(view: View, ids: Ids) -> Document:
@@ -57,8 +58,8 @@ def chassis(view: View, ids: Ids) -> Document:
     if view.faults.without_optional:
         return document
     return document | {
-        "IndicatorLED": view.state.indicator,
-        "LocationIndicatorActive": view.state.indicator != "Off",
+        "IndicatorLED": view.own.indicator,
+        "LocationIndicatorActive": view.own.indicator != "Off",
         **{
             part: link(f"{path}/{part}")
             for part in (

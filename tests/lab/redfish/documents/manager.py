@@ -6,7 +6,6 @@ import time
 from tests.lab.redfish.answers import Document
 from tests.lab.redfish.documents.names import (
     HEALTHY,
-    OTHER,
     ROOT,
     Ids,
     action,
@@ -16,33 +15,24 @@ from tests.lab.redfish.documents.names import (
     found,
     link,
     links,
-    manager_id,
     manager_path,
     resource,
     system_path,
 )
 from tests.lab.redfish.documents.system import graphical_console
-from tests.lab.redfish.state import MEDIA, View
+from tests.lab.redfish.machine_state import MEDIA
+from tests.lab.redfish.state import View
 
 RESETS = ("ForceRestart", "GracefulRestart")
 LOGS = ("Log", "SEL")
 
 
 def managers(view: View, ids: Ids) -> Document:
-    names = [OTHER] * view.faults.several + [manager_id(view)]
-    paths = (f"{ROOT}/Managers/{name}" for name in names)
+    paths = dict.fromkeys(manager_path(one) for one in view.each)
     return collection(f"{ROOT}/Managers", "ManagerCollection", "Managers", paths)
 
 
 def manager(view: View, ids: Ids) -> Document:
-    if view.faults.several and ids["manager"] == OTHER:
-        return resource(
-            f"{ROOT}/Managers/{OTHER}",
-            "Manager.v1_19_0",
-            "rack",
-            ManagerType="RackManager",
-            Status=HEALTHY,
-        )
     check_ids(view, ids)
     path = manager_path(view)
     return resource(
@@ -53,7 +43,7 @@ def manager(view: View, ids: Ids) -> Document:
         UUID=view.facts.uuid,
         Manufacturer="Ingot",
         Model="Laboratory BMC",
-        FirmwareVersion=view.state.firmware["BMC"],
+        FirmwareVersion=view.own.firmware["BMC"],
         PowerState="On",
         **_clock(view),
         Status=HEALTHY,
@@ -72,8 +62,8 @@ def manager(view: View, ids: Ids) -> Document:
             "ConnectTypesSupported": [],
         },
         Links={
-            "ManagerForServers": links([system_path(view)]),
-            "ManagerForChassis": links([chassis_path(view)]),
+            "ManagerForServers": links(system_path(one) for one in _managed(view)),
+            "ManagerForChassis": links(chassis_path(one) for one in _managed(view)),
         },
         Actions=action(path, "Manager.Reset", ResetType=RESETS),
     )
@@ -114,7 +104,7 @@ def medium(view: View, ids: Ids) -> Document:
     kinds = found(_slots(view), ids["slot"])
     path, inside = (
         f"{_owner(view, ids)}/VirtualMedia/{ids['slot']}",
-        view.state.media.get(ids["slot"]),
+        view.own.media.get(ids["slot"]),
     )
     is_hidden = view.faults.hides_media
     return resource(
@@ -172,14 +162,14 @@ def log_entries(view: View, ids: Ids) -> Document:
     path = f"{_owner(view, ids)}/LogServices/{ids['log']}/Entries"
     document = collection(path, "LogEntryCollection", "Log entries", ())
     document["Members"] = [
-        log_entry(view, {**ids, "id": entry.id}) for entry in reversed(view.state.log)
+        log_entry(view, {**ids, "id": entry.id}) for entry in reversed(view.own.log)
     ]
-    document["Members@odata.count"] = len(view.state.log)
+    document["Members@odata.count"] = len(view.own.log)
     return document
 
 
 def log_entry(view: View, ids: Ids) -> Document:
-    one = found({entry.id: entry for entry in view.state.log}, ids["id"])
+    one = found({entry.id: entry for entry in view.own.log}, ids["id"])
     return resource(
         f"{_owner(view, ids)}/LogServices/{ids['log']}/Entries/{one.id}",
         "LogEntry.v1_16_1",
@@ -216,28 +206,56 @@ def firmware(view: View, ids: Ids) -> Document:
         path,
         "SoftwareInventoryCollection",
         "Firmware",
-        (f"{path}/{n}" for n in view.state.firmware),
+        (f"{path}/{name}" for name in firmware_items(view)),
     )
 
 
 def firmware_item(view: View, ids: Ids) -> Document:
-    version = found(dict(view.state.firmware), ids["id"])
+    owner, component = found(firmware_items(view), ids["id"])
     return resource(
         f"{ROOT}/UpdateService/FirmwareInventory/{ids['id']}",
         "SoftwareInventory.v1_10_1",
         ids["id"],
-        Version=version,
+        Version=owner.own.firmware[component],
         Updateable=True,
-        SoftwareId=ids["id"].lower(),
+        SoftwareId=component.lower(),
         Status=HEALTHY,
+        RelatedItem=links([_home(owner, component)]),
     )
+
+
+def firmware_items(view: View) -> dict[str, tuple[View, str]]:
+    """Return the inventory's names, for each whose it is and which component."""
+    return {
+        f"{component}{one.number + 1}" if one.number else component: (one, component)
+        for one in view.each
+        for component in one.own.firmware
+    }
+
+
+def firmware_home(view: View, path: str) -> View | None:
+    """Return whose an update is that has this target: an item of the inventory, or a machine's system or manager."""
+    for one in view.each:
+        if path in (system_path(one), manager_path(one)):
+            return one
+    item = path.removeprefix(f"{ROOT}/UpdateService/FirmwareInventory/")
+    return firmware_items(view).get(item, (None, ""))[0]
+
+
+def _home(view: View, component: str) -> str:
+    homes = {"BIOS": system_path, "BMC": manager_path}
+    return homes.get(component, chassis_path)(view)
+
+
+def _managed(view: View) -> tuple[View, ...]:
+    return view.each if view.faults.shared_manager else (view,)
 
 
 def _clock(view: View) -> Document:
     """Return the members of the clock, which a manager need not have."""
     if view.faults.without_optional:
         return {}
-    now = dt.datetime.fromtimestamp(time.time() + view.state.clock_ahead_s, dt.UTC)
+    now = dt.datetime.fromtimestamp(time.time() + view.own.clock_ahead_s, dt.UTC)
     return {"DateTime": now.isoformat(timespec="seconds"), "DateTimeLocalOffset": "+00:00"}
 
 

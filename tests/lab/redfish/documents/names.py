@@ -7,23 +7,22 @@ from tests.lab.redfish.answers import Document, RefusedError
 from tests.lab.redfish.state import View
 
 ROOT = "/redfish/v1"
-OTHER = "0"
-"""The second system and manager, which some services have and which come first."""
 Ids = dict[str, str]
 T = TypeVar("T")
 HEALTHY = {"State": "Enabled", "Health": "OK"}
 
 
 def system_id(view: View) -> str:
-    return _renamed(view, "1")
+    return _renamed(view, str(view.number + 1))
 
 
 def manager_id(view: View) -> str:
-    return _renamed(view, "BMC")
+    name = "BMC" if view.faults.shared_manager else _numbered(view, "BMC")
+    return _renamed(view, name)
 
 
 def chassis_id(view: View) -> str:
-    return _renamed(view, "Case")
+    return _renamed(view, _numbered(view, "Case"))
 
 
 def system_path(view: View) -> str:
@@ -44,9 +43,20 @@ def check_ids(view: View, ids: Ids) -> None:
     Raises:
         RefusedError: 404.
     """
-    for kind, mine in (("system", system_id), ("manager", manager_id), ("chassis", chassis_id)):
+    for kind, mine in _KINDS:
         if kind in ids and ids[kind] != mine(view):
             raise missing(ids[kind])
+
+
+def seen_from(view: View, ids: Ids) -> View:
+    """Return the view of the machine whose system, manager or chassis an address names; as it is where it names none."""
+    for one in reversed(view.each):
+        if all(ids[kind] == mine(one) for kind, mine in _KINDS if kind in ids):
+            return one
+    return view
+
+
+_KINDS = (("system", system_id), ("manager", manager_id), ("chassis", chassis_id))
 
 
 def missing(what: str) -> RefusedError:
@@ -107,6 +117,11 @@ def action(path: str, name: str, **allowable: Iterable[str]) -> Document:
             },
         }
     }
+
+
+def _numbered(view: View, name: str) -> str:
+    """Return the name for the machine: as it is for the first one, with a number for others."""
+    return f"{name}{view.number + 1}" if view.number else name
 
 
 def _renamed(view: View, name: str) -> str:

@@ -202,6 +202,7 @@ def task_document(view: View, one: Task) -> Document:
     percent = 100 if one.done else int(100 * (view.now_s - one.starts_s) / lasts_s)
     ended = "Exception" if one.failure else "Completed"
     is_waiting = one.waits_at_boots is not None
+    payload = {"Payload": {"HttpOperation": "POST", "JsonBody": one.payload}}
     return resource(
         f"{ROOT}/TaskService/Tasks/{one.id}",
         "Task.v1_7_3",
@@ -215,6 +216,7 @@ def task_document(view: View, one: Task) -> Document:
         ]
         if one.done and one.failure
         else [],
+        **(payload if one.payload else {}),
     )
 
 

@@ -103,12 +103,12 @@ def drive(view: View, ids: Ids) -> Document:
         SerialNumber=one.serial,
         Manufacturer="QEMU",
         Model="Lab disk",
-        LocationIndicatorActive=path in view.state.lit_drives,
+        LocationIndicatorActive=path in view.own.lit_drives,
         Status=HEALTHY,
         Links={
             "Volumes": links(
                 f"{storage_path(view)}/Volumes/{volume.id}"
-                for volume in view.state.volumes
+                for volume in view.own.volumes
                 if path in volume.drives
             )
         },
@@ -118,7 +118,7 @@ def drive(view: View, ids: Ids) -> Document:
 def volumes(view: View, ids: Ids) -> Document:
     _check(view, ids)
     path = f"{storage_path(view)}/Volumes"
-    paths = (f"{path}/{volume.id}" for volume in view.state.volumes)
+    paths = (f"{path}/{volume.id}" for volume in view.own.volumes)
     times = ["OnReset"] if view.faults.volumes_at_start else ["Immediate"]
     return collection(path, "VolumeCollection", "Volumes", paths) | {
         "@Redfish.OperationApplyTimeSupport": {
@@ -130,7 +130,7 @@ def volumes(view: View, ids: Ids) -> Document:
 
 def volume(view: View, ids: Ids) -> Document:
     _check(view, ids)
-    one = found({volume.id: volume for volume in view.state.volumes}, ids["id"])
+    one = found({volume.id: volume for volume in view.own.volumes}, ids["id"])
     path = f"{storage_path(view)}/Volumes/{one.id}"
     return resource(
         path,

@@ -8,7 +8,6 @@ from tests.lab.redfish.answers import Document
 from tests.lab.redfish.documents.devices import devices_of
 from tests.lab.redfish.documents.names import (
     HEALTHY,
-    OTHER,
     ROOT,
     Ids,
     action,
@@ -20,10 +19,10 @@ from tests.lab.redfish.documents.names import (
     links,
     manager_path,
     resource,
-    system_id,
     system_path,
 )
-from tests.lab.redfish.state import BIOS_CHOICES, BIOS_DEFAULTS, View
+from tests.lab.redfish.machine_state import BIOS_CHOICES, BIOS_DEFAULTS
+from tests.lab.redfish.state import View
 
 RESETS = (
     "On", "ForceOff", "GracefulShutdown", "ForceRestart", "GracefulRestart", "Nmi", "PowerCycle", "PushPowerButton",
@@ -46,20 +45,11 @@ INDICATORS = ("Lit", "Blinking", "Off")
 
 
 def systems(view: View, ids: Ids) -> Document:
-    names = [OTHER] * view.faults.several + [system_id(view)]
-    paths = (f"{ROOT}/Systems/{name}" for name in names)
+    paths = (system_path(one) for one in view.each)
     return collection(f"{ROOT}/Systems", "ComputerSystemCollection", "Systems", paths)
 
 
 def system(view: View, ids: Ids) -> Document:
-    if view.faults.several and ids["system"] == OTHER:
-        return resource(
-            f"{ROOT}/Systems/{OTHER}",
-            "ComputerSystem.v1_20_0",
-            "other",
-            PowerState="Off",
-            Status=HEALTHY,
-        )
     check_ids(view, ids)
     facts, path = view.facts, system_path(view)
     document = resource(
@@ -72,8 +62,8 @@ def system(view: View, ids: Ids) -> Document:
         Model="Lab",
         SerialNumber=facts.name,
         SKU="LAB-1",
-        AssetTag=view.state.asset_tag,
-        BiosVersion=view.state.firmware["BIOS"],
+        AssetTag=view.own.asset_tag,
+        BiosVersion=view.own.firmware["BIOS"],
         PowerState="On" if facts.is_on else "Off",
         Status={"State": "Enabled", "Health": "OK", "HealthRollup": view.faults.health},
         ProcessorSummary={
@@ -93,7 +83,11 @@ def system(view: View, ids: Ids) -> Document:
     if view.faults.without_optional:
         del document["Actions"]["#ComputerSystem.Reset"]["ResetType@Redfish.AllowableValues"]
         return document
-    return document | _optional(view, path)
+    document |= _optional(view, path)
+    if view.faults.shared_manager:
+        for name in ("VirtualMedia", "LogServices", "SerialConsole"):
+            del document[name]
+    return document
 
 
 def _optional(view: View, path: str) -> Document:
@@ -104,8 +98,8 @@ def _optional(view: View, path: str) -> Document:
         "VirtualMedia": link(f"{path}/VirtualMedia"),
         "Processors": link(f"{path}/Processors"),
         "PCIeDevices": devices_of(view),
-        "IndicatorLED": view.state.indicator,
-        "LocationIndicatorActive": view.state.indicator != "Off",
+        "IndicatorLED": view.own.indicator,
+        "LocationIndicatorActive": view.own.indicator != "Off",
         "SerialConsole": _serial_console(view),
         "GraphicalConsole": graphical_console(view),
     }
@@ -124,6 +118,8 @@ def graphical_console(view: View, *, is_of_system: bool = True) -> Document:
 
 def _serial_console(view: View) -> Document:
     ways, command = view.faults.console_ways, view.faults.console_command
+    if command and len(view.machines) > 1:
+        command += f" {view.number + 1}"
     ssh: Document = {
         "ServiceEnabled": "SSH" in ways,
         "Port": 22,
@@ -164,7 +160,7 @@ def bios(view: View, ids: Ids) -> Document:
         "Bios.v1_2_1",
         "BIOS Configuration",
         AttributeRegistry="BiosAttributeRegistry.1.0",
-        Attributes=dict(view.state.bios),
+        Attributes=dict(view.own.bios),
         ResetBiosToDefaultsPending=_back_to_defaults(view),
         Actions=action(path, "Bios.ResetBios") | action(path, "Bios.ChangePassword"),
         **{
@@ -180,7 +176,7 @@ def bios(view: View, ids: Ids) -> Document:
 
 def _last_applied(view: View) -> Document:
     """Return how the last change of settings ended."""
-    state = view.state
+    state = view.own
     if state.bios_applied_at is None:
         return {"Messages": []}
     complaint = {
@@ -196,7 +192,7 @@ def _last_applied(view: View) -> Document:
 
 def bios_settings(view: View, ids: Ids) -> Document:
     check_ids(view, ids)
-    waiting = view.state.bios_waiting
+    waiting = view.own.bios_waiting
     return resource(
         f"{system_path(view)}/Bios/Settings",
         "Bios.v1_2_1",
@@ -274,5 +270,5 @@ def nic(view: View, ids: Ids) -> Document:
 
 
 def _back_to_defaults(view: View) -> bool:
-    waiting = view.state.bios_waiting
+    waiting = view.own.bios_waiting
     return waiting is not None and dict(waiting.attributes) == dict(BIOS_DEFAULTS)

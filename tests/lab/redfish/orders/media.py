@@ -1,15 +1,15 @@
 """Virtual media: InsertMedia fetches the image and puts it into the machine, EjectMedia takes it out."""
 
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tests.lab.redfish.answers import NO_CONTENT, Answer, Document, RefusedError
 from tests.lab.redfish.desk import Desk
 from tests.lab.redfish.documents import manager
 from tests.lab.redfish.documents.names import Ids
+from tests.lab.redfish.machine_state import Medium
 from tests.lab.redfish.orders.bodies import parameter, writable_part
 from tests.lab.redfish.orders.fetch import fetch
-from tests.lab.redfish.state import Medium, View
+from tests.lab.redfish.state import View
 
 _MOST_BYTES = 4 << 30
 _FETCH_S = 120
@@ -29,17 +29,17 @@ def insert(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     parameter(body, "TransferProtocolType", str, among=("HTTP", "HTTPS"))
     method = parameter(body, "TransferMethod", str, among=("Upload", "Stream")) or "Upload"
     name, word = parameter(body, "UserName", str), parameter(body, "Password", str)
-    if slot in view.state.media:
+    if slot in view.own.media:
         raise RefusedError(409, "ResourceInUse")
     if slot == view.faults.refuses_slot:
         raise RefusedError(500, "GeneralError")
-    target = desk.folder / f"medium-{slot}-{desk.new_id()}"
+    target = desk.folder / f"medium-{view.number}-{slot}-{desk.new_id()}"
     login = (name, word or "") if name else None
     fetch(url, target, most_bytes=_MOST_BYTES, timeout_s=_FETCH_S, login=login)
-    desk.ask("insert medium", slot=slot, image=str(target))
+    desk.ask("insert medium", view.number, slot=slot, image=str(target))
     inside = Medium(url=url, write_protected=not writable, transfer_method=method)
-    desk.change(lambda state: replace(state, media={**state.media, slot: inside}))
-    desk.note(f"virtual media inserted: {slot}")
+    desk.change_own(view.number, media={**desk.view(view.number).own.media, slot: inside})
+    desk.note(f"virtual media inserted: {slot}", view.number)
     return desk.begin_task("Insert media") if desk.faults.tasks else NO_CONTENT
 
 
@@ -49,16 +49,14 @@ def eject(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     slot = ids["slot"]
     if desk.faults.keeps_media or slot == desk.faults.refuses_slot:
         raise RefusedError(500, "GeneralError")
-    if slot in view.state.media:
-        desk.ask("eject medium", slot=slot)
-        desk.change(
-            lambda state: replace(
-                state, media={name: one for name, one in state.media.items() if name != slot}
-            )
-        )
-        for image in desk.folder.glob(f"medium-{slot}-*"):
+    if slot in view.own.media:
+        desk.ask("eject medium", view.number, slot=slot)
+        media = desk.view(view.number).own.media
+        left = {name: one for name, one in media.items() if name != slot}
+        desk.change_own(view.number, media=left)
+        for image in desk.folder.glob(f"medium-{view.number}-{slot}-*"):
             image.unlink()
-        desk.note(f"virtual media ejected: {slot}")
+        desk.note(f"virtual media ejected: {slot}", view.number)
     return desk.begin_task("Eject media") if desk.faults.tasks else NO_CONTENT
 
 
@@ -70,4 +68,4 @@ def change(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     else:
         wanted, _ = writable_part(body, kinds, manager.medium(view, ids))
         insert(desk, view, ids, wanted)
-    return Answer(body=manager.medium(desk.view(), ids))
+    return Answer(body=manager.medium(desk.view(view.number), ids))

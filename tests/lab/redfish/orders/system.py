@@ -2,47 +2,48 @@
 
 import datetime as dt
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from tests.lab.hardware import BootDevice, BootOverride
 from tests.lab.redfish.answers import NO_CONTENT, Answer, Document, RefusedError
 from tests.lab.redfish.desk import Desk
 from tests.lab.redfish.documents import manager, system
 from tests.lab.redfish.documents.names import Ids, check_ids
+from tests.lab.redfish.machine_state import BIOS_CHOICES, BIOS_DEFAULTS, Waiting
 from tests.lab.redfish.orders.bodies import check_listed, check_type, parameter, writable_part
-from tests.lab.redfish.state import BIOS_CHOICES, BIOS_DEFAULTS, View, Waiting
+from tests.lab.redfish.state import View
 
 
 def reset(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Carry out ComputerSystem.Reset; 409 where the machine's state does not allow it."""
     check_ids(view, ids)
     kind = parameter(body, "ResetType", str, among=system.RESETS) or "On"
-    is_on = desk.is_on()
+    is_on = desk.is_on(view.number)
     if kind in {"GracefulShutdown", "GracefulRestart", "Nmi", "PowerCycle"} and not is_on:
         raise RefusedError(409, "ResourceInUse")
     match kind:
         case "ForceOff":
-            desk.ask("power off")
+            desk.ask("power off", view.number)
         case "GracefulShutdown":
-            desk.ask("soft off")
+            desk.ask("soft off", view.number)
         case "Nmi":
-            desk.ask("interrupt")
+            desk.ask("interrupt", view.number)
         case "PushPowerButton" if is_on:
-            desk.ask("soft off")
+            desk.ask("soft off", view.number)
         case "ForceRestart" | "GracefulRestart" if is_on:
-            desk.ask("reset")
+            desk.ask("reset", view.number)
         case "PowerCycle":
-            desk.ask("power off")
-            _power_on(desk)
+            desk.ask("power off", view.number)
+            _power_on(desk, view)
         case _:
-            _power_on(desk)
-    desk.note(f"ComputerSystem.Reset {kind}")
+            _power_on(desk, view)
+    desk.note(f"ComputerSystem.Reset {kind}", view.number)
     return desk.begin_task(f"Reset {kind}") if desk.faults.tasks else NO_CONTENT
 
 
-def _power_on(desk: Desk) -> None:
+def _power_on(desk: Desk, view: View) -> None:
     if not desk.faults.stays_off:
-        desk.ask("power on")
+        desk.ask("power on", view.number)
 
 
 def change_system(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
@@ -53,14 +54,14 @@ def change_system(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     if not view.faults.without_optional:
         writable |= {"IndicatorLED": str, "LocationIndicatorActive": bool}
     wanted, notes = writable_part(body, writable, document)
-    _change_lamp(desk, wanted)
+    _change_lamp(desk, view, wanted)
     if "AssetTag" in wanted:
-        desk.change_fields(asset_tag=wanted["AssetTag"])
+        desk.change_own(view.number, asset_tag=wanted["AssetTag"])
     if "Boot" in wanted:
         override = _override(view, wanted["Boot"])
         if not desk.faults.forgets_boot_device:
-            desk.ask("set override", override=override and asdict(override))
-    return Answer(body=system.system(desk.view(), ids) | notes)
+            desk.ask("set override", view.number, override=override and asdict(override))
+    return Answer(body=system.system(desk.view(view.number), ids) | notes)
 
 
 def change_chassis(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
@@ -68,16 +69,18 @@ def change_chassis(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     check_ids(view, ids)
     writable: dict[str, type] = {"IndicatorLED": str, "LocationIndicatorActive": bool}
     wanted, _ = writable_part(body, writable, {"Name": ""})
-    _change_lamp(desk, wanted)
+    _change_lamp(desk, view, wanted)
     return NO_CONTENT
 
 
-def _change_lamp(desk: Desk, wanted: Document) -> None:
+def _change_lamp(desk: Desk, view: View, wanted: Document) -> None:
     if "IndicatorLED" in wanted:
         check_listed("IndicatorLED", wanted["IndicatorLED"], system.INDICATORS)
-        desk.change_fields(indicator=wanted["IndicatorLED"])
+        desk.change_own(view.number, indicator=wanted["IndicatorLED"])
     if "LocationIndicatorActive" in wanted:
-        desk.change_fields(indicator="Blinking" if wanted["LocationIndicatorActive"] else "Off")
+        desk.change_own(
+            view.number, indicator="Blinking" if wanted["LocationIndicatorActive"] else "Off"
+        )
 
 
 def _override(view: View, wanted: Document) -> BootOverride | None:
@@ -121,16 +124,20 @@ def change_bios(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
         check_type(name, value, type(BIOS_DEFAULTS[name]))
         if name in BIOS_CHOICES:
             check_listed(name, value, BIOS_CHOICES[name])
-    waiting = dict(view.state.bios_waiting.attributes) if view.state.bios_waiting else {}
+    waiting = dict(view.own.bios_waiting.attributes) if view.own.bios_waiting else {}
     attributes = waiting | wanted["Attributes"]
-    desk.change_fields(bios_waiting=Waiting(attributes=attributes, boots=view.facts.boots))
-    return Answer(body=system.bios_settings(desk.view(), ids))
+    desk.change_own(
+        view.number, bios_waiting=Waiting(attributes=attributes, boots=view.facts.boots)
+    )
+    return Answer(body=system.bios_settings(desk.view(view.number), ids))
 
 
 def reset_bios(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Have the next start take the defaults."""
     check_ids(view, ids)
-    desk.change_fields(bios_waiting=Waiting(attributes=dict(BIOS_DEFAULTS), boots=view.facts.boots))
+    desk.change_own(
+        view.number, bios_waiting=Waiting(attributes=dict(BIOS_DEFAULTS), boots=view.facts.boots)
+    )
     return NO_CONTENT
 
 
@@ -149,8 +156,8 @@ def change_secure_boot(desk: Desk, view: View, ids: Ids, body: Document) -> Answ
     enabled = wanted["SecureBootEnable"]
     if enabled and not (machine.possible and machine.keys):
         raise RefusedError(409, "ResourceInUse")
-    desk.ask("set secure boot", enabled=enabled, keys=machine.keys)
-    return Answer(body=system.secure_boot(desk.view(), ids) | notes)
+    desk.ask("set secure boot", view.number, enabled=enabled, keys=machine.keys)
+    return Answer(body=system.secure_boot(desk.view(view.number), ids) | notes)
 
 
 def reset_keys(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
@@ -160,14 +167,16 @@ def reset_keys(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     keys = kind == "ResetAllKeysToDefault"
     if not view.facts.secure_boot.possible:
         raise RefusedError(409, "ResourceInUse")
-    desk.ask("set secure boot", enabled=keys and view.facts.secure_boot.enabled, keys=keys)
+    desk.ask(
+        "set secure boot", view.number, enabled=keys and view.facts.secure_boot.enabled, keys=keys
+    )
     return NO_CONTENT
 
 
 def clear_log(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Empty the log."""
     check_ids(view, ids)
-    desk.change(lambda state: replace(state, log=()))
+    desk.change_own(view.number, log=())
     return NO_CONTENT
 
 
@@ -184,8 +193,8 @@ def change_manager(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
                 400, "PropertyValueTypeError", wanted["DateTime"], "DateTime", related="DateTime"
             ) from None
         if not desk.faults.keeps_time:
-            desk.change_fields(clock_ahead_s=told.timestamp() - time.time())
-    return Answer(body=manager.manager(desk.view(), ids) | notes)
+            desk.change_own(view.number, clock_ahead_s=told.timestamp() - time.time())
+    return Answer(body=manager.manager(desk.view(view.number), ids) | notes)
 
 
 def reset_manager(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
@@ -203,4 +212,4 @@ def change_network_protocol(desk: Desk, view: View, ids: Ids, body: Document) ->
     enabled = wanted["SSDP"].get("ProtocolEnabled")
     check_type("ProtocolEnabled", enabled, bool)
     desk.change_fields(is_discoverable=enabled)
-    return Answer(body=manager.network_protocol(desk.view(), ids) | notes)
+    return Answer(body=manager.network_protocol(desk.view(view.number), ids) | notes)
