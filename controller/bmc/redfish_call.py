@@ -103,7 +103,7 @@ class RedfishCalls:
         is_let_in = False
         try:
             with conversation.root(ends_at) as root:
-                system = _system(root, conversation)
+                system = _system(root, conversation, self.target)
                 is_let_in = True
                 conversation.hold.accepted()
                 return do(system)
@@ -128,9 +128,11 @@ class RedfishCalls:
         )
 
 
-def _system(root: sushy.Sushy, conversation: Conversation) -> System:
+def _system(root: sushy.Sushy, conversation: Conversation, target: RedfishTarget) -> System:
     """Return the system, freshly read."""
-    if conversation.system_path is None:
+    if target.system is not None:
+        return root.get_system(target.system)
+    if conversation.only_system is None:
         paths = root.get_system_collection().members_identities
         if len(paths) != 1:
             listed = clean_line(", ".join(paths), _MOST_WORDS)
@@ -138,8 +140,8 @@ def _system(root: sushy.Sushy, conversation: Conversation) -> System:
                 entity="ComputerSystem",
                 error=f"it has {len(paths)} systems ({listed}); set redfish_system_id to one of them",
             )
-        conversation.system_path = paths[0]
-    return root.get_system(conversation.system_path)
+        conversation.only_system = paths[0]
+    return root.get_system(conversation.only_system)
 
 
 def _failed(where: str, error: exceptions.SushyError) -> BmcError:

@@ -94,7 +94,12 @@ def known_way(wish: Wish) -> Way | None:
 
 
 def choose_way(
-    wish: Wish, system: Mapping[str, Any], manager: Mapping[str, Any], ways: Ways
+    wish: Wish,
+    system: Mapping[str, Any],
+    manager: Mapping[str, Any],
+    ways: Ways,
+    *,
+    is_shared: bool = False,
 ) -> Way:
     """Return how the console is reached.
 
@@ -103,10 +108,16 @@ def choose_way(
         system: The system's document.
         manager: Its manager's, empty = it has none.
         ways: What is known of the vendor.
+        is_shared: The manager is other machines' too: only what the system itself says of its console, or the node, is surely its own.
 
     Raises:
         NotDoneError: There is no way; the sentence says what to do.
     """
+    if is_shared and _is_anybodys(wish, system):
+        raise NotDoneError(
+            "it is the BMC of several machines and does not say how this one's console is reached; set"
+            " driver_info/redfish_console_command or redfish_console_port"
+        )
     if wish.kind != "IPMI" and (way := _by_ssh(wish, system, manager, ways)) is not None:
         return way
     if wish.kind != "SSH" and (way := _by_ipmi(wish, system, manager)) is not None:
@@ -125,6 +136,14 @@ def choose_way(
         f"it offers no serial console{asked} by Redfish; where it has one set driver_info/redfish_console_type to ssh and"
         " redfish_console_port, or set console_interface to ipmitool-socat or no-console"
     )
+
+
+def _is_anybodys(wish: Wish, system: Mapping[str, Any]) -> bool:
+    """Say whether neither the node nor the system tells one console from another: by a command, or a port that is not that of the BMC's shell."""
+    ssh, ipmi = dig(system, "SerialConsole", "SSH"), dig(system, "SerialConsole", "IPMI")
+    told = _command(ssh) is not None or _port(ssh) not in (None, SSH_PORT)
+    told = told or _port(ipmi) not in (None, IPMI_PORT)
+    return not told and wish.command is None and wish.port is None
 
 
 def _by_ssh(

@@ -14,10 +14,11 @@ from sushy.resources.system.system import System
 
 from controller.bmc.ipmi_wire import Login
 from controller.bmc.redfish_call import RedfishCalls
+from controller.bmc.redfish_clock import managers
 from controller.bmc.redfish_console_way import Way, Wish, choose_way, known_way, parse_wish
-from controller.bmc.redfish_document import links, read_if_there
 from controller.bmc.redfish_quirks import console_ways_of
 from controller.bmc.redfish_sessions import Sessions
+from controller.bmc.redfish_siblings import serves_others
 from controller.bmc.redfish_target import RedfishTarget, parse_target
 from controller.bmc.sol_worker import open_line, prepare
 from controller.bmc.ssh_line import SshLine
@@ -78,18 +79,20 @@ def _ask(target: RedfishTarget, wish: Wish) -> Way:
     sessions = Sessions()
     try:
         return RedfishCalls(target, sessions).ask(
-            "serial console", _ASK_S, lambda system: _choose(system, wish)
+            "serial console", _ASK_S, lambda system: choose(system, wish)
         )
     finally:
         sessions.close()
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _choose(system: System, wish: Wish) -> Way:
-    owners = links(system.json, "Links", "ManagedBy")
-    manager = read_if_there(system, owners[0]) if owners else None
+def choose(system: System, wish: Wish) -> Way:
+    """Return how the console of a system is reached, as its BMC says; raises ``NotDoneError``."""
+    manager = next(managers(system), None)
     body = manager.body if manager is not None else {}
-    return choose_way(wish, system.json, body, console_ways_of(system.json, body))
+    is_shared = manager is not None and serves_others(system, manager)
+    ways = console_ways_of(system.json, body)
+    return choose_way(wish, system.json, body, ways, is_shared=is_shared)
 
 
 def _ssh_target(host: str, way: Way, wish: Wish) -> SshTarget:

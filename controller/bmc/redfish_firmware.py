@@ -13,6 +13,7 @@ from controller.bmc.redfish_errors import NotOfferedError
 from controller.bmc.redfish_firmware_steps import firmware_steps
 from controller.bmc.redfish_push import ABANDONED_S, Push, Pushes, can_push
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
+from controller.bmc.redfish_siblings import siblings
 from controller.bmc.redfish_target import PROPERTIES, parse_target
 from controller.bmc.redfish_task import TaskLook
 from controller.bmc.redfish_update import Begun, begin_update
@@ -78,6 +79,15 @@ class FirmwareOfSystem:
     def tasks(self, *, timeout_s: float) -> Sequence[str]:
         """Return the addresses of the BMC's tasks."""
         return self._calls.ask("list the tasks", timeout_s, redfish_task.tasks)
+
+    def is_own(self, task: str, url: str, *, timeout_s: float) -> bool:
+        """Ask whether a task may be that of an update with the image at ``url``."""
+
+        def judge(system: System) -> bool:
+            said = redfish_task.is_for(system, task, url)
+            return said if said is not None else not siblings(system).systems
+
+        return self._calls.ask("look at a task", timeout_s, judge)
 
     def update(self, component: str, url: str, target: str | None, *, timeout_s: float) -> Begun:
         """Order an update: of a BMC that fetches no images by the URL's protocol, and takes them, by pushing it."""

@@ -55,6 +55,9 @@ class UpdatesFirmware(Protocol):
     def look_at_push(self, name: str) -> Push | None:
         """Return how a push stands; ``None`` = this process knows nothing of it."""
 
+    def is_own(self, task: str, url: str, *, timeout_s: float) -> bool:
+        """Ask whether a task may be that of an update with this image: a BMC of several machines has tasks of others."""
+
     def look_at(self, task: str, *, timeout_s: float) -> TaskLook:
         """Ask how a task goes on."""
 
@@ -139,6 +142,8 @@ def _order(
     known = {*state["tasks"]}
     # whoever waits for a turn has ordered nothing: what is new then is somebody else's
     new = [one for one in listed if not state.get("waits") and not {one, _mark(one)} & known]
+    url = state["url"]
+    new = [one for one in new if bmc.is_own(one, url, timeout_s=ends_at - time.monotonic())]
     name, left_s = state["component"], ends_at - time.monotonic()
     begun = (
         Begun(task=new[-1])

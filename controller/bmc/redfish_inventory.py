@@ -22,6 +22,7 @@ from controller.bmc.redfish_document import (
     text,
 )
 from controller.bmc.redfish_errors import NotOfferedError
+from controller.bmc.redfish_siblings import serves_others
 from controller.hardware.inventory import InventoryTold
 
 _GIB = 1 << 30
@@ -118,10 +119,10 @@ def devices(system: System) -> InventoryTold:
 
 
 def chassis(system: System) -> Iterator[Document]:
-    """Read the chassis that the system is in."""
+    """Read the chassis that are the system's own: what is in one of several machines may be another's."""
     for path in links(system.json, "Links", "Chassis")[:_MOST_CHASSIS]:
         found = read_if_there(system, path)
-        if found is not None:
+        if found is not None and not serves_others(system, found):
             yield found
 
 

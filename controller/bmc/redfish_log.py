@@ -13,13 +13,12 @@ from sushy.resources.system.system import System
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.foreign_time import believable
 from controller.bmc.redfish_call import RedfishCalls
-from controller.bmc.redfish_clock import parse_time
+from controller.bmc.redfish_clock import managers, parse_time
 from controller.bmc.redfish_document import (
     Document,
     action,
     dig,
     link,
-    links,
     listed,
     order,
     read,
@@ -27,6 +26,7 @@ from controller.bmc.redfish_document import (
     text,
 )
 from controller.bmc.redfish_errors import NotDoneError
+from controller.bmc.redfish_siblings import serves_others
 from controller.bmc.redfish_turns import in_turns
 from controller.hardware.abilities import Health
 from controller.hardware.sensors import BmcLog, LogEntry
@@ -119,7 +119,7 @@ def clear_log(system: System) -> None:
     Raises:
         NotDoneError: There is no log, it cannot be emptied, or is not empty afterwards.
     """
-    service = _service(system)
+    service = _service(system, for_reading=False)
     target = action(service.body, "LogService.ClearLog")
     if target is None:
         raise NotDoneError("the BMC's log cannot be cleared")
@@ -129,14 +129,16 @@ def clear_log(system: System) -> None:
         raise NotDoneError(f"the BMC accepted that, and {left} entries are still there")
 
 
-def _service(system: System) -> Document:
+def _service(system: System, *, for_reading: bool = True) -> Document:
     """Return the log service."""
     paths = _paths(system, read(system, system.path))
-    for owner in links(system.json, "Links", "ManagedBy"):
-        if paths:
+    for manager in managers(system) if not paths else ():
+        if paths := _paths(system, manager):
+            if not for_reading and serves_others(system, manager):
+                raise NotDoneError(
+                    "its log is that of several machines; clear it at the BMC's own page"
+                )
             break
-        manager = read_if_there(system, owner)
-        paths = _paths(system, manager) if manager is not None else []
     if not paths:
         raise NotDoneError("the BMC keeps no log of the machine")
     by_name = {path.rstrip("/").rsplit("/", 1)[-1].lower(): path for path in reversed(paths)}

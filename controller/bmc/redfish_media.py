@@ -10,6 +10,8 @@ from sushy.resources.manager.virtual_media import VirtualMedia
 from sushy.resources.system.system import System
 
 from agent.protocol.foreign_text import clean_line
+from controller.bmc.redfish_document import Document
+from controller.bmc.redfish_siblings import serves_others
 from controller.hardware.abilities import MediaDevice
 
 _MOST_LETTERS = 1024
@@ -29,6 +31,12 @@ class MediumStaysError(exceptions.SushyError):  # type: ignore[misc]  # sushy ha
     """A BMC that was told to eject has not."""
 
     message = "the medium is still in the drive %(name)s; eject it at the BMC's own page, or restart the BMC"
+
+
+class DrivesOfOthersError(exceptions.SushyError):  # type: ignore[misc]  # see above
+    """Which machine a drive of a manager is for cannot be known."""
+
+    message = "the system has no drives, and those of its manager %(name)s are those of several machines; boot it from the network"
 
 
 def media(system: System) -> dict[MediaDevice, str | None]:
@@ -132,9 +140,12 @@ def _slots(system: System) -> Iterator[VirtualMedia]:
         return
     for manager in system.managers:
         try:
-            yield from manager.virtual_media.get_members()
+            slots = manager.virtual_media.get_members()
         except exceptions.MissingAttributeError:  # a manager of the rack, for instance
             continue
+        if slots and serves_others(system, Document(path=manager.path, body=manager.json)):
+            raise DrivesOfOthersError(name=manager.path)
+        yield from slots
 
 
 def _devices(slot: VirtualMedia) -> list[MediaDevice]:

@@ -1,4 +1,7 @@
-"""One conversation per Redfish BMC, kept between calls: logging in takes a BMC longer than all else, and sessions are few."""
+"""One conversation per Redfish BMC, kept between calls: logging in takes a BMC longer than all else, and sessions are few.
+
+A BMC of several machines has one for all of them: their calls come one after the other, and a login that it refuses is held for all.
+"""
 
 import contextlib
 import logging
@@ -7,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 
 import sushy
@@ -35,8 +39,8 @@ class Conversation:
         self._adapter: DeadlineAdapter | None = None
         self._login: auth.AuthBase | None = None
         self._root: sushy.Sushy | None = None
-        self.system_path: str | None = target.system
-        """Where the system was found; ``None`` = it was not looked for yet."""
+        self.only_system: str | None = None
+        """Where the only system was found; ``None`` = it was not looked for yet."""
 
     @contextmanager
     def root(self, ends_at: float) -> Iterator[sushy.Sushy]:
@@ -58,7 +62,7 @@ class Conversation:
 
     def lose_system(self) -> None:
         """Look for the system anew with the next call; the login stays, for a path that is wrong is no reason for another."""
-        self.system_path = self._target.system
+        self.only_system = None
 
     def end(self) -> None:
         """Log out, if the BMC answers soon, and close the connections."""
@@ -112,9 +116,10 @@ class Sessions:
         Raises:
             BmcUnreachable: Other calls to it have taken all the time.
         """
+        bmc = replace(target, system=None)
         with self._lock:
-            found = self._kept.setdefault(target, Conversation(target, self._clock))
-            self._kept.move_to_end(target)
+            found = self._kept.setdefault(bmc, Conversation(bmc, self._clock))
+            self._kept.move_to_end(bmc)
             too_many = self._oldest() if len(self._kept) > self._most_kept else None
         if too_many is not None:
             too_many.end()

@@ -72,6 +72,13 @@ def look(near: ResourceBase, task: str) -> TaskLook:
     return judge(answer.status_code, body)
 
 
+def is_for(near: ResourceBase, task: str, words: str) -> bool | None:
+    """Say whether the order that a task is of had these words (``Payload``, DSP2046); ``None`` = the BMC does not tell."""
+    found = read_if_there(near, task)
+    said = text(found.body, "Payload", "JsonBody") if found else None
+    return None if said is None else words in said.replace("\\/", "/")
+
+
 def judge(status: int, body: Mapping[str, Any]) -> TaskLook:
     """Return what an answer about a task means. Pure.
 
