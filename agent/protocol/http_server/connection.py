@@ -145,11 +145,12 @@ class Request(HTTPRequest):
         self.conn.wfile.write(refusal(str(status), msg or str(status)))
 
     def send_headers(self) -> None:
-        """Send the answer's head; the connection goes on only if the whole request was read."""
+        """Send the answer's head, with what comes next; the connection goes on only if the whole request was read."""
         if not self._has_read_body():
             self.close_connection = True
             self.conn.has_unread_body = True
-        super().send_headers()
+        with self.conn.wfile.holding():
+            super().send_headers()
 
     def _has_read_body(self) -> bool:
         """Read a small rest of the body; say whether nothing is left of it."""

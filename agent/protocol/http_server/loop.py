@@ -94,7 +94,9 @@ class Loop:
         looked_at = time.monotonic()
         while not self._is_stopping:
             try:
-                for key, _ in self._selector.select(min(_LOOK_S, self._look())):
+                events = self._selector.select(min(_LOOK_S, self._look()))
+                self._wake.is_up()
+                for key, _ in events:
                     if key.data is _LISTENER:
                         self._accept(listener)
                     elif key.data is not None and key.data.channel.fileno() >= 0:

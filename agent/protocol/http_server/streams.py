@@ -1,6 +1,8 @@
 """What cheroot reads a request from and writes an answer to."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from agent.protocol.http_server.channel import Channel, Patience
 
@@ -77,19 +79,27 @@ class Writer:
         self._channel = channel
         self._reply_s, self._reply_rate = reply_s, reply_rate
         self._allowed_s = reply_s
+        self._is_holding = False
 
     def begin(self) -> None:
         """Begin an answer: what was waited for others does not count."""
         self._allowed_s = self._reply_s
 
     def write(self, data: bytes) -> int:
-        """Send ``data``, all but a short rest.
+        """Send ``data`` and what is kept before it, all but a short rest.
 
         Raises:
             TimeoutError: The client reads too slowly.
             OSError: It is gone.
         """
-        self.bytes_written += len(data)
+        if self._is_holding:
+            self.add(data)
+            return len(data)
+        size_bytes = len(data)
+        self.bytes_written += size_bytes
+        if self._pending and len(self._pending) + len(data) <= _PIECE_BYTES:
+            data = bytes(self._pending) + data
+            self._pending.clear()
         self._allowed_s += len(data) / self._reply_rate
         with memoryview(data) as whole:
             sent_bytes = 0
@@ -102,7 +112,16 @@ class Writer:
                 self._channel.wait(self._allowed_s)
                 self._allowed_s -= time.monotonic() - began
             self._pending += whole[sent_bytes:]
-        return len(data)
+        return size_bytes
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep what is written in the block for what comes after it: a head and a short body are one packet, and one call."""
+        self._is_holding = True
+        try:
+            yield
+        finally:
+            self._is_holding = False
 
     def add(self, data: bytes) -> None:
         """Keep ``data`` for :meth:`push`."""

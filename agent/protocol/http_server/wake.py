@@ -6,27 +6,37 @@ import threading
 
 
 class Wake:
-    """Call it to wake the selector's thread; that one calls ``clear``."""
+    """Call it to wake the selector's thread; that one calls ``clear``, and looks afterwards at what it was woken for.
+
+    Whoever calls when it is awake already, or will be, costs no call of the system.
+    """
 
     def __init__(self, selector: selectors.BaseSelector) -> None:
         """Register with ``selector``, without data."""
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.RLock()
         """Between look and write nobody closes the descriptor: its number may be another file's a moment later."""
+        self._is_awake = self._is_written = False
         selector.register(self._descriptor, selectors.EVENT_READ, None)
 
     def __call__(self) -> None:
-        """Wake it, if it is not closed yet."""
+        """Wake it, if it is not awake or closed."""
         with self._lock:
-            if self._descriptor >= 0:
+            if self._descriptor >= 0 and not self._is_awake:
+                self._is_awake = self._is_written = True
                 os.eventfd_write(self._descriptor, 1)
 
+    def is_up(self) -> None:
+        """Say that the thread has woken, for whatever reason: who calls from now on has only to be seen after ``clear``."""
+        with self._lock:
+            self._is_awake = True
+
     def clear(self) -> None:
-        """Wait again."""
-        try:
-            os.eventfd_read(self._descriptor)
-        except BlockingIOError:  # nobody woke us
-            return
+        """Let the next call wake it; what was said before is to be looked at after this."""
+        with self._lock:
+            if self._is_written and self._descriptor >= 0:
+                os.eventfd_read(self._descriptor)
+            self._is_awake = self._is_written = False
 
     def close(self) -> None:
         """Give the descriptor back."""

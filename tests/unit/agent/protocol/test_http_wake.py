@@ -3,6 +3,7 @@
 import os
 import selectors
 import threading
+from collections import deque
 
 import pytest
 
@@ -19,6 +20,45 @@ def test_a_call_wakes_and_clear_waits_again() -> None:
         wake.clear()
         assert not selector.select(0)
         wake.close()
+        wake.close()
+
+
+def test_who_calls_while_it_is_awake_is_seen_after_clear_and_wakes_nobody() -> None:
+    with selectors.DefaultSelector() as selector:
+        wake = Wake(selector)
+        wake.is_up()
+        wake()
+        assert not selector.select(0)
+        wake.clear()
+        wake()
+        assert selector.select(0)
+        wake.close()
+
+
+def test_no_call_is_lost_whenever_it_comes() -> None:
+    """Callers add to a row, then call; the thread looks at the row after ``clear``, and sleeps when it is empty."""
+    row: deque[int] = deque()
+    seen: set[int] = set()
+    callers, each = 4, 3000
+    with selectors.DefaultSelector() as selector:
+        wake = Wake(selector)
+
+        def call(number: int) -> None:
+            for place in range(each):
+                row.append(number * each + place)
+                wake()
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
+        for thread in threads:
+            thread.start()
+        while len(seen) < callers * each:
+            assert selector.select(60), "it sleeps, and something is in the row"
+            wake.is_up()
+            wake.clear()
+            while row:
+                seen.add(row.popleft())
+        for thread in threads:
+            thread.join(60)
         wake.close()
 
 
