@@ -47,7 +47,7 @@ def line_of(one: Document) -> str:
     data: Document = one["payload"][_DATA]
     when = str(one["timestamp"])[:19].replace("T", " ")
     name = data.get("name") or data.get("uuid")
-    kind = str(one["event_type"]).removeprefix("baremetal.node.")
+    kind = str(one["event_type"]).removeprefix("baremetal.").removeprefix("node.")
     return f"{one['id']:>8}  {when}  {name}  {kind}{_more(kind, data)}"
 
 

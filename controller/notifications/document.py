@@ -56,7 +56,8 @@ def envelope(row: Told, *, with_error: bool = True) -> bytes:
     payload: Any = msgspec.Raw(row.payload.encode())
     if not with_error:
         payload = json_value(row.payload)
-        payload[_DATA][_LAST_ERROR] = None
+        if _LAST_ERROR in payload[_DATA]:
+            payload[_DATA][_LAST_ERROR] = None
     return _ENCODER.encode(
         {
             "id": row.number,

@@ -5,11 +5,9 @@ addresses and passwords of machines and instances (``driver_info``, ``driver_int
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from agent.protocol.masking import masked, may_hold_secrets
-from controller.store.json_text import json_text
+from controller.store.payload_text import date_text, payload_text
 from controller.store.tables import Node
 
 INTERFACES = (
@@ -28,8 +26,6 @@ _DATES = (
     *("created_at", "inspection_finished_at", "inspection_started_at", "provision_updated_at"),
     "updated_at",
 )
-_MOST_BYTES = 65_536
-_TOO_LONG = "left out: the notification would be too long; ask for the node"
 _VERSIONS = {"NodeSetProvisionStatePayload": "1.17", "NodeCRUDPayload": "1.14"}
 _VERSION = "1.16"
 
@@ -46,37 +42,7 @@ def node_payload(
         more: What this kind of notification says beside; it wins over the node's fields.
     """
     data: dict[str, Any] = {name: getattr(node, name) for name in _PLAIN}
-    data |= {name: _date(getattr(node, name)) for name in _DATES}
+    data |= {name: date_text(getattr(node, name)) for name in _DATES}
     data |= {f"{one}_interface": interfaces.get(one) for one in INTERFACES}
     data |= more
-    text, most_bytes = _enveloped(kind, data), _MOST_BYTES
-    while len(text.encode()) > _MOST_BYTES:
-        most_bytes //= 2  # and again, if masks are longer than what they hide
-        text = _enveloped(kind, _without_largest(data, most_bytes))
-    return text
-
-
-def _without_largest(data: Mapping[str, Any], most_bytes: int) -> dict[str, Any]:
-    """Return a document that is not too long: a field that is larger than each of those that stay has words in its place."""
-    kept = dict(data)
-    sizes = {name: len(json_text(value).encode()) for name, value in data.items()}
-    left_bytes = sum(sizes.values())
-    for name in sorted(sizes, key=lambda one: (sizes[one], one), reverse=True):
-        if left_bytes <= most_bytes or sizes[name] <= len(_TOO_LONG):
-            break
-        kept[name] = _TOO_LONG
-        left_bytes -= sizes[name] - len(_TOO_LONG)
-    return kept
-
-
-def _enveloped(kind: str, data: dict[str, Any]) -> str:
-    text = json_text(data)
-    if may_hold_secrets(text):
-        text = json_text(masked(data))
-    version = _VERSIONS.get(kind, _VERSION)
-    head = f'"ironic_object.namespace":"ironic","ironic_object.name":"{kind}","ironic_object.version":"{version}"'
-    return f'{{{head},"ironic_object.data":{text}}}'
-
-
-def _date(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+    return payload_text(kind, _VERSIONS.get(kind, _VERSION), data, of="node")

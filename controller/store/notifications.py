@@ -36,8 +36,9 @@ class Notification(Base):
     priority: Mapped[str] = mapped_column(String(16))
     publisher: Mapped[str] = mapped_column(String(300))
     node_uuid: Mapped[str] = mapped_column(String(36), index=True)
+    """Of the node that it is about, or whose thing it is about; empty = of none."""
     owner: Mapped[str | None] = mapped_column(String(255))
-    """The node's when it happened, as ``lessee``."""
+    """The node's, or that of what is nobody's but its own, when it happened; ``lessee`` is the node's."""
     lessee: Mapped[str | None] = mapped_column(String(255))
     payload: Mapped[str] = mapped_column(Text)
     """JSON, with its secrets masked."""

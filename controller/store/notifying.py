@@ -14,6 +14,9 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.base import NO_VALUE
 
+from controller.store.base import Base
+from controller.store.item_changes import ItemChange, notification_of
+from controller.store.item_payload import ITEM_KINDS, is_told
 from controller.store.node_changes import (
     WATCHED,
     Interfaces,
@@ -26,7 +29,7 @@ from controller.store.tables import Node
 
 log = logging.getLogger(__name__)
 
-_CHANGES, _TOLD = "notifying.changes", "notifying.told"
+_CHANGES, _ITEMS, _TOLD = "notifying.changes", "notifying.items", "notifying.told"
 Ring = Callable[[], None]
 """Is called after a commit that has told something; returns at once."""
 
@@ -52,15 +55,20 @@ class Notifier:
 
     def _write(self, session: Session) -> None:
         session.flush()
-        changes: dict[Node, NodeChange] | None = session.info.pop(_CHANGES, None)
-        if not changes:
-            return
+        changes: dict[Node, NodeChange] = session.info.pop(_CHANGES, {})
+        items: dict[Base, ItemChange] = session.info.pop(_ITEMS, {})
         made: list[Made] = []
         for change in changes.values():
             try:
                 made += notifications_of(change, self.interfaces)
             except Exception:  # what happens to the node counts for more than that it is told
                 log.exception("a change of node %s could not be told", change.node.uuid)
+        for item in items.values():
+            try:
+                with session.no_autoflush:
+                    made += notification_of(session, item)
+            except Exception:  # as above
+                log.exception("a change of %s could not be told", type(item.row).__name__)
         if made:
             append(session, made, publisher=self.publisher, at=self.clock())
             session.info[_TOLD] = True
@@ -98,12 +106,30 @@ def _collect(session: Session, _context: Any, _instances: Any) -> None:
     for one in session.new:
         if isinstance(one, Node):
             _change(session, one).is_new = True
+        elif type(one) in ITEM_KINDS:
+            _item(session, one).is_new = True
     for one in session.deleted:
         if isinstance(one, Node):
             _change(session, one).is_gone = True
+        elif type(one) in ITEM_KINDS:
+            _item(session, one).is_gone = True
     for one in session.dirty:
         if isinstance(one, Node):
             _collect_values(session, one)
+        elif type(one) in ITEM_KINDS and _has_other_values(one):
+            _item(session, one)
+
+
+def _item(session: Session, row: Base) -> ItemChange:
+    items: dict[Base, ItemChange] = session.info.setdefault(_ITEMS, {})
+    return items.setdefault(row, ItemChange(row))
+
+
+def _has_other_values(row: Base) -> bool:
+    state = inspect(row)
+    before = state.committed_state
+    names = (name for name, value in before.items() if value != state.dict.get(name))
+    return is_told(frozenset(names))
 
 
 def _collect_values(session: Session, node: Node) -> None:

@@ -192,11 +192,11 @@ class WebhookSender:
 
     def _given_up(self, row: Told, tries: int, words: str) -> None:
         log.error(
-            "webhook %s: notification %d (%s of node %s) is given up after %d tries: its target %s",
+            "webhook %s: notification %d (%s of %s) is given up after %d tries: its target %s",
             self._target.name,
             row.number,
             row.event_type,
-            row.node_uuid,
+            f"node {row.node_uuid}" if row.node_uuid else "no node",
             tries,
             words,
         )

@@ -14,8 +14,10 @@ import msgspec
 from controller.errors import SettingsError
 from controller.notifications.document import fits
 from controller.peers.authorities import read_authorities
-from controller.store.node_changes import EVENT_TYPES
+from controller.store.item_payload import ITEM_EVENT_TYPES
+from controller.store.node_changes import EVENT_TYPES as NODE_EVENT_TYPES
 
+_EVENT_TYPES = (*NODE_EVENT_TYPES, *ITEM_EVENT_TYPES)
 MOST_TARGETS = 16
 """Each has a thread, and with PostgreSQL a connection."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -128,9 +130,9 @@ def _authorities(path: str) -> str | None:
 def _check_events(patterns: Sequence[str]) -> None:
     """Refuse a pattern that nothing ever fits: its target would hear nothing, and nobody would know."""
     for one in patterns:
-        if not any(fits((one,), known) for known in EVENT_TYPES):
+        if not any(fits((one,), known) for known in _EVENT_TYPES):
             raise SettingsError(
-                f"events: {one!r:.120} fits nothing that is told; there are {', '.join(EVENT_TYPES)}, and * stands for any letters"
+                f"events: {one!r:.120} fits nothing that is told; there are {', '.join(_EVENT_TYPES)}, and * stands for any letters"
             )
 
 
