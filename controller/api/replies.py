@@ -1,7 +1,7 @@
 """Replies: JSON documents, empty ones, links and dates in the shapes of the Ironic API."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -39,23 +39,33 @@ def links(base_url: str, path: str) -> Links:
     ]
 
 
-def links_text(base_url: str, before: str, after: str = "") -> Callable[[str], msgspec.Raw]:
-    """Return what makes ``links`` of the path of an item, as JSON: a long list has thousands, which nobody reads before they are sent.
+class LinksText:
+    """Makes ``links`` of the path of an item, as JSON: a long list has thousands, which nobody reads before they are sent."""
 
-    Args:
-        base_url: Scheme, host and port.
-        before: What stands before the item in its path: ``nodes/``.
-        after: What stands behind it.
-    """
-    host = _escaped(base_url)
-    own, other = f'[{{"href":"{host}/v1/{before}', f'{{"href":"{host}/{before}'
-    own_end, other_end = f'{after}","rel":"self"}},', f'{after}","rel":"bookmark"}}]'
+    def __init__(self, base_url: str, before: str, after: str = "") -> None:
+        """Prepare.
 
-    def made(ident: str) -> msgspec.Raw:
+        Args:
+            base_url: Scheme, host and port.
+            before: What stands before the item in its path: ``nodes/``.
+            after: What stands behind it.
+        """
+        host = _escaped(base_url)
+        self._own, self._other = f'[{{"href":"{host}/v1/{before}', f'{{"href":"{host}/{before}'
+        self._own_end = f'{after}","rel":"self"}},{self._other}'
+        self._other_end = f'{after}","rel":"bookmark"}}]'
+
+    def __call__(self, ident: str) -> msgspec.Raw:
+        """Return the links of an item."""
         safe = _escaped(ident) if _UNSAFE.search(ident) else ident
-        return msgspec.Raw(f"{own}{safe}{own_end}{other}{safe}{other_end}")
+        return msgspec.Raw(f"{self._own}{safe}{self._own_end}{safe}{self._other_end}")
 
-    return made
+    def of_all(self, idents: Sequence[str]) -> list[msgspec.Raw]:
+        """Return the links of each of many."""
+        if any(map(_UNSAFE.search, idents)):
+            return [self(ident) for ident in idents]
+        own, between, end = self._own, self._own_end, self._other_end
+        return [msgspec.Raw(f"{own}{ident}{between}{ident}{end}") for ident in idents]
 
 
 def _escaped(text: str) -> str:

@@ -10,20 +10,17 @@ import msgspec
 from agent.protocol.masking import masked
 from agent.protocol.secret_names import MASK
 from controller.api.call import Call
-from controller.api.nodes.status import status_text
+from controller.api.nodes.status import Doing, status_text
 from controller.api.replies import iso_date
 from controller.api.resource.description import Resource
-from controller.api.resource.field import Field, Getter, OfColumn, Part
+from controller.api.resource.field import Field, Getter, OfColumn, OfColumns, Part
 from controller.api.resource.shapes import TAKES_TEXT
 from controller.hardware.interface import INTERFACE_KINDS
 from controller.hardware.types import HardwareType
 from controller.states import State
 from controller.store.json_text import json_value
 
-STATUS_COLUMNS = (
-    *("stage", "stage_started_at", "stage_deadline_at", "progress", "last_error"),
-    *("maintenance", "provision_state"),
-)
+STATUS_COLUMNS = Doing._fields
 """What ``as_status`` reads."""
 _AVAILABLE_SINCE = 2
 INTERFACE_COLUMNS = ("driver", "interfaces_text")
@@ -32,8 +29,10 @@ INTERFACE_COLUMNS = ("driver", "interfaces_text")
 
 def as_interface(call: Call, _resource: Resource, one: Field) -> Getter:
     """Show the interface that the node has: its choice or the hardware type's default. Most nodes of a list have the same."""
-    whole = partial(_interfaces_of, call.services.catalog.types, {})
-    return Part("interfaces", whole, one.name)
+    types = call.services.catalog.types
+    return Part(
+        "interfaces", OfColumns(INTERFACE_COLUMNS, partial(_interfaces_of, types, {})), one.name
+    )
 
 
 def as_provision_state(call: Call, _resource: Resource, one: Field) -> Getter:
@@ -46,10 +45,7 @@ def as_provision_state(call: Call, _resource: Resource, one: Field) -> Getter:
 
 def as_instance_info(_call: Call, _resource: Resource, _one: Field) -> Getter:
     """Show what the instance shall be, with its secrets masked; of a config drive, that there is one."""
-    return _instance_info
-
-
-TAKES_TEXT.add(as_instance_info)
+    return _INSTANCE_INFO
 
 
 def as_deadline(call: Call, _resource: Resource, one: Field) -> Getter:
@@ -61,22 +57,35 @@ def as_deadline(call: Call, _resource: Resource, one: Field) -> Getter:
 def as_status(call: Call, _resource: Resource, _one: Field) -> Getter:
     """Show in one line what goes on."""
     now, steady = call.services.clock(), call.services.steady()
-    return lambda row: status_text(row, now, steady)
+    return OfColumns(STATUS_COLUMNS, lambda *values: status_text(Doing(*values), now, steady))
 
 
 def as_internal(_call: Call, _resource: Resource, one: Field) -> Getter:
     """Show one key of ``driver_internal_info``."""
-    name = one.name
-    return lambda row: (row.driver_internal_info or {}).get(name)
+    return OfColumns((str(one.source),), partial(_one_of, one.name))
+
+
+TAKES_TEXT.update((as_instance_info, as_internal))
+
+
+def _one_of(name: str, info: Any) -> Any:
+    if isinstance(info, msgspec.Raw):
+        if f'"{name}"'.encode() not in bytes(info):
+            return None
+        info = msgspec.json.decode(info)
+    return (info or {}).get(name)
 
 
 def _interfaces_of(
-    types: Mapping[str, HardwareType], made: dict[Any, Mapping[str, Any]], row: Any
+    types: Mapping[str, HardwareType],
+    made: dict[Any, Mapping[str, Any]],
+    driver: str,
+    interfaces_text: str | None,
 ) -> Mapping[str, Any]:
     """Return the fields of a row's interfaces; ``made`` are those of the rows before."""
-    key = (row.driver, row.interfaces_text)
+    key = (driver, interfaces_text)
     if key not in made:
-        made[key] = _interfaces(types.get(row.driver), json_value(row.interfaces_text or "{}"))
+        made[key] = _interfaces(types.get(driver), json_value(interfaces_text or "{}"))
     return made[key]
 
 
@@ -90,9 +99,12 @@ def _interfaces(
     return {f"{kind}_interface": name for kind, name in names.items()}
 
 
-def _instance_info(row: Any) -> Any:
-    info = row.instance_info or {}
-    if not row.has_config_drive:
+def _instance_info(stored: Any, has_config_drive: bool) -> Any:
+    info = stored or {}
+    if not has_config_drive:
         return info if isinstance(info, msgspec.Raw) else masked(info)
     whole = msgspec.json.decode(info) if isinstance(info, msgspec.Raw) else info
     return masked(whole) | {"configdrive": MASK}
+
+
+_INSTANCE_INFO = OfColumns(("instance_info", "has_config_drive"), _instance_info)

@@ -1,19 +1,30 @@
 """What a node is doing now, in one line for people: the field ``status_text``."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from controller.workflow.locks import WAITING
 
 _UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
-def status_text(row: Any, now: float, steady: float) -> str | None:
+class Doing(NamedTuple):
+    """What of a node's columns tells what it is doing."""
+
+    stage: str | None
+    stage_started_at: float | None
+    stage_deadline_at: float | None
+    progress: Mapping[str, Any] | None
+    last_error: str | None
+    maintenance: bool
+    provision_state: str
+
+
+def status_text(row: Doing, now: float, steady: float) -> str | None:
     """Return what the controller does for the node, how far it is and how long it may take.
 
     Args:
-        row: A node's ``stage``, ``stage_started_at``, ``stage_deadline_at``, ``progress``, ``last_error``, ``maintenance``,
-            ``provision_state``.
+        row: Of a node.
         now: The wall clock, seconds since the epoch.
         steady: The steady clock, by which deadlines are.
 

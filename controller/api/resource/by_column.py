@@ -17,7 +17,7 @@ def documents_of(columns: Mapping[str, Sequence[Any]]) -> list[msgspec.Raw]:
 
     Of a node's ninety fields most say the same for every node of a page: nothing is reserved, no error, no owner.
     """
-    alike = {name: values[0] for name, values in columns.items() if _are_alike(values)}
+    alike = {name: values[0] for name, values in columns.items() if are_alike(values)}
     head = _ENCODER.encode(alike)[:-1]
     names = tuple(name for name in columns if name not in alike)
     if not names:
@@ -29,7 +29,7 @@ def documents_of(columns: Mapping[str, Sequence[Any]]) -> list[msgspec.Raw]:
     return [msgspec.Raw(start + encode(dict(zip(names, row, strict=True)))[1:]) for row in rows]
 
 
-def _are_alike(values: Sequence[Any]) -> bool:
+def are_alike(values: Sequence[Any]) -> bool:
     """Say whether all of these are certainly written alike; ``1`` and ``True`` are equal and are not, nor ``0.0`` and ``-0.0``."""
     first = values[0]
     if first is not None and not isinstance(first, _COMPARED):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from controller.api.access.asking import may
 from controller.api.call import Call
 from controller.api.resource.field import Field, Getter, Shape
+from controller.api.resource.plain import Plain
 from controller.api.resource.rules import (
     Condition,
     Filter,
@@ -28,7 +29,7 @@ from controller.store.sealing import SealedJson, SealedText
 from controller.store.stored_json import may_pass, passed_on, passed_on_unless_secret
 from controller.store.tables import Node
 
-Split = tuple[Mapping[str, str], tuple[str, ...]]
+Split = tuple[Plain, tuple[str, ...]]
 CHOSEN = "chosen"
 """Parameter of the queries of one row."""
 _MOST_QUERIES = 256
@@ -235,11 +236,12 @@ class Resource:
         return self.joined(query)
 
     def split(self, names: tuple[str, ...]) -> Split:
-        """Return the columns of the fields that everybody sees as they are stored, by name, and the other fields; made once for a choice."""
+        """Return the fields that everybody sees as they are stored, and the names of the others; made once for a choice."""
         found = self._splits.get(names)
         if found is None:
-            plain = {name: str(self.by_name[name].source) for name in names if name in self.plain}
-            found = plain, tuple(name for name in names if name not in plain)
+            columns = {name: str(self.by_name[name].source) for name in names if name in self.plain}
+            plain = Plain(columns, tuple(self.columns(names)))
+            found = plain, tuple(name for name in names if name not in columns)
             if len(self._splits) >= _MOST_QUERIES:
                 self._splits.clear()
             self._splits[names] = found

@@ -16,7 +16,8 @@ from controller.api.lists import asked_page, listing
 from controller.api.replies import json_reply
 from controller.api.resource.by_column import Document, documents_of
 from controller.api.resource.description import CHOSEN, Resource
-from controller.api.resource.field import Getter, OfColumn, OfRows, Part
+from controller.api.resource.field import Getter, OfColumn, OfColumns, OfRows, Part
+from controller.api.resource.plain import Plain
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_name, is_uuid
 from controller.store.paging import Page, fetch_page
@@ -88,16 +89,12 @@ def made_items(
     return _of_rows(rows, plain, getters) if len(rows) > 1 else [_of_row(rows[0], plain, getters)]
 
 
-def _of_row(row: Row[Any], plain: Mapping[str, str], shown: Mapping[str, Getter]) -> dict[str, Any]:
+def _of_row(row: Row[Any], plain: Plain, shown: Mapping[str, Getter]) -> dict[str, Any]:
     """Return the document of one row, as :func:`_of_rows` makes many."""
-    columns = dict(zip(row._fields, row, strict=True))
-    item = {name: columns[column] for name, column in plain.items()}
+    item = plain.of(row)
     wholes: dict[str, Mapping[str, Any]] = {}
     for name, get in shown.items():
-        if isinstance(get, OfColumn):
-            value = columns[get.column]
-            item[name] = None if value is None else get.convert(value)
-        elif isinstance(get, Part):
+        if isinstance(get, Part):
             if get.group not in wholes:
                 wholes[get.group] = get.whole(row)
             item[name] = wholes[get.group][name]
@@ -107,18 +104,20 @@ def _of_row(row: Row[Any], plain: Mapping[str, str], shown: Mapping[str, Getter]
 
 
 def _of_rows(
-    rows: Sequence[Row[Any]], plain: Mapping[str, str], shown: Mapping[str, Getter]
+    rows: Sequence[Row[Any]], plain: Plain, shown: Mapping[str, Getter]
 ) -> list[msgspec.Raw]:
-    """Return documents of a query's rows, made column by column; ``plain`` are the columns, by field, that are shown as stored."""
+    """Return documents of a query's rows, made column by column; ``plain`` are the fields that are shown as stored."""
     columns = dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True))
-    made: dict[str, Sequence[Any]] = {name: columns[column] for name, column in plain.items()}
-    wholes: dict[str, list[Mapping[str, Any]]] = {}
+    made: dict[str, Sequence[Any]] = {
+        name: columns[column] for name, column in plain.columns.items()
+    }
+    wholes: dict[str, Sequence[Mapping[str, Any]]] = {}
     for name, get in shown.items():
-        if isinstance(get, OfColumn):
-            made[name] = get.many(columns[get.column])
+        if isinstance(get, OfColumn | OfColumns):
+            made[name] = get.many(columns)
         elif isinstance(get, Part):
             if get.group not in wholes:
-                wholes[get.group] = [get.whole(row) for row in rows]
+                wholes[get.group] = get.whole.many(columns)
             made[name] = [whole[name] for whole in wholes[get.group]]
         else:
             made[name] = [get(row) for row in rows]

@@ -10,8 +10,8 @@ from controller.api.access.asking import may
 from controller.api.access.grants import Target
 from controller.api.access.principal import Principal
 from controller.api.call import Call
-from controller.api.replies import iso_date, links_text
-from controller.api.resource.field import Field, Getter, OfColumn, Shape
+from controller.api.replies import LinksText, iso_date
+from controller.api.resource.field import Field, Getter, OfColumn, OfColumns, Shape
 
 
 class Collection(Protocol):
@@ -38,8 +38,7 @@ def as_date(_call: Call, _resource: Collection, one: Field) -> Getter:
 
 def as_masked(_call: Call, _resource: Collection, one: Field) -> Getter:
     """Show a document or a list with its secrets masked."""
-    read = attrgetter(one.source or one.name)
-    return lambda row: _masked(read(row))
+    return OfColumns((one.source or one.name,), _masked)
 
 
 def _masked(value: Any) -> Any:
@@ -69,12 +68,16 @@ def if_seen(principal: Principal, one: Field, get: Getter) -> Getter:
 
 def as_links(call: Call, resource: Collection, _one: Field) -> Getter:
     """Show the links of the item itself."""
-    return OfColumn(resource.ident, links_text(call.base_url, f"{resource.path}/"))
+    return _of_links(resource, LinksText(call.base_url, f"{resource.path}/"))
 
 
 def as_links_below(call: Call, resource: Collection, one: Field) -> Getter:
     """Show the links of a collection below the item."""
-    return OfColumn(resource.ident, links_text(call.base_url, f"{resource.path}/", f"/{one.name}"))
+    return _of_links(resource, LinksText(call.base_url, f"{resource.path}/", f"/{one.name}"))
+
+
+def _of_links(resource: Collection, text: LinksText) -> Getter:
+    return OfColumn(resource.ident, text, text.of_all)
 
 
 def always(value: Any) -> Shape:

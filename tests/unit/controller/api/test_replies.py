@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from controller.api.replies import links, links_text
+from controller.api.replies import LinksText, links
 
 
 @pytest.mark.parametrize(
@@ -14,5 +14,9 @@ from controller.api.replies import links, links_text
     ],
 )
 def test_links_as_text_say_the_same(base_url: str, kind: str, ident: str, below: str) -> None:
-    text = msgspec.json.encode({"links": links_text(base_url, kind, below)(ident)})
-    assert msgspec.json.decode(text) == {"links": links(base_url, f"{kind}{ident}{below}")}
+    text = LinksText(base_url, kind, below)
+    wanted = {"links": links(base_url, f"{kind}{ident}{below}")}
+    several = text.of_all(["a", ident, "b"])
+    for made in (text(ident), several[1]):
+        assert msgspec.json.decode(msgspec.json.encode({"links": made})) == wanted
+    assert several == [text("a"), text(ident), text("b")]

@@ -1,11 +1,10 @@
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from controller.api.nodes.status import progress_text, status_text
+from controller.api.nodes.status import Doing, progress_text, status_text
 
-IDLE = {
+IDLE: dict[str, Any] = {
     "maintenance": False,
     "provision_state": "wait call-back",
     "stage": None,
@@ -17,7 +16,7 @@ IDLE = {
 
 
 def text_of(**columns: Any) -> str | None:
-    return status_text(SimpleNamespace(**(IDLE | columns)), now=1000.0, steady=2000.0)
+    return status_text(Doing(**(IDLE | columns)), now=1000.0, steady=2000.0)
 
 
 def test_an_idle_node_says_nothing_or_what_went_wrong() -> None:
