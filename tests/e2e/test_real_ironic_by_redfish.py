@@ -4,8 +4,8 @@ Its client is sushy, as ours; but what it asks, in which order, and what it make
 
 - It switches Secure Boot on behind the ramdisk, before the deployed system's first start, and off again when the instance is deleted;
   its iPXE is not signed, so a machine that has it on already comes by media, with Debian's signed loaders on them.
-- ``redfish-https`` makes the medium of virtual media and gives the BMC its address, but no static network: the firmware fetches it
-  with an address from DHCP.
+- ``http-ipxe`` has the BMC boot by UEFI HTTP and name no address: the loader's is DHCP's. ``redfish-https`` makes the medium of virtual
+  media and gives the BMC its address, but knows no static network: the firmware gets its own from DHCP.
 """
 
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ POWER_S = 120
 HOST = 30
 FIRST_BOOT = {
     "ipxe": BootDevice.PXE,
+    "http-ipxe": BootDevice.HTTP,
     "redfish-https": BootDevice.HTTP,
     "redfish-virtual-media": BootDevice.CDROM,
 }
@@ -136,7 +137,8 @@ class Way:
 
 WAYS = {
     "ipxe": Way(by="ipxe"),
-    "UEFI HTTP": Way(by="redfish-https"),
+    "UEFI HTTP": Way(by="http-ipxe"),
+    "UEFI HTTP from an address": Way(by="redfish-https"),
     "media": Way(by="redfish-virtual-media"),
     "media with a static address": Way(by="redfish-virtual-media", is_described=True),
     "Secure Boot switched on": Way(by="ipxe", is_secure=True),
@@ -171,6 +173,8 @@ def test_a_machine_is_deployed_to_its_login_prompt(tmp_path: Path, way: Way) -> 
             wait_for_system(machine, hostname="by-redfish", key=key, since=mark, timeout_s=300)
             assert "medium-" not in str(machine.qmp("query-named-block-nodes"))
             assert ("described network set up" in machine.console.text) is way.is_described
+            is_fetched = way.by == "redfish-https"
+            assert ("booted from an address" in machine.console.text) is is_fetched
             assert machine.facts().secure_boot.running is way.is_secure
             assert (api.node("m1")["secure_boot"] is True) is way.is_secure
             api.provision("m1", "deleted")

@@ -4,6 +4,7 @@ Installed by ``make peers`` into build/peers/ironic. Its settings are its defaul
 single process without other OpenStack services needs.
 """
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ PEER = Path(__file__).resolve().parents[2] / "build/peers/ironic"
 _API_PORT = 6385
 _FILES_PORT = 8081
 _START_TIMEOUT_S = 120
+_LOADER = Path("/usr/lib/ipxe/snponly.efi")
 
 _CONFIG = """
 [DEFAULT]
@@ -33,7 +35,7 @@ tempdir = {root}/tmp
 enabled_hardware_types = ipmi,redfish,fake-hardware
 enabled_power_interfaces = ipmitool,redfish,fake
 enabled_management_interfaces = ipmitool,redfish,fake,noop
-enabled_boot_interfaces = ipxe,redfish-virtual-media,redfish-https,fake
+enabled_boot_interfaces = ipxe,http-ipxe,redfish-virtual-media,redfish-https,fake
 enabled_deploy_interfaces = direct,bootc
 enabled_inspect_interfaces = agent,no-inspect
 enabled_network_interfaces = noop
@@ -88,8 +90,11 @@ dhcp-range={first},{last},255.255.255.0,1h
 dhcp-match=set:ipxe,175
 dhcp-match=set:uefi,option:client-arch,7
 enable-tftp
-tftp-root=/usr/lib/ipxe
-dhcp-boot=tag:uefi,tag:!ipxe,snponly.efi
+tftp-root={loader.parent}
+dhcp-boot=tag:uefi,tag:!ipxe,{loader.name}
+dhcp-vendorclass=set:http,HTTPClient
+dhcp-option-force=tag:http,60,HTTPClient
+dhcp-boot=tag:http,tag:!ipxe,http://{gateway}:{files_port}/{loader.name}
 dhcp-boot=tag:ipxe,http://{gateway}:{files_port}/boot.ipxe
 dhcp-leasefile={root}/leases
 log-dhcp
@@ -133,9 +138,11 @@ class RealIronic:
             "files": f"{kernel.parent},{ramdisk.parent}",
             "collectors": ",".join(collectors),
             "bridge": network.bridge,
+            "loader": _LOADER,
             "first": network.address(50),
             "last": network.address(99),
         }
+        shutil.copy(_LOADER, self.http_root)
         config, dnsmasq = root / "ironic.conf", root / "dnsmasq.conf"
         config.write_text(_CONFIG.format(**values) + settings)
         dnsmasq.write_text(_DNSMASQ.format(**values))
