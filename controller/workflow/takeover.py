@@ -179,7 +179,7 @@ def add_assigned(services: Services, session: Session, node: Node) -> None:
 
 def _living_now(services: Services, session: Session) -> list[Controller]:
     now = database_now(services.store, session)
-    rows = session.execute(_RUNNING).all()
+    rows = session.connection().execute(_RUNNING).all()  # no rows of the session's own
     return [Controller.of(row) for row in rows if now - row.seen_at < ALIVE_S]
 
 

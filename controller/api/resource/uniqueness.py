@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Index, Select, Table, UniqueConstraint, bindparam, select
+from sqlalchemy import Index, Select, Table, UniqueConstraint, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from controller.api.access.sight import sees
@@ -30,17 +30,28 @@ def refuse_taken(
         Conflict: There is one already; the message says what and, for an item of a node that the principal sees, where.
     """
     table = resource.table
-    for names in _unique(table.__table__):
-        held = {name: getattr(row, name) for name in names}
-        if not set(columns) & set(names) or None in held.values():
-            continue
-        query = _holders(table, names, is_of_node=resource.is_of_node)
-        with session.no_autoflush:
-            others = [one for one in session.execute(query, held) if one.id != row.id]
-        if others:
-            is_seen = resource.is_of_node and call is not None and sees(call, others[0])
-            where = f" (on node {others[0].uuid})" if is_seen else ""
-            raise Conflict(_taken(resource, held) + where)
+    held = {
+        names: values
+        for names in _unique(table.__table__)
+        if set(columns) & set(names)
+        and None not in (values := tuple(getattr(row, name) for name in names))
+    }
+    if not held:
+        return
+    query = _holders(table, tuple(held), is_of_node=resource.is_of_node)
+    wanted = {
+        name: value
+        for names, values in held.items()
+        for name, value in zip(names, values, strict=True)
+    }
+    with session.no_autoflush:
+        others = [one for one in session.connection().execute(query, wanted) if one.id != row.id]
+    for names, values in held.items():
+        for other in others:
+            if tuple(getattr(other, name) for name in names) == values:
+                is_seen = resource.is_of_node and call is not None and sees(call, other)
+                where = f" (on node {other.node_of_item})" if is_seen else ""
+                raise Conflict(_taken(resource, dict(zip(names, values, strict=True))) + where)
 
 
 def _taken(resource: Resource, held: Mapping[str, Any]) -> str:
@@ -64,11 +75,14 @@ def _unique(table: Table) -> tuple[tuple[str, ...], ...]:
 
 
 @cache
-def _holders(table: Any, names: tuple[str, ...], *, is_of_node: bool) -> Select[Any]:
-    """Return the query of the rows that have these values; put together once, as there are few."""
+def _holders(table: Any, rules: tuple[tuple[str, ...], ...], *, is_of_node: bool) -> Select[Any]:
+    """Return the query of the rows that break one of these rules; put together once, as there are few. Each rule has an index."""
     own, nodes = table.__table__.c, NODE_TABLE.c
-    query: Select[Any] = select(own.id)
+    shown = dict.fromkeys(("id", *(name for names in rules for name in names)))
+    query: Select[Any] = select(*(own[name] for name in shown))
     if is_of_node:
-        query = select(own.id, nodes.uuid, nodes.owner, nodes.lessee)
+        query = query.add_columns(nodes.uuid.label("node_of_item"), nodes.owner, nodes.lessee)
         query = query.where(nodes.id == own.node_id)
-    return query.where(*(own[name] == bindparam(name) for name in names))
+    return query.where(
+        or_(*(and_(*(own[name] == bindparam(name) for name in names)) for names in rules))
+    )
