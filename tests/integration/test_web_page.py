@@ -1,5 +1,9 @@
 import hashlib
+import json
+import shutil
+import subprocess
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -76,3 +80,26 @@ def test_the_page_asks_for_fields_that_the_api_has(client: FlaskClient) -> None:
         headers={"X-OpenStack-Ironic-API-Version": version},
     )
     assert reply.status_code == 200, reply.text
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_a_node_whose_health_is_critical_needs_attention() -> None:
+    """The page's own script, with nodes in place of those that it would fetch."""
+    nodes = [
+        {"provision_state": "active", "health": "Critical"},
+        {"provision_state": "active", "health": "Warning"},
+        {"provision_state": "active", "health": "OK"},
+        {"provision_state": "active"},
+        {"provision_state": "deploy failed"},
+        {"provision_state": "available", "maintenance": True},
+    ]
+    page = files("controller.web") / "static/page.js"
+    script = (
+        "const document = {hidden: true, getElementById: () => ({addEventListener() {}})};"
+        "const setTimeout = () => {};"
+        f"{page.read_text()}; console.log(JSON.stringify({json.dumps(nodes)}.map(needsAttention)))"
+    )
+    done = subprocess.run(
+        ["node", "-"], input=script, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert json.loads(done.stdout) == [True, False, False, False, True, True], done.stderr

@@ -48,6 +48,14 @@ function small(parent, text) {
   parent.append(made);
 }
 
+function isIll(node) {
+  return Boolean(node.health) && node.health !== "OK";
+}
+
+function needsAttention(node) {
+  return colour(node) === "bad" || String(node.health).toUpperCase() === "CRITICAL";
+}
+
 function colour(node) {
   const state = node.provision_state;
   if (state === "error" || state.endsWith(" failed") || node.maintenance) return "bad";
@@ -68,9 +76,8 @@ function fill(row, node) {
   }
   const state = cell(row, colour(node), node.provision_state);
   if (node.target_provision_state) small(state, `to ${node.target_provision_state}`);
-  const isWell = !node.health || node.health === "OK";
-  const power = cell(row, isWell ? "" : "bad", node.power_state || "unknown");
-  if (!isWell) small(power, `health: ${node.health}`);
+  const power = cell(row, isIll(node) ? "bad" : "", node.power_state || "unknown");
+  if (isIll(node)) small(power, `health: ${node.health}`);
   const text = cell(row, node.stage ? "text" : "text bad", node.status_text);
   if (node.maintenance) small(text, `in maintenance: ${node.maintenance_reason || "no reason given"}`);
   const receipt = node.image_receipt;
@@ -103,7 +110,7 @@ function show() {
   byId("nodes").replaceWith(rows);
   byId("empty").hidden = nodes.length > 0;
   const busy = nodes.filter((node) => node.target_provision_state && colour(node) === "busy").length;
-  const bad = nodes.filter((node) => colour(node) === "bad").length;
+  const bad = nodes.filter(needsAttention).length;
   byId("summary").textContent = `${nodes.length} nodes, ${busy} busy, ${bad} need attention`;
 }
 
