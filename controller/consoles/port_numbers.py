@@ -1,11 +1,11 @@
 """Which TCP port a console gets: of the range alone, and never the one that another node's console has had; pure.
 
-A node keeps its number as long as this process knows it: who is connected to by an old address must not come to another owner's
+A node keeps its number as long as that is known (``number_file.py`` keeps it over a restart): who is connected to by an old address must not come to another owner's
 machine. Only when all others are kept, too, does a number go to somebody else: the one that was given first and that no open console has.
 """
 
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -27,10 +27,15 @@ class PortRange:
 class PortNumbers:
     """Who has which number, one each; not safe for several threads."""
 
-    def __init__(self, ports: PortRange) -> None:
-        """Begin with none given."""
+    def __init__(self, ports: PortRange, owners: Mapping[int, str] | None = None) -> None:
+        """Begin with those that were given before, UUIDs by number; of these, those in the range count."""
         self._ports = ports
-        self._owners: dict[int, str] = {}
+        self._owners = {one: whose for one, whose in (owners or {}).items() if one in ports}
+
+    @property
+    def owners(self) -> Mapping[int, str]:
+        """Who has which number, in the order in which they were given; replaced when that changes."""
+        return dict(self._owners)
 
     def give(self, uuid: str, number: int) -> None:
         """Keep a number for a node, and the one that it had no more."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from agent.protocol.http_server.wake import Wake
+from controller.consoles.number_file import NumberFile
 from controller.consoles.port_numbers import PortNumbers, PortRange
 from controller.consoles.shared_line import SharedLine
 from controller.consoles.tcp_link import MOST_PENDING_BYTES, Link, watch_over
@@ -49,10 +50,17 @@ class _Port:
 class ConsolePorts:
     """All ports of one controller. Any thread may call."""
 
-    def __init__(self, find: Find, ports: PortRange | None) -> None:
-        """Prepare; ``find`` returns a console by its node's UUID, ``None`` = there are no ports."""
-        self._find, self._range = find, ports
-        self._numbers = PortNumbers(ports) if ports else None
+    def __init__(self, find: Find, ports: PortRange | None, kept: NumberFile | None = None) -> None:
+        """Prepare.
+
+        Args:
+            find: Returns a console by its node's UUID.
+            ports: The range; ``None`` = there are no ports.
+            kept: Who had which number before; ``None`` = that is not kept.
+        """
+        self._find, self._range, self._kept = find, ports, kept
+        self._numbers = PortNumbers(ports, kept.read() if kept else {}) if ports else None
+        self._written = self._numbers.owners if self._numbers else {}
         self._lock = threading.Lock()
         self._wanted: Mapping[str, int | None] = {}
         self._ports: dict[str, _Port] = {}
@@ -135,6 +143,7 @@ class ConsolePorts:
                 wake.clear()
                 self._let_in_again()
                 self._follow_wishes()
+                self._keep_numbers()
                 for port in list(self._ports.values()):
                     if port.link:
                         self._work(port, port.link)
@@ -187,6 +196,14 @@ class ConsolePorts:
         with self._lock:
             numbers.give(uuid, number)
             self._ports[uuid] = port
+
+    def _keep_numbers(self) -> None:
+        """Write down who has which number, if that is otherwise than it was written."""
+        with self._lock:
+            owners = self._numbers.owners if self._numbers else {}
+        if self._kept is not None and owners != self._written:
+            self._kept.write(owners)
+            self._written = owners
 
     def _tell(self, uuid: str, words: str) -> None:
         if self._told.get(uuid) != words:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from controller.agent_client.pool import AgentPool
 from controller.consoles.lines import Consoles
+from controller.consoles.number_file import NumberFile
 from controller.consoles.port_numbers import PortRange
 from controller.consoles.tcp_ports import ConsolePorts
 from controller.hardware.catalog import Catalog
@@ -90,7 +91,8 @@ class Services:
         object.__setattr__(self, "switches", load_switches(self.settings))
         object.__setattr__(self, "strangers", Strangers(self.store, self.clock))
         object.__setattr__(self, "consoles", _consoles(self.settings))
-        ports = ConsolePorts(self.consoles.find, _ports(self.settings))
+        kept = NumberFile(Path(self.settings.state_directory) / "console-ports.json")
+        ports = ConsolePorts(self.consoles.find, _ports(self.settings), kept)
         object.__setattr__(self, "console_ports", ports)
         store, notifier = self.store, self.store.notifier
         notifier.publisher = f"ingot-controller.{self.hostname}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.consoles.number_file import NumberFile
 from controller.consoles.port_numbers import PortRange
 from controller.consoles.ring_log import RingLog
 from controller.consoles.shared_line import LineState, SharedLine
@@ -42,6 +43,19 @@ def make(tmp_path: Path) -> Iterator[Make]:
     yield open_port
     for one in made:
         one.stop()
+
+
+def test_who_has_which_port_is_written_down(tmp_path: Path) -> None:
+    line = SharedLine(RingLog(tmp_path / "x.log", 1 << 20), lambda: None)
+    line.set_state(LineState.OPEN)
+    number, file = free_port(), tmp_path / "ports.json"
+    only = PortRange(address="127.0.0.1", first=number, last=number)
+    ports = ConsolePorts({"a": line}.get, only, NumberFile(file))
+    ports.keep_alive()
+    ports.want({"a": None})
+    wait_until(lambda: ports.url_of("a") is not None, _PATIENCE_S, "its port")
+    ports.stop()
+    assert NumberFile(file).read() == {number: "a"}
 
 
 def _connect(number: int) -> socket.socket:

@@ -1,8 +1,12 @@
 """Consoles' ports are of the range, and nobody gets the number that another node's console has had."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.consoles.number_file import NumberFile
 from controller.consoles.port_numbers import PortNumbers, PortRange
 
 _PORTS = PortRange(address="127.0.0.1", first=10000, last=10004)
@@ -46,3 +50,38 @@ def test_where_all_are_kept_the_first_one_that_is_not_open_goes_to_somebody_else
 def test_a_number_beyond_the_range_is_told() -> None:
     for number in (22, 9999, 10005, 65535):
         assert "10000:10004" in str(PortNumbers(_PORTS).why_not("red", number))
+
+
+def test_numbers_are_the_same_after_a_restart_whoever_comes_first(tmp_path: Path) -> None:
+    file = NumberFile(tmp_path / "state" / "ports.json")
+    numbers = PortNumbers(_PORTS, file.read())
+    usual = next(numbers.candidates("red", None, ()))
+    numbers.give("blue", usual)
+    file.write(numbers.owners)
+    again = PortNumbers(_PORTS, file.read())
+    again.reserve(["red", "blue"])
+    assert again.owners[usual] == "blue"
+    assert next(again.candidates("red", usual, ())) != usual
+    other = PortRange(address="127.0.0.1", first=20000, last=20004)
+    assert PortNumbers(other, file.read()).owners == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b'{"x": 1}', b"[" * 100_000])
+def test_a_file_that_cannot_be_read_is_told_and_begins_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    path = tmp_path / "ports.json"
+    path.write_bytes(content)
+    assert NumberFile(path).read() == {}
+    assert "begin anew" in caplog.text
+
+
+def test_a_file_that_cannot_be_written_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "ports.json"
+    path.mkdir()
+    file = NumberFile(path)
+    file.write({10000: "red"})
+    file.write({10000: "red"})
+    assert caplog.text.count("cannot be kept") == 1
