@@ -24,7 +24,6 @@ _DRIVE: Mapping[str, Callable[[PhysicalDrive], str | None]] = {
     "wwn": lambda drive: drive.wwn,
     "tran": lambda drive: None if drive.interface == "unknown" else drive.interface,
     "size": lambda drive: repr(drive.size_bytes / GIB) if drive.size_bytes else None,
-    "rotational": lambda drive: str(drive.is_rotational).lower(),
 }
 _SKIPPED = "properties.skip_block_devices"
 PROTECTED = f"is protected by {_SKIPPED}"
@@ -54,9 +53,7 @@ class Guard:
         for store in found:
             told += [_told_of_volume(one) for one in store.volumes]
             told += [
-                _told_of_drive(one, store.shown_as(one.ident))
-                for one in store.drives
-                if not _is_inside(one, store)
+                _told_of_drive(one, store) for one in store.drives if not _is_inside(one, store)
             ]
         named = [one for one in self._entries if any(map(_names_one_disk, one))]
         return frozenset(one for one in named if any(_verdict(one, disk) for disk in told))
@@ -70,7 +67,7 @@ class Guard:
         """
         raw = store.shown_as(drive.ident)
         placeless = [one for one in store.volumes if one.is_raw and not one.drives]
-        told = _told_of_drive(drive, raw)
+        told = _told_of_drive(drive, store)
         if any(_verdict(entry, told) for entry in self._entries):
             return PROTECTED
         if any(self._is_named(one) for one in raw):
@@ -119,10 +116,12 @@ def _told_of_volume(volume: Volume) -> _Told:
     return {name: _texts([read(volume)]) for name, read in _VOLUME.items()}
 
 
-def _told_of_drive(drive: PhysicalDrive, raw: Iterable[Volume]) -> _Told:
+def _told_of_drive(drive: PhysicalDrive, store: Store) -> _Told:
     """Return what is told of a drive, also where it is shown as a volume: both are the disk that a system sees."""
     told = {name: _texts([read(drive)]) for name, read in _DRIVE.items()}
-    for volume in raw:
+    rotates = store.rotates.get(store.paths.get(drive.ident, ""))
+    told["rotational"] = [] if rotates is None else [str(rotates).lower()]
+    for volume in store.shown_as(drive.ident):
         for name, values in _told_of_volume(volume).items():
             told[name] = [*told[name], *values]
     return told

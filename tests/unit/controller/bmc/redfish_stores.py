@@ -37,6 +37,7 @@ def store(*drives: PhysicalDrive, name: str = "RAID.1", **facts: Any) -> Store:
             "collection": f"{path}/Volumes",
             "volumes": (),
             "apply_times": ("Immediate", "OnReset"),
+            "rotates": {f"{path}/Drives/{one.ident}": one.is_rotational for one in drives},
             **facts,
         }
     )

@@ -113,3 +113,16 @@ def test_a_volume_is_protected_by_each_of_its_names() -> None:
     for name in two_names.names:
         guard = Guard({"skip_block_devices": [{"volume_name": name}]})
         assert plan_deletion((shown,), guard) == ()
+
+
+@pytest.mark.parametrize("wanted", ["true", "false"])
+def test_a_drive_of_which_it_is_not_told_whether_it_rotates_may_be_what_is_protected(
+    wanted: str,
+) -> None:
+    guard = Guard({"skip_block_devices": [{"rotational": wanted}]})
+    untold = replace(FOUR, rotates={})
+    with pytest.raises(Refusal, match=r"D0 may be what .* names by rotational"):
+        plan(disk("1"), stores=(untold,), guard=guard)
+    told = replace(FOUR, rotates={path: n > 1 for n, path in enumerate(FOUR.rotates)})
+    (order,) = plan(disk("1"), stores=(told,), guard=guard)
+    assert names(order) == (["D0", "D1"] if wanted == "true" else ["D2", "D3"])
