@@ -96,7 +96,8 @@ def _set_ports(seen: Seen) -> Found:
     }
     kept = {"present": set(every), "added": set(seen.plugin_data["macs"])}
     expected = kept.get(settings.inspection_keep_ports)
-    gone = tuple(mac for mac in seen.ports if expected is not None and mac not in expected)
+    missed = tuple(mac for mac in seen.ports if expected is not None and mac not in expected)
+    gone = tuple(mac for mac in missed if mac in every or not seen.is_told_by_bmc)
     changes: dict[str, dict[str, Any]] = {}
     for mac, port in seen.ports.items():
         is_changed = settings.inspection_update_pxe_enabled and knows_boot_card
@@ -109,7 +110,14 @@ def _set_ports(seen: Seen) -> Found:
             change["extra"] = {**port.extra, "client-id": client_id}
         if change and mac not in gone:
             changes[mac] = change
-    return Found(new_ports=tuple(new.values()), old_ports=gone, ports=changes)
+    stay = ", ".join(mac for mac in missed if mac not in gone)
+    text = f"ports: the BMC tells of no card with the address {stay}, which is no proof that there is none: the port stays"
+    return Found(
+        new_ports=tuple(new.values()),
+        old_ports=gone,
+        ports=changes,
+        warnings=(text,) if stay else (),
+    )
 
 
 def _new_port(interface: Mapping[str, Any], *, is_bootable: bool) -> PortFacts:

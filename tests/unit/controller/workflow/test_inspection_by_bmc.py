@@ -121,6 +121,16 @@ def test_what_is_told_otherwise_is_another_machine(expected: dict[str, Any]) -> 
         inspect(told(VOLUME, DRIVE), properties={"expected": {**expected, "cpus": 64}})
 
 
+@pytest.mark.parametrize("keep_ports", ["present", "added"])
+def test_a_port_whose_card_the_bmc_does_not_tell_of_stays(keep_ports: str) -> None:
+    untold = "52:54:00:00:00:77"
+    found = read(told(), port(untold), is_told_by_bmc=True, inspection_keep_ports=keep_ports)
+    assert found.old_ports == ()
+    assert any(untold in text and "the port stays" in text for text in warnings_of(found, "ports"))
+    by_ramdisk = read(told(), port(untold), inspection_keep_ports=keep_ports)
+    assert by_ramdisk.old_ports == (untold,)
+
+
 @pytest.mark.parametrize("add_ports", ["active", "pxe", "all"])
 @pytest.mark.parametrize("keep_ports", ["all", "present", "added"])
 def test_ports_are_made_and_kept_without_addresses(add_ports: str, keep_ports: str) -> None:
