@@ -143,13 +143,17 @@ class IbootOutlet:
         )
 
     def reset(self, *, timeout_s: float) -> None:
-        """Switch off, wait, see that it is off, and switch on.
+        """Switch off, wait, see that it is off, and switch on; an order whose answer is lost may have been taken all the same.
 
         Raises:
             BmcError: It did not go off: nothing was reset; or that could not be read, and it was told to switch on.
         """
         ends_at = time.monotonic() + timeout_s
-        self.power_off(timeout_s=timeout_s)
+        lost: BmcUnreachable | None = None
+        try:
+            self.power_off(timeout_s=timeout_s / 3)
+        except BmcUnreachable as error:
+            lost = error
         time.sleep(min(self._off_s, max(ends_at - time.monotonic(), 0)))
         try:
             state = self.power_state(timeout_s=(ends_at - time.monotonic()) / 2)
@@ -157,7 +161,7 @@ class IbootOutlet:
             self._switch_on_unseen(ends_at - time.monotonic())
             raise
         if state is not PowerState.OFF:
-            raise BmcError(
+            raise lost or BmcError(
                 f"{self._target.where}: it took the order to switch off, but the outlet is not off; look at the PDU itself"
             )
         self.power_on(timeout_s=ends_at - time.monotonic())
@@ -172,7 +176,7 @@ class IbootOutlet:
             self.power_on(timeout_s=timeout_s)
         except BmcError as error:
             raise type(error)(
-                f"{error}; it was told to switch off before: switch it on when it answers again"
+                f"{error}; it was told to switch off before, and may be off: switch it on when it answers again"
             ) from error
 
     def _order(self, state: int, timeout_s: float) -> None:

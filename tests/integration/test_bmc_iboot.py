@@ -21,7 +21,7 @@ LOGIN = {"iboot_username": "admin", "iboot_password": "geheim"}
 
 
 class Iboot:
-    """Speaks DxP for three relays; ends connections without an answer whose numbers are in ``silent_ends``, counted from 1."""
+    """Speaks DxP for three relays; ends connections without an answer whose numbers are in ``silent_ends``, counted from 1; of ``lost_answers`` it carries out the order before."""
 
     def __init__(self) -> None:
         self.relays = [0, 0, 0]
@@ -29,6 +29,7 @@ class Iboot:
         self.is_stuck = False
         self.stays_open = False
         self.silent_ends: list[int] = []
+        self.lost_answers: list[int] = []
         self.told: list[int] = []
         self.kept: list[Any] = []
         self.connections = 0
@@ -71,7 +72,8 @@ class Iboot:
             return
         if not self.is_stuck:
             self.relays[relay - 1] = state
-        stream.write(b"\0")
+        if self.connections not in self.lost_answers:
+            stream.write(b"\0")
 
 
 @contextmanager
@@ -159,6 +161,23 @@ def test_an_outlet_is_switched_on_again_although_it_could_not_be_seen_to_be_off(
         pdu.silent_ends = list(range(9, 99))
         with pytest.raises(BmcError, match="switch it on when it answers again"):
             found.reset(timeout_s=S)
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_reset_whose_first_answer_is_lost_leaves_no_machine_off(is_taken: bool) -> None:
+    with iboot() as pdu:
+        found = outlet(pdu)
+        found.power_on(timeout_s=S)
+        if is_taken:
+            pdu.lost_answers = [2]
+            found.reset(timeout_s=S)
+            assert pdu.told == [1, 1, 4, 1]
+        else:
+            pdu.silent_ends = [2]
+            with pytest.raises(BmcUnreachable, match="without an answer"):
+                found.reset(timeout_s=S)
+            assert pdu.told == [1, 1, 4]
+        assert pdu.relays == [1, 0, 0]
 
 
 def test_one_end_without_an_answer_is_no_wrong_login_if_it_was_good_before_and_two_are() -> None:
