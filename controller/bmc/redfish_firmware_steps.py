@@ -92,7 +92,7 @@ def _begin(bmc: UpdatesFirmware, arguments: Mapping[str, Any], timeout_s: float)
         raise bmc.refusal(
             _WHAT,
             f"it has no {', '.join(clean_line(one, _SHOWN) for one in unknown)}; it has {', '.join(sorted(known))};"
-            " nothing was updated",
+            " nothing was updated. What only the machine sees (NVMe drives, cards by PCI address) is updated by the ramdisk's deploy.update_firmware",
         )
     before = bmc.tasks(timeout_s=ends_at - time.monotonic())
     state = {"todo": todo, "done": [], **_order_next(known, todo[0], before)}

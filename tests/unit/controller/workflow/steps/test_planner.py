@@ -294,3 +294,15 @@ def test_a_deployment_has_all_core_steps_and_the_agents_only_while_it_is_up(
     for one in plan:
         if one.where is Where.AGENT:
             assert one.priority in AGENT_IS_UP
+
+
+def test_a_bmcs_firmware_step_leaves_the_agents_other_name_for_its_own() -> None:
+    """As Ironic, which asks the ramdisk for no steps of the interface ``firmware``: drives and cards are ``deploy.update_firmware``'s."""
+    offers = [
+        bmc("update", interface="firmware"),
+        step("update", interface="firmware"),
+        step("update_firmware", interface="deploy"),
+    ]
+    found = merged(offers)
+    assert found["firmware.update"].where is Where.BMC
+    assert found["deploy.update_firmware"].where is Where.AGENT
