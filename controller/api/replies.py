@@ -62,7 +62,7 @@ class LinksText:
 
     def of_all(self, idents: Sequence[str]) -> list[msgspec.Raw]:
         """Return the links of each of many."""
-        if any(map(_UNSAFE.search, idents)):
+        if _UNSAFE.search("".join(idents)):
             return [self(ident) for ident in idents]
         own, between, end = self._own, self._own_end, self._other_end
         return [msgspec.Raw(f"{own}{ident}{between}{ident}{end}") for ident in idents]

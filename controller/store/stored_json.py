@@ -31,17 +31,26 @@ def passed_on_unless_secret(column: Any) -> ColumnElement[Any]:
 
 _EMPTY: dict[Any, Any] = {text: msgspec.Raw(text.encode()) for text in ("{}", "[]")}
 _SQLITE = "sqlite"
+_KEPT, _KEPT_CHARS = 64, 1024
+"""So many values of a column that can be passed on are kept as they were read, if they are no longer than this."""
 
 
 class _Read(dict[Any, Any]):
-    """Reads JSON columns' values; the empty ones, which most are, without a call of Python's."""
+    """Reads JSON columns' values; what most rows have, empty or of the same kind of machine, without a call of Python's."""
 
     def __init__(self, process: Callable[[Any], Any]) -> None:
-        super().__init__(_EMPTY | {None: process(None)})
         self._process = process
+        self._always = _EMPTY | {None: process(None)}
+        super().__init__(self._always)
 
     def __missing__(self, raw: Any) -> Any:
-        return self._process(raw)
+        made = self._process(raw)
+        if isinstance(made, msgspec.Raw) and len(raw) <= _KEPT_CHARS:
+            if len(self) >= _KEPT:
+                self.clear()
+                self.update(self._always)
+            self[raw] = made
+        return made
 
 
 class _PassedOn(TypeDecorator[Any]):

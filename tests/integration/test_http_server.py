@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 
 import pytest
 from flask import Flask, Response, request
@@ -29,6 +30,10 @@ def make_app() -> Flask:
     @app.post("/echo")
     def _echo() -> Response:
         return Response(request.get_data())
+
+    @app.get("/dated")
+    def _dated() -> Response:
+        return Response("old", headers={"date": "Sun, 06 Nov 1994 08:49:37 GMT"})
 
     @app.get("/endless")
     def _endless() -> Response:
@@ -125,6 +130,15 @@ def test_chunks_of_any_size_are_put_together(server: BoundedServer) -> None:
     head = ECHO + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     reply = answer(server, head + chunks + b"0\r\nA: b\r\n\r\n")
     assert (status(reply), reply.partition(b"\r\n\r\n")[2]) == (200, body)
+
+
+@pytest.mark.parametrize("path", ["/dated", "/nowhere"])
+def test_an_answer_has_one_date(server: BoundedServer, path: str) -> None:
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    lines = answer(server, head.encode()).lower().split(b"\r\n")
+    (date,) = [line.partition(b": ")[2].decode() for line in lines if line.startswith(b"date:")]
+    told = parsedate_to_datetime(date).timestamp()
+    assert abs(told - (784111777 if path == "/dated" else time.time())) < 60
 
 
 def test_a_connection_goes_on_after_a_refusal_with_a_small_body(server: BoundedServer) -> None:

@@ -3,6 +3,8 @@
 import enum
 import logging
 import time
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -149,6 +151,8 @@ class Request(HTTPRequest):
         if not self._has_read_body():
             self.close_connection = True
             self.conn.has_unread_body = True
+        if not any(name.lower() == b"date" for name, _ in self.outheaders):
+            self.outheaders.append((b"Date", _date(int(time.time()))))
         with self.conn.wfile.holding():
             super().send_headers()
 
@@ -213,6 +217,11 @@ class _Gateway(Gateway_10):
 
 
 Connection.RequestHandlerClass = Request
+
+
+@lru_cache(maxsize=1)
+def _date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()
 
 
 def refusal(status: str, text: str) -> bytes:

@@ -14,7 +14,7 @@ from controller.api.nodes.status import Doing, status_text
 from controller.api.replies import iso_date
 from controller.api.resource.description import Resource
 from controller.api.resource.field import Field, Getter, OfColumn, OfColumns, Part
-from controller.api.resource.shapes import TAKES_TEXT
+from controller.api.resource.shapes import ASKS_NOTHING, TAKES_TEXT
 from controller.hardware.interface import INTERFACE_KINDS
 from controller.hardware.types import HardwareType
 from controller.states import State
@@ -66,6 +66,7 @@ def as_internal(_call: Call, _resource: Resource, one: Field) -> Getter:
 
 
 TAKES_TEXT.update((as_instance_info, as_internal))
+ASKS_NOTHING.update((as_instance_info, as_internal))
 
 
 def _one_of(name: str, info: Any) -> Any:

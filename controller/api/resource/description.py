@@ -23,7 +23,14 @@ from controller.api.resource.rules import (
     nothing,
     of_project,
 )
-from controller.api.resource.shapes import TAKES_TEXT, as_masked, as_stored, if_seen, unless
+from controller.api.resource.shapes import (
+    ASKS_NOTHING,
+    TAKES_TEXT,
+    as_masked,
+    as_stored,
+    if_seen,
+    unless,
+)
 from controller.errors import Invalid
 from controller.store.sealing import SealedJson, SealedText
 from controller.store.stored_json import may_pass, passed_on, passed_on_unless_secret
@@ -103,6 +110,8 @@ class Resource:
     _known: dict[int, tuple[str, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _fixed: dict[str, Getter] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Of the fields whose shape is one of ``ASKS_NOTHING``, once they were shown."""
     _splits: dict[tuple[str, ...], Split] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -255,11 +264,18 @@ class Resource:
                 found[name] = self.plain[name]
                 continue
             one = self.by_name[name]
-            get = self.shapes[name](call, self, one)
-            get = get if one.hidden_by is None else unless(one.hidden_by, get)
+            get = self._fixed.get(name) or self._made(call, one)
             is_restricted = bool(one.seen_by) and not may(call.principal, one.seen_by)
             found[name] = if_seen(call.principal, one, get) if is_restricted else get
         return found
+
+    def _made(self, call: Call, one: Field) -> Getter:
+        shape = self.shapes[one.name]
+        get = shape(call, self, one)
+        get = get if one.hidden_by is None else unless(one.hidden_by, get)
+        if shape in ASKS_NOTHING:
+            self._fixed[one.name] = get
+        return get
 
     def require_known(self, call: Call, names: Sequence[str]) -> None:
         """Refuse names that are no fields in any version.

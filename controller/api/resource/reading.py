@@ -31,6 +31,8 @@ def wanted_names(call: Call, resource: Resource, default: Sequence[str]) -> tupl
     """Return the fields that the request's ``fields`` names, or ``default``; links come with them."""
     text = call.query.get("fields")
     if text is None:
+        if default is resource.known(call.minor):
+            return tuple(default)
         return tuple(name for name in default if resource.by_name[name].since <= call.minor)
     names = [name.strip() for name in text.split(",") if name.strip()]
     resource.require_known(call, names)

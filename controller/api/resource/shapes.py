@@ -49,6 +49,8 @@ def _masked(value: Any) -> Any:
 
 TAKES_TEXT: set[Shape] = {as_masked}
 """Those that take a document as JSON too, where no secret is in it."""
+ASKS_NOTHING: set[Shape] = {as_stored, as_date, as_masked}
+"""Those that show everybody the same in the same way: what makes the values is made once."""
 
 
 def unless(column: str, get: Getter) -> Getter:
