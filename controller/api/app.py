@@ -20,6 +20,7 @@ from controller.api.direct import HAD_SUFFIX, Bound, Direct, WsgiApp, answer
 from controller.api.image_files import image_blueprint
 from controller.api.paths import is_api, normal_path, without_suffix
 from controller.api.routes import ROUTES
+from controller.api.screens import screen_blueprint
 from controller.api.visit import FOR_BROWSERS, Visit
 from controller.workflow.services import Services
 
@@ -58,6 +59,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(boot_blueprint(services))
     app.register_blueprint(media_blueprint(services))
     app.register_blueprint(image_blueprint(services))
+    app.register_blueprint(screen_blueprint(services, browsers))
     direct = Direct(services, guard, browsers, routes, app.url_map, app.wsgi_app)
     app.wsgi_app = _normalised(direct)  # type: ignore[assignment,method-assign]
     return app

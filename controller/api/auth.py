@@ -1,6 +1,7 @@
 """Who may call: nobody is asked (``noauth``), or every request needs HTTP basic authentication or a token of Keystone.
 
-Version documents, and what machines call that boot the ramdisk, are open as in Ironic.
+Version documents, and what machines call that boot the ramdisk, are open as in Ironic. A screen asks for a word that the API gave away (``screens.py``), and its page
+has no secret: with a token of Keystone no browser logs in.
 """
 
 import base64
@@ -26,6 +27,7 @@ Guard = Callable[[str, str, Headers], Principal | Response]
 
 _PUBLIC = re.compile(
     r"/(v1)?|/healthcheck|/v1/lookup|/v1/heartbeat/[^/]+|/v1/continue_inspection|/(boot|images)/.*"
+    r"|/screens/[^/]+|/ui/(screen\.html|screen\.js|page\.css|novnc/.*)"
 )
 
 

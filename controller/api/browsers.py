@@ -55,6 +55,14 @@ class Browsers:
         if method not in READING:
             self._check_origin(headers, host)
 
+    def check_page(self, headers: Headers) -> None:
+        """Refuse another site's page, also where it changes nothing: browsers let any page open a WebSocket, and show it what comes.
+
+        Raises:
+            Forbidden: Says how to let one in.
+        """
+        self._check_origin(headers, headers.get("Host") or "")
+
     def _check_origin(self, headers: Headers, host: str) -> None:
         site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
         if site == "same-origin":

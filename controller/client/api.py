@@ -128,6 +128,11 @@ class Api:
         found: Document = self._ask("GET", f"/v1/nodes/{ident}/console")
         return found
 
+    def screen_address(self, ident: str) -> str:
+        """Return where a graphical console is seen, with the word that opens it; empty = the console is a serial line, or off."""
+        found = self._ask("GET", f"/v1/nodes/{ident}/states/console")["console_info"] or {}
+        return str(found.get("url", "")) if found.get("type") == "vnc" else ""
+
     def console_log(self, ident: str) -> bytes:
         """Return what is stored of what the console has shown."""
         return self._reply("GET", f"{self._url}/v1/nodes/{ident}/console/log").content

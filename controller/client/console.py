@@ -31,12 +31,16 @@ _CONFLICT = 409
 @click.option("--force", is_flag=True, help="Take the keyboard from somebody else.")
 @click.pass_obj
 def console(api: Api, ident: str, *, watch: bool, as_log: bool, force: bool) -> None:
-    """Show a machine's console and type on it; ~. leaves it, ~? shows what else there is."""
+    """Show a machine's console and type on it; ~. leaves it, ~? shows what else there is. Of a screen, say where it is seen."""
     if as_log:
         sys.stdout.buffer.write(api.console_log(ident))
         sys.stdout.flush()
         return
     _switch_on(api, ident)
+    if address := api.screen_address(ident):
+        click.echo(f"The console of {ident} is a screen; open its address in a browser: {address}")
+        return
+    _wait_there(api, ident)
     stream = ConsoleStream(api.again(), ident, _show, _tell)
     if watch:
         stream.run()
@@ -131,10 +135,14 @@ def _type_until_left(keyboard: _Keyboard, reader: threading.Thread) -> None:
 
 
 def _switch_on(api: Api, ident: str) -> None:
-    """Have the console switched on, and wait until the controller has it."""
+    """Have the console switched on."""
     if not api.node(ident).get("console_enabled"):
         api.switch_console(ident, is_on=True)
         _tell(f"the console of {ident} was off and is switched on now")
+
+
+def _wait_there(api: Api, ident: str) -> None:
+    """Wait until the controller has it."""
     give_up_at = time.monotonic() + _OPENS_S
     while True:
         try:

@@ -8,6 +8,8 @@ from stevedore import ExtensionManager
 from controller.errors import SettingsError
 from controller.hardware.catalog import Catalog, make_catalog
 from controller.hardware.interface import INTERFACE_KINDS, MadeWithSettings
+from controller.hardware.screen import GROUP as SCREENS
+from controller.hardware.screen import ProvidesScreens
 from controller.settings import Settings
 
 TYPES = "ingot.hardware_types"
@@ -25,6 +27,27 @@ def load_catalog(settings: Settings) -> Catalog:
         SettingsError: Something cannot be imported or made, or the settings do not fit; the controller does not start
             with half of its hardware.
     """
+    make = _maker(settings)
+    parts = {kind: _load(group_of(kind), make) for kind in INTERFACE_KINDS}
+    return make_catalog(parts, _load(TYPES, make), settings)
+
+
+def load_screens(settings: Settings) -> Mapping[str, ProvidesScreens]:
+    """Make one object of every provider of screens that is installed.
+
+    Raises:
+        SettingsError: One cannot be imported or made, or the setting names none of them.
+    """
+    found: Mapping[str, ProvidesScreens] = _load(SCREENS, _maker(settings))
+    wanted = settings.console_screen_provider
+    if wanted and wanted not in found:
+        raise SettingsError(
+            f"setting console_screen_provider is {wanted!r}, which is not installed; installed are {', '.join(sorted(found))}"
+        )
+    return found
+
+
+def _maker(settings: Settings) -> Callable[[Any], Any]:
     made: dict[Any, Any] = {}
 
     def make(target: Any) -> Any:
@@ -37,8 +60,7 @@ def load_catalog(settings: Settings) -> Catalog:
             )
         return made[target]
 
-    parts = {kind: _load(group_of(kind), make) for kind in INTERFACE_KINDS}
-    return make_catalog(parts, _load(TYPES, make), settings)
+    return make
 
 
 def _load(group: str, make: Callable[[Any], Any]) -> Mapping[str, Any]:

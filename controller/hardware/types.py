@@ -19,11 +19,13 @@ class HardwareType:
         return replace(self, supports=MappingProxyType({**self.supports, **more}))
 
 
+_BY_VNC = ("fake-graphical", "vnc")
+"""Screens of any machine; the first is Ironic's, for trying its console container."""
 GENERIC: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "bios": ("no-bios",),
         "boot": ("ipxe", "pxe", "http"),
-        "console": ("no-console",),
+        "console": ("no-console", *_BY_VNC),
         "deploy": ("direct", "iscsi", "bootc", "ramdisk", "custom-agent", "autodetect", "noop"),
         "firmware": ("no-firmware",),
         "inspect": ("agent", "no-inspect"),
@@ -47,7 +49,7 @@ IPMI = HardwareType(
         {
             **GENERIC,
             "boot": (*GENERIC["boot"], *_BY_REDFISH),
-            "console": ("no-console", "ipmitool-socat", "ipmitool-shellinabox"),
+            "console": ("no-console", "ipmitool-socat", "ipmitool-shellinabox", *_BY_VNC),
             "management": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
             "power": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
             "vendor": ("no-vendor", "ipmitool"),
@@ -62,7 +64,10 @@ REDFISH = HardwareType(
             "bios": ("redfish", "no-bios"),
             "boot": (*GENERIC["boot"], *_BY_REDFISH),
             "firmware": ("redfish", "no-firmware"),
-            "console": ("no-console", "redfish-ssh", "ipmitool-socat", "ipmitool-shellinabox"),
+            "console": (
+                *("no-console", "redfish-ssh", "ipmitool-socat", "ipmitool-shellinabox"),
+                *("redfish-graphical", *_BY_VNC),
+            ),
             "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "inspect": ("agent", "redfish", "no-inspect"),
@@ -134,7 +139,7 @@ FAKE_HARDWARE = HardwareType(
         {
             "bios": ("fake", "no-bios"),
             "boot": ("fake", "ipxe", "pxe", "http", *_BY_REDFISH),
-            "console": ("fake", "no-console"),
+            "console": ("fake", "no-console", *_BY_VNC),
             "deploy": ("fake", *GENERIC["deploy"]),
             "firmware": ("fake", "no-firmware"),
             "inspect": ("fake", "agent", "no-inspect"),

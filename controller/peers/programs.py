@@ -9,7 +9,7 @@ import socket
 import subprocess  # noqa: TID251  # this module is the door
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.protocol.foreign_text import clean_line, clean_text
@@ -28,6 +28,8 @@ class Finished:
     exit_code: int
     output: str
     errors: str
+    raw: bytes = field(default=b"", repr=False)
+    """The output as it was printed, with what is masked in ``output``: for programs that answer secrets."""
 
 
 def run(
@@ -68,6 +70,7 @@ def run(
         exit_code=process.wait(),
         output=clean_text(output, _MOST_BYTES),
         errors=clean_text(errors, _MOST_BYTES),
+        raw=output,
     )
 
 

@@ -18,6 +18,7 @@ from controller.hardware.abilities import (
 )
 from controller.hardware.bmc import BootMode
 from controller.hardware.interface import ConsoleInterface, Facts, PassthruMethod, VendorInterface
+from controller.hardware.screen import OpensScreen
 from controller.states import State
 from controller.store.events import record_event
 from controller.store.nodes import get_node
@@ -149,7 +150,11 @@ def set_console(services: Services, ident: str, is_on: bool) -> None:
     with held_node(services, ident, STAGE) as node:
         console, facts = _console(services, node)
         console.validate(facts)
+        if isinstance(console, OpensScreen) and is_on:
+            services.screens.check(console.screen_wish(facts))
         (console.start if is_on else console.stop)(facts)
+        if not is_on:
+            services.screens.tokens.revoke(node.uuid)
         if node.console_enabled != is_on:
             text = f"The console was switched {'on' if is_on else 'off'}"
             tell(services, node, text, console_enabled=is_on)

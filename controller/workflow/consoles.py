@@ -17,10 +17,12 @@ from controller.consoles.shared_line import SharedLine
 from controller.consoles.wanted import WantedConsole
 from controller.errors import Conflict, ControllerError
 from controller.hardware.console import OpensLine
+from controller.screens.screens import WantedScreen
 from controller.store.confirming import confirm
 from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.machine import interfaces_of
+from controller.workflow.screens import refuse_screen, wanted_screen
 from controller.workflow.services import Services
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ _LOOK_SHARED_S = 5.0
 
 WITH_PORT = "ipmitool-socat"
 """The console interface whose consoles have TCP ports in Ironic, and here where the settings give any."""
+
+
+_Wish = WantedConsole | WantedScreen
 
 
 class ConsoleKeeper:
@@ -57,6 +62,7 @@ class ConsoleKeeper:
             return
         self._let_go_if_cut_off()
         self._services.consoles.keep_alive()
+        self._services.screens.keep_alive()
         self._services.console_ports.keep_alive()
         if self._thread and self._thread.is_alive():
             return
@@ -70,6 +76,7 @@ class ConsoleKeeper:
         self._stopping.set()
         self._services.consoles_wanted.set()
         self._services.console_ports.stop()
+        self._services.screens.stop()
         self._services.consoles.stop()
 
     def _keep(self) -> None:
@@ -82,7 +89,7 @@ class ConsoleKeeper:
     def _look(self) -> None:
         services, now = self._services, time.monotonic()
         try:
-            self._want(self._wanted())
+            self._want(self._wanted(), now)
             self._read_at = now
             if now - self._tidied_at >= _TIDY_S:
                 self._tidied_at = now
@@ -95,10 +102,13 @@ class ConsoleKeeper:
         except Exception:  # the consoles of all nodes need this thread
             log.exception("the console keeper met a fault; it goes on")
 
-    def _want(self, wanted: Mapping[str, WantedConsole]) -> None:
-        ports = {uuid: wish.port for uuid, wish in wanted.items() if wish.has_port}
-        self._services.consoles.want(wanted)
+    def _want(self, wanted: Mapping[str, _Wish], read_at: float) -> None:
+        lines = {uuid: wish for uuid, wish in wanted.items() if isinstance(wish, WantedConsole)}
+        screens = {uuid: wish for uuid, wish in wanted.items() if isinstance(wish, WantedScreen)}
+        ports = {uuid: wish.port for uuid, wish in lines.items() if wish.has_port}
+        self._services.consoles.want(lines)
         self._services.console_ports.want(ports)
+        self._services.screens.want(screens, read_at)
 
     def _let_go_if_cut_off(self) -> None:
         """Close all consoles where the shared database was not read for so long that another controller may have them."""
@@ -111,14 +121,14 @@ class ConsoleKeeper:
             "the database could not be read for %g s; the consoles are closed, because their nodes may be other controllers' now",
             lease_s,
         )
-        self._want({})
+        self._want({}, time.monotonic())
 
-    def _wanted(self) -> dict[str, WantedConsole]:
+    def _wanted(self) -> dict[str, _Wish]:
         services = self._services
         query = select(Node.uuid).where(Node.console_enabled, Node.conductor == services.hostname)
         with services.store.read() as session:
             uuids = session.scalars(query).all()
-        found: dict[str, WantedConsole] = {}
+        found: dict[str, _Wish] = {}
         faults: dict[str, str] = {}
         for uuid in uuids:
             try:
@@ -141,7 +151,7 @@ def _known(services: Services, uuids: Collection[str]) -> Collection[str]:
         return session.scalars(select(Node.uuid).where(Node.uuid.in_(uuids))).all()
 
 
-def _wish(services: Services, uuid: str) -> WantedConsole | None:
+def _wish(services: Services, uuid: str) -> _Wish | None:
     """Return what opens a node's console; ``None`` = its interface has none of ours, or the node is gone."""
     with services.store.read() as session:
         node = session.scalar(select(Node).where(Node.uuid == uuid))
@@ -149,7 +159,7 @@ def _wish(services: Services, uuid: str) -> WantedConsole | None:
         return None
     interfaces = interfaces_of(services, node)
     if not isinstance(interfaces.console, OpensLine):
-        return None
+        return wanted_screen(services, node)
     port = node.driver_info.get("ipmi_terminal_port")
     return WantedConsole(
         program=interfaces.console.line_program(dict(node.driver_info)),
@@ -182,6 +192,7 @@ def console_of(services: Services, ident: str) -> SharedLine:
         raise Conflict(
             f"The console of node {label} is switched off; switch it on: PUT .../states/console with enabled true"
         )
+    refuse_screen(services, node)
     if node.conductor != services.hostname:
         raise Conflict(
             f"The console of node {label} is kept by the controller {node.conductor or 'nobody'}; ask that one (this is"

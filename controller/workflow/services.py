@@ -12,9 +12,11 @@ from controller.consoles.number_file import NumberFile
 from controller.consoles.port_numbers import PortRange
 from controller.consoles.tcp_ports import ConsolePorts
 from controller.hardware.catalog import Catalog
+from controller.hardware.registry import load_screens
 from controller.images.lun_writers import LunWriters
 from controller.notifications.reader import Reader
 from controller.notifications.webhooks.senders import Webhooks
+from controller.screens.screens import Screens
 from controller.setting_words import port_range
 from controller.settings import Settings
 from controller.store.database import Store
@@ -77,6 +79,8 @@ class Services:
     """Those that this controller keeps open."""
     console_ports: ConsolePorts = field(init=False)
     """Their TCP ports, where the settings give any."""
+    screens: Screens = field(init=False)
+    """Those that browsers look at."""
     consoles_wanted: threading.Event = field(default_factory=threading.Event)
     """Set when a console may have been switched on or off."""
     notifications: Reader = field(init=False)
@@ -94,6 +98,8 @@ class Services:
         kept = NumberFile(Path(self.settings.state_directory) / "console-ports.json")
         ports = ConsolePorts(self.consoles.find, _ports(self.settings), kept)
         object.__setattr__(self, "console_ports", ports)
+        screens = Screens(self.settings, load_screens(self.settings))
+        object.__setattr__(self, "screens", screens)
         store, notifier = self.store, self.store.notifier
         notifier.publisher = f"ingot-controller.{self.hostname}"
         notifier.interfaces = self._interfaces_of

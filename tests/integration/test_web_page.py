@@ -1,5 +1,8 @@
+import base64
 import hashlib
 import json
+import posixpath
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,10 +13,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from controller.api.app import create_app
+from controller.web import page
 from controller.web.page import web_blueprint
 from tests.integration.controller_api import make_services
 
 _XTERM_SHA256 = "7a88e46a58847d3f17109e3d48cc8aa056a01997d00ceb76035f63370712d858"
+_NOVNC_INTEGRITY = (
+    "ucEJOx4T2avIRCleodk7YobZj5O2Ga2AeLfQ69A/yjG9HHba2+PDgwSkN3FttrmG+70ZGx21sElNFouK13RzyA=="
+)
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
@@ -41,7 +48,7 @@ def test_a_program_still_gets_the_version_document(client: FlaskClient, accept: 
 
 def test_the_page_loads_only_what_we_serve(client: FlaskClient) -> None:
     files = {"page.js": "javascript", "page.css": "css", "console.html": "html"}
-    files["console.js"] = "javascript"
+    files |= {"console.js": "javascript", "screen.html": "html", "screen.js": "javascript"}
     for path, kind in (("/ui", "html"), *((f"/ui/{name}", kind) for name, kind in files.items())):
         reply = client.get(path, follow_redirects=True)
         assert reply.status_code == 200
@@ -60,6 +67,42 @@ def test_the_terminal_is_the_published_one_with_its_licence(client: FlaskClient)
     assert hashlib.sha256(script.data).hexdigest() == _XTERM_SHA256
     assert "Permission is hereby granted" in client.get("/ui/xterm-LICENSE.txt").text
     assert ".xterm" in client.get("/ui/xterm.css").text
+
+
+def test_the_screen_is_drawn_by_the_published_package_with_its_licence(client: FlaskClient) -> None:
+    """``@novnc/novnc`` 1.7.0 as npm has it: this is the registry's own ``dist.integrity``."""
+    package = Path(page.__file__).parent / "static" / "novnc-1.7.0.tgz"
+    digest = base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode()
+    assert digest == _NOVNC_INTEGRITY
+    assert "Mozilla Public License" in client.get("/ui/novnc/docs/LICENSE.MPL-2.0").text
+    assert "MPL" in client.get("/ui/novnc/LICENSE.txt").text
+    script = client.get("/ui/novnc/core/rfb.js")
+    assert "javascript" in script.content_type
+    assert "script-src 'self'" in script.headers["Content-Security-Policy"]
+    for path in ("package.json", "core", "../core/rfb.js", "core/../core/rfb.js", "/etc/passwd"):
+        assert client.get(f"/ui/novnc/{path}").status_code == 404
+
+
+def test_every_script_that_novnc_loads_is_served(client: FlaskClient) -> None:
+    waiting, seen = {"core/rfb.js"}, set[str]()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        reply = client.get(f"/ui/novnc/{name}")
+        assert reply.status_code == 200, name
+        found = re.findall(
+            r"""^(?:import|export) .*?from ['"](.+?)['"]""", reply.text, re.MULTILINE
+        )
+        folder = posixpath.dirname(name)
+        waiting |= {posixpath.normpath(posixpath.join(folder, one)) for one in found} - seen
+    assert len(seen) > 30
+
+
+def test_only_the_screen_shows_pictures_that_scripts_make(client: FlaskClient) -> None:
+    policy = client.get("/ui/screen.html").headers["Content-Security-Policy"]
+    assert "img-src data: blob:" in policy
+    assert "unsafe" not in policy
+    assert "img-src" not in client.get("/ui/").headers["Content-Security-Policy"]
 
 
 def test_only_the_console_may_make_styles(client: FlaskClient) -> None:

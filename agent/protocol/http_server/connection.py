@@ -21,6 +21,7 @@ from agent.protocol.http_server.files import FileParts
 from agent.protocol.http_server.heads import Head
 from agent.protocol.http_server.pools import Pool
 from agent.protocol.http_server.streams import Reader, Writer
+from agent.protocol.http_server.upgrades import Upgrade
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ class Connection(HTTPConnection):
         """The file that is the rest of the answer."""
         self.feed: Feed | None = None
         """What the answer goes on with, without an end."""
+        self.upgrade: Upgrade | None = None
+        """Who has the connection after the answer."""
 
     def begin(self) -> None:
         """Forget the request before: a new one is waited for."""
@@ -186,6 +189,9 @@ class _Gateway(Gateway_10):
                 self.req.sent_headers = True
                 self.req.simple_response("503 Service Unavailable", text)
             return
+        if isinstance(response, Upgrade):
+            self._upgrade(response)
+            return
         if isinstance(response, Feed) and self.req.response_protocol == "HTTP/1.1":
             self._feed(response)
             return
@@ -196,6 +202,18 @@ class _Gateway(Gateway_10):
             self.req.ensure_headers_sent()
             if hasattr(response, "close"):
                 response.close()
+
+    def _upgrade(self, response: Upgrade) -> None:
+        """Answer, and leave the connection to whom it is given; what came with a body, or from an old proxy, is none to give away."""
+        conn = self.req.conn
+        self.req.sent_headers = True
+        if self.req.response_protocol != "HTTP/1.1" or conn.head.body_bytes != 0:
+            self.req.simple_response(
+                "400 Bad Request", "Another protocol needs HTTP/1.1 and a request without a body"
+            )
+            return
+        conn.wfile.write(response.head)
+        conn.upgrade = response
 
     def _feed(self, response: Feed) -> None:
         """Leave an answer without an end to the sender of feeds."""

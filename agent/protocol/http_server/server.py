@@ -26,6 +26,7 @@ from agent.protocol.http_server.files import Sender
 from agent.protocol.http_server.heads import Head
 from agent.protocol.http_server.loop import Loop
 from agent.protocol.http_server.pools import Pool
+from agent.protocol.http_server.upgrades import HandedOver, Upgrade
 
 _ARRIVING_PART = 8
 """This part of a pool, in threads beside it, serves bodies that are not there yet: large ones, and those in chunks."""
@@ -52,7 +53,7 @@ class BoundedServer(Server):
 
         Args:
             address: Host and port.
-            app: The WSGI application; where it answers with ``FileParts`` or a ``Feed``, that is sent without a thread.
+            app: The WSGI application; where it answers with ``FileParts`` or a ``Feed``, that is sent without a thread; an ``Upgrade`` gets the connection.
             pools: How many requests each serves at a time, by name.
             bounds: What clients may cost.
             route: Which pool serves a path; without it the first.
@@ -157,11 +158,23 @@ class BoundedServer(Server):
         conn.is_last = not (is_kept and self.ready)
         if conn.feed is not None:
             self.feeds.add(conn)
+        elif conn.upgrade is not None:
+            self._hand_over(conn, conn.upgrade)
         elif conn.transfer is None:
             self.loop.give_back(conn)
         else:
             conn.pool = pool
             self.sender.add(conn)
+
+    def _hand_over(self, conn: Connection, upgrade: Upgrade) -> None:
+        """Give a connection away; it comes back to be closed."""
+        conn.is_last, conn.upgrade = True, None
+        handed = HandedOver(conn, self.loop.give_back)
+        try:
+            upgrade.begin(handed)
+        except Exception:  # noqa: BLE001 - the thread is needed
+            self.error_log("a connection could not be given away", logging.ERROR, traceback=True)
+            handed.end()
 
     def _after_transfer(self, conn: Connection, is_whole: bool) -> None:
         """Give a connection back whose file was sent; what its end is noted in may take a thread's time."""

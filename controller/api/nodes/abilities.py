@@ -1,27 +1,41 @@
 """A node's console, firmware modes, NMI, indicators and vendor methods: what its interfaces can beside workflows."""
 
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response
 
+from controller.api.access.asking import may
+from controller.api.access.grants import Target
 from controller.api.call import Call, parse_boolean
 from controller.api.documents import values
 from controller.api.replies import empty_reply, json_reply, links
 from controller.errors import Invalid
 from controller.hardware.abilities import Indicator
 from controller.hardware.bmc import BootMode
+from controller.screens.interface import SCREEN
 from controller.store.nodes import read_node
+from controller.store.tables import Node
 from controller.workflow import abilities
+from controller.workflow.screens import opened_information
 
 
 def console(call: Call, ident: str) -> Response:
     """Say whether the console is served, and how it is reached."""
     found = abilities.console_information(call.services, ident)
+    if found is not None and found.get("type") == SCREEN:
+        user = call.principal.user or f"somebody at {call.sender}"
+        found = opened_information(call.services, ident, found, user, partial(_may_type, call))
     if found is not None and str(found.get("url", "")).startswith("/"):
         found = {**found, "url": call.base_url + found["url"]}
     return json_reply({"console_enabled": found is not None, "console_info": found})
+
+
+def _may_type(call: Call, node: Node) -> bool:
+    target = Target(owner=node.owner, lessee=node.lessee)
+    return may(call.principal, "baremetal:node:set_console_state", target)
 
 
 def set_console(call: Call, ident: str) -> Response:

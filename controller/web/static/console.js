@@ -61,8 +61,14 @@ function showStanding(standing) {
   byId("standing").textContent = `${standing.state}${why}; ${who}, ${standing.watchers} watch`;
 }
 
+async function leaveForScreen() {
+  const found = await (await ask("GET", "/states/console")).json();
+  if (found.console_info?.type === "vnc") location.replace(`/ui/screen.html?node=${encodeURIComponent(node)}`);
+}
+
 async function follow() {
   try {
+    await leaveForScreen();
     const reply = await ask("GET", `/console/output?since=${encodeURIComponent(since)}`);
     byId("switch").hidden = true;
     complain("");

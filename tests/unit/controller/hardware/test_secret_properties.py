@@ -20,6 +20,7 @@ SECRET = frozenset(
     _words(
         "amt_password command_password drac_password iboot_password ilo_password ipmi_hex_kg_key ipmi_password redfish_console_password"
         " redfish_password snmp_auth_key snmp_community snmp_community_read snmp_community_write snmp_priv_key ssh_key_contents ssh_password"
+        " vnc_password"
     )
 )
 PUBLIC = frozenset(
@@ -35,7 +36,7 @@ PUBLIC = frozenset(
         " redfish_username redfish_verify_ca rescue_iso rescue_kernel rescue_ramdisk rescuing_network servicing_network"
         " snmp_address snmp_auth_protocol snmp_context_engine_id snmp_context_name snmp_driver snmp_off_seconds snmp_outlet"
         " snmp_port snmp_priv_protocol snmp_security snmp_user snmp_version ssh_address ssh_host_key ssh_key_filename ssh_port"
-        " ssh_username ssh_virt_type wol_host wol_port"
+        " ssh_username ssh_virt_type vnc_address vnc_port wol_host wol_port"
     )
 )
 
