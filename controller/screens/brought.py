@@ -167,24 +167,33 @@ class BroughtScreens:
         return one.is_over or self._has_lapsed(one) or now - one.idle_since >= self._linger_s
 
     def _place(self, wish: ScreenWish) -> Brought:
-        """Return the place of a node's screen, with one more user; waits until one of before is gone."""
+        """Return the place of a node's screen, with one more user; waits until one of before is gone, or another one that nobody looks at."""
         ends_at = self._monotonic() + self._timeout_s
         with self._gone:
-            while (found := self._brought.get(wish.node_uuid)) is not None:
-                if found.wish == wish and not found.is_over and not self._has_lapsed(found):
+            while True:
+                found = self._brought.get(wish.node_uuid)
+                if found is not None:
+                    if found.wish == wish and not found.is_over and not self._has_lapsed(found):
+                        break
+                    found.is_over = True
+                elif len(self._brought) < self._most:
+                    found = Brought(wish, begun_at=self._monotonic())
+                    self._brought[wish.node_uuid] = found
                     break
-                found.is_over = True
+                else:
+                    self._choose_idle().is_over = True
                 if not self._gone.wait(max(0.0, ends_at - self._monotonic())):
-                    raise Conflict("the screen of before is still being let go of; try again")
-            if found is None:
-                if len(self._brought) >= self._most:
-                    raise Conflict(
-                        f"{self._most} screens are open in this controller (console_screen_sessions); try again later"
-                    )
-                found = Brought(wish, begun_at=self._monotonic())
-                self._brought[wish.node_uuid] = found
+                    raise Conflict("a screen of before is still being let go of; try again")
             found.users += 1
             return found
+
+    def _choose_idle(self) -> Brought:
+        idle = [one for one in self._brought.values() if not one.users]
+        if not idle:
+            raise Conflict(
+                f"{self._most} screens are open in this controller (console_screen_sessions); try again later"
+            )
+        return min(idle, key=lambda one: (not one.is_over, one.idle_since))
 
     def _has_lapsed(self, one: Brought) -> bool:
         return one.ends_at is not None and self._monotonic() >= one.ends_at

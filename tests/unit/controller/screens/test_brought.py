@@ -159,6 +159,22 @@ def test_there_are_not_without_a_bound(screens: BroughtScreens) -> None:
         screens.hold(ScreenWish(node_uuid="n3", provider="p", application="fake"))
 
 
+def test_one_that_nobody_looks_at_makes_room(provider: Provider, tmp_path: Path) -> None:
+    screens = BroughtScreens({"p": provider}, "p", tmp_path / "screens", most=1, timeout_s=10)
+    brought = screens.hold(WISH)
+    screens.let_go(brought)
+    other = ScreenWish(node_uuid="n2", provider="p", application="fake")
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(screens.hold(other).wish))
+    thread.start()
+    while not brought.is_over:
+        pass
+    tidied(screens, provider)
+    thread.join(10)
+    assert results == [other]
+    assert provider.asked == ["start n1", "stop n1", "start n2"]
+
+
 def test_what_a_crashed_controller_has_left_is_stopped(
     screens: BroughtScreens, provider: Provider, clock: Clock, tmp_path: Path
 ) -> None:
