@@ -34,6 +34,8 @@ class Call:
     """Where a reader of an event stream was (``Last-Event-ID``)."""
     decided: set[tuple[Any, ...]] = field(default_factory=set)
     """What it was allowed by (``access/sight.py``, ``mark_of``)."""
+    shared: dict[str, Any] = field(default_factory=dict)
+    """What several fields are made by (``nodes/shapes.py``)."""
 
     def expect(self, *names: str) -> None:
         """Refuse query arguments that are none of ``names``."""

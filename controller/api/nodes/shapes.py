@@ -23,16 +23,18 @@ from controller.store.json_text import json_value
 STATUS_COLUMNS = Doing._fields
 """What ``as_status`` reads."""
 _AVAILABLE_SINCE = 2
+_INTERFACES = "interfaces"
 INTERFACE_COLUMNS = ("driver", "interfaces_text")
 """What ``as_interface`` reads."""
 
 
 def as_interface(call: Call, _resource: Resource, one: Field) -> Getter:
     """Show the interface that the node has: its choice or the hardware type's default. Most nodes of a list have the same."""
-    types = call.services.catalog.types
-    return Part(
-        "interfaces", OfColumns(INTERFACE_COLUMNS, partial(_interfaces_of, types, {})), one.name
-    )
+    whole = call.shared.get(_INTERFACES)
+    if whole is None:
+        make = partial(_interfaces_of, call.services.catalog.types, {})
+        whole = call.shared[_INTERFACES] = OfColumns(INTERFACE_COLUMNS, make)
+    return Part(_INTERFACES, whole, one.name)
 
 
 def as_provision_state(call: Call, _resource: Resource, one: Field) -> Getter:
