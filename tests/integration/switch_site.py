@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from controller.store.nodes import get_node
@@ -118,3 +119,12 @@ def change_port(controller: RunningController, name: str, **columns: Any) -> Non
         assert port is not None
         for column, value in columns.items():
             setattr(port, column, value)
+
+
+Site = tuple[RunningController, FakeSwitchFiles]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with switching(tmp_path) as both:
+        yield both

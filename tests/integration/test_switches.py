@@ -1,44 +1,27 @@
 """A node's ports on a switch through a machine's life: which network at which moment, and what failures leave."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from agent.protocol.lldp import as_raw
-from controller.errors import Invalid, SwitchError
-from controller.store.nodes import get_node
-from controller.workflow.questions import validate
-from controller.workflow.vifs import attach_vif, detach_vif
-from tests.integration.running_controller import IMAGE, RunningController
+from tests.integration.running_controller import IMAGE
 from tests.integration.steps_asked_for import step, wish
 from tests.integration.switch_site import (
     BLUE,
     CLEANING,
     IDLE,
-    INSPECTION,
     PROVISIONING,
-    RED,
     RESCUING,
     SERVICING,
-    SWITCH_ID,
-    FakeSwitchFiles,
+    Site,
     change_port,
     enrol,
     link,
     ports,
+    site,
     switching,
 )
-from tests.integration.waiting import wait_until
 
-Site = tuple[RunningController, FakeSwitchFiles]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with switching(tmp_path) as both:
-        yield both
+__all__ = ["site"]
 
 
 def watch(site: Site, name: str) -> list[tuple[str, str | None]]:
@@ -144,40 +127,6 @@ def test_after_a_failure_in_the_middle_the_machine_is_in_no_network(site: Site) 
     assert bmc.machine.boots[-1] == "off"
 
 
-def test_what_is_missing_is_told_before_the_machine_is_touched(site: Site) -> None:
-    controller, switch = site
-    bmc = enrol(controller, "m1", "available", instance_info=IMAGE, vif="green")
-    answer = validate(controller.services, "m1")["network"]
-    assert answer["result"] is False
-    assert "VIF green names no network; add it to [networks] in " in answer["reason"]
-    with pytest.raises(Invalid, match="VIF green names no network"):
-        controller.ask("m1", "active")
-    change_port(controller, "m1", internal_info={"tenant_vif_port_id": "blue.2"})
-    assert validate(controller.services, "m1")["network"] == {"result": True}
-    change_port(controller, "m1", local_link_connection={})
-    reason = validate(controller.services, "m1")["network"]["reason"]
-    assert "it is not known where it is plugged in: set switch_id and port_id" in reason
-    assert validate(controller.services, "m1")["inspect"]["result"] is True
-    change_port(
-        controller, "m1", local_link_connection={"switch_id": "aa:bb:cc:dd:ee:99", "port_id": "1"}
-    )
-    assert "no switch of " in validate(controller.services, "m1")["network"]["reason"]
-    assert (bmc.machine.boots, switch.changes()) == ([], [])
-
-
-def test_a_place_that_is_another_nodes_is_left_alone(site: Site) -> None:
-    controller, switch = site
-    enrol(controller, "m1", "available", instance_info=IMAGE)
-    controller.ask("m1", "active")
-    controller.wait_for("m1", "active")
-    enrol(controller, "m2", "available", instance_info=IMAGE)
-    change_port(controller, "m2", local_link_connection=link("m1"))
-    reason = validate(controller.services, "m2")["network"]["reason"]
-    address = ports(controller, "m1")[0].address
-    assert f"is where port {address} of node m1 is attached" in reason
-    assert switch.ports()["m1"] == BLUE
-
-
 def test_a_port_that_has_been_moved_is_taken_out_where_it_was(site: Site) -> None:
     controller, switch = site
     enrol(controller, "m1", "available", instance_info=IMAGE)
@@ -214,117 +163,6 @@ def test_fast_track_takes_the_agent_where_both_networks_are_one(tmp_path: Path) 
         assert bmc.machine.boots == ["pxe", "off", "disk"]
         assert seen == [("on pxe", CLEANING), ("off", CLEANING), ("on disk", BLUE)]
         assert switch.ports()["m1"] == BLUE
-
-
-def test_a_vif_of_another_physical_network_and_one_without_are_told(site: Site) -> None:
-    controller, _switch = site
-    enrol(controller, "m1", "available", instance_info=IMAGE, vif="red")
-    change_port(controller, "m1", physical_network="blue")
-    reason = validate(controller.services, "m1")["network"]["reason"]
-    assert "is in physical network blue, VIF red in red" in reason
-    change_port(controller, "m1", physical_network="red")
-    controller.ask("m1", "active")
-    controller.wait_for("m1", "active")
-    assert _switch.ports()["m1"] == RED
-    assert INSPECTION not in "".join(_switch.changes())
-
-
-def heard(controller: RunningController, name: str, port: str) -> None:
-    """Have the node's last inspection say by LLDP where its port is."""
-    (first, *_rest) = ports(controller, name)
-    tlvs = [
-        (1, b"\x04" + bytes.fromhex(SWITCH_ID.replace(":", ""))),
-        (2, b"\x05" + port.encode()),
-        (3, b"\x00\x78"),
-    ]
-    found = {
-        "inventory": {"interfaces": [{"name": "eth0", "mac_address": first.address}]},
-        "plugin_data": {"lldp_raw": {"eth0": as_raw(tlvs)}},
-    }
-    with controller.store.edit() as session:
-        get_node(session, name).inventory = found
-
-
-def test_a_port_that_lldp_has_seen_elsewhere_is_not_attached(site: Site) -> None:
-    controller, switch = site
-    bmc = enrol(controller, "m1", "available", instance_info=IMAGE)
-    heard(controller, "m1", "m1")
-    assert validate(controller.services, "m1")["network"] == {"result": True}
-    heard(controller, "m1", "swp9")
-    address = ports(controller, "m1")[0].address
-    sentence = (
-        f"nothing was changed at switch tor-1: port {address} is plugged in elsewhere than its local_link_connection says: "
-        "port_id is m1, the switch says swp9 (by LLDP, in the last inspection); look at the cable, or correct "
-        "local_link_connection, and inspect the node again"
-    )
-    assert validate(controller.services, "m1")["network"]["reason"] == sentence
-    with pytest.raises(Invalid) as raised:
-        controller.ask("m1", "active")
-    assert str(raised.value) == sentence
-    with controller.store.edit() as session:
-        get_node(session, "m1").provision_state = "manageable"
-    controller.ask("m1", "provide")  # whose steps are checked by its workflow
-    node = controller.wait_for("m1", "clean failed")
-    assert node.last_error == f"cleaning failed: {sentence}"
-    assert [e.message for e in controller.events("m1", "error")] == [node.last_error]
-    assert (bmc.machine.boots, switch.changes()) == ([], [])
-    assert ports(controller, "m1")[0].local_link_connection == link("m1")  # as it was entered
-    assert validate(controller.services, "m1")["inspect"]["result"] is True  # which may mend it
-
-
-def test_a_contradiction_may_be_only_told(tmp_path: Path) -> None:
-    with switching(tmp_path, network_link_check="warn") as (controller, switch):
-        enrol(controller, "m1", "available", instance_info=IMAGE)
-        heard(controller, "m1", "swp9")
-        controller.ask("m1", "active")
-        controller.wait_for("m1", "active")
-        assert switch.ports()["m1"] == BLUE
-        told = controller.events("m1", "network")
-        assert "the switch says swp9" in next(e.message for e in told if e.severity == "WARNING")
-
-
-def test_a_vif_moves_the_port_of_a_machine_in_use(site: Site) -> None:
-    controller, switch = site
-    enrol(controller, "m1", "active", instance_info=IMAGE, vif=None)
-    second = ports(controller, "m1")[1].uuid
-    attach_vif(controller.services, "m1", "blue", port=None, group=None)
-    assert switch.ports()["m1"] == BLUE
-    attach_vif(controller.services, "m1", "blue.2", port=second, group=None)
-    assert switch.ports() == {"m1": BLUE, "m1-data": BLUE}
-    infos = [port.internal_info for port in ports(controller, "m1")]
-    assert [info["tenant_vif_port_id"] for info in infos] == ["blue", "blue.2"]
-    assert [info["switch_attachment"]["network"] for info in infos] == ["VIF blue", "VIF blue.2"]
-    detach_vif(controller.services, "m1", "blue")
-    assert switch.ports() == {"m1": IDLE, "m1-data": BLUE}
-    assert ports(controller, "m1")[0].internal_info == {}
-    with pytest.raises(Invalid, match="names no network"):
-        attach_vif(controller.services, "m1", "green", port=None, group=None)
-    assert controller.node("m1").work is None
-
-
-def test_a_vif_that_the_switch_refuses_is_not_attached_and_the_port_goes_back(site: Site) -> None:
-    controller, switch = site
-    enrol(controller, "m1", "active", instance_info=IMAGE, vif=None)
-    switch.order(fail={"m1-data": "% no"})  # which is set first, as it is in no network
-    with pytest.raises(SwitchError, match="% no; look at the switch"):
-        attach_vif(controller.services, "m1", "blue", port=None, group=None)
-    assert ports(controller, "m1")[0].internal_info.get("tenant_vif_port_id") is None
-    switch.order()
-    wait_until(lambda: controller.node("m1").work is None, 20, "the ports are put right")
-    controller.services.wake()
-    attach_vif(controller.services, "m1", "blue", port=None, group=None)
-    assert switch.ports() == {"m1": BLUE, "m1-data": IDLE}
-
-
-def test_a_vif_gets_a_port_in_the_physical_network_of_its_network(site: Site) -> None:
-    controller, _switch = site
-    enrol(controller, "m1", "available", instance_info=IMAGE, vif=None)
-    change_port(controller, "m1", physical_network="blue")
-    attach_vif(controller.services, "m1", "red", port=None, group=None)
-    held = [port.internal_info.get("tenant_vif_port_id") for port in ports(controller, "m1")]
-    assert held == [None, "red"]
-    with pytest.raises(Invalid, match="in physical network red"):
-        attach_vif(controller.services, "m1", "red.2", port=None, group=None)
 
 
 def test_a_slow_switch_holds_up_only_those_who_are_plugged_into_it(site: Site) -> None:
