@@ -54,17 +54,10 @@ def dnsmasq_config(
     Raises:
         SettingsError: A setting is missing or malformed.
     """
-    if not settings.dhcp_interface:
-        raise SettingsError(
-            "dhcp needs dhcp_interface: the network interface that the machines boot from"
-        )
+    is_proxy = settings.dhcp == "proxy"
+    _check(settings, is_proxy=is_proxy)
     base_url = dnsmasq_word(_reachable_url(settings), "public_url")
     common = _common(settings, lease_file=lease_file, hosts_file=hosts_file, tftp_root=tftp_root)
-    is_proxy = settings.dhcp == "proxy"
-    if is_proxy and settings.loader == "grub":
-        raise SettingsError(
-            'loader = "grub" needs dhcp = "range": GRUB fetches its script from the server that gave the address'
-        )
     loaders = _loaders(
         settings,
         has_grub=has_grub and not is_proxy,
@@ -73,8 +66,6 @@ def dnsmasq_config(
     if has_arm_loader:
         arm = (_Loader(firmware=f"{way}-arm64", file=ARM_LOADER) for way in ("efi", "http"))
         loaders = (*loaders, *arm)
-    if is_proxy and settings.dhcp6_range:
-        raise SettingsError('dhcp6_range needs dhcp = "range": a proxy gives no addresses')
     ipv6 = ipv6_lines(
         settings,
         base_url,
@@ -87,6 +78,20 @@ def dnsmasq_config(
     mode = _proxy(settings, loaders) if is_proxy else _range(settings)
     boot = _boot(base_url, loaders)
     return "\n".join((*common, *mode, *boot, *ipv6)) + "\n"
+
+
+def _check(settings: Settings, *, is_proxy: bool) -> None:
+    """Refuse settings that do not go together."""
+    if not settings.dhcp_interface:
+        raise SettingsError(
+            "dhcp needs dhcp_interface: the network interface that the machines boot from"
+        )
+    if is_proxy and settings.loader == "grub":
+        raise SettingsError(
+            'loader = "grub" needs dhcp = "range": GRUB fetches its script from the server that gave the address'
+        )
+    if is_proxy and settings.dhcp6_range:
+        raise SettingsError('dhcp6_range needs dhcp = "range": a proxy gives no addresses')
 
 
 def _common(

@@ -7,7 +7,7 @@ One entry per call: its result, or the class of the error and its words.
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from unittest import mock
 from uuid import UUID, uuid5
 
@@ -42,9 +42,9 @@ def configure(url: str) -> None:
     objects.register_all()
 
 
-def server(name: str, node: str, **flavor: object) -> objects.Instance:
-    """Return an instance that shall run on a node."""
-    kind = objects.Flavor(
+def kind_of(flavor: Mapping[str, object]) -> objects.Flavor:
+    """Return what kind of machine an instance wants."""
+    return objects.Flavor(
         id=1,
         flavorid="1",
         name="metal",
@@ -58,6 +58,10 @@ def server(name: str, node: str, **flavor: object) -> objects.Instance:
         extra_specs={"resources:CUSTOM_METAL": "1", **flavor},
         projects=[],
     )
+
+
+def server(name: str, node: str, **flavor: object) -> objects.Instance:
+    """Return an instance that shall run on a node."""
     return objects.Instance(
         context=context.get_admin_context(),
         id=1,
@@ -69,7 +73,7 @@ def server(name: str, node: str, **flavor: object) -> objects.Instance:
         user_id="user",
         project_id="project",
         image_ref=IMAGE,
-        flavor=kind,
+        flavor=kind_of(flavor),
         system_metadata={},
         metadata={},
         config_drive="True",

@@ -146,6 +146,13 @@ class RealIronic:
         config, dnsmasq = root / "ironic.conf", root / "dnsmasq.conf"
         config.write_text(_CONFIG.format(**values) + settings)
         dnsmasq.write_text(_DNSMASQ.format(**values))
+        self._start(lab, config, dnsmasq)
+        with network.inside():
+            self._wait_until_it_answers(lab)
+
+    def _start(self, lab: Lab, config: Path, dnsmasq: Path) -> None:
+        """Make its database, and start it with its file server and dnsmasq."""
+        network = lab.network
         run(
             str(PEER / "bin/ironic-dbsync"),
             "--config-file",
@@ -155,7 +162,7 @@ class RealIronic:
         )
         network.start(
             "files",
-            ["/usr/bin/python3", "-m", "http.server", str(_FILES_PORT), "-d", str(root / "http")],
+            ["/usr/bin/python3", "-m", "http.server", str(_FILES_PORT), "-d", str(self.http_root)],
             log=lab.logs / "ironic-files.log",
         )
         network.start(
@@ -169,8 +176,6 @@ class RealIronic:
             log=lab.logs / "ironic.out",
             environment={"PATH": f"{PEER}/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
         )
-        with network.inside():
-            self._wait_until_it_answers(lab)
 
     def _wait_until_it_answers(self, lab: Lab) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S

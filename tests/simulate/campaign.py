@@ -123,39 +123,8 @@ async def simulate(folder: Path, options: Options, say: Say) -> dict[str, Any]:
     processes = await asyncio.to_thread(site.__enter__)
     try:
         park.apis = [("127.0.0.1", process.port) for process in processes]
-        say(f"{options.nodes} nodes, {len(processes)} controllers, load {load()}")
-        for machine in park.machines[options.wave :]:
-            machine.wait_in_ramdisk(uuid_of(machine.number), token_of(machine.number))
-        quiet = await _quiet(park, processes, options)
-        say(f"heartbeats alone: {quiet}")
-        wave = Wave(park, options)
-        before = _beats(park), sum(process.cpu_s() for process in processes)
-        killed: list[str] = []
-
-        def kill_one() -> None:
-            if options.kill and len(processes) > 1:
-                processes[-1].kill()
-                killed.append(processes[-1].name)
-                say(f"{processes[-1].name} was killed")
-
-        await wave.run(say, kill_one)
-        cpu_s = sum(process.cpu_s() for process in processes if process.lives) - before[1]
-        return {
-            "conditions": {**about, "load_at_end": load()},
-            "options": {name: getattr(options, name) for name in Options.__slots__},
-            "quiet": quiet,
-            "wave": {
-                **wave.figures(),
-                "heartbeats": _beats(park) - before[0],
-                "controller_cpu_s": None if killed else round(cpu_s, 1),
-                "killed": killed,
-            },
-            "heartbeats": _heartbeats(park),
-            "lookups": _of(park.seen.lookups_s),
-            "counts": dict(park.seen.counts),
-            "memory_mib": [process.memory_mib() for process in processes],
-            "complaints": sorted({line for one in processes for line in one.complaints()})[:10],
-        }
+        found = await _figures(park, processes, options, say)
+        return {"conditions": {**about, "load_at_end": load()}, **found}
     finally:
         for server in servers:
             server.close()
@@ -164,6 +133,44 @@ async def simulate(folder: Path, options: Options, say: Say) -> dict[str, Any]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)  # they close their connections
         await asyncio.to_thread(site.__exit__, None, None, None)
+
+
+async def _figures(
+    park: Park, processes: list[Process], options: Options, say: Say
+) -> dict[str, Any]:
+    """Have the machines heartbeat, then take the wave through its course, and return what that took."""
+    say(f"{options.nodes} nodes, {len(processes)} controllers, load {load()}")
+    for machine in park.machines[options.wave :]:
+        machine.wait_in_ramdisk(uuid_of(machine.number), token_of(machine.number))
+    quiet = await _quiet(park, processes, options)
+    say(f"heartbeats alone: {quiet}")
+    wave = Wave(park, options)
+    before = _beats(park), sum(process.cpu_s() for process in processes)
+    killed: list[str] = []
+
+    def kill_one() -> None:
+        if options.kill and len(processes) > 1:
+            processes[-1].kill()
+            killed.append(processes[-1].name)
+            say(f"{processes[-1].name} was killed")
+
+    await wave.run(say, kill_one)
+    cpu_s = sum(process.cpu_s() for process in processes if process.lives) - before[1]
+    return {
+        "options": {name: getattr(options, name) for name in Options.__slots__},
+        "quiet": quiet,
+        "wave": {
+            **wave.figures(),
+            "heartbeats": _beats(park) - before[0],
+            "controller_cpu_s": None if killed else round(cpu_s, 1),
+            "killed": killed,
+        },
+        "heartbeats": _heartbeats(park),
+        "lookups": _of(park.seen.lookups_s),
+        "counts": dict(park.seen.counts),
+        "memory_mib": [process.memory_mib() for process in processes],
+        "complaints": sorted({line for one in processes for line in one.complaints()})[:10],
+    }
 
 
 async def _quiet(park: Park, processes: list[Process], options: Options) -> dict[str, Any]:

@@ -76,17 +76,7 @@ def install_on(
             podman.install(words, work.places.id_file, lambda: meter.advance(written.more()))
             os.sync()  # what it wrote through partitions that nobody has open any more
         meter.begin("verify")
-        opened.reread_partitions()
-        table = PartitionTable(bytearray(opened.read(0, MIB)), opened.sector_bytes)
-        found = _look(opened.path, table, runner)
-        check_installed(
-            found,
-            boot_code=bytes(table.head[:_BOOT_CODE_BYTES]),
-            image=work.order.source,
-            boot_mode=work.machine.boot_mode,
-            architecture=work.machine.architecture,
-            is_encrypted=work.order.has_tpm2_luks,
-        )
+        table, found = _verified(opened, work, runner)
         added = None
         if work.drive is not None:
             meter.begin("config drive", len(work.drive))
@@ -105,6 +95,24 @@ def install_on(
         phases=meter.finish(),
         warnings=_show(opened, table, runner),
     )
+
+
+def _verified(
+    opened: OpenDisk, work: Work, runner: Runner
+) -> tuple[PartitionTable, tuple[FoundPartition, ...]]:
+    """Read back what the installer left, and check that it is what was ordered."""
+    opened.reread_partitions()
+    table = PartitionTable(bytearray(opened.read(0, MIB)), opened.sector_bytes)
+    found = _look(opened.path, table, runner)
+    check_installed(
+        found,
+        boot_code=bytes(table.head[:_BOOT_CODE_BYTES]),
+        image=work.order.source,
+        boot_mode=work.machine.boot_mode,
+        architecture=work.machine.architecture,
+        is_encrypted=work.order.has_tpm2_luks,
+    )
+    return table, found
 
 
 @contextmanager
