@@ -15,12 +15,12 @@ import msgspec
 from pyghmi.exceptions import PyghmiException
 
 from agent.protocol.foreign_text import clean_line
+from controller.bmc.console_orders import next_order
 from controller.bmc.ipmi_wire import Login, Outcome
 from controller.bmc.ipmi_worker import NONSENSE, warm_up, why
 from controller.bmc.sol_session import SolFailed, SolSession
 from controller.bmc.sol_stream import SolStream
 from controller.hardware.console import (
-    BREAK,
     DENIED,
     FAILED,
     MOST_PACKET_BYTES,
@@ -155,19 +155,13 @@ class _Line:
             _say(self._channel, REFUSED if self._was_refused else OPENED)
 
     def _read_controller(self, events: int) -> None:
-        if not events & select.POLLIN:
+        order = next_order(self._channel, events)
+        if order is None:
             self._has_ended = True
-            return
-        try:
-            message = self._channel.recv(MOST_PACKET_BYTES)
-        except OSError:
-            message = b""
-        if message.startswith(TYPED):
-            self._stream.type(message[len(TYPED) :])
-        elif message.startswith(BREAK):
-            self._stream.send_break()
+        elif order.startswith(TYPED):
+            self._stream.type(order[len(TYPED) :])
         else:
-            self._has_ended = True
+            self._stream.send_break()
 
 
 def _say(channel: socket.socket, kind: bytes, what: bytes = b"") -> bool:

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 from agent.protocol.foreign_text import clean_line
+from controller.bmc.console_orders import next_order
 from controller.bmc.ssh_target import SshTarget
 from controller.bmc.ssh_wire import KEY_PROBLEMS, login_options
 from controller.errors import ProgramFailed
 from controller.hardware.console import (
-    BREAK,
     DENIED,
     FAILED,
     MOST_PACKET_BYTES,
@@ -204,19 +204,13 @@ class SshLine:
         del self._typed[:sent]
 
     def _read_controller(self, events: int) -> None:
-        if not events & select.POLLIN:
+        order = next_order(self._channel, events)
+        if order is None:
             self._has_ended = True
-            return
-        try:
-            message = self._channel.recv(MOST_PACKET_BYTES)
-        except OSError:
-            message = b""
-        if message.startswith(TYPED):
-            self._typed += message[len(TYPED) :]
-        elif message.startswith(BREAK):
-            self._say(SHOWN, _NO_BREAK)
+        elif order.startswith(TYPED):
+            self._typed += order[len(TYPED) :]
         else:
-            self._has_ended = True
+            self._say(SHOWN, _NO_BREAK)
 
     def _say(self, kind: bytes, what: bytes = b"") -> None:
         try:
