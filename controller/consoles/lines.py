@@ -4,7 +4,6 @@ Nothing here waits for a BMC, a disk of somebody who watches, or who types: the 
 and passes on what was typed. What opens a line is ``controller/hardware/console.py``'s business.
 """
 
-import contextlib
 import logging
 import random
 import selectors
@@ -15,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.protocol.foreign_text import clean_line
-from agent.protocol.http_server.wake import Wake
 from controller.bmc.login_hold import LoginHold
 from controller.consoles.line import FIRST_WAIT_S, Line
 from controller.consoles.ring_log import RingLog
+from controller.consoles.selector_thread import Ready, SelectorThread
 from controller.consoles.shared_line import LineState, SharedLine
 from controller.consoles.wanted import WantedConsole
 from controller.hardware.console import (
@@ -40,7 +39,6 @@ _LONGEST_WAIT_S = 60.0
 _SOUND_AFTER_S = 60.0
 """A line that was open for so long is opened again soon when it is lost."""
 _MOST_WORDS = 300
-_STOP_S = 5.0
 
 
 class Consoles:
@@ -62,29 +60,21 @@ class Consoles:
         self._hosts: dict[str, ForkHost] = {}
         self._rests_until: dict[str, float] = {}
         """Consoles whose log could not be opened."""
-        self._selector: selectors.BaseSelector | None = None
-        self._wake: Wake | None = None
-        self._is_stopping = False
-        self._thread: threading.Thread | None = None
+        self._thread = SelectorThread(
+            "consoles",
+            "the consoles",
+            wait_s=self._until_retry,
+            turn=self._turn,
+            end=self._close_all,
+        )
 
     def keep_alive(self) -> None:
         """Start the thread, if it does not run."""
-        if self._is_stopping or (self._thread and self._thread.is_alive()):
-            return
-        if self._thread:
-            log.error("the consoles' thread had died; it is started again")
-        if self._selector is None:
-            self._selector = selectors.DefaultSelector()
-            self._wake = Wake(self._selector)
-        self._thread = threading.Thread(target=self._run, name="consoles", daemon=True)
-        self._thread.start()
+        self._thread.keep_alive()
 
     def stop(self) -> None:
         """Close all lines; the consoles stay switched on."""
-        self._is_stopping = True
-        self._rouse()
-        if self._thread:
-            self._thread.join(_STOP_S)
+        self._thread.stop()
         for host in self._hosts.values():
             host.close()
 
@@ -94,7 +84,7 @@ class Consoles:
             served = sorted(wanted, key=lambda uuid: (uuid not in self._wanted, uuid))[: self._most]
             self._wanted = {uuid: wanted[uuid] for uuid in served}
             self._left_out = frozenset(wanted) - self._wanted.keys()
-        self._rouse()
+        self._thread.rouse()
 
     def find(self, uuid: str) -> SharedLine | None:
         """Return the console of a node, if it is one of those."""
@@ -129,30 +119,17 @@ class Consoles:
         """How many consoles are kept open."""
         return self._most
 
-    def _rouse(self) -> None:
-        if self._wake is not None:
-            self._wake()
+    def _turn(self, ready: Ready) -> None:
+        for key, _ in ready:
+            if isinstance(key.data, Line):
+                self._read(key.data)
+        self._follow_wishes()
+        for line in list(self._lines.values()):
+            self._work(line)
 
-    def _run(self) -> None:
-        selector, wake = self._selector, self._wake
-        if selector is None or wake is None:
-            raise RuntimeError("the consoles' thread is started by keep_alive")
-        while not self._is_stopping:
-            try:
-                for key, _ in selector.select(self._until_retry()):
-                    if isinstance(key.data, Line):
-                        self._read(key.data)
-                wake.clear()
-                self._follow_wishes()
-                for line in list(self._lines.values()):
-                    self._work(line)
-            except Exception:  # a fault with one console must not end all the others
-                log.exception("the consoles met a fault")
-                time.sleep(_LOOK_S)
+    def _close_all(self) -> None:
         for line in list(self._lines.values()):
             self._close(line, LineState.WAITING, "the controller ends")
-        wake.close()
-        selector.close()
 
     def _until_retry(self) -> float:
         now = time.monotonic()
@@ -185,7 +162,7 @@ class Consoles:
             self._rests_until[uuid] = time.monotonic() + _LONGEST_WAIT_S
             log.warning("the log of the console of node %s cannot be opened: %s", uuid, error)
             return
-        shared = SharedLine(stored, self._rouse, wish.whose)
+        shared = SharedLine(stored, self._thread.rouse, wish.whose)
         with self._lock:
             hold = wish.program.hold or LoginHold()
             self._lines[uuid] = Line(uuid, wish.program, shared, hold=hold)
@@ -249,8 +226,7 @@ class Consoles:
             self._retry(line, f"the program {program.module} cannot be started: {error}")
             return
         line.channel, line.opened_at = channel, None
-        if self._selector is not None:
-            self._selector.register(channel, selectors.EVENT_READ, line)
+        self._thread.watch(channel, selectors.EVENT_READ, line)
         if line.shared.standing().state is not LineState.WAITING:
             line.shared.set_state(LineState.OPENING)
 
@@ -314,9 +290,7 @@ class Consoles:
     def _close(self, line: Line, state: LineState, reason: str) -> None:
         channel, line.channel, line.opened_at = line.channel, None, None
         if channel is not None:
-            if self._selector is not None:
-                with contextlib.suppress(KeyError, ValueError):
-                    self._selector.unregister(channel)
+            self._thread.forget(channel)
             channel.close()
         line.shared.set_state(state, reason)
 

@@ -17,9 +17,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from agent.protocol.http_server.wake import Wake
 from controller.consoles.number_file import NumberFile
 from controller.consoles.port_numbers import PortNumbers, PortRange
+from controller.consoles.selector_thread import Ready, SelectorThread
 from controller.consoles.shared_line import SharedLine
 from controller.consoles.tcp_link import MOST_PENDING_BYTES, Link, watch_over
 from controller.errors import ControllerError
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _SLOW_LINE_S = 0.05
 _PAUSE_S = 1.0
-_STOP_S = 5.0
 _BUSY = b"\r\n[ingot: somebody is connected to this console already]\r\n"
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 Find = Callable[[str], SharedLine | None]
@@ -68,16 +67,19 @@ class ConsolePorts:
         """What the log says already of nodes that do not get what they ask for."""
         self._accepts_from: float | None = None
         """When somebody is let in again; ``None`` = now."""
-        self._selector: selectors.BaseSelector | None = None
-        self._wake: Wake | None = None
-        self._is_stopping = False
-        self._thread: threading.Thread | None = None
+        self._thread = SelectorThread(
+            "console-ports",
+            "the consoles' ports",
+            wait_s=self._wait_s,
+            turn=self._turn,
+            end=self._close_all,
+        )
 
     def keep_alive(self) -> None:
         """Start the thread, if it does not run and there is a range of ports."""
-        if self._range is None or self._is_stopping or (self._thread and self._thread.is_alive()):
+        if self._range is None:
             return
-        if self._selector is None:
+        if not self._thread.is_started:
             log.warning(
                 "consoles with the interface ipmitool-socat are typed on at %s, ports %d to %d, by whoever reaches them, without a"
                 " password (console_port_range)",
@@ -85,17 +87,11 @@ class ConsolePorts:
                 self._range.first,
                 self._range.last,
             )
-            self._selector = selectors.DefaultSelector()
-            self._wake = Wake(self._selector)
-        self._thread = threading.Thread(target=self._run, name="console-ports", daemon=True)
-        self._thread.start()
+        self._thread.keep_alive()
 
     def stop(self) -> None:
         """Close all ports."""
-        self._is_stopping = True
-        self._rouse()
-        if self._thread:
-            self._thread.join(_STOP_S)
+        self._thread.stop()
 
     def want(self, wanted: Mapping[str, int | None]) -> None:
         """Have ports for these nodes and no others; a number = that one, if it is in the range and nobody else's."""
@@ -103,7 +99,7 @@ class ConsolePorts:
             self._wanted = dict(wanted)
             if self._numbers:
                 self._numbers.reserve([uuid for uuid, number in wanted.items() if number is None])
-        self._rouse()
+        self._thread.rouse()
 
     def tidy(self, known: Callable[[Collection[str]], Collection[str]]) -> None:
         """Keep no numbers for nodes that are gone; ``known`` returns which of some UUIDs there are, and may ask a database."""
@@ -123,37 +119,27 @@ class ConsolePorts:
         address = self._range.address
         return f"tcp://{f'[{address}]' if ':' in address else address}:{port.number}"
 
-    def _rouse(self) -> None:
-        if self._wake is not None:
-            self._wake()
+    def _wait_s(self) -> float:
+        is_slow = any(port.link and port.link.pending for port in self._ports.values())
+        return _SLOW_LINE_S if is_slow else _LOOK_S
 
-    def _run(self) -> None:
-        selector, wake = self._selector, self._wake
-        if selector is None or wake is None:
-            raise RuntimeError("the thread is started by keep_alive")
-        while not self._is_stopping:
-            try:
-                is_slow = any(port.link and port.link.pending for port in self._ports.values())
-                for key, _ in selector.select(_SLOW_LINE_S if is_slow else _LOOK_S):
-                    port = key.data
-                    if port is not None and key.fileobj is port.listener:
-                        self._accept(port)
-                    elif port is not None and port.link and not port.link.receive():
-                        self._cut(port)
-                wake.clear()
-                self._let_in_again()
-                self._follow_wishes()
-                self._keep_numbers()
-                for port in list(self._ports.values()):
-                    if port.link:
-                        self._work(port, port.link)
-            except Exception:  # a fault with one port must not end all the others
-                log.exception("the consoles' ports met a fault")
-                time.sleep(_LOOK_S)
+    def _turn(self, ready: Ready) -> None:
+        for key, _ in ready:
+            port = key.data
+            if port is not None and key.fileobj is port.listener:
+                self._accept(port)
+            elif port is not None and port.link and not port.link.receive():
+                self._cut(port)
+        self._let_in_again()
+        self._follow_wishes()
+        self._keep_numbers()
+        for port in list(self._ports.values()):
+            if port.link:
+                self._work(port, port.link)
+
+    def _close_all(self) -> None:
         for uuid in list(self._ports):
             self._close(uuid)
-        wake.close()
-        selector.close()
 
     def _follow_wishes(self) -> None:
         with self._lock:
@@ -169,7 +155,7 @@ class ConsolePorts:
 
     def _open(self, uuid: str, asked: int | None) -> None:
         ports, numbers = self._range, self._numbers
-        if ports is None or numbers is None or self._selector is None:
+        if ports is None or numbers is None:
             return
         taken = {port.number for port in self._ports.values()}
         with self._lock:
@@ -192,7 +178,7 @@ class ConsolePorts:
         if asked == number:
             self._told.pop(uuid, None)
         port = _Port(uuid, number, listener, asked)
-        self._selector.register(listener, selectors.EVENT_READ, port)
+        self._thread.watch(listener, selectors.EVENT_READ, port)
         with self._lock:
             numbers.give(uuid, number)
             self._ports[uuid] = port
@@ -217,9 +203,7 @@ class ConsolePorts:
         self._forget(port.listener)
 
     def _forget(self, channel: socket.socket) -> None:
-        if self._selector is not None:
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(channel)
+        self._thread.forget(channel)
         channel.close()
 
     def _accept(self, port: _Port) -> None:
@@ -230,11 +214,11 @@ class ConsolePorts:
                 self._let_nobody_in(error)
             return
         line = self._find(port.uuid)
-        if port.link is not None or line is None or self._selector is None:
+        if port.link is not None or line is None:
             _turn_away(channel, _BUSY)
             return
         user = f"somebody at {address[0]}"
-        wake = partial(self._rouse)  # one for each connection: watchers are told apart by it
+        wake = partial(self._thread.rouse)  # one for each connection: watchers are told apart by it
         try:
             watch_over(channel)
             line.watch(wake)
@@ -246,7 +230,7 @@ class ConsolePorts:
             return
         port.link = Link(channel=channel, line=line, user=user, wake=wake, place=line.log.end)
         log.info("the console of node %s is connected to by %s", port.uuid, user)
-        self._selector.register(channel, selectors.EVENT_READ, port)
+        self._thread.watch(channel, selectors.EVENT_READ, port)
 
     def _let_nobody_in(self, error: OSError) -> None:
         """Look at no listener for a while: they stay readable, and the thread would do nothing else."""
@@ -254,17 +238,14 @@ class ConsolePorts:
             log.warning("no connection to a console's port can be accepted: %s", error)
         self._accepts_from = time.monotonic() + _PAUSE_S
         for port in self._ports.values():
-            if self._selector is not None:
-                with contextlib.suppress(KeyError, ValueError):
-                    self._selector.unregister(port.listener)
+            self._thread.forget(port.listener)
 
     def _let_in_again(self) -> None:
         if self._accepts_from is None or time.monotonic() < self._accepts_from:
             return
         self._accepts_from = None
         for port in self._ports.values():
-            if self._selector is not None:
-                self._selector.register(port.listener, selectors.EVENT_READ, port)
+            self._thread.watch(port.listener, selectors.EVENT_READ, port)
 
     def _cut(self, port: _Port) -> None:
         link, port.link = port.link, None
@@ -288,19 +269,7 @@ class ConsolePorts:
             return
         events = selectors.EVENT_READ if len(link.pending) < MOST_PENDING_BYTES else 0
         events |= selectors.EVENT_WRITE if link.unsent else 0
-        self._listen_for(port, link.channel, events)
-
-    def _listen_for(self, port: _Port, channel: socket.socket, events: int) -> None:
-        selector = self._selector
-        if selector is None:
-            return
-        is_registered = channel in selector.get_map()
-        if not events and is_registered:
-            selector.unregister(channel)
-        elif events and not is_registered:
-            selector.register(channel, events, port)
-        elif events:
-            selector.modify(channel, events, port)
+        self._thread.watch(link.channel, events, port)
 
 
 def _turn_away(channel: socket.socket, words: bytes) -> None:
