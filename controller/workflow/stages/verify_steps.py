@@ -40,7 +40,7 @@ def plan(offered: Iterable[BmcStep], priorities: Mapping[str, int]) -> tuple[tup
     ]
     run = [(priority, one) for priority, one in found if priority > 0]
     run.sort(key=lambda pair: (-pair[0], _RANKS.get(pair[1].interface, len(_RANKS))))
-    return tuple((one.interface, one.name) for _priority, one in run)
+    return tuple(dict.fromkeys((one.interface, one.name) for _priority, one in run))
 
 
 def begin(context: Context) -> dict[str, Any]:
