@@ -53,6 +53,14 @@ def served(tree: Path) -> Iterator[tuple[str, list[str]]]:
             self.end_headers()
             self.wfile.write(words)
 
+        def do_POST(self) -> None:
+            """Take every order, and do nothing."""
+            words = self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append(f"POST {self.path} {words.decode()}")
+            self.send_response(204)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

@@ -10,6 +10,7 @@ from controller.bmc.redfish import RedfishBmc, RedfishDriver
 from controller.bmc.redfish_bios import BiosOfSystem, RedfishBios
 from controller.bmc.redfish_bios_steps import plan_settings
 from controller.bmc.redfish_firmware import FirmwareOfSystem, RedfishFirmware
+from controller.bmc.redfish_idrac import IdracDriver
 from controller.bmc.redfish_inspect import InventoryOfSystem, RedfishInspect
 from controller.bmc.redfish_raid import RedfishRaid, StorageOfSystem
 from controller.bmc.redfish_sessions import Sessions
@@ -111,6 +112,7 @@ class Recorded:
     inspect: InventoryOfSystem
     info: dict[str, Any]
     asked: list[str]
+    sessions: Sessions
 
 
 @pytest.fixture(scope="module", params=machines() or ["none"])
@@ -134,6 +136,7 @@ def machine(
             RedfishInspect(sessions).connect(info),
             info,
             asked,
+            sessions,
         )
         sessions.close()
 
@@ -146,6 +149,22 @@ def test_power_boot_and_media_are_read(machine: Recorded) -> None:
     media = machine.bmc.media(timeout_s=S)
     assert {MediaDevice.CDROM, MediaDevice.DISK} <= set(media)
     assert set(media.values()) == {None}
+
+
+def test_dells_own_orders_go_where_its_bmc_says(machine: Recorded) -> None:
+    bmc = IdracDriver(machine.sessions).connect(machine.info)
+    if "dell" not in machine.name:
+        with pytest.raises(BmcError, match="does not offer a job queue"):
+            bmc.clear_jobs(timeout_s=S)
+        return
+    bmc.clear_jobs(timeout_s=S)
+    bmc.restart(timeout_s=S)
+    jobs, card = (one for one in machine.asked if one.startswith("POST "))
+    path = "/redfish/v1/Managers/iDRAC.Embedded.1/Oem/Dell"
+    action = "DellJobService/Actions/DellJobService.DeleteJobQueue"
+    assert jobs == f'POST {path}/{action} {{"JobID": "JID_CLEARALL"}}'
+    action = "DelliDRACCardService/Actions/DelliDRACCardService.iDRACReset"
+    assert card == f'POST {path}/{action} {{"Force": "Graceful"}}'
 
 
 def test_lamps_and_the_clock_are_read(machine: Recorded) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from controller.bmc import redfish_firmware_steps, redfish_raid_moves
 from controller.bmc.redfish import RedfishDriver
+from controller.bmc.redfish_firmware import RedfishFirmware
+from controller.settings import Settings
 from controller.store.tables import Node
 from controller.workflow.power_sync import watch_power
 from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
@@ -229,3 +231,39 @@ def test_the_clock_is_set_when_the_node_is_verified_if_the_operator_wants_it(
     is_wanted = bool(override)
     assert any("verify step verify_bmc_clock ended" in one for one in said) is is_wanted
     assert bmc.clock_is_right(timeout_s=10) is is_wanted
+
+
+def test_an_idrac_is_restarted_and_its_jobs_are_deleted_when_its_node_is_verified(
+    lab: RedfishLab, tmp_path: Path
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(is_dell=True, silent_after_update_s=3, tasks=True))
+    settings: dict[str, Any] = {
+        "verify_step_priority_override": "management.known_good_state:10",
+        "bmc_timeout_s": 2.0,
+        **DEFAULTS,
+    }
+    lab.machine.power_on()
+    with running_controller(tmp_path, **settings) as controller:
+        enrol(controller, lab, "idrac", state="enroll")
+        bmc = RedfishDriver().connect(driver_info(lab))
+        bmc.reset(timeout_s=10)  # makes a task
+        tasks = RedfishFirmware(Settings()).connect(driver_info(lab)).tasks
+        assert tasks(timeout_s=10)
+        controller.ask("m1", "manage")
+        controller.wait_for("m1", "manageable", timeout_s=60)
+        (said,) = [one for one in told(controller) if "known_good_state" in one]
+    assert "the iDRAC answers again after" in said
+    assert not tasks(timeout_s=10)
+
+
+def test_a_bmc_that_is_no_idrac_says_so(lab: RedfishLab, tmp_path: Path) -> None:
+    override = "management.clear_job_queue:10"
+    with running_controller(
+        tmp_path, verify_step_priority_override=override, **DEFAULTS
+    ) as controller:
+        enrol(controller, lab, "idrac", state="enroll")
+        controller.ask("m1", "manage")
+        wait_until(lambda: controller.node("m1").last_error is not None, 20, "the failure")
+        error = str(controller.wait_for("m1", "enroll").last_error)
+    assert "verify step clear_job_queue: BMC" in error
+    assert "does not offer a job queue by Redfish; look whether it is an iDRAC 9" in error

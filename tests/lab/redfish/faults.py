@@ -78,6 +78,8 @@ class RedfishFaults:
     """Tells no network interface of a system, only its adapter's functions."""
     fails_devices: bool = False
     """Answers 500 to every request about PCI devices."""
+    is_dell: bool = False
+    """No fault but a way: has the services for jobs and restarts that iDRACs have."""
     tasks: bool = False
     """No fault but a way: resets are answered 202 with a task, not 204."""
     task_s: float = 0.2

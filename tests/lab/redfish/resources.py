@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from tests.lab.redfish.answers import Answer, Document
 from tests.lab.redfish.desk import Desk
-from tests.lab.redfish.documents import chassis, devices, manager, services, storage, system
+from tests.lab.redfish.documents import chassis, dell, devices, manager, services, storage, system
 from tests.lab.redfish.documents.names import ROOT, Ids
+from tests.lab.redfish.orders import dell as dell_orders
 from tests.lab.redfish.orders import hardware, media, people
 from tests.lab.redfish.orders import system as changes
 from tests.lab.redfish.state import View
@@ -24,6 +25,8 @@ _EVENTS = "/EventService"
 _UPDATE = "/UpdateService"
 _SESSIONS = "/SessionService/Sessions"
 _ACCOUNTS = "/AccountService/Accounts"
+_JOBS = f"{_MANAGER}/Oem/Dell/DellJobService"
+_CARD = f"{_MANAGER}/Oem/Dell/DelliDRACCardService"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +208,10 @@ _AROUND = (
         privilege="ConfigureManager",
     ),
     _act(_MANAGER, "Manager.Reset", changes.reset_manager),
+    Resource(path=_JOBS, show=dell.job_service, optional=True),
+    _act(_JOBS, "DellJobService.DeleteJobQueue", dell_orders.delete_jobs, optional=True),
+    Resource(path=_CARD, show=dell.card_service, optional=True),
+    _act(_CARD, "DelliDRACCardService.iDRACReset", dell_orders.restart, optional=True),
     Resource(
         path=f"{_MANAGER}/NetworkProtocol",
         show=manager.network_protocol,

@@ -4,6 +4,7 @@ import datetime as dt
 import time
 
 from tests.lab.redfish.answers import Document
+from tests.lab.redfish.documents.dell import oem_links
 from tests.lab.redfish.documents.names import (
     HEALTHY,
     ROOT,
@@ -64,6 +65,7 @@ def manager(view: View, ids: Ids) -> Document:
         Links={
             "ManagerForServers": links(system_path(one) for one in _managed(view)),
             "ManagerForChassis": links(chassis_path(one) for one in _managed(view)),
+            **oem_links(view),
         },
         Actions=action(path, "Manager.Reset", ResetType=RESETS),
     )
