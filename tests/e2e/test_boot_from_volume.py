@@ -14,7 +14,7 @@ from tests.lab.hardware import Disk, Firmware
 from tests.lab.iscsi_target import IscsiTarget, Volume
 from tests.lab.lab import Lab
 from tests.lab.live_guest import make_live_guest, make_live_image
-from tests.lab.machine import EventKind
+from tests.lab.machine_event import EventKind
 
 pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(1200)]
 INITIATOR = "iqn.2026-01.org.example:m1"

@@ -8,7 +8,7 @@ import pytest
 from tests.lab.api_client import ApiClient
 from tests.lab.enrol import enrol, make_available, publish_os_image, ramdisk_settings
 from tests.lab.lab import Lab
-from tests.lab.machine import EventKind
+from tests.lab.machine_event import EventKind
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs/how-to/example-command/bmc-by-ipmitool"
 LOGIN = "login:"

@@ -14,7 +14,8 @@ from tests.lab.enrol import enrol, make_available, ramdisk_settings
 from tests.lab.hardware import Disk, Firmware
 from tests.lab.lab import Lab
 from tests.lab.live_guest import CONSOLE, READY, make_live_guest, make_live_image
-from tests.lab.machine import EventKind, Machine
+from tests.lab.machine import Machine
+from tests.lab.machine_event import EventKind
 
 pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(1200)]
 BOOT_S = 240

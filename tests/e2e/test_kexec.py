@@ -14,7 +14,8 @@ from tests.lab.demo.proof import Proof, wait_for_system
 from tests.lab.enrol import config_drive, make_deployable, publish_os_image, ramdisk_settings
 from tests.lab.hardware import Bus, Disk, Firmware
 from tests.lab.lab import Lab
-from tests.lab.machine import EventKind, Machine
+from tests.lab.machine import Machine
+from tests.lab.machine_event import EventKind
 
 pytestmark = [pytest.mark.vm, pytest.mark.long]
 _FIRMWARE_SAYS = re.compile(r"SeaBIOS|iPXE|BdsDxe")

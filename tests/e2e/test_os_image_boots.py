@@ -12,7 +12,8 @@ from tests.lab.console import ConsoleLine
 from tests.lab.demo.keys import SshKey, make_key
 from tests.lab.hardware import BootDevice, Bus, Disk, Firmware
 from tests.lab.lab import Lab
-from tests.lab.machine import EventKind, Machine
+from tests.lab.machine import Machine
+from tests.lab.machine_event import EventKind
 from tests.lab.program import run
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -21,7 +21,8 @@ from tests.lab.described import network_data
 from tests.lab.enrol import BUILD, OS_IMAGE, SERIAL_CONSOLE, config_drive, document_of
 from tests.lab.hardware import BmcKind, BootDevice, Disk, Firmware
 from tests.lab.lab import Lab
-from tests.lab.machine import EventKind, Machine
+from tests.lab.machine import Machine
+from tests.lab.machine_event import EventKind
 from tests.lab.media_loader import GRUB_CONFIG, make_media_loader
 from tests.lab.real_ironic import PEER, RealIronic
 

@@ -8,7 +8,7 @@ from tests.lab.api_client import ApiClient
 from tests.lab.enrol import enrol, make_available, publish_os_image, ramdisk_settings
 from tests.lab.hardware import BmcKind
 from tests.lab.lab import Lab
-from tests.lab.machine import EventKind
+from tests.lab.machine_event import EventKind
 
 LOGIN = "login:"
 

@@ -12,7 +12,7 @@ from tests.lab.enrol import redfish_login
 from tests.lab.hardware import BmcKind, Disk, Firmware
 from tests.lab.lab import Lab
 from tests.lab.live_guest import READY, make_live_guest, make_live_image
-from tests.lab.machine import EventKind
+from tests.lab.machine_event import EventKind
 
 S = 30.0
 pytestmark = [pytest.mark.root, pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(600)]

@@ -11,7 +11,8 @@ from tests.lab.demo.road import Image
 from tests.lab.enrol import make_available, publish_os_image, ramdisk_settings
 from tests.lab.hardware import BootDevice
 from tests.lab.lab import Lab
-from tests.lab.machine import EventKind, Machine
+from tests.lab.machine import Machine
+from tests.lab.machine_event import EventKind
 from tests.lab.magic_packets import MagicPackets
 from tests.lab.pdu.pdu import Pdu
 

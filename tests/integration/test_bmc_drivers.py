@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from controller.bmc.ipmi import IpmiDriver
 from controller.bmc.ipmitool import IpmitoolDriver
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from tests.integration.bmc_doubles import PASSWORD, PlainBmcs
+from tests.integration.ipmi_fixtures import Driver, driver
+
+__all__ = ["driver"]
 
 pytestmark = pytest.mark.timeout(120)
-
-Driver = IpmiDriver | IpmitoolDriver
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +28,6 @@ def shared_bmcs() -> Iterator[PlainBmcs]:
 def bmcs(shared_bmcs: PlainBmcs) -> PlainBmcs:
     shared_bmcs.set_faults()
     return shared_bmcs
-
-
-@pytest.fixture(params=["pyghmi", "ipmitool"])
-def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
-    if request.param == "ipmitool":
-        yield IpmitoolDriver()
-        return
-    made = IpmiDriver()
-    yield made
-    made.close()
 
 
 def refusal(

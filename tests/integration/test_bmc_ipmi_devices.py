@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from controller.bmc.ipmi import IpmiDriver
-from controller.bmc.ipmitool import IpmitoolDriver
 from controller.errors import BmcError, BmcUnreachable
 from controller.hardware.abilities import Health, IndicatorState
 from controller.hardware.bmc import BootDevice, BootMode
-from tests.integration.bmc_doubles import LabMachine, lab_machine
+from tests.integration.bmc_doubles import LabMachine
+from tests.integration.ipmi_fixtures import Driver, driver, shared_machine
 from tests.lab import hardware
+
+__all__ = ["driver", "shared_machine"]
 
 pytestmark = [
     pytest.mark.root,
@@ -20,14 +22,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]
 
-Driver = IpmiDriver | IpmitoolDriver
 SUPERMICRO = 10876
-
-
-@pytest.fixture(scope="module")
-def shared_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabMachine]:
-    with lab_machine(tmp_path_factory.mktemp("lab")) as made:
-        yield made
 
 
 @pytest.fixture
@@ -37,16 +32,6 @@ def machine(shared_machine: LabMachine) -> Iterator[LabMachine]:
     ipmitool(shared_machine, "sel", "clear")
     with shared_machine.network.inside():
         yield shared_machine
-
-
-@pytest.fixture(params=["pyghmi", "ipmitool"])
-def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
-    if request.param == "ipmitool":
-        yield IpmitoolDriver()
-        return
-    made = IpmiDriver()
-    yield made
-    made.close()
 
 
 def ipmitool(machine: LabMachine, *words: str) -> str:

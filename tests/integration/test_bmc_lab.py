@@ -1,48 +1,24 @@
 """Both IPMI drivers against the laboratory's BMC: cipher suite 17, slowness, garbage, silence."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
 from controller.bmc.ipmi import IpmiDriver
-from controller.bmc.ipmitool import IpmitoolDriver
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.hardware.abilities import Interrupts
 from controller.hardware.bmc import BootDevice, BootMode, PowerState
-from tests.integration.bmc_doubles import LabMachine, lab_machine
+from tests.integration.bmc_doubles import LabMachine
+from tests.integration.ipmi_fixtures import Driver, driver, machine, shared_machine
 from tests.lab import hardware
+
+__all__ = ["driver", "machine", "shared_machine"]
 
 pytestmark = [
     pytest.mark.root,
     pytest.mark.timeout(120),
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]
-
-Driver = IpmiDriver | IpmitoolDriver
-
-
-@pytest.fixture(scope="module")
-def shared_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabMachine]:
-    with lab_machine(tmp_path_factory.mktemp("lab")) as made:
-        yield made
-
-
-@pytest.fixture
-def machine(shared_machine: LabMachine) -> Iterator[LabMachine]:
-    shared_machine.bmc.set_faults()
-    with shared_machine.network.inside():
-        yield shared_machine
-
-
-@pytest.fixture(params=["pyghmi", "ipmitool"])
-def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
-    if request.param == "ipmitool":
-        yield IpmitoolDriver()
-        return
-    made = IpmiDriver()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("suite", [None, 3, 17])

@@ -12,9 +12,12 @@ from controller.bmc.redfish_steps import STEPS
 from controller.errors import BmcError
 from controller.hardware.abilities import HasIndicators, IndicatorState, SwitchesFirmware
 from controller.hardware.bmc import BmcStepLook, BootDevice, BootMode
-from tests.integration.redfish_doubles import UUID, RedfishLab, driver_info, redfish_lab
+from tests.integration.redfish_doubles import UUID, RedfishLab, driver_info
+from tests.integration.redfish_fixtures import shared
 from tests.lab.redfish.facts import SecureBoot
 from tests.lab.redfish.faults import RedfishFaults
+
+__all__ = ["shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -23,12 +26,6 @@ pytestmark = [
 ]
 S = 10.0
 POOR = RedfishFaults(without_optional=True)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
 
 
 @pytest.fixture

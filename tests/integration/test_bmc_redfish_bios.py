@@ -11,9 +11,12 @@ from controller.errors import BmcError
 from controller.hardware.bmc import BmcStep, BmcStepLook
 from controller.hardware.firmware import TellsBiosSettings
 from controller.settings import Settings
-from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
+from tests.integration.redfish_doubles import RedfishLab, driver_info
+from tests.integration.redfish_fixtures import shared
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.machine_state import BIOS_DEFAULTS
+
+__all__ = ["shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -22,12 +25,6 @@ pytestmark = [
 ]
 S = 10.0
 LIMIT_S = 600.0
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -13,9 +13,12 @@ from controller.errors import BmcError
 from controller.hardware.bmc import BmcStepLook
 from controller.hardware.firmware import TellsFirmware
 from controller.settings import Settings
-from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
+from tests.integration.redfish_doubles import RedfishLab, driver_info
+from tests.integration.redfish_fixtures import shared
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.orders.hardware import firmware_image
+
+__all__ = ["shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -26,12 +29,6 @@ S = 10.0
 LIMIT_S = 60.0
 DRIVER = RedfishFirmware(Settings(firmware_update_timeout_s=LIMIT_S))
 (STEP,) = DRIVER.steps({})
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -16,8 +16,11 @@ from controller.bmc.redfish_target import parse_target
 from controller.errors import BmcError, ControllerError
 from controller.hardware.abilities import MediaDevice
 from controller.hardware.bmc import PowerState
-from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
+from tests.integration.redfish_doubles import RedfishLab, driver_info
+from tests.integration.redfish_fixtures import lab, shared
 from tests.lab.redfish.faults import RedfishFaults
+
+__all__ = ["lab", "shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -27,18 +30,6 @@ pytestmark = [
 S = 10.0
 CALLS = 20
 LINKS = ("@odata.id", "target", "Location")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
-
-
-@pytest.fixture
-def lab(shared: RedfishLab) -> Iterator[RedfishLab]:
-    with shared.as_new() as made:
-        yield made
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from tests.lab.errors import LabError
 from tests.lab.hardware import BootDevice, BootOverride, Disk
 from tests.lab.lab import Lab
-from tests.lab.machine import EventKind, Machine
+from tests.lab.machine import Machine
+from tests.lab.machine_event import EventKind
 from tests.lab.tiny_guest import READY, boot_sector
 
 pytestmark = [

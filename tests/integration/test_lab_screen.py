@@ -12,7 +12,8 @@ from tests.integration.waiting import wait_until
 from tests.lab.errors import LabError
 from tests.lab.hardware import VNC_PORT, BmcKind, Disk
 from tests.lab.lab import Lab
-from tests.lab.machine import EventKind, Machine
+from tests.lab.machine import Machine
+from tests.lab.machine_event import EventKind
 from tests.lab.tiny_guest import READY, boot_sector
 from tests.lab.vnc import VncClient
 

@@ -15,7 +15,7 @@ from controller.store.notification_log import extent, read_after
 from controller.store.notifications import Notification
 from controller.store.tables import Node
 from controller.workflow.verbs import set_power
-from tests.integration.basic_users import as_user, write_users
+from tests.integration.basic_users import api_with_users, as_user
 from tests.integration.controller_api import Api, make_api
 from tests.integration.databases import add_nodes, postgres_url, store, url
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
@@ -245,14 +245,7 @@ def test_nonsense_is_refused(api: Api, query: str, words: str) -> None:
 
 def test_everybody_gets_what_is_theirs_alone(tmp_path: Path) -> None:
     users = {"boss": "admin", "ann": "reader:red", "bob": "member:blue", "eve": "reader:green"}
-    roles = tmp_path / "roles"
-    roles.write_text("".join(f"{user}:{role}\n" for user, role in users.items()))
-    api = make_api(
-        tmp_path,
-        auth_strategy="http_basic",
-        htpasswd_file=str(write_users(tmp_path, users)),
-        roles_file=str(roles),
-    )
+    api = api_with_users(tmp_path, users)
     boss = {"headers": as_user("boss")}
     for name, owner, lessee in (("r", "red", None), ("b", "blue", "red"), ("n", None, None)):
         body = {"driver": "fake-hardware", "name": name, "owner": owner, "lessee": lessee}

@@ -15,7 +15,7 @@ from controller.store.item_payload import ITEM_EVENT_TYPES, ITEM_KINDS
 from controller.store.notification_log import extent
 from controller.store.tables import Node
 from tests.bench.servers.start import has_real_ironic
-from tests.integration.basic_users import as_user, write_users
+from tests.integration.basic_users import api_with_users, as_user
 from tests.integration.controller_api import Api, make_api
 from tests.integration.running_controller import running_controller
 from tests.integration.waiting import wait_until
@@ -166,14 +166,7 @@ def _comparable(payload: dict[str, Any]) -> dict[str, Any]:
 
 def test_who_may_not_see_a_node_is_not_told_of_its_ports(tmp_path: Path) -> None:
     users = {"boss": "admin", "ann": "reader:red", "eve": "reader:green"}
-    roles = tmp_path / "roles"
-    roles.write_text("".join(f"{user}:{role}\n" for user, role in users.items()))
-    api = make_api(
-        tmp_path,
-        auth_strategy="http_basic",
-        htpasswd_file=str(write_users(tmp_path, users)),
-        roles_file=str(roles),
-    )
+    api = api_with_users(tmp_path, users)
     boss = {"headers": as_user("boss")}
     body = {"driver": "fake-hardware", "name": "r", "owner": "red"}
     node = api.ok("POST", "/v1/nodes", body, **boss)["uuid"]

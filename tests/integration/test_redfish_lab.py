@@ -1,15 +1,17 @@
 """The laboratory's Redfish BMC: who may come in, power, boot override, media, settings, tasks, queries."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 import requests
 
-from tests.integration.redfish_doubles import Client, RedfishLab, finished, redfish_lab, words_of
+from tests.integration.redfish_doubles import Client, RedfishLab, finished, words_of
+from tests.integration.redfish_fixtures import lab, shared
 from tests.lab.hardware import BootDevice, BootOverride
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.orders.hardware import firmware_image
+
+__all__ = ["lab", "shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -20,18 +22,6 @@ SYSTEM = "Systems/1"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
 CD = "Managers/BMC/VirtualMedia/Cd"
 VOLUMES = f"{SYSTEM}/Storage/RAID.1/Volumes"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
-
-
-@pytest.fixture
-def lab(shared: RedfishLab) -> Iterator[RedfishLab]:
-    with shared.as_new() as made:
-        yield made
 
 
 @pytest.fixture

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import requests
 
-from tests.integration.redfish_doubles import Client, RedfishLab, redfish_lab
+from tests.integration.redfish_doubles import Client, RedfishLab
+from tests.integration.redfish_fixtures import shared
 from tests.lab.redfish.faults import RedfishFaults
+
+__all__ = ["shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -21,12 +24,6 @@ RESET = "Systems/1/Actions/ComputerSystem.Reset"
 TEST_EVENT = "EventService/Actions/EventService.SubmitTestEvent"
 SUBSCRIPTIONS = "EventService/Subscriptions"
 SOON_S = 10
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,15 +3,17 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import requests
 
-from tests.integration.redfish_doubles import RedfishLab, redfish_lab
+from tests.integration.redfish_doubles import RedfishLab
+from tests.integration.redfish_fixtures import lab, shared
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.orders.hardware import firmware_image
+
+__all__ = ["lab", "shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -21,18 +23,6 @@ pytestmark = [
 SYSTEM = "Systems/1"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
 UPDATE = "UpdateService/Actions/UpdateService.SimpleUpdate"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
-
-
-@pytest.fixture
-def lab(shared: RedfishLab) -> Iterator[RedfishLab]:
-    with shared.as_new() as made:
-        yield made
 
 
 def test_an_unreachable_bmc_says_nothing_and_comes_back(lab: RedfishLab) -> None:

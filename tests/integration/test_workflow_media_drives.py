@@ -17,9 +17,12 @@ from tests.integration.media_machine import (
     file_of,
     token_in,
 )
-from tests.integration.redfish_doubles import RedfishLab, driver_info, redfish_lab
+from tests.integration.redfish_doubles import RedfishLab, driver_info
+from tests.integration.redfish_fixtures import lab, shared
 from tests.integration.running_controller import IMAGE, RunningController
 from tests.lab.redfish.faults import RedfishFaults
+
+__all__ = ["lab", "shared"]
 
 pytestmark = [
     pytest.mark.root,
@@ -27,18 +30,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
 ]
 READY = b"ready" * 1000
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedfishLab]:
-    with redfish_lab(tmp_path_factory.mktemp("lab")) as made:
-        yield made
-
-
-@pytest.fixture
-def lab(shared: RedfishLab) -> Iterator[RedfishLab]:
-    with shared.as_new() as made:
-        yield made
 
 
 @pytest.fixture

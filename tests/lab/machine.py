@@ -6,8 +6,7 @@ reboots leaves it on and goes through the firmware again, a power cut loses what
 
 import threading
 import time
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 
 from tests.lab.bmc import VirtualBmc
@@ -22,6 +21,7 @@ from tests.lab.hardware import (
     InstalledDisk,
     Nic,
 )
+from tests.lab.machine_event import Event, EventKind
 from tests.lab.network import Network
 from tests.lab.nvram import boot_address_next
 from tests.lab.qemu_run import QemuRun, install_nvram, start_qemu
@@ -30,30 +30,6 @@ from tests.lab.redfish.facts import Facts, SecureBoot
 from tests.lab.redfish.machine_facts import facts_of
 from tests.lab.serial_line import SerialLine
 from tests.lab.virtual_media import plug_in, pull_out
-
-
-class EventKind(StrEnum):
-    """What can happen to a machine."""
-
-    POWER_ON = "power on"
-    POWER_OFF = "power off"
-    RESET = "reset"
-    SOFT_OFF = "soft off asked"
-    GUEST_SHUTDOWN = "guest shut down"
-    GUEST_REBOOT = "guest rebooted"
-    EXIT = "QEMU ended by itself"
-    BOOT_DEVICE_SET = "boot device set"
-    BOOT = "boot"
-    """The firmware starts; the detail is the boot device."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something happened at ``time_s`` (``time.monotonic()``)."""
-
-    time_s: float
-    kind: EventKind
-    detail: str = ""
 
 
 class Machine:

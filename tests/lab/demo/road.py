@@ -10,7 +10,8 @@ from tests.lab.api_client import ApiClient, Document
 from tests.lab.demo.keys import SshKey
 from tests.lab.demo.proof import Proof, wait_for_system
 from tests.lab.demo.timetable import boot_markers
-from tests.lab.machine import EventKind, Machine
+from tests.lab.machine import Machine
+from tests.lab.machine_event import EventKind
 
 _MANAGE_TIMEOUT_S = 60
 _CLEAN_TIMEOUT_S = 600
