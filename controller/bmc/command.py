@@ -10,13 +10,15 @@ import stat
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc import programs
 from controller.bmc.driver_info_values import text
-from controller.bmc.kept import Kept
+from controller.bmc.kept import Kept, digest_of
+from controller.bmc.login_hold import LoginHold
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
@@ -36,12 +38,24 @@ _REFUSED = 77
 _STATES = {"on": PowerState.ON, "off": PowerState.OFF}
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is started, and with which password; it does not show in ``repr``."""
+
+    words: tuple[str, ...]
+    password: str = field(repr=False)
+
+
 class CommandDriver:
-    """Makes machines that a program switches; calls for one program with the same arguments do not overlap."""
+    """Makes machines that a program switches; calls for one program with the same arguments do not overlap.
+
+    A password that was refused is not handed over again at once (``login_hold.py``).
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._locks: Kept[tuple[str, ...], threading.Lock] = Kept()
+        self._holds: Kept[str, LoginHold] = Kept()
         self.properties = {
             "command_program": f"Name of a program in {directory}, as pdu. Required.",
             "command_arguments": "List of words that come after the verb; a text is one word. Optional.",
@@ -66,8 +80,9 @@ class CommandDriver:
         program = self._program(driver_info)
         words = (program, *_arguments(driver_info))
         password = text(driver_info, "command_password", max_bytes=_MOST_BYTES)
+        target = _Target(words, password)
         lock = self._locks.get_or_make(words, threading.Lock)
-        return CommandBmc(words, password, lock)
+        return CommandBmc(target, lock, self._holds.get_or_make(digest_of(target), LoginHold))
 
     def _program(self, driver_info: Mapping[str, Any]) -> str:
         name = driver_info.get("command_program")
@@ -107,10 +122,11 @@ def _arguments(driver_info: Mapping[str, Any]) -> tuple[str, ...]:
 class CommandBmc:
     """One machine; see ``Bmc`` for what the methods promise."""
 
-    def __init__(self, words: tuple[str, ...], password: str, lock: threading.Lock) -> None:
-        self._words = words
-        self._password = password
+    def __init__(self, target: _Target, lock: threading.Lock, hold: LoginHold) -> None:
+        self._words = target.words
+        self._password = target.password
         self._lock = lock
+        self._hold = hold
 
     def power_state(self, *, timeout_s: float) -> PowerState:
         """Run the verb ``status``, which prints ``on`` or ``off``."""
@@ -172,21 +188,27 @@ class CommandBmc:
                 f"{self._where}: {verb} was not started within {timeout_s:.0f} s: an earlier call of it runs; try again"
             )
         try:
-            left_s = max(ends_at - time.monotonic(), 0.01)
-            environment = {"INGOT_TIMEOUT_S": f"{left_s:.0f}", **(more or {})}
-            if self._password:
-                environment["INGOT_PASSWORD"] = self._password
-            program, *arguments = self._words
-            done = programs.run(
-                [program, verb, *arguments],
-                environment={key: value.encode() for key, value in environment.items()},
-                timeout_s=left_s,
-            )
+            self._hold.check(self._where)
+            done = self._started(verb, max(ends_at - time.monotonic(), 0.01), more or {})
+            if done.exit_code == _REFUSED:
+                self._hold.refused()
         finally:
             self._lock.release()
         if done.exit_code:
             raise self._refusal(verb, done)
+        self._hold.accepted()
         return done.output
+
+    def _started(self, verb: str, left_s: float, more: Mapping[str, str]) -> Finished:
+        environment = {"INGOT_TIMEOUT_S": f"{left_s:.0f}", **more}
+        if self._password:
+            environment["INGOT_PASSWORD"] = self._password
+        program, *arguments = self._words
+        return programs.run(
+            [program, verb, *arguments],
+            environment={key: value.encode() for key, value in environment.items()},
+            timeout_s=left_s,
+        )
 
     def _refusal(self, verb: str, done: Finished) -> BmcError:
         if done.exit_code == _CANNOT:

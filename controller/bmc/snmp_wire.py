@@ -17,6 +17,7 @@ from urllib3.exceptions import LocationParseError
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc.kept import Kept, digest_of
+from controller.bmc.login_hold import LoginHold
 from controller.bmc.snmp_outlets import Oid
 from controller.bmc.snmp_target import Community, SnmpTarget, User
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
@@ -66,12 +67,13 @@ _Request = tuple[Oid, int | None]
 
 
 class SnmpWire:
-    """Asks SNMP agents; calls to one agent do not overlap."""
+    """Asks SNMP agents; calls to one agent do not overlap, and a user that was refused is not tried again at once (``login_hold.py``)."""
 
     def __init__(self) -> None:
         """Know no agent yet."""
         self._locks: Kept[tuple[str, int], threading.Lock] = Kept()
         self._kept: Kept[str, _Conversation] = Kept(_MOST_KEPT)
+        self._holds: Kept[str, LoginHold] = Kept()
 
     def get(self, target: SnmpTarget, oid: Oid, *, timeout_s: float) -> Answer:
         """Read one object.
@@ -124,8 +126,28 @@ class SnmpWire:
     def _ask_user(
         self, target: SnmpTarget, user: User, place: _Place, request: _Request, ends_at: float
     ) -> Answer:
-        """Ask in the kept conversation; if that fails, as with a PDU that has been restarted or replaced, in a new one."""
+        """Ask as a user of version 3, if the agent has not refused it a moment ago."""
         key = f"{target.address} {target.port} {digest_of(user)}"
+        hold = self._holds.get_or_make(key, LoginHold)
+        hold.check(target.where)
+        try:
+            answer = self._ask_kept(target, user, key, place, request, ends_at)
+        except BmcAuthenticationFailed:
+            hold.refused()
+            raise
+        hold.accepted()
+        return answer
+
+    def _ask_kept(
+        self,
+        target: SnmpTarget,
+        user: User,
+        key: str,
+        place: _Place,
+        request: _Request,
+        ends_at: float,
+    ) -> Answer:
+        """Ask in the kept conversation; if that fails, as with a PDU that has been restarted or replaced, in a new one."""
         kept = self._kept.pop(key)
         if kept:
             left_s = min(ends_at - time.monotonic(), _PATIENCE_S)

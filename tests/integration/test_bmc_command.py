@@ -88,6 +88,20 @@ def test_how_it_ends_says_what_went_wrong_and_shows_no_password(
     assert "geheim" not in str(error.value)
 
 
+def test_a_password_that_was_refused_is_not_handed_over_again_at_once(tmp_path: Path) -> None:
+    body = 'echo "$INGOT_PASSWORD" >>"$(dirname "$0")/shown"; [ "$INGOT_PASSWORD" = right ] && echo on || exit 77'
+    driver = install(tmp_path, f"#!/bin/sh\n{body}\n")
+    info = {"command_program": "pdu", "command_password": "wrong"}
+    with pytest.raises(BmcAuthenticationFailed, match="ended with 77"):
+        driver.connect(info).power_state(timeout_s=S)
+    for _ in range(5):
+        with pytest.raises(BmcAuthenticationFailed, match=r"pdu: .* tried again in (60|5\d) s"):
+            driver.connect(info).power_state(timeout_s=S)
+    corrected = driver.connect({**info, "command_password": "right"})
+    assert corrected.power_state(timeout_s=S) is PowerState.ON
+    assert (tmp_path / "shown").read_text().split() == ["wrong", "right"]
+
+
 def test_what_a_program_cannot_is_done_without_it_or_refused(tmp_path: Path) -> None:
     bmc = shell(
         tmp_path, 'echo $1 >>"$(dirname "$0")/verbs"; case $1 in on|off) ;; *) exit 69;; esac'

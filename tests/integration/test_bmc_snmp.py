@@ -172,6 +172,22 @@ def test_a_wrong_login_of_version_3_is_told_without_the_keys(
     assert pdu.is_on(7)
 
 
+def test_a_user_that_was_refused_is_not_tried_again_at_once(tmp_path: Path) -> None:
+    keys = {"snmp_auth_key": AUTH_KEY, "snmp_priv_key": PRIV_KEY, "snmp_priv_protocol": "aes"}
+    with Pdu("apc_rackpdu", {7: Chassis()}, folder=tmp_path) as pdu:
+        good = {"snmp_version": 3, "snmp_user": USER, "snmp_auth_protocol": "sha256", **keys}
+        right = outlet(pdu, **good)
+        driver = DRIVERS[-1]
+        wrong = {**pdu.driver_info, **QUICK, **good, "snmp_auth_key": "wrong-wrong"}
+        with pytest.raises(BmcAuthenticationFailed, match="refuses user"):
+            driver.connect(wrong).power_state(timeout_s=S)
+        assert right.power_state(timeout_s=S) is PowerState.OFF
+        pdu.stop()  # whoever asks now gets no answer
+        for number in (7, 8):
+            with pytest.raises(BmcAuthenticationFailed, match=r"tried again in (60|5\d) s"):
+                driver.connect({**wrong, "snmp_outlet": number}).power_state(timeout_s=S)
+
+
 @pytest.mark.parametrize("version", ["1", "2c"])
 def test_a_community_that_may_only_read_switches_nothing(pdu: Pdu, version: str) -> None:
     found = outlet(pdu, snmp_version=version, snmp_community_write=READ_COMMUNITY)
