@@ -35,13 +35,14 @@ class Wake:
 
     def clear(self) -> None:
         """Let the next call wake it; what was said before is to be looked at after this."""
-        self._is_awake = False
         if self._is_rung:
             self._is_rung = False
             try:
                 os.eventfd_read(self._descriptor)
             except BlockingIOError:  # somebody is about to write: that is to be read next time
                 self._is_rung = True
+        # After the read: whoever wrote before it must not count as having woken it afterwards.
+        self._is_awake = False
 
     def close(self) -> None:
         """Give the descriptor back."""

@@ -81,3 +81,24 @@ def test_nothing_is_written_to_a_descriptor_that_is_closed_between_look_and_writ
         monkeypatch.undo()
         assert not closer.is_alive()
         wake()  # closed: nothing happens
+
+
+def test_who_calls_while_the_thread_clears_does_not_silence_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with selectors.DefaultSelector() as selector:
+        wake = Wake(selector)
+        wake()
+        assert selector.select(0)
+        read = os.eventfd_read
+
+        def called_meanwhile(descriptor: int) -> int:
+            monkeypatch.setattr(os, "eventfd_read", read)
+            wake()
+            return read(descriptor)
+
+        monkeypatch.setattr(os, "eventfd_read", called_meanwhile)
+        wake.clear()
+        wake()
+        assert selector.select(0)
+        wake.close()
