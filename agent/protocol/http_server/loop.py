@@ -108,6 +108,8 @@ class Loop:
                     self._expire()
             except Exception:  # noqa: BLE001 - a fault of ours with one connection must not end all the others
                 self._server.error_log("the event loop met a fault", logging.ERROR, traceback=True)
+                self._wake.clear()
+                self._wake()  # what was said meanwhile rang no bell
         self._selector.unregister(listener)
         self._crowd.close_waiting()
 
