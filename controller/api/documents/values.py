@@ -17,11 +17,13 @@ def text(value: Any, name: str) -> str | None:
     raise Invalid(f"{name} must be a string or null, not {_kind(value)}")
 
 
-def text_up_to(most: int) -> Callable[[Any, str], str | None]:
-    """Return the check for a string of at most ``most`` characters, or null."""
+def text_up_to(most: int, *, least: int = 0) -> Callable[[Any, str], str | None]:
+    """Return the check for a string of ``least`` to ``most`` characters, or null."""
 
     def check(value: Any, name: str) -> str | None:
         found = text(value, name)
+        if found is not None and len(found) < least:
+            raise Invalid(f"{name} is empty; null for none")
         if found is not None and len(found) > most:
             raise Invalid(f"{name} may have {most} characters, not {len(found)}")
         return found

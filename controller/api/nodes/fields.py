@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, Text, and_, cast
 
 from controller.api.documents import values
+from controller.api.documents.network_data import network_data
 from controller.api.nodes.filters import BELOW_CHASSIS, NODE_FILTERS, without_children
 from controller.api.nodes.shapes import (
     INTERFACE_COLUMNS,
@@ -74,8 +75,10 @@ def _set(name: str, check: Check, since: int = 1, *, is_creatable: bool = True) 
     )
 
 
-def _set_document(name: str, since: int = 1, *, show: Shape = as_stored) -> Field:
-    return Field(name=name, since=since, show=show, check=values.object_, default=dict)
+def _set_document(
+    name: str, since: int = 1, *, show: Shape = as_stored, check: Check = values.object_
+) -> Field:
+    return Field(name=name, since=since, show=show, check=check, default=dict)
 
 
 def _interface_name(value: Any, name: str) -> str | None:
@@ -135,7 +138,7 @@ _FIELDS = (
     _plain("console_enabled"),
     _set("disable_power_off", values.boolean, 95),
     _document("deploy_step", 44),
-    _set("description", values.text, 51),
+    _set("description", values.text_up_to(4096), 51),
     Field(name="driver", check=_driver, is_required=True, is_sortable=True),
     _of_owner(_set_document("driver_info", show=as_masked), "driver_info"),
     _of_owner(Field(name="driver_internal_info", since=3, show=as_masked), "driver_internal_info"),
@@ -151,7 +154,7 @@ _FIELDS = (
         check=values.object_,
         default=dict,
     ),
-    _set("instance_name", values.text, 104),
+    _set("instance_name", values.text_up_to(255, least=1), 104),
     Field(
         name="instance_uuid",
         check=values.uuid,
@@ -163,7 +166,7 @@ _FIELDS = (
     _set("maintenance", values.boolean),
     _plain("maintenance_reason"),
     _set("name", values.text, 5),
-    _set_document("network_data", 66),
+    _set_document("network_data", 66, check=network_data),
     _set("owner", values.text, 50),
     _set("parent_node", values.text, 83),
     _plain("power_state"),

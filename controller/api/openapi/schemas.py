@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Float, Integer, String
 
 from controller.api.documents import values
+from controller.api.documents.network_data import network_data
 from controller.api.resource.description import Resource
 from controller.api.resource.field import Check, Field
 from controller.api.resource.shapes import as_date, as_links, as_links_below, as_masked, as_stored
@@ -27,6 +28,7 @@ _TAKEN: Mapping[Check, Schema] = MappingProxyType(
         values.text: {"type": ["string", "null"]},
         values.uuid: {"type": ["string", "null"], "format": "uuid"},
         values.object_: {"type": ["object", "null"]},
+        network_data: {"type": ["object", "null"]},
         values.boolean: {"type": ["boolean", "string", "null"]},
         values.optional_boolean: {"type": ["boolean", "string", "null"]},
         values.integer: {"type": ["integer", "null"], "format": "int32"},
@@ -136,7 +138,7 @@ def _shown(resource: Resource, one: Field) -> Schema:
 
 def _document(one: Field, *, is_nullable: bool) -> Schema:
     """Return the schema of what is stored as JSON: an object, unless its check lets it be something else."""
-    types = ["object"] if one.check in (None, values.object_) else ["object", "array"]
+    types = ["object"] if one.check in (None, values.object_, network_data) else ["object", "array"]
     return {"type": [*types, "null"] if is_nullable else types}
 
 
