@@ -128,9 +128,10 @@ class Api:
         found: Document = self._ask("GET", f"/v1/nodes/{ident}/console")
         return found
 
-    def screen_address(self, ident: str) -> str:
+    def screen_address(self, ident: str, *, is_watched: bool) -> str:
         """Return where a graphical console is seen, with the word that opens it; empty = the console is a serial line, or off."""
-        found = self._ask("GET", f"/v1/nodes/{ident}/states/console")["console_info"] or {}
+        query = "?watch=true" if is_watched else ""
+        found = self._ask("GET", f"/v1/nodes/{ident}/states/console{query}")["console_info"] or {}
         return str(found.get("url", "")) if found.get("type") == "vnc" else ""
 
     def console_log(self, ident: str) -> bytes:

@@ -37,7 +37,7 @@ def console(api: Api, ident: str, *, watch: bool, as_log: bool, force: bool) -> 
         sys.stdout.flush()
         return
     _switch_on(api, ident)
-    if address := api.screen_address(ident):
+    if address := api.screen_address(ident, is_watched=watch):
         click.echo(f"The console of {ident} is a screen; open its address in a browser: {address}")
         return
     _wait_there(api, ident)

@@ -22,6 +22,8 @@ from wsproto.utilities import ProtocolError
 from controller.errors import Invalid
 
 PROTOCOL = "binary"
+_PAGE = "ingot.page"
+"""Who offers this takes text messages, too; websockify and other clients of RFB end at them."""
 _TOKEN = "ingot.token."  # noqa: S105  # a prefix
 _MOST_TEXT_CHARS = 256
 _MOST_REASON_BYTES = 120
@@ -61,6 +63,7 @@ class WebSocket:
             (word[len(_TOKEN) :] for word in request.subprotocols if word.startswith(_TOKEN)), ""
         )
         self.output = bytearray()
+        self._takes_texts = _PAGE in request.subprotocols
         self._text = ""
 
     def accept(self) -> bytes:
@@ -72,8 +75,8 @@ class WebSocket:
         self.output += self._connection.send(BytesMessage(data=data))
 
     def tell(self, text: str) -> None:
-        """Say something to the page, unless it is over."""
-        if self._connection.state is ConnectionState.OPEN:
+        """Say something to the page, if there is one, unless it is over."""
+        if self._takes_texts and self._connection.state is ConnectionState.OPEN:
             self.output += self._connection.send(TextMessage(data=text))
 
     def ping(self) -> None:

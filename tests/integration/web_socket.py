@@ -52,7 +52,7 @@ class Browser:
         self._data = bytearray()
         self._bytes = bytearray()
         key = base64.b64encode(os.urandom(16)).decode()
-        offered = f"binary, ingot.token.{token}" if protocols is None else protocols
+        offered = f"binary, ingot.page, ingot.token.{token}" if protocols is None else protocols
         lines = [
             f"GET {place.path} HTTP/1.1",
             f"Host: {place.netloc}",

@@ -1,7 +1,6 @@
 """A node's console, firmware modes, NMI, indicators and vendor methods: what its interfaces can beside workflows."""
 
 from collections.abc import Mapping
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -23,11 +22,14 @@ from controller.workflow.screens import opened_information
 
 
 def console(call: Call, ident: str) -> Response:
-    """Say whether the console is served, and how it is reached."""
+    """Say whether the console is served, and how it is reached; with ``watch`` by an address that only shows a screen."""
+    is_watched = call.flag("watch") or False
     found = abilities.console_information(call.services, ident)
     if found is not None and found.get("type") == SCREEN:
         user = call.principal.user or f"somebody at {call.sender}"
-        found = opened_information(call.services, ident, found, user, partial(_may_type, call))
+        found = opened_information(
+            call.services, ident, found, user, lambda node: not is_watched and _may_type(call, node)
+        )
     if found is not None and str(found.get("url", "")).startswith("/"):
         found = {**found, "url": call.base_url + found["url"]}
     return json_reply({"console_enabled": found is not None, "console_info": found})

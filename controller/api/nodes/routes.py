@@ -67,7 +67,12 @@ _NODES = (
             abilities.set_secure_boot,
             {"takes": orders.SecureBootOrder, "since": 76, **_LATER},
         ),
-        ("GET", "states/console", abilities.console, {"gives": answers.ConsoleState}),
+        (
+            "GET",
+            "states/console",
+            abilities.console,
+            {"gives": answers.ConsoleState, "query": ("watch",)},
+        ),
         (
             "PUT",
             "states/console",

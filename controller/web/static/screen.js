@@ -123,7 +123,7 @@ async function connect() {
 
 function open({ uuid, word }) {
   const address = `${location.origin.replace(/^http/, "ws")}/screens/${encodeURIComponent(uuid)}`;
-  socket = new WebSocket(address, ["binary", `ingot.token.${word}`]);
+  socket = new WebSocket(address, ["binary", "ingot.page", `ingot.token.${word}`]);
   let wasOpen = false;
   socket.addEventListener("open", () => { wasOpen = true; byId("standing").textContent = "the screen is being brought"; });
   rfb = new RFB(byId("picture"), new Channel(socket), { shared: true });
