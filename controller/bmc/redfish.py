@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import sushy
+from sushy import exceptions
 from sushy.resources.system.system import System
 
 from controller.bmc import (
@@ -28,7 +29,11 @@ from controller.hardware.interface import Facts
 from controller.hardware.sensors import BmcLog, SensorReport
 
 _ON = frozenset({sushy.PowerState.ON, sushy.PowerState.POWERING_ON})
-_OFF = frozenset({sushy.PowerState.OFF, sushy.PowerState.POWERING_OFF})
+_OFF = frozenset({sushy.PowerState.OFF})
+_STILL_ON = sushy.PowerState.POWERING_OFF
+"""A machine that shuts down is on until it is off: its system may hang."""
+_REFUSED = frozenset({400, 409})
+"""How BMCs answer who orders what is so already."""
 
 
 class RedfishDriver:
@@ -69,7 +74,7 @@ class RedfishBmc:
         self._seen_health: Health | None = None
 
     def power_state(self, *, timeout_s: float) -> PowerState:
-        """Ask for the power state; a machine on its way counts as there, as in Ironic."""
+        """Ask for the power state; a machine on its way, either way, is on: only what is off counts as off."""
         return self._calls.ask("get power state", timeout_s, self._look)
 
     def health(self, *, timeout_s: float) -> Health | None:
@@ -79,25 +84,17 @@ class RedfishBmc:
         return self._seen_health
 
     def power_on(self, *, timeout_s: float) -> None:
-        """Tell the BMC to power on; one that is on stays so, which many BMCs refuse to be told."""
-
-        def switch(system: System) -> None:
-            if _power_state(system) is not PowerState.ON:
-                _reset(system, sushy.ResetType.ON, sushy.ResetType.FORCE_ON)
-
-        self._calls.ask("power on", timeout_s, switch)
+        """Tell the BMC to power on, whatever it shows, for that may be of the past; one that is on may refuse."""
+        kinds = (sushy.ResetType.ON, sushy.ResetType.FORCE_ON)
+        self._calls.ask("power on", timeout_s, lambda system: _switch(system, _ON, *kinds))
 
     def power_off(self, *, timeout_s: float) -> None:
-        """Cut the power."""
-
-        def switch(system: System) -> None:
-            if _power_state(system) is not PowerState.OFF:
-                _reset(system, sushy.ResetType.FORCE_OFF)
-
-        self._calls.ask("power off", timeout_s, switch)
+        """Cut the power, whatever the BMC shows, for that may be of the past; one that is off may refuse."""
+        kind = sushy.ResetType.FORCE_OFF
+        self._calls.ask("power off", timeout_s, lambda system: _switch(system, _OFF, kind))
 
     def soft_power_off(self, *, timeout_s: float) -> None:
-        """Ask the operating system to shut down."""
+        """Ask the operating system to shut down; of a machine that is shown off nothing is asked: the button might switch it on."""
 
         def switch(system: System) -> None:
             if _power_state(system) is not PowerState.OFF:
@@ -261,7 +258,7 @@ class RedfishBmc:
 
 
 def _power_state(system: System) -> PowerState:
-    if system.power_state in _ON:
+    if system.power_state in _ON or system.power_state is _STILL_ON:
         return PowerState.ON
     return PowerState.OFF if system.power_state in _OFF else PowerState.ERROR
 
@@ -274,6 +271,15 @@ def _health(system: System) -> Health | None:
         with suppress(ValueError):
             return Health(str(said.get(name)))
     return None
+
+
+def _switch(system: System, there: frozenset[sushy.PowerState], *kinds: sushy.ResetType) -> None:
+    """Order a power state; that it is refused of a machine that is shown there is no error."""
+    try:
+        _reset(system, *kinds)
+    except exceptions.HTTPError as error:
+        if error.status_code not in _REFUSED or system.power_state not in there:
+            raise
 
 
 def _reset(system: System, *kinds: sushy.ResetType) -> None:

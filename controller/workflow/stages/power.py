@@ -10,19 +10,18 @@ back before anything goes on.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from controller.errors import BmcError, NobodySwitchesOff
 from controller.hardware.abilities import Health, TellsHealth, worst
-from controller.hardware.bmc import CountsAsOff, PowerControl, PowerState, TellsWhatIsAsked
+from controller.hardware.bmc import CountsAsOff, PowerControl, PowerState
 from controller.hardware.boot_target import KEY, BootTarget
 from controller.settings import Settings
 from controller.workflow.fast_track import end_of_stay, is_kept
 from controller.workflow.machine import KEPT, forget_agent, power_of
-from controller.workflow.outcome import ORDERED, Asked, Note, Outcome, leave, stay
+from controller.workflow.outcome import ORDERED, Asked, Note, Outcome, leave
 from controller.workflow.sensors import is_read
 from controller.workflow.stage import (
     Context,
@@ -33,29 +32,23 @@ from controller.workflow.stage import (
     Workflow,
     leaves_by,
 )
+from controller.workflow.stages.power_order import ask, changed_power, reach, seen
 
 log = logging.getLogger(__name__)
 
-_FIRST_LOOK_S = 0.1
 _SENSORS_HOLD = 3
 """Intervals after which what sensors said counts no more."""
 END_OF_STAY = "stay.power_off"
 """Stage that ends a ramdisk left running by fast track."""
 STAYED_ON = "stayed_on"
 """Key of the work's data: nobody could switch the machine off when the workflow ended."""
-_ORDER_AGAIN_S = 15.0
-"""A BMC that has done nothing for so long is told again."""
-
-_Order = Callable[[PowerControl, float], None]
 
 
 def power_off(context: Context) -> Outcome:
     """Cut the power, unless it is off, or the node must stay on."""
     if context.node.disable_power_off:
         return read_power(context)
-    return _reach(
-        context, PowerState.OFF, lambda bmc, timeout_s: bmc.power_off(timeout_s=timeout_s)
-    )
+    return reach(context, PowerState.OFF, lambda bmc, timeout_s: bmc.power_off(timeout_s=timeout_s))
 
 
 def power_off_to_boot(context: Context) -> Outcome:
@@ -91,7 +84,7 @@ def _power_off_as_asked(context: Context) -> Outcome:
 def _power_off_or_count(context: Context) -> Outcome:
     if context.node.disable_power_off:
         return read_power(context)
-    return _reach(context, PowerState.OFF, _switch_off_or_count)
+    return reach(context, PowerState.OFF, _switch_off_or_count)
 
 
 def _switch_off_or_count(bmc: PowerControl, timeout_s: float) -> None:
@@ -105,14 +98,14 @@ def _switch_off_or_count(bmc: PowerControl, timeout_s: float) -> None:
 
 def power_on(context: Context) -> Outcome:
     """Switch the power on, unless it is on."""
-    return _reach(context, PowerState.ON, lambda bmc, timeout_s: bmc.power_on(timeout_s=timeout_s))
+    return reach(context, PowerState.ON, lambda bmc, timeout_s: bmc.power_on(timeout_s=timeout_s))
 
 
 def power_on_or_reset(context: Context) -> Outcome:
     """Begin a new boot: switch the power on, or reset a machine that had to stay on."""
     was_ordered = context.data.get("_ordered_at") is not None
     if context.node.disable_power_off and not was_ordered:
-        state = _ask(context, power_of(context.services, context.node))
+        state = ask(context, power_of(context.services, context.node))
         if state == PowerState.ON:
             return _reset(context)
     return power_on(context)
@@ -122,13 +115,13 @@ def power_off_or_reset(context: Context) -> Outcome:
     """End the ramdisk: cut the power, or reset a machine that must stay on."""
     if not context.node.disable_power_off:
         return power_off(context)
-    state = _ask(context, power_of(context.services, context.node))
+    state = ask(context, power_of(context.services, context.node))
     return _reset(context) if state == PowerState.ON else leave(columns={"power_state": state})
 
 
 def soft_power_off(context: Context) -> Outcome:
     """Ask the operating system to shut down."""
-    return _reach(
+    return reach(
         context, PowerState.OFF, lambda bmc, timeout_s: bmc.soft_power_off(timeout_s=timeout_s)
     )
 
@@ -145,14 +138,15 @@ def wait_for_off(context: Context) -> Outcome:
     """Watch the machine switch itself off; leaves by ``late`` if it does not."""
     if context.node.disable_power_off:
         return read_power(context)
-    outcome = _reach(context, PowerState.OFF, None)
+    outcome = reach(context, PowerState.OFF, None)
     return leave("late") if outcome.way is None and context.is_late else outcome
 
 
 def read_power(context: Context, bmc: PowerControl | None = None) -> Outcome:
     """Store the power state as the BMC says it; ``bmc`` is the node's, if it is at hand."""
-    state = _ask(context, bmc or power_of(context.services, context.node))
-    return leave(columns={"power_state": state}, notes=changed_power(context, state))
+    state = ask(context, bmc or power_of(context.services, context.node))
+    columns, notes = {"power_state": state}, changed_power(context, state)
+    return leave(columns=columns, internal=seen(context, state), notes=notes)
 
 
 def _with_health(context: Context, bmc: PowerControl, outcome: Outcome) -> Outcome:
@@ -187,22 +181,6 @@ def _health_by_sensors(context: Context) -> Health | None:
     return sensors.health(uuid, since=now - hold_s)
 
 
-def changed_power(context: Context, state: PowerState) -> tuple[Note, ...]:
-    """Return the event of a changed power state, if it has changed."""
-    before = context.node.power_state
-    if before == state:
-        return ()
-    return (Note(kind="power", message=f"power: {before} -> {state}", data=_data(before, state)),)
-
-
-def _data(before: str | None, after: str) -> Mapping[str, Any]:
-    return {"from": before, "to": str(after)}
-
-
-def _ask(context: Context, bmc: PowerControl) -> PowerState:
-    return bmc.power_state(timeout_s=context.settings.bmc_timeout_s)
-
-
 def _reset(context: Context) -> Outcome:
     bmc = power_of(context.services, context.node)
     bmc.reset(timeout_s=context.settings.bmc_timeout_s)
@@ -212,34 +190,6 @@ def _reset(context: Context) -> Outcome:
     return leave(
         columns={"power_state": PowerState.ON},
         notes=(Note(kind="power", message=text, data={ORDERED: "reset"}),),
-    )
-
-
-def _reach(context: Context, wanted: PowerState, order: _Order | None) -> Outcome:
-    bmc = power_of(context.services, context.node)
-    state = _ask(context, bmc)
-    columns, notes = {"power_state": state}, changed_power(context, state)
-    if state == wanted:
-        return leave(columns=columns, notes=notes)
-    ordered_at = context.data.get("_ordered_at")
-    look_s = context.settings.power_poll_interval_s
-    data = {}
-    if order and (ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S):
-        order(bmc, context.settings.bmc_timeout_s)
-        data = {"_ordered_at": context.now}
-        text = f"the BMC was told to {'power on' if wanted == PowerState.ON else 'power off'}"
-        if isinstance(bmc, TellsWhatIsAsked):
-            text = bmc.asked(wanted)
-        notes = (*notes, Note(kind="power", message=text, data={ORDERED: str(wanted)}))
-        look_s = min(look_s, _FIRST_LOOK_S)
-    cause = f"its BMC accepted {str(wanted)!r}" if order else "its agent was told to power off"
-    return stay(
-        context.services.paces.power_changes.pause_s(look_s),
-        waiting_for=f"{context.label}: {cause}, but the machine stays at {str(state)!r}",
-        advice="check the machine's power supply and the BMC's own log, then try again",
-        columns=columns,
-        data=data,
-        notes=notes,
     )
 
 

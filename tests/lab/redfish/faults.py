@@ -24,6 +24,10 @@ class RedfishFaults:
     """Names systems, managers and chassis anew after each restart of the BMC."""
     stale_power_s: float = 0
     """Shows the power state of the past for so long after a change."""
+    shows_power: str = ""
+    """Shows this power state whatever the machine does (``PoweringOff``); empty = the machine's."""
+    refuses_needless: bool = False
+    """Refuses to switch a machine on that is on, and off that is off, with 409."""
     keeps_media: bool = False
     """Refuses to eject virtual media."""
     hides_media: bool = False

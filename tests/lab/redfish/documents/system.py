@@ -64,7 +64,7 @@ def system(view: View, ids: Ids) -> Document:
         SKU="LAB-1",
         AssetTag=view.own.asset_tag,
         BiosVersion=view.own.firmware["BIOS"],
-        PowerState="On" if facts.is_on else "Off",
+        PowerState=view.faults.shows_power or ("On" if facts.is_on else "Off"),
         Status={"State": "Enabled", "Health": "OK", "HealthRollup": view.faults.health},
         ProcessorSummary={
             "Count": 1,

@@ -21,6 +21,8 @@ def reset(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     is_on = desk.is_on(view.number)
     if kind in {"GracefulShutdown", "GracefulRestart", "Nmi", "PowerCycle"} and not is_on:
         raise RefusedError(409, "ResourceInUse")
+    if desk.faults.refuses_needless and kind == ("On" if is_on else "ForceOff"):
+        raise RefusedError(409, "ResourceInUse")
     match kind:
         case "ForceOff":
             desk.ask("power off", view.number)

@@ -1,0 +1,120 @@
+"""One order to a BMC and its end: told, told again, seen to be carried out.
+
+A BMC's power state may be of the past. So what it was told last and has not shown since is kept with the node, and the opposite is
+ordered even of a machine that is shown there already: a power on that came late must not outlive a power off that was asked for.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from controller.errors import BmcAuthenticationFailed, BmcError, TemporaryError
+from controller.hardware.bmc import PowerControl, PowerState, TellsWhatIsAsked
+from controller.workflow.machine import power_of
+from controller.workflow.outcome import ORDERED, Note, Outcome, leave, stay
+from controller.workflow.stage import Context
+
+log = logging.getLogger(__name__)
+
+UNSEEN = "power_ordered_and_not_seen"
+"""Key of ``driver_internal_info``: the power state that the BMC was told to bring about and has not shown since."""
+_FIRST_LOOK_S = 0.1
+_ORDER_AGAIN_S = 15.0
+"""A BMC that has done nothing for so long is told again."""
+
+Order = Callable[[PowerControl, float], None]
+
+
+def ask(context: Context, bmc: PowerControl) -> PowerState:
+    """Ask a BMC for the power state."""
+    return bmc.power_state(timeout_s=context.settings.bmc_timeout_s)
+
+
+def reach(context: Context, wanted: PowerState, order: Order | None) -> Outcome:
+    """Get the machine to a power state, one look at a time.
+
+    Args:
+        context: Of the stage.
+        wanted: The state.
+        order: Tells the BMC; ``None`` = another was told, the machine is watched only.
+    """
+    bmc = power_of(context.services, context.node)
+    state = ask(context, bmc)
+    if state == wanted and (order is None or not _is_opposed(context, wanted)):
+        columns, notes = {"power_state": state}, changed_power(context, state)
+        return leave(columns=columns, internal=seen(context, state), notes=notes)
+    if state == wanted:
+        return _order_all_the_same(context, bmc, wanted)
+    return _order_and_wait(context, bmc, state, wanted, order)
+
+
+def seen(context: Context, state: PowerState) -> Mapping[str, None]:
+    """Return what ``driver_internal_info`` gets when the BMC shows this state: an order is unseen until it is shown."""
+    return {UNSEEN: None} if context.node.driver_internal_info.get(UNSEEN) == state else {}
+
+
+def changed_power(context: Context, state: PowerState) -> tuple[Note, ...]:
+    """Return the event of a changed power state, if it has changed."""
+    before = context.node.power_state
+    if before == state:
+        return ()
+    data: Mapping[str, Any] = {"from": before, "to": str(state)}
+    return (Note(kind="power", message=f"power: {before} -> {state}", data=data),)
+
+
+def _is_opposed(context: Context, wanted: PowerState) -> bool:
+    """Say whether the last order was the opposite, and the BMC has not shown yet that it came to that."""
+    return context.node.driver_internal_info.get(UNSEEN) not in {None, str(wanted)}
+
+
+def _order_all_the_same(context: Context, bmc: PowerControl, wanted: PowerState) -> Outcome:
+    """Order what is shown already; that a BMC refuses it of a machine that is there counts as done.
+
+    The power is cut even where a system was to shut down: by what is shown, none runs.
+    """
+    opposite = context.node.driver_internal_info.get(UNSEEN)
+    text = f"the BMC shows {str(wanted)!r}, but was told {opposite!r} last and never showed that: it was told to {wanted}"
+    try:
+        if wanted == PowerState.ON:
+            bmc.power_on(timeout_s=context.settings.bmc_timeout_s)
+        else:
+            bmc.power_off(timeout_s=context.settings.bmc_timeout_s)
+    except (TemporaryError, BmcAuthenticationFailed):
+        raise
+    except BmcError as error:
+        text = f"{text}, and refused ({error}), which counts as done"
+    note = Note(kind="power", message=text, data={ORDERED: str(wanted)})
+    return leave(
+        columns={"power_state": wanted},
+        internal={UNSEEN: None},
+        notes=(*changed_power(context, wanted), note),
+    )
+
+
+def _order_and_wait(
+    context: Context, bmc: PowerControl, state: PowerState, wanted: PowerState, order: Order | None
+) -> Outcome:
+    notes = changed_power(context, state)
+    ordered_at = context.data.get("_ordered_at")
+    look_s = context.settings.power_poll_interval_s
+    data: Mapping[str, Any] = {}
+    internal: Mapping[str, Any] = seen(context, state)
+    if order and (ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S):
+        order(bmc, context.settings.bmc_timeout_s)
+        data, internal = {"_ordered_at": context.now}, {UNSEEN: str(wanted)}
+        text = f"the BMC was told to {'power on' if wanted == PowerState.ON else 'power off'}"
+        if isinstance(bmc, TellsWhatIsAsked):
+            text = bmc.asked(wanted)
+        notes = (*notes, Note(kind="power", message=text, data={ORDERED: str(wanted)}))
+        look_s = min(look_s, _FIRST_LOOK_S)
+    cause = f"its BMC accepted {str(wanted)!r}" if order else "its agent was told to power off"
+    outcome = stay(
+        context.services.paces.power_changes.pause_s(look_s),
+        waiting_for=f"{context.label}: {cause}, but the machine stays at {str(state)!r}",
+        advice="check the machine's power supply and the BMC's own log, then try again",
+        columns={"power_state": state},
+        data=data,
+        notes=notes,
+    )
+    return replace(outcome, internal=internal)

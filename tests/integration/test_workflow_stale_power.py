@@ -1,0 +1,108 @@
+"""The power API at BMCs that show the power state of the past: what is reported done has been ordered."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controller.errors import BmcError
+from controller.hardware.bmc import PowerState
+from controller.workflow.stages.power_order import UNSEEN
+from controller.workflow.verbs import set_power
+from tests.integration.redfish_doubles import RedfishLab, redfish_lab
+from tests.integration.running_controller import RunningController, running_controller
+from tests.integration.test_workflow_redfish_steps import enrol
+from tests.integration.waiting import wait_until
+from tests.lab.redfish.faults import RedfishFaults
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
+]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[RedfishLab]:
+    with redfish_lab(tmp_path / "lab") as made, made.as_new():
+        yield made
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Iterator[RunningController]:
+    with running_controller(tmp_path) as running:
+        yield running
+
+
+def order(controller: RunningController, target: str, timeout_s: float | None = None) -> None:
+    set_power(controller.services, "m1", target, timeout_s)
+    wait_until(lambda: controller.node("m1").stage is None, 20, target)
+
+
+def unseen(controller: RunningController) -> str | None:
+    value: str | None = controller.node("m1").driver_internal_info.get(UNSEEN)
+    return value
+
+
+@pytest.mark.parametrize("off", ["power off", "soft power off"])
+def test_a_power_on_that_comes_late_does_not_outlive_a_power_off(
+    lab: RedfishLab, tmp_path: Path, off: str
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(stale_power_s=8))
+    assert lab.client().get("Systems/1")["PowerState"] == "Off"  # which it shows from now on
+    with running_controller(tmp_path) as controller:
+        enrol(controller, lab, "redfish", state="active")
+        order(controller, "power on", 2.0)
+        assert lab.machine.is_on
+        assert unseen(controller) == "power on"
+        assert "stays at 'power off'" in str(controller.node("m1").last_error)
+        order(controller, off)
+        assert not lab.machine.is_on
+        time.sleep(1)
+        node = controller.node("m1")
+        assert (node.power_state, node.last_error) == ("power off", None)
+        assert unseen(controller) is None
+
+
+def test_a_power_off_that_is_not_shown_does_not_outlive_a_power_on(
+    controller: RunningController,
+) -> None:
+    bmc = controller.enrol("m1", "active")
+    order(controller, "power on")
+    bmc.stays_on = True  # the BMC takes it, and shows nothing of it
+    order(controller, "power off", 0.3)
+    assert unseen(controller) == "power off"
+    bmc.calls.clear()
+    order(controller, "power on")
+    assert "power_on" in bmc.calls
+    assert unseen(controller) is None
+
+
+def test_what_is_shown_is_not_ordered_again(controller: RunningController) -> None:
+    bmc = controller.enrol("m1", "active")
+    order(controller, "power on")
+    order(controller, "power off")
+    assert unseen(controller) is None
+    bmc.calls.clear()
+    order(controller, "power off")
+    assert "power_off" not in bmc.calls
+
+
+def test_a_refusal_of_a_machine_that_is_shown_there_counts_as_done(
+    controller: RunningController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a machine that virsh runs: one that is off cannot be destroyed."""
+    bmc = controller.enrol("m1", "active")
+    bmc.stays_off = True
+    order(controller, "power on", 0.3)
+
+    def refuse(*, timeout_s: float) -> None:
+        raise BmcError("m1: it is off")
+
+    monkeypatch.setattr(bmc, "power_off", refuse)
+    order(controller, "power off")
+    node = controller.node("m1")
+    assert (node.power_state, node.last_error) == (PowerState.OFF, None)
+    assert any("m1: it is off" in one.message for one in controller.events("m1", "power"))
