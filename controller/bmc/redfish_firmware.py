@@ -80,12 +80,15 @@ class FirmwareOfSystem:
         """Return the addresses of the BMC's tasks."""
         return self._calls.ask("list the tasks", timeout_s, redfish_task.tasks)
 
-    def is_own(self, task: str, url: str, *, timeout_s: float) -> bool:
-        """Ask whether a task may be that of an update with the image at ``url``."""
+    def is_own(self, task: str, url: str, target: str | None, *, timeout_s: float) -> bool:
+        """Ask whether a task may be that of an update of ``target`` with the image at ``url``: where the machine is alone, any may."""
 
         def judge(system: System) -> bool:
-            said = redfish_task.is_for(system, task, url)
-            return said if said is not None else not siblings(system).systems
+            if not siblings(
+                system
+            ).systems:  # no task is a neighbour's, whatever a BMC keeps of orders
+                return True
+            return bool(redfish_task.is_for(system, task, url, target))
 
         return self._calls.ask("look at a task", timeout_s, judge)
 

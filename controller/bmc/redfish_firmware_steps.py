@@ -55,7 +55,7 @@ class UpdatesFirmware(Protocol):
     def look_at_push(self, name: str) -> Push | None:
         """Return how a push stands; ``None`` = this process knows nothing of it."""
 
-    def is_own(self, task: str, url: str, *, timeout_s: float) -> bool:
+    def is_own(self, task: str, url: str, target: str | None, *, timeout_s: float) -> bool:
         """Ask whether a task may be that of an update with this image: a BMC of several machines has tasks of others."""
 
     def look_at(self, task: str, *, timeout_s: float) -> TaskLook:
@@ -142,14 +142,10 @@ def _order(
     known = {*state["tasks"]}
     # whoever waits for a turn has ordered nothing: what is new then is somebody else's
     new = [one for one in listed if not state.get("waits") and not {one, _mark(one)} & known]
-    url = state["url"]
-    new = [one for one in new if bmc.is_own(one, url, timeout_s=ends_at - time.monotonic())]
-    name, left_s = state["component"], ends_at - time.monotonic()
-    begun = (
-        Begun(task=new[-1])
-        if new
-        else bmc.update(name, state["url"], state["target"], timeout_s=left_s)
-    )
+    name, url, target = state["component"], state["url"], state["target"]
+    new = [one for one in new if bmc.is_own(one, url, target, timeout_s=ends_at - time.monotonic())]
+    left_s = ends_at - time.monotonic()
+    begun = Begun(task=new[-1]) if new else bmc.update(name, url, target, timeout_s=left_s)
     if begun.waits:
         waiting = {**state, "looked_at": now, "waits": True}
         return _stay(waiting, f"{name}: its image waits for its turn")

@@ -1,5 +1,6 @@
 """Tasks of a Redfish service (DMTF DSP0266, asynchronous operations): which there are, and how one goes on. What is read is judged by pure functions."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from agent.protocol.foreign_text import clean_line
 from controller.bmc.redfish_document import address, dig, link, listed, read_if_there, text
 
 _MOST_WORDS = 300
+_MOST_PAYLOAD_LETTERS = 64 * 1024
 _ENDED_WELL = frozenset({"Completed"})
 _ENDED_BADLY = frozenset({"Exception", "Killed", "Cancelled", "Interrupted"})
 _WAITS_FOR_START = frozenset({"New", "Pending", "Starting", "Suspended"})
@@ -72,11 +74,39 @@ def look(near: ResourceBase, task: str) -> TaskLook:
     return judge(answer.status_code, body)
 
 
-def is_for(near: ResourceBase, task: str, words: str) -> bool | None:
-    """Say whether the order that a task is of had these words (``Payload``, DSP2046); ``None`` = the BMC does not tell."""
+def is_for(near: ResourceBase, task: str, url: str, target: str | None) -> bool | None:
+    """Say whether a task is of an update with this image (``Payload``, DSP2046).
+
+    Args:
+        near: Of the service.
+        task: The task's address.
+        url: Where the image is.
+        target: What the update is for; ``None`` = the BMC finds out.
+
+    Returns:
+        ``None`` = the BMC does not tell.
+    """
     found = read_if_there(near, task)
-    said = text(found.body, "Payload", "JsonBody") if found else None
-    return None if said is None else words in said.replace("\\/", "/")
+    return is_order_for(dig(found.body, "Payload", "JsonBody") if found else None, url, target)
+
+
+def is_order_for(payload: object, url: str, target: str | None) -> bool | None:
+    """Say whether an order's body, as a BMC keeps it (``JsonBody``), is that of an update with this image. Pure.
+
+    An image that was pushed has no address there: its order is known by what it is for. ``None`` = the body does not tell.
+    """
+    if not isinstance(payload, str) or len(payload) > _MOST_PAYLOAD_LETTERS:
+        return None
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    image, targets = dig(body, "ImageURI"), dig(body, "Targets")
+    if isinstance(image, str):
+        return image == url
+    if isinstance(targets, list) and targets and target is not None:
+        return target in targets
+    return None
 
 
 def judge(status: int, body: Mapping[str, Any]) -> TaskLook:

@@ -15,6 +15,7 @@ from controller.hardware.firmware import TellsFirmware
 from controller.settings import Settings
 from tests.integration.redfish_doubles import RedfishLab, driver_info
 from tests.integration.redfish_fixtures import shared
+from tests.integration.waiting import wait_until
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.orders.hardware import firmware_image
 
@@ -194,6 +195,22 @@ def test_a_push_that_nobody_knows_of_any_more_is_begun_anew_or_found(
     assert again.state["phase"] == "order"
     last, _said = followed(lab, other, again)
     assert last == "bmc: 2.0.0 -> 4.1.0"
+
+
+@pytest.mark.usefixtures("patience")
+def test_one_who_pushes_and_dies_pushes_nothing_twice(
+    lab: RedfishLab, firmware: FirmwareOfSystem
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(only_pushed=True))
+    look = begun(firmware, update(lab, "bmc", "BMC", "4.2.0"))
+    assert look.state is not None
+    pushing = STEP.look(firmware, look.state, S).state
+    assert pushing is not None
+    wait_until(lambda: len(firmware.tasks(timeout_s=S)) == 1, 20, "the push")
+    other = RedfishFirmware(Settings(firmware_update_timeout_s=LIMIT_S)).connect(driver_info(lab))
+    last, _said = followed(lab, other, STEP.look(other, pushing, S))
+    assert last == "bmc: 2.0.0 -> 4.2.0"
+    assert len(other.tasks(timeout_s=S)) == 1
 
 
 @pytest.mark.usefixtures("patience")

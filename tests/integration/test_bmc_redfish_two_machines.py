@@ -1,5 +1,6 @@
 """One Redfish BMC of two machines, as a chassis' controller is: what is done to one does not touch the other."""
 
+import json
 import os
 import threading
 import time
@@ -30,6 +31,7 @@ from tests.integration.redfish_doubles import (
     finished,
     redfish_lab,
 )
+from tests.integration.waiting import wait_until
 from tests.lab.redfish.faults import RedfishFaults
 from tests.lab.redfish.orders.hardware import firmware_image
 
@@ -222,17 +224,45 @@ def test_a_task_of_the_other_machine_is_not_taken_for_ones_own(
     driver = RedfishFirmware(Settings(firmware_update_timeout_s=60), sessions)
     (step,) = driver.steps({})
     first, second = (driver.connect(info(lab, path)) for path in (FIRST, SECOND))
-    urls = [lab.http.publish(f"{n}.bin", firmware_image("BIOS", f"{n}.5")) for n in (7, 8)]
+    urls = [
+        f"{lab.http.publish(f'{n}.bin', firmware_image('BIOS', f'{n}.5'))}?for=bios&signed=7"
+        for n in (7, 8)
+    ]
     look = step.begin(first, {"settings": [{"component": "bios", "url": urls[0]}]}, S)
     second.update("bios", urls[1], SECOND, timeout_s=S)
-    assert look.state is not None
-    look = step.look(first, look.state, S)
+    before = look.state
+    assert before is not None
+    look = step.look(first, before, S)
     assert look.message == "bios: its update was ordered"
+    step.look(first, before, S)  # nobody has stored what the first look found
+    assert images(lab, first) == [urls[1], urls[0]]
+
+
+def test_a_pushed_image_is_known_by_what_it_is_for(lab: RedfishLab, sessions: Sessions) -> None:
+    lab.bmc.set_faults(RedfishFaults(only_pushed=True))
+    driver = RedfishFirmware(Settings(firmware_update_timeout_s=60), sessions)
+    (step,) = driver.steps({})
+    first, second = (driver.connect(info(lab, path)) for path in (FIRST, SECOND))
+    url = lab.http.publish("7.bin", firmware_image("BIOS", "7.6"))
+    before = step.begin(first, {"settings": [{"component": "bios", "url": url}]}, S).state
+    assert before is not None
+    second.update("bios", url, SECOND, timeout_s=S)
+    first.update("bios", url, before["target"], timeout_s=S)
+    wait_until(lambda: len(images(lab, first)) == 2, 20, "both pushes")
+    taken_up = step.look(first, before, S).state
+    assert taken_up is not None
+    payload = lab.client().get(taken_up["task"])["Payload"]["JsonBody"]
+    assert json.loads(payload) == {"Targets": [before["target"]]}
+    assert len(images(lab, first)) == 2
+
+
+def images(lab: RedfishLab, firmware: FirmwareOfSystem) -> list[str | None]:
+    """Return the images of the BMC's tasks, as it keeps their orders."""
     payloads = [
-        lab.client().get(path).get("Payload", {}).get("JsonBody", "")
-        for path in first.tasks(timeout_s=S)
+        lab.client().get(path).get("Payload", {}).get("JsonBody", "{}")
+        for path in firmware.tasks(timeout_s=S)
     ]
-    assert sum(urls[0] in one for one in payloads) == 1
+    return [json.loads(one).get("ImageURI") for one in payloads]
 
 
 def test_what_a_manager_has_for_several_machines_is_done_to_none_of_them(

@@ -226,7 +226,8 @@ def _push(desk: Desk, request: Request) -> Answer:
         raise RefusedError(400, "PropertyMissing", "UpdateFile")
     if desk.faults.bare_400:
         return Answer(status=400)
-    return hardware.update(desk, image, request.targets)
+    told = {"Targets": request.targets} if request.targets else {}
+    return hardware.update(desk, image, request.targets, payload=json.dumps(told))
 
 
 def _stream(desk: Desk, request: Request) -> Answer:

@@ -202,7 +202,9 @@ def task_document(view: View, one: Task) -> Document:
     percent = 100 if one.done else int(100 * (view.now_s - one.starts_s) / lasts_s)
     ended = "Exception" if one.failure else "Completed"
     is_waiting = one.waits_at_boots is not None
-    payload = {"Payload": {"HttpOperation": "POST", "JsonBody": one.payload}}
+    # JSON writes some letters in several ways, and BMCs do: who looks for an address in it has to read it
+    written = (one.payload or "").replace("/", "\\/").replace("&", "\\u0026")
+    payload = {"Payload": {"HttpOperation": "POST", "JsonBody": written}}
     return resource(
         f"{ROOT}/TaskService/Tasks/{one.id}",
         "Task.v1_7_3",

@@ -9,7 +9,7 @@ from controller.bmc.redfish_components import device_of
 from controller.bmc.redfish_document import address, dig, link, links, text
 from controller.bmc.redfish_quirks import QUIRKS, Ways, ways_of
 from controller.bmc.redfish_registry import parse_registry
-from controller.bmc.redfish_task import Progress, judge
+from controller.bmc.redfish_task import Progress, is_order_for, judge
 
 REGISTRY = {
     "RegistryEntries": {
@@ -175,3 +175,26 @@ def test_a_setting_that_sounds_like_a_secret_is_not_quoted(told: list[Any]) -> N
         plan_settings({"AdminPassword": "geheim", "Retry": "geheim too"}, found)
     assert "'geheim'" not in str(refused.value)
     assert "'geheim too'" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_for"),
+    [
+        (r'{"ImageURI": "http:\/\/h\/a?x=1\u0026y=2"}', True),
+        ('{"ImageURI": "http://h/a?x=1&y=2", "Targets": ["/other"]}', True),
+        ('{"ImageURI": "http://h/a?x=1&y=22"}', False),
+        ('{"Targets": ["/other", "/bios"]}', True),
+        ('{"Targets": ["/bios2"]}', False),
+        *((one, None) for one in ("{}", '{"Targets": []}', "[]", "x", "", None, {"ImageURI": "u"})),
+        ("[" * 60_000, None),
+        (f'{{"ImageURI": "{"u" * 70_000}"}}', None),
+    ],
+)
+def test_an_order_is_known_by_its_image_or_what_it_is_for(
+    payload: object, is_for: bool | None
+) -> None:
+    assert is_order_for(payload, "http://h/a?x=1&y=2", "/bios") is is_for
+
+
+def test_where_the_bmc_finds_out_itself_what_an_image_is_for_a_push_does_not_tell() -> None:
+    assert is_order_for('{"Targets": ["/bios"]}', "http://h/a", None) is None
