@@ -1,12 +1,16 @@
 """Which TCP port a console gets: of the range alone, and never the one that another node's console has had; pure.
 
-A node keeps its number as long as that is known (``number_file.py`` keeps it over a restart): who is connected to by an old address must not come to another owner's
-machine. Only when all others are kept, too, does a number go to somebody else: the one that was given first and that no open console has.
+A node keeps its numbers as long as they are known (``number_file.py`` keeps them over a restart), also those that it had before another program took them or it asked for
+others: who connects to an old address must not come to another owner's machine. Only when all others are kept, too, does a number go to somebody else: one that its node has
+no more, else the one that was given first, and none that an open console has.
 """
 
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+
+_MOST_OF_NODE = 4
+"""So many are kept for a node, the newest: who may change a node's ``ipmi_terminal_port`` must not use up the range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,7 @@ class PortRange:
 
 
 class PortNumbers:
-    """Who has which number, one each; not safe for several threads."""
+    """Who has, and has had, which numbers; not safe for several threads."""
 
     def __init__(self, ports: PortRange, owners: Mapping[int, str] | None = None) -> None:
         """Begin with those that were given before, UUIDs by number; of these, those in the range count."""
@@ -34,13 +38,15 @@ class PortNumbers:
 
     @property
     def owners(self) -> Mapping[int, str]:
-        """Who has which number, in the order in which they were given; replaced when that changes."""
+        """Whose the numbers are, in the order in which they were given: a node's last is its own now. Replaced when that changes."""
         return dict(self._owners)
 
     def give(self, uuid: str, number: int) -> None:
-        """Keep a number for a node, and the one that it had no more."""
-        self._owners = {one: whose for one, whose in self._owners.items() if whose != uuid}
+        """Keep a number for a node beside those that it had."""
+        self._owners.pop(number, None)
         self._owners[number] = uuid
+        for one in self._of(uuid)[_MOST_OF_NODE:]:
+            del self._owners[one]
 
     def reserve(self, uuids: Collection[str]) -> None:
         """Keep the usual numbers of these nodes for them, before any other one may ask for them."""
@@ -70,13 +76,17 @@ class PortNumbers:
         self, uuid: str, asked: int | None, open_numbers: Collection[int]
     ) -> Iterator[int]:
         """Give the numbers that a node may have, the best first; ``open_numbers`` are in use now."""
-        own = [one for one, whose in self._owners.items() if whose == uuid]
         first = [asked] if asked is not None and self.why_not(uuid, asked) is None else []
         free = [one for one in self._usual(uuid) if one not in self._owners]
-        kept = [one for one, whose in self._owners.items() if whose != uuid]
-        for one in dict.fromkeys([*first, *own, *free, *kept]):
+        newest = {whose: one for one, whose in self._owners.items()}
+        kept = sorted(self._owners, key=lambda one: newest[self._owners[one]] == one)
+        for one in dict.fromkeys([*first, *self._of(uuid), *free, *kept]):
             if one not in open_numbers:
                 yield one
+
+    def _of(self, uuid: str) -> list[int]:
+        """Return a node's numbers, the newest first."""
+        return [one for one, whose in reversed(self._owners.items()) if whose == uuid]
 
     def _usual(self, uuid: str) -> Iterator[int]:
         """Give all numbers, beginning at one that follows from the UUID: it is the same after a restart."""

@@ -13,21 +13,54 @@ _PORTS = PortRange(address="127.0.0.1", first=10000, last=10004)
 _UUIDS = st.sampled_from([f"node-{number}" for number in range(4)])
 
 
-@given(st.lists(st.tuples(_UUIDS, st.none() | st.integers(1, 65535) | st.integers(10000, 10004))))
+@given(
+    st.lists(
+        st.tuples(_UUIDS, st.none() | st.integers(1, 65535) | st.integers(20000, 20009)),
+        max_size=30,
+    )
+)
 def test_a_number_is_of_the_range_and_stays_one_nodes(
     wishes: list[tuple[str, int | None]],
 ) -> None:
-    numbers, had = PortNumbers(_PORTS), dict[str, int]()
+    ports = PortRange(address="127.0.0.1", first=20000, last=20019)
+    numbers, had = PortNumbers(ports), dict[str, list[int]]()
     for uuid, asked in wishes:
+        others = {one for whose, all_of in had.items() if whose != uuid for one in all_of}
         number = next(numbers.candidates(uuid, asked, ()))
         numbers.give(uuid, number)
-        assert number in _PORTS
-        assert number not in {one for whose, one in had.items() if whose != uuid}
-        assert asked is None or (number == asked) == (
-            10000 <= asked <= 10004 and asked not in {v for k, v in had.items() if k != uuid}
-        )
-        assert asked is not None or number == had.get(uuid, number)
-        had[uuid] = number
+        assert number in ports
+        assert number not in others
+        mine = had.get(uuid, [])
+        assert asked is None or (number == asked) == (asked in ports and asked not in others)
+        assert asked is not None or number == (mine or [number])[-1]
+        had[uuid] = [*(one for one in mine if one != number), number][-4:]
+
+
+def test_a_number_that_another_program_has_for_a_while_stays_its_nodes() -> None:
+    numbers = PortNumbers(_PORTS)
+    usual = next(numbers.candidates("red", None, ()))
+    numbers.give("red", usual)
+    after = PortNumbers(_PORTS, numbers.owners)
+    _taken, free, *_more = after.candidates("red", None, ())
+    after.give("red", free)
+    stranger = next(
+        uuid
+        for uuid in (f"node-{n}" for n in range(1000))
+        if next(PortNumbers(_PORTS).candidates(uuid, None, ())) == usual
+    )
+    after.reserve([stranger])
+    assert usual not in list(after.candidates(stranger, usual, {free}))[:3]
+    assert "has had it" in str(after.why_not(stranger, usual))
+    assert list(after.candidates("red", None, ()))[:2] == [free, usual]
+
+
+def test_a_node_that_asks_for_one_number_after_the_other_uses_up_no_range() -> None:
+    numbers = PortNumbers(_PORTS)
+    for number in (10000, 10001, 10002, 10003, 10004):
+        numbers.give("red", number)
+    assert list(numbers.owners) == [10001, 10002, 10003, 10004]
+    numbers.give("blue", 10000)
+    assert list(numbers.candidates("new", None, ())) == [10001, 10002, 10003, 10004, 10000]
 
 
 def test_a_usual_number_is_kept_before_somebody_can_ask_for_it() -> None:
