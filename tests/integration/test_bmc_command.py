@@ -1,7 +1,10 @@
 """Machines that a program switches: what it is told, what its ends mean, and which programs are not started."""
 
 import json
+import os
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,12 @@ from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable,
 from controller.hardware.bmc import BootDevice, BootMode, PowerState
 from controller.hardware.registry import load_catalog
 from controller.settings import Settings
+from tests.integration.bmc_doubles import LabMachine
+from tests.integration.ipmi_fixtures import shared_machine
+
+__all__ = ["shared_machine"]
+
+EXAMPLE = Path(__file__).parents[2] / "docs/how-to/example-command/bmc-by-ipmitool"
 
 NOTES = """#!/usr/bin/python3
 import json, os, pathlib, sys
@@ -174,3 +183,45 @@ def test_nodes_of_ipmi_may_be_switched_by_a_program_alone(tmp_path: Path) -> Non
     assert told(tmp_path)[0]["argv"] == ["off"]
     assert found.names["management"] == "ipmitool"
     assert catalog.names_of("command", {})["management"] == "command"
+
+
+@pytest.fixture
+def example(shared_machine: LabMachine, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """What a node says whose machine the how-to's example switches, installed in the temporary folder."""
+    shared_machine.bmc.set_faults()
+    shutil.copy(EXAMPLE, tmp_path)
+    with shared_machine.network.inside():
+        yield {
+            "command_program": EXAMPLE.name,
+            "command_arguments": [shared_machine.bmc.address, str(shared_machine.bmc.port)],
+            "command_password": shared_machine.bmc.password,
+        }
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")
+
+
+@pytest.mark.root
+@needs_root
+def test_the_example_says_that_a_password_is_wrong(
+    example: dict[str, Any], shared_machine: LabMachine, tmp_path: Path
+) -> None:
+    driver = CommandDriver(tmp_path)
+    right = driver.connect(example)
+    right.power_on(timeout_s=S)
+    assert right.power_state(timeout_s=S) is PowerState.ON
+    with pytest.raises(BmcAuthenticationFailed, match="ended with 77") as error:
+        driver.connect({**example, "command_password": "geheim"}).power_off(timeout_s=60)
+    assert "geheim" not in str(error.value)
+    assert shared_machine.chassis.is_on
+
+
+@pytest.mark.root
+@pytest.mark.long
+@needs_root
+def test_the_example_says_that_nobody_answers(
+    example: dict[str, Any], shared_machine: LabMachine, tmp_path: Path
+) -> None:
+    nobody = {**example, "command_arguments": [shared_machine.bmc.address, "1"]}
+    with pytest.raises(BmcUnreachable, match="ended with 75"):
+        CommandDriver(tmp_path).connect(nobody).power_state(timeout_s=60)
