@@ -10,7 +10,7 @@ from controller.bmc.driver_info_values import choice, number
 from controller.errors import Invalid
 
 BRIDGE_PROPERTIES: dict[str, str] = {
-    "ipmi_bridging": "no (default), single or dual; the last two need power_interface ipmitool-cli.",
+    "ipmi_bridging": "no (default), single or dual; the last two go by the program ipmitool, which has to be installed.",
     "ipmi_target_channel": "Bridging: channel of the controller that is meant, 0 to 15. Required.",
     "ipmi_target_address": "Bridging: address of the controller that is meant, 1 to 255 or 0x01 to 0xff. Required.",
     "ipmi_transit_channel": "Dual bridging: channel of the controller between. Required.",

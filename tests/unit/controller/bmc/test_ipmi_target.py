@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from controller.bmc.address import parse_address
 from controller.bmc.ipmi import IpmiDriver
-from controller.bmc.ipmi_target import parse_target, warn_of_unknown_keys
+from controller.bmc.ipmi_target import PROPERTIES, parse_target, warn_of_unknown_keys
 from controller.errors import Invalid
 
 GOOD = {"ipmi_address": "192.0.2.10", "ipmi_username": "admin", "ipmi_password": "s3cret"}
@@ -38,6 +38,12 @@ def test_numbers_may_come_as_texts() -> None:
     )
     assert (target.port, target.cipher_suite, target.privilege_level) == (6230, 17, 3)
     assert not target.disables_boot_timeout
+
+
+def test_the_text_on_bridging_asks_for_no_interface_that_is_not_needed() -> None:
+    """``ipmi.py`` asks the program by itself."""
+    assert "power_interface" not in PROPERTIES["ipmi_bridging"]
+    assert "program ipmitool" in PROPERTIES["ipmi_bridging"]
 
 
 def test_a_bridge_is_read_and_messages_name_its_target() -> None:
