@@ -79,23 +79,24 @@ def told(controller: RunningController) -> list[str]:
     return [one.message for one in controller.events("m1", "step")]
 
 
+@pytest.mark.parametrize(("verb", "state"), [("clean", "manageable"), ("service", "active")])
 @pytest.mark.parametrize("driver", ["redfish", "idrac", "ilo"])
 def test_settings_and_firmware_are_changed_and_the_machine_is_restarted(
-    lab: RedfishLab, tmp_path: Path, driver: str
+    lab: RedfishLab, tmp_path: Path, driver: str, verb: str, state: str
 ) -> None:
     url = lab.http.publish("bios.bin", firmware_image("BIOS", "1.7.0"))
     lab.bmc.set_faults(RedfishFaults(stages_updates=True))
     lab.machine.power_on()
     boots = lab.machine.boots
     with running_controller(tmp_path, **DEFAULTS) as controller:
-        enrol(controller, lab, driver)
+        enrol(controller, lab, driver, state=state)
         steps = [
             step("bios", "apply_configuration", [{"name": "NumLock", "value": "Off"}]),
             step("firmware", "update", [{"component": "bios", "url": url}]),
         ]
-        controller.ask("m1", "clean", clean_steps=steps, disable_ramdisk=True)
-        controller.wait_for("m1", "manageable", timeout_s=60)
-        assert "clean step update: bios: 1.0.0 -> 1.7.0" in told(controller)
+        controller.ask("m1", verb, **{f"{verb}_steps": steps}, disable_ramdisk=True)
+        controller.wait_for("m1", state, timeout_s=60)
+        assert f"{verb} step update: bios: 1.0.0 -> 1.7.0" in told(controller)
     assert lab.machine.boots == boots + 2
     assert lab.client().get("Systems/1/Bios")["Attributes"]["NumLock"] == "Off"
 
@@ -184,19 +185,20 @@ def test_a_volume_whose_job_hangs_fails_the_step_when_nothing_moves(
     assert "is still running at the BMC and has not moved for 3 s" in str(node.last_error)
 
 
+@pytest.mark.parametrize(("verb", "state"), [("clean", "manageable"), ("service", "active")])
 def test_another_controller_goes_on_with_an_update_through_a_silence(
-    lab: RedfishLab, tmp_path: Path
+    lab: RedfishLab, tmp_path: Path, verb: str, state: str
 ) -> None:
     url = lab.http.publish("bmc.bin", firmware_image("BMC", "2.7.0"))
     lab.bmc.set_faults(RedfishFaults(silent_after_update_s=6.0, forgets_tasks=True))
     with running_controller(tmp_path, **DEFAULTS) as first:
-        enrol(first, lab, "redfish")
+        enrol(first, lab, "redfish", state=state)
         steps = [step("firmware", "update", [{"component": "bmc", "url": url}])]
-        first.ask("m1", "clean", clean_steps=steps, disable_ramdisk=True)
+        first.ask("m1", verb, **{f"{verb}_steps": steps}, disable_ramdisk=True)
         wait_until(lambda: "for " in _phase(first), 20, "the silence")
     with running_controller(tmp_path, **DEFAULTS) as second:
-        second.wait_for("m1", "manageable", timeout_s=60)
-        assert "clean step update: bmc: 2.0.0 -> 2.7.0" in told(second)
+        second.wait_for("m1", state, timeout_s=60)
+        assert f"{verb} step update: bmc: 2.0.0 -> 2.7.0" in told(second)
 
 
 def test_a_refusal_fails_the_step_with_one_sentence(lab: RedfishLab, tmp_path: Path) -> None:
