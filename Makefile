@@ -69,7 +69,7 @@ check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tes
 # pytest's own time limit per test keeps a wedged machine from holding the whole run.
 PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 
-.PHONY: test prepared test-integration test-vm test-cloud-init test-interop test-clients test-long
+.PHONY: test prepared test-integration test-vm test-cloud-init test-interop test-clients test-recorded-bmcs test-long
 # The images are mostly downloaded and packed: they are built beside the checks. Integration tests wait for most of their time,
 # a machine test keeps one processor busy: they run beside each other, the machines' output comes in one piece at their end.
 MACHINES_LOG := build/test-results/machines.log
@@ -87,6 +87,7 @@ TEST_PEERS = $(patsubst %,$(STAMPS)/peer-%,client ironic ipa plugins nova)
 prepared: ramdisk check os-image $(TEST_PEERS)
 
 test-integration: setup $(TEST_PEERS) ramdisk ## Tests with real parts: loop devices, BMCs, dnsmasq, PostgreSQL, clients
+	@$(NO_RECORDINGS)
 	$(PYTEST) --numprocesses=3 --dist=loadfile -m "not long" tests/integration
 
 test-long: setup ramdisk os-image ## What takes too long for make test: a hundred kills, more machines (over an hour)
@@ -103,7 +104,15 @@ test-interop: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa os-image ## Rea
 
 CLIENTS = sdk_functional controller_api_clients keystone baremetal_commands metal3_order nova_driver ansible redfish_peers
 test-clients: setup $(patsubst %,$(STAMPS)/peer-%,client ironic keystone nova ansible redfish) ## Other projects' clients: openstacksdk, baremetal, Nova's driver, Ansible, Redfish; Keystone
+	@$(NO_RECORDINGS)
 	$(PYTEST) -m interop $(CLIENTS:%=tests/integration/test_%.py)
+
+# Recordings of real machines are not ours to give; a run without them must not look like one with them.
+TELLS_RECORDINGS := set INGOT_REDFISH_TREES to a folder of <machine>.tar.gz, each a Redfish tree from redfish/v1/ down (tests/README.md)
+NO_RECORDINGS = [ -n "$$INGOT_REDFISH_TREES" ] || echo "NOT TESTED: answers of real Redfish BMCs; $(TELLS_RECORDINGS), then make test-recorded-bmcs" >&2
+test-recorded-bmcs: setup ## Recorded answers of real Redfish BMCs, from the folder INGOT_REDFISH_TREES
+	@[ -n "$$INGOT_REDFISH_TREES" ] && ls "$$INGOT_REDFISH_TREES"/*.tar.gz >/dev/null 2>&1 || { echo "no recordings in '$$INGOT_REDFISH_TREES': $(TELLS_RECORDINGS)" >&2; exit 1; }
+	$(PYTEST) tests/integration/test_bmc_redfish_recorded.py
 
 # Guided by coverage; inputs worth keeping stay in build/fuzz for the next run.
 SECONDS ?= 60
