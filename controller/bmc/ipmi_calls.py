@@ -86,13 +86,17 @@ class IpmiCalls:
         """
         code, answer = self.raw(netfn, command, data)
         if code:
-            raise self.refusal(f"refused: {completion_text(code)}{_advice(code)}")
+            raise self.refused(code)
         if len(answer) < least_bytes:
             kind = "empty" if not answer else "short"
             raise BmcError(
                 f"BMC {self.target.where}: {kind} answer to {self._what}; update its firmware"
             )
         return answer
+
+    def refused(self, code: int, advice: str = "") -> BmcError:
+        """Return the error of an answer that says no; ``advice`` = what is known besides."""
+        return self.refusal(f"refused: {completion_text(code)}{advice or _advice(code)}")
 
     def refusal(self, why: str) -> BmcError:
         """Return the error of this task."""

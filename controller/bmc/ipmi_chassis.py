@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from controller.bmc.ipmi_calls import IpmiCalls, Transport, completion_text
 from controller.bmc.ipmi_identify import LAMPS, identify_state, switch_identify
 from controller.bmc.ipmi_lan import read_channels
-from controller.bmc.ipmi_quirks import ODD_UEFI_DEVICES, device_of, uefi_device
+from controller.bmc.ipmi_quirks import ODD_UEFI_DEVICES, device_of, refusal_advice, uefi_device
 from controller.bmc.ipmi_repository import SdrCache
 from controller.bmc.ipmi_sdr import SensorRecord, parse_record
 from controller.bmc.ipmi_sel import clear_log, read_log
@@ -34,6 +34,8 @@ _KEEP_ON_TIMEOUT = 0x08  # do not clear the boot flags when no reset comes withi
 _PARAMETER_BOOT_FLAGS = 5
 _FLAGS_VALID, _FLAGS_PERSISTENT, _FLAGS_UEFI = 0x80, 0x40, 0x20
 _PARAMETER_INVALID = 0x80
+_INVALID_DATA = 0xCC
+"""Completion code."""
 _STATUS_POWER_ON = 0x01
 _POWER_FAULTS = 0x1A
 """Overload, fault, control fault (28.2, byte 2)."""
@@ -127,7 +129,9 @@ class IpmiBmc:
         if self._target.disables_boot_timeout:
             self._keep_boot_device(calls)
         request = encode_boot_flags(device, mode=mode, persistent=persistent, maker=maker)
-        calls.ask(_NETFN_CHASSIS, _SET_BOOT_OPTIONS, request)
+        code, _answer = calls.raw(_NETFN_CHASSIS, _SET_BOOT_OPTIONS, request)
+        if code:
+            raise self._boot_flags_refusal(calls, code, mode)
 
     def indicators(self, *, timeout_s: float) -> Indicators:  # noqa: ARG002  # nobody is asked
         """Name the identify lamp; every chassis has one as far as IPMI knows."""
@@ -196,6 +200,13 @@ class IpmiBmc:
         maker = int.from_bytes(answer[6:9], "little") & 0xFFFFF
         self._memory.makers.put(key, maker)
         return maker
+
+    def _boot_flags_refusal(self, calls: IpmiCalls, code: int, mode: BootMode) -> BmcError:
+        """Return the error of boot flags that were refused; the maker is asked for only if it may say why."""
+        known = ""
+        if code == _INVALID_DATA and mode is not BootMode.UEFI:
+            known = refusal_advice(self._maker(calls), is_uefi=False)
+        return calls.refused(code, known)
 
     def _keep_boot_device(self, calls: IpmiCalls) -> None:
         """Set parameter 3; many BMCs lack it, and the boot device works without."""

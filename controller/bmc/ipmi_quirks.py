@@ -19,6 +19,8 @@ class Quirk:
     source: str
     uefi_devices: Mapping[BootDevice, int] = field(default_factory=lambda: MappingProxyType({}))
     """Device codes of the boot flags (table 28-14) that are other ones when the machine boots by UEFI."""
+    is_uefi_only: bool = False
+    """Newer machines refuse boot flags without the bit of UEFI, which say BIOS; older ones take them."""
 
 
 _SUPERMICRO_DISK = MappingProxyType({BootDevice.DISK: 9})
@@ -38,6 +40,12 @@ QUIRKS = (
         name="Supermicro (boards that give the number of an older maker)",
         source=f"{_SUPERMICRO_SOURCE}; ipmitool, include/ipmitool/ipmi.h, IPMI_OEM_SUPERMICRO_47488",
         uefi_devices=_SUPERMICRO_DISK,
+    ),
+    Quirk(
+        maker=343,
+        name="Intel",
+        source='Intel\'s OpenBMC, patch of phosphor-host-ipmid "Fix for BIOS boot type Legacy" (August 2021)',
+        is_uefi_only=True,
     ),
 )
 ODD_UEFI_DEVICES = frozenset(device for quirk in QUIRKS for device in quirk.uefi_devices)
@@ -60,3 +68,11 @@ def device_of(maker: int | None, code: int) -> BootDevice | None:
     quirk = quirk_of(maker)
     devices = quirk.uefi_devices if quirk else {}
     return next((device for device, other in devices.items() if other == code), None)
+
+
+def refusal_advice(maker: int | None, *, is_uefi: bool) -> str:
+    """Return the end of the sentence that such a maker's BMC refuses boot flags; empty = nothing is known."""
+    quirk = quirk_of(maker)
+    if is_uefi or quirk is None or not quirk.is_uefi_only:
+        return ""
+    return f"; newer machines of {quirk.name} boot by UEFI only: put boot_mode:uefi into the node's capabilities"

@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 SUPERMICRO = 10876
+INTEL = 343
 
 
 @pytest.fixture
@@ -218,3 +219,14 @@ def test_supermicros_disk_has_another_code_for_uefi(driver: Driver, machine: Lab
         raw = ipmitool(machine, "raw", "0x00", "0x09", "5", "0", "0").split()
         assert raw[3] == ("24" if mode is BootMode.UEFI else "08")
         assert bmc.boot_device(timeout_s=10).device is BootDevice.DISK
+
+
+def test_a_bmc_that_refuses_to_boot_by_bios_is_explained_by_its_maker(
+    driver: Driver, machine: LabMachine
+) -> None:
+    machine.bmc.set_faults(maker=INTEL)
+    bmc = driver.connect(machine.info)
+    with pytest.raises(BmcError, match=r"invalid data .*\(0xcc\).*Intel.*boot_mode:uefi"):
+        bmc.set_boot_device(BootDevice.PXE, mode=BootMode.BIOS, persistent=False, timeout_s=10)
+    bmc.set_boot_device(BootDevice.PXE, mode=BootMode.UEFI, persistent=False, timeout_s=10)
+    assert bmc.boot_device(timeout_s=10).device is BootDevice.PXE

@@ -26,7 +26,7 @@ class Faults:
     forgets_boot_device: bool = False
     """Accepts a boot device (status "OK") and forgets it."""
     maker: int = 0
-    """Its maker's number; Supermicro (10876) has another code for the disk of UEFI machines."""
+    """Its maker's number; Supermicro (10876) has another code for the disk of UEFI machines, Intel (343) takes no boot flags for BIOS."""
     in_pieces: bool = False
     """Gives sensor records in small pieces only."""
     keeps_log: bool = False

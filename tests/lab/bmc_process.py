@@ -32,6 +32,7 @@ _BAD_FIELD = 0xCC
 _NO_SUCH_PARAMETER = 0x80
 _BOOT_FLAGS = 5
 _SUPERMICRO = 10876
+_INTEL = 343
 _HARMLESS_PARAMETERS = (0, 3, 4)  # set in progress, clearing rules, acknowledgements
 _DEVICES = {0: "default", 1: "pxe", 2: "disk", 3: "disk", 5: "cdrom", 6: "setup"}
 _REMOTE_DISK = 9
@@ -137,7 +138,8 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         valid, persistent, uefi = (bool(data[1] & bit) for bit in (0x80, 0x40, 0x20))
         code = data[2] >> 2 & 0b1111
         device = "disk" if code == self._disk_code(is_uefi=uefi) else _DEVICES.get(code)
-        if device is None:
+        is_legacy_to_intel = valid and not uefi and self.faults.get("maker") == _INTEL
+        if device is None or is_legacy_to_intel:
             session.send_ipmi_response(code=_BAD_FIELD)
             return
         if not self.faults.get("forgets_boot_device"):
