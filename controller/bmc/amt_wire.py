@@ -11,7 +11,6 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -19,6 +18,7 @@ from xml.sax.saxutils import escape
 from agent.protocol.foreign_text import clean_line
 from controller.bmc.kept import Kept, digest_of
 from controller.bmc.login_hold import LoginHold
+from controller.bmc.trust import certificate_advice, trust
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.peers.http import Answer, Limits, PeerFailed, PeerHttp, PeerSilent, to_bmc
 
@@ -138,9 +138,12 @@ class AmtWire:
 
 def _answer(target: AmtTarget, body: bytes, ends_at: float) -> Answer:
     try:
-        with to_bmc(_trust(target.ca_file)) as door:
+        with to_bmc(trust(target.ca_file or True)) as door:
             return _awake(door, target, body, ends_at)
     except PeerFailed as error:
+        advice = certificate_advice(error, "amt_verify_ca", "amt_address")
+        if advice:
+            raise BmcUnreachable(f"{target.where}: {error}{advice}") from error
         raise BmcUnreachable(
             f"{target.where}: {error}; check amt_address and amt_protocol, and that AMT is on and reachable (port 16992 or 16993)"
         ) from error
@@ -152,11 +155,6 @@ def number_in(text: str, element: str) -> int | None:
     """Return the number in an element, whatever its prefix; ``None`` = there is none."""
     found = re.search(rf"<(?:[\w-]+:)?{element}\b[^>]*>\s*(\d{{1,9}})\s*<", text)
     return int(found[1]) if found else None
-
-
-@lru_cache(maxsize=64)
-def _trust(ca_file: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file or None)
 
 
 def _awake(door: PeerHttp, target: AmtTarget, body: bytes, ends_at: float) -> Answer:

@@ -13,6 +13,7 @@ from sushy.resources.system.system import System
 from agent.protocol.foreign_text import clean_line
 from controller.bmc.redfish_sessions import Conversation, Sessions
 from controller.bmc.redfish_target import RedfishTarget
+from controller.bmc.trust import certificate_advice
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 from controller.peers.http import PeerFailed, PeerSilent
 
@@ -72,7 +73,8 @@ class RedfishCalls:
             except exceptions.SushyError as error:
                 raise _failed(where, error) from error
             except PeerSilent as error:
-                raise BmcUnreachable(f"{where}: {error}{_advice(error)}") from error
+                advice = certificate_advice(error, "redfish_verify_ca", "redfish_address")
+                raise BmcUnreachable(f"{where}: {error}{advice}") from error
             except PeerFailed as error:
                 raise BmcError(f"{where}: {error}") from error
             except requests.RequestException as error:
@@ -159,9 +161,3 @@ def words(error: exceptions.SushyError) -> str:
         said = f"answered {error.status_code}"
         return clean_line(f"{said}: {error.detail}" if error.detail else said, _MOST_WORDS)
     return clean_line(str(error), _MOST_WORDS)
-
-
-def _advice(error: PeerSilent) -> str:
-    if "TLS certificate" in str(error):
-        return "; give its certificate or authority as redfish_verify_ca"
-    return ""

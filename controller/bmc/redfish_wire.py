@@ -17,7 +17,7 @@ from sushy.connector import Connector
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc.redfish_target import RedfishTarget
-from controller.bmc.redfish_trust import trust
+from controller.bmc.trust import trust
 from controller.peers.http import Limits, PeerHttp, PeerSilent, to_bmc
 
 log = logging.getLogger(__name__)

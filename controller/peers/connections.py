@@ -17,6 +17,7 @@ from urllib3.exceptions import LocationParseError
 
 from controller.peers.authorities import trusting
 from controller.peers.budget import BudgetedSocket, BudgetedTlsSocket, current
+from controller.peers.pinned import PinnedTls
 
 _AddressInfo = tuple[Any, Any, int, str, Any]
 _Authorities = tuple[str, bool, float]
@@ -65,6 +66,8 @@ def direct(trusted_pem: str | None) -> urllib3.PoolManager:
 
 def direct_with(tls: ssl.SSLContext) -> urllib3.PoolManager:
     """Return connections without proxies whose trust the caller has chosen; several may have the same."""
+    if isinstance(tls, PinnedTls):
+        return _budgeted(urllib3.PoolManager(ssl_context=tls, assert_hostname=False))
     tls.sslsocket_class = BudgetedTlsSocket
     return _budgeted(urllib3.PoolManager(ssl_context=tls))
 

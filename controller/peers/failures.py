@@ -14,13 +14,14 @@ _DATE_S = 1.0
 """Longest wait for the peer's date when its certificate does not fit this machine's; beyond the call's own deadline."""
 _CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (AddressRefused, "has an address that such a call may not go to"),
-    (ssl.SSLCertVerificationError, "has another TLS certificate than the one that is trusted"),
     (ssl.SSLError, "failed in the TLS handshake"),
     (ConnectionRefusedError, "refused the connection"),
     (socket.gaierror, "has a name that the name server does not know"),
     (OSError, "cannot be reached, or broke the connection"),
 )
 """Words for the cause of a failure, the first that fits."""
+_OTHER_NAME = frozenset({62, 64})
+"""OpenSSL's ``X509_V_ERR_HOSTNAME_MISMATCH`` and ``X509_V_ERR_IP_ADDRESS_MISMATCH``."""
 
 
 class PeerFailed(Exception):
@@ -29,6 +30,14 @@ class PeerFailed(Exception):
 
 class PeerSilent(PeerFailed):
     """No answer, or no whole one, before the deadline; trying again may help."""
+
+
+class PeerNotTrusted(PeerSilent):
+    """The peer's certificate is not trusted."""
+
+
+class PeerMisnamed(PeerNotTrusted):
+    """The peer's certificate is of an authority that is trusted, and for another name than the peer is asked by."""
 
 
 class PeerMisbehaved(PeerFailed):
@@ -66,11 +75,19 @@ def failure(error: Exception, url: str, budget: Budget, limits: Limits) -> PeerF
     if budget.is_late or find_cause(error, TimeoutError):
         came = f"{came_bytes} bytes of an answer came" if came_bytes else "nothing came"
         return PeerSilent(f"did not answer within {limits.total_s:g} s ({came})")
-    if problem := date_problem(error, url, _DATE_S):
-        return PeerSilent(problem)
+    if refused := find_cause(error, ssl.SSLCertVerificationError):
+        return _not_trusted(refused, url)
     for kind, words in _CAUSES:
         if find_cause(error, kind):
             return PeerSilent(words)
     if came_bytes:
         return PeerSilent(f"broke off after {came_bytes} bytes, or what it sent is no HTTP")
     return PeerSilent("ended the connection without an answer")
+
+
+def _not_trusted(refused: ssl.SSLCertVerificationError, url: str) -> PeerSilent:
+    if problem := date_problem(refused, url, _DATE_S):
+        return PeerSilent(problem)
+    if refused.verify_code in _OTHER_NAME:
+        return PeerMisnamed("has a TLS certificate for another name than it is asked by")
+    return PeerNotTrusted("has another TLS certificate than the one that is trusted")

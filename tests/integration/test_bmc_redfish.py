@@ -217,6 +217,18 @@ def test_a_certificate_that_nobody_knows_is_refused(lab: RedfishLab, driver: Red
         driver.connect(driver_info(lab, redfish_verify_ca=True)).power_state(timeout_s=S)
 
 
+def test_a_certificate_for_its_serial_number_is_trusted_where_it_is_named(
+    lab: RedfishLab, driver: RedfishDriver
+) -> None:
+    lab.bmc.name_certificate("idrac-ABC123")
+    try:
+        bmc = driver.connect(driver_info(lab))
+        bmc.power_on(timeout_s=S)
+        assert lab.machine.is_on
+    finally:
+        lab.bmc.name_certificate()
+
+
 def test_a_file_of_certificates_that_is_replaced_counts(
     lab: RedfishLab, driver: RedfishDriver, tmp_path: Path
 ) -> None:

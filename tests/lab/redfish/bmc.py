@@ -35,7 +35,7 @@ class RedfishBmc(BmcProgram):
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.certificate = folder / "bmc.crt"
-        self._make_certificate(address)
+        self._make_certificate("bmc", f"IP:{address}")
         super().__init__(machine, network, address=address, log=log)
 
     @property
@@ -56,6 +56,12 @@ class RedfishBmc(BmcProgram):
     def set_faults(self, faults: RedfishFaults = RedfishFaults()) -> None:  # noqa: B008  # a frozen value
         """Misbehave in exactly these ways from now on; ``set_faults()`` is good again. Returns when it holds."""
         self._tell(asdict(faults))
+
+    def name_certificate(self, name: str | None = None) -> None:
+        """Restart with a certificate for ``name`` instead of its address, as makers deliver them; ``None`` = for its address again."""
+        self.stop()
+        self._make_certificate(name or "bmc", "" if name else f"IP:{self.address}")
+        self.start()
 
     def remove(self) -> None:
         """End the BMC and remove what it fetched."""
@@ -88,7 +94,7 @@ class RedfishBmc(BmcProgram):
     def _asked_about(self, question: dict[str, Any]) -> RedfishChassis:
         return self._redfish[int(question["machine"])]
 
-    def _make_certificate(self, address: str) -> None:
+    def _make_certificate(self, name: str, also: str) -> None:
         key = self._folder / "bmc.key"
         run(
             *(
@@ -105,9 +111,8 @@ class RedfishBmc(BmcProgram):
                 "-days",
                 "30",
                 "-subj",
-                "/CN=bmc",
-                "-addext",
-                f"subjectAltName=IP:{address}",
+                f"/CN={name}",
+                *(("-addext", f"subjectAltName={also}") if also else ()),
             ),
             *("-keyout", str(key), "-out", str(self.certificate)),
         )

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from controller.bmc.redfish_target import parse_target
-from controller.bmc.redfish_trust import trust
 from controller.bmc.redfish_wire import DeadlineAdapter
+from controller.bmc.trust import trust
 from controller.peers import connections
 
 

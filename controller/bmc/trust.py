@@ -1,0 +1,66 @@
+"""Whose certificates a BMC may show: contexts for TLS, shared by all BMCs that trust the same, and what to do about one that is refused."""
+
+import re
+import ssl
+from functools import cache, lru_cache
+from pathlib import Path
+
+from controller.peers import connections
+from controller.peers.http import PeerFailed, PeerMisnamed, PeerNotTrusted
+from controller.peers.pinned import digest, pinned_tls
+
+_MOST_PATHS = 10_000
+"""As many as conversations are kept: each BMC may have a file of its own."""
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def trust(verify: bool | str) -> ssl.SSLContext:
+    """Return what a BMC with this ``redfish_verify_ca`` or ``amt_verify_ca`` is trusted by: the same object until what is named changes.
+
+    The system's authorities take a megabyte, so that each BMC must not have its own.
+
+    Raises:
+        OSError: What is named cannot be read; ``ssl.SSLError`` if it has no certificate.
+    """
+    if verify is True:
+        return connections.system_tls()
+    if verify is False:
+        return _anybody()
+    found = Path(verify).stat()
+    return _named(verify, found.st_mtime_ns, found.st_ino, found.st_size)
+
+
+@cache
+def _anybody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@lru_cache(maxsize=_MOST_PATHS)
+def _named(path: str, *_version: int) -> ssl.SSLContext:
+    """Return what trusts the certificates in a file or folder, of which this is the version that is there."""
+    folder = Path(path) if Path(path).is_dir() else None
+    context = pinned_tls(_digests(sorted(folder.iterdir()) if folder else [Path(path)]))
+    context.load_verify_locations(cafile=None if folder else path, capath=path if folder else None)
+    return context
+
+
+def _digests(files: list[Path]) -> frozenset[bytes]:
+    """Return the digests of the certificates in files: what is named may be the BMC's own, not only its authority's."""
+    texts = [one.read_text(encoding="ascii", errors="ignore") for one in files if one.is_file()]
+    found = (block for text in texts for block in _CERTIFICATE.findall(text))
+    return frozenset(digest(ssl.PEM_cert_to_DER_cert(block)) for block in found)
+
+
+def certificate_advice(error: PeerFailed, key: str, address_key: str) -> str:
+    """Return what to do about a certificate that is refused, to follow the error's text; empty where it is another error.
+
+    One whose dates do not fit has its advice in the error itself: which clock, or that it has to be renewed.
+    """
+    if isinstance(error, PeerMisnamed):
+        return f"; ask it by a name in its certificate ({address_key}), or give that very certificate as {key}"
+    if isinstance(error, PeerNotTrusted):
+        return f"; give its certificate or authority as {key}"
+    return ""
