@@ -11,7 +11,8 @@ from sushy import exceptions
 from sushy.resources.system.system import System
 
 from agent.protocol.foreign_text import clean_line
-from controller.bmc.redfish_sessions import Conversation, Sessions
+from controller.bmc.redfish_errors import wants_new_password
+from controller.bmc.redfish_sessions import Conversation, Refusal, Sessions
 from controller.bmc.redfish_target import RedfishTarget
 from controller.bmc.trust import certificate_advice
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
@@ -20,6 +21,7 @@ from controller.peers.http import PeerFailed, PeerSilent
 Found = TypeVar("Found")
 
 _MOST_WORDS = 300
+_BAD_REQUEST = 400
 _FORBIDDEN = 403
 _TOO_BUSY = 503
 _NONSENSE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
@@ -64,14 +66,12 @@ class RedfishCalls:
                 return self._call(where, conversation, ends_at, do)
             except exceptions.AccessError as error:
                 conversation.forget(over_at)
-                if error.status_code == _FORBIDDEN:
-                    raise self._forbidden(where) from error
-                raise self._bad_login(where, conversation.hold.left_s) from error
+                raise self._refused(where, self._why(error), conversation) from error
             except exceptions.ResourceNotFoundError as error:
                 conversation.lose_system()  # after a restart of the BMC things may have other names
-                raise BmcUnreachable(f"{where}: {words(error)}; try again") from error
+                raise BmcUnreachable(f"{where}: {self._words(error)}; try again") from error
             except exceptions.SushyError as error:
-                raise _failed(where, error) from error
+                raise self._failed(where, error) from error
             except PeerSilent as error:
                 advice = certificate_advice(error, "redfish_verify_ca", "redfish_address")
                 raise BmcUnreachable(f"{where}: {error}{advice}") from error
@@ -100,34 +100,65 @@ class RedfishCalls:
         do: Callable[[System], Found],
     ) -> Found:
         """Do it, logged in; a login that was refused lately is not tried again yet."""
-        if held_s := conversation.hold.left_s:
-            raise self._bad_login(where, held_s)
+        if conversation.hold.left_s and conversation.refusal:
+            raise self._refused(where, conversation.refusal, conversation)
         is_let_in = False
         try:
             with conversation.root(ends_at) as root:
                 system = _system(root, conversation, self.target)
                 is_let_in = True
-                conversation.hold.accepted()
+                conversation.let_in()
                 return do(system)
         except exceptions.AccessError as error:
-            if error.status_code != _FORBIDDEN and not is_let_in:
-                conversation.hold.refused()
+            if not is_let_in:
+                conversation.not_let_in(self._why(error))
             raise
 
-    def _forbidden(self, where: str) -> BmcError:
-        return BmcError(
-            f"{where}: the user {self.target.username!r} may not do that; give it the role Operator or Administrator"
-        )
-
-    def _bad_login(self, where: str, held_s: float) -> BmcAuthenticationFailed:
+    def _refused(self, where: str, refusal: Refusal, conversation: Conversation) -> BmcError:
+        left_s = conversation.hold.left_s
         waits = (
-            f"; lest the BMC lock the user out, these are tried again in {math.ceil(held_s)} s, others at once"
-            if held_s
+            f"; lest the BMC lock the user out, this login is tried again in {math.ceil(left_s)} s, another at once"
+            if left_s
             else ""
         )
-        return BmcAuthenticationFailed(
-            f"{where}: user {self.target.username!r} refused; check redfish_username and redfish_password{waits}"
+        return refusal.kind(f"{where}: {refusal.sentence}{waits}")
+
+    def _why(self, error: exceptions.AccessError) -> Refusal:
+        """Say why the BMC does not do it for the user, in its own words too."""
+        user, said = repr(self.target.username), self._words(error)
+        if wants_new_password(error):
+            return Refusal(
+                kind=BmcAuthenticationFailed,
+                sentence=f"the BMC does nothing for the user {user} before the password is changed (it {said});"
+                " change it there, then give the new one as redfish_password",
+            )
+        if error.status_code == _FORBIDDEN:
+            return Refusal(
+                kind=BmcError,
+                sentence=f"the user {user} may not do that; give it the role Operator or Administrator (the BMC {said})",
+            )
+        basic = (
+            "; if it has no sessions, set redfish_auth_type to basic"
+            if error.status_code == _BAD_REQUEST
+            else ""
         )
+        return Refusal(
+            kind=BmcAuthenticationFailed,
+            sentence=f"user {user} refused; check redfish_username and redfish_password (the BMC {said}){basic}",
+        )
+
+    def _failed(self, where: str, error: exceptions.SushyError) -> BmcError:
+        said = self._words(error)
+        is_busy = isinstance(error, exceptions.ServerSideError) and error.status_code == _TOO_BUSY
+        if is_busy or _DURING_POST in str(error):
+            return BmcUnreachable(f"{where}: {said}; try again")
+        if isinstance(error, exceptions.ConnectionError):
+            return BmcUnreachable(f"{where}: {said}")
+        return BmcError(f"{where}: {said}")
+
+    def _words(self, error: exceptions.SushyError) -> str:
+        """Return the BMC's words without the password, which some repeat."""
+        return words(error, hide=self.target.password)
 
 
 def _system(root: sushy.Sushy, conversation: Conversation, target: RedfishTarget) -> System:
@@ -146,18 +177,10 @@ def _system(root: sushy.Sushy, conversation: Conversation, target: RedfishTarget
     return root.get_system(conversation.only_system)
 
 
-def _failed(where: str, error: exceptions.SushyError) -> BmcError:
-    is_busy = isinstance(error, exceptions.ServerSideError) and error.status_code == _TOO_BUSY
-    if is_busy or _DURING_POST in str(error):
-        return BmcUnreachable(f"{where}: {words(error)}; try again")
-    if isinstance(error, exceptions.ConnectionError):
-        return BmcUnreachable(f"{where}: {words(error)}")
-    return BmcError(f"{where}: {words(error)}")
-
-
-def words(error: exceptions.SushyError) -> str:
-    """Return what the BMC said, in one bounded line."""
+def words(error: exceptions.SushyError, *, hide: str = "") -> str:
+    """Return what the BMC said, in one bounded line; without ``hide``."""
+    said = str(error)
     if isinstance(error, exceptions.HTTPError):
         said = f"answered {error.status_code}"
-        return clean_line(f"{said}: {error.detail}" if error.detail else said, _MOST_WORDS)
-    return clean_line(str(error), _MOST_WORDS)
+        said += f": {error.detail}" if error.detail else ""
+    return clean_line(said.replace(hide, "***") if hide else said, _MOST_WORDS)

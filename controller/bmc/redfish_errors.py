@@ -17,3 +17,21 @@ class NotDoneError(exceptions.SushyError):  # type: ignore[misc]
     def __init__(self, sentence: str) -> None:
         """Take the sentence."""
         super().__init__(sentence)
+
+
+class LoginRefusedError(exceptions.AccessError):  # type: ignore[misc]
+    """A BMC refused a login with 400, in place of 401."""
+
+    def __init__(self, error: exceptions.HTTPError) -> None:
+        """Take over what the BMC said."""
+        Exception.__init__(self, str(error))
+        self.status_code, self.body, self.code = error.status_code, error.body, error.code
+        self.detail, self.extended_info = error.detail, error.extended_info
+
+
+def wants_new_password(error: exceptions.HTTPError) -> bool:
+    """Say whether a BMC does nothing for the user before the password is changed (DSP0266, 13.2.7.1 Password change required handling)."""
+    said = error.extended_info
+    messages = said if isinstance(said, list) else [said]
+    names = [str(one.get("MessageId")) for one in messages if isinstance(one, dict)]
+    return any(name.endswith(".PasswordChangeRequired") for name in [*names, str(error.code)])

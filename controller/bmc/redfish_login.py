@@ -6,11 +6,25 @@ from types import MappingProxyType
 
 from sushy import auth, exceptions
 
-_REFUSED = 401
+from controller.bmc.redfish_errors import LoginRefusedError, wants_new_password
+
+_REFUSED = frozenset({400, 401})
+"""How BMCs answer a login with a wrong password; 400 is not what DSP0266 has, and what some do."""
 
 
 class Session(auth.SessionAuth):  # type: ignore[misc]  # sushy has no types
     """A session."""
+
+    def _do_authenticate(self) -> None:
+        """Log in.
+
+        Raises:
+            SushyError: The BMC refused the login, or cannot be reached; what the adapter raises passes too.
+        """
+        try:
+            super()._do_authenticate()
+        except exceptions.BadRequestError as error:
+            raise LoginRefusedError(error) from error
 
     def close(self) -> None:
         """End the session at the BMC; it is forgotten here even where that fails.
@@ -50,13 +64,21 @@ class SessionOrBasic(Session, auth.SessionOrBasicAuth):  # type: ignore[misc]
         """
         try:
             auth.SessionAuth._do_authenticate(self)  # noqa: SLF001  # sushy's own, without its fallback
+        except exceptions.BadRequestError as error:
+            raise LoginRefusedError(error) from error
         except exceptions.ConnectionError:
             raise
         except exceptions.SushyError as error:
-            is_refused = isinstance(error, exceptions.AccessError) and error.status_code == _REFUSED
-            if is_refused or self._session_auth_previously_successful:
+            if _is_refused(error) or self._session_auth_previously_successful:
                 raise
             self._fallback_to_basic_authentication()
+
+
+def _is_refused(error: exceptions.SushyError) -> bool:
+    """Say whether it is the password that is refused; 403 is also the answer of BMCs that have no sessions."""
+    if not isinstance(error, exceptions.AccessError):
+        return False
+    return error.status_code in _REFUSED or wants_new_password(error)
 
 
 LOGINS: Mapping[str, type[auth.AuthBase]] = MappingProxyType(

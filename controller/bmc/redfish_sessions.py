@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import sushy
@@ -20,13 +20,21 @@ from controller.bmc.login_hold import LoginHold
 from controller.bmc.redfish_login import LOGINS
 from controller.bmc.redfish_target import RedfishTarget
 from controller.bmc.redfish_wire import BoundedConnector, DeadlineAdapter
-from controller.errors import BmcUnreachable
+from controller.errors import BmcError, BmcUnreachable
 from controller.peers.http import PeerFailed
 
 log = logging.getLogger(__name__)
 
 _MOST_KEPT = 10_000
 _LOG_OUT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a BMC does not let a user in, or do something."""
+
+    kind: type[BmcError]
+    sentence: str
 
 
 class Conversation:
@@ -39,6 +47,9 @@ class Conversation:
         self._adapter: DeadlineAdapter | None = None
         self._login: auth.AuthBase | None = None
         self._root: sushy.Sushy | None = None
+        self._connector: BoundedConnector | None = None
+        self.refusal: Refusal | None = None
+        """Why it was not let in last; it is said again while the hold runs."""
         self.only_system: str | None = None
         """Where the only system was found; ``None`` = it was not looked for yet."""
 
@@ -54,6 +65,18 @@ class Conversation:
             yield self._root
         finally:
             self._adapter.ends_at = None
+
+    def let_in(self) -> None:
+        """Note that the login is good."""
+        self.hold.accepted()
+        self.refusal = None
+        if self._connector is not None:
+            self._connector.may_log_in_again = True
+
+    def not_let_in(self, refusal: Refusal) -> None:
+        """Note that it is not; it is tried again when the hold is over."""
+        self.hold.refused()
+        self.refusal = refusal
 
     def forget(self, over_at: float) -> None:
         """Log out before ``over_at``, and begin anew with the next call: the BMC refused the login, or is another one than it was."""
@@ -85,7 +108,7 @@ class Conversation:
     def _log_in(self, adapter: DeadlineAdapter) -> sushy.Sushy:
         target = self._target
         self._login = LOGINS[target.auth](target.username, target.password)
-        connector = BoundedConnector(target, adapter)
+        self._connector = connector = BoundedConnector(target, adapter)
         return sushy.Sushy(
             target.url,
             root_prefix=target.root,

@@ -114,6 +114,13 @@ class BoundedConnector(Connector):  # type: ignore[misc]  # sushy has no types
         self._session.trust_env = False  # no proxy, no .netrc
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, adapter)
+        self.may_log_in_again = False
+        """Whether a refusal may mean that the session has ended; not before the first answer to it."""
+
+    def _op(self, *arguments: Any, allow_reauth: bool = True, **words: Any) -> Any:
+        """Make a request; a session that is new is not replaced by another because it is refused: each login counts for a lock-out."""
+        again = allow_reauth and self.may_log_in_again
+        return super()._op(*arguments, allow_reauth=again, **words)
 
 
 def _kept(headers: Mapping[str, str | bytes]) -> dict[str, str]:

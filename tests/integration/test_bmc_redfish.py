@@ -198,6 +198,28 @@ def test_a_login_that_was_refused_is_not_tried_again_at_each_poll(lab: RedfishLa
     lab.client().ask("DELETE", account)
 
 
+def test_a_password_that_must_be_changed_opens_no_session_at_each_poll(
+    lab: RedfishLab, driver: RedfishDriver
+) -> None:
+    before = sessions(lab)
+    lab.bmc.set_faults(RedfishFaults(wants_new_password=True))
+    for _ in range(3):
+        with pytest.raises(BmcAuthenticationFailed, match=r"before the password is changed.*60 s"):
+            driver.connect(driver_info(lab)).power_state(timeout_s=S)
+    lab.bmc.set_faults()
+    assert sessions(lab) == before
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_wrong_password_is_held_however_it_is_refused(
+    lab: RedfishLab, driver: RedfishDriver, status: int
+) -> None:
+    lab.bmc.set_faults(RedfishFaults(wrong_login=status))
+    wrong = driver_info(lab, redfish_password="geheim-1", redfish_auth_type="session")
+    with pytest.raises(BmcError, match=f"answered {status}: .*tried again in 60 s"):
+        driver.connect(wrong).power_state(timeout_s=S)
+
+
 def test_a_user_without_the_right_is_told_which_role(
     lab: RedfishLab, driver: RedfishDriver
 ) -> None:
@@ -281,6 +303,7 @@ def test_a_bmc_that_stops_between_two_calls_is_found_again(
 
 
 def test_a_refusal_without_a_word_is_an_error(lab: RedfishLab, bmc: RedfishBmc) -> None:
+    bmc.power_state(timeout_s=S)  # or the login would be refused
     lab.bmc.set_faults(RedfishFaults(bare_400=True))
     with pytest.raises(BmcError, match="power on: answered 400"):
         bmc.power_on(timeout_s=S)

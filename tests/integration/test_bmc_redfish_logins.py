@@ -11,7 +11,7 @@ import pytest
 
 from controller.bmc.redfish import RedfishDriver
 from controller.bmc.redfish_sessions import Sessions
-from controller.errors import BmcAuthenticationFailed
+from controller.errors import BmcAuthenticationFailed, BmcError
 from controller.hardware.bmc import PowerState
 
 ROOT = "/redfish/v1"
@@ -31,8 +31,21 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def bmc_that(answers_sessions: int, *, takes_basic: bool) -> Iterator[tuple[str, list[str]]]:
-    """Give the address of a BMC that answers a login so, and the list of passwords that it was shown."""
+def bmc_that(
+    answers_sessions: int,
+    *,
+    takes_basic: bool,
+    reading: int = 401,
+    words: dict[str, Any] | None = None,
+) -> Iterator[tuple[str, list[str]]]:
+    """Give the address of a BMC that answers a login so, and the list of passwords that it was shown.
+
+    Args:
+        answers_sessions: Status of the answer to a session's login.
+        takes_basic: Whether it lets in by basic authentication.
+        reading: Status of the answer to whoever is not let in.
+        words: Body of its refusals.
+    """
     shown: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,11 +53,14 @@ def bmc_that(answers_sessions: int, *, takes_basic: bool) -> Iterator[tuple[str,
             """Say nothing."""
 
         def answer(self, status: int, body: dict[str, Any]) -> None:
-            words = json.dumps(body).encode()
+            content = json.dumps(body).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(words)))
+            self.send_header("Content-Length", str(len(content)))
+            if status == 201:
+                self.send_header("X-Auth-Token", "token-1")
+                self.send_header("Location", f"{SESSIONS}/1")
             self.end_headers()
-            self.wfile.write(words)
+            self.wfile.write(content)
 
         def do_GET(self) -> None:
             path = self.path.rstrip("/")
@@ -54,12 +70,16 @@ def bmc_that(answers_sessions: int, *, takes_basic: bool) -> Iterator[tuple[str,
                 shown.append("basic")
                 if takes_basic:
                     return self.answer(200, DOCUMENTS[path])
-            return self.answer(401, {})
+            return self.answer(reading, words or {})
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             shown.append("session")
-            self.answer(answers_sessions, {})
+            self.answer(answers_sessions, words or {})
+
+        def do_DELETE(self) -> None:
+            shown.append("end")
+            self.answer(200, {})
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -96,3 +116,65 @@ def test_a_bmc_without_sessions_is_asked_with_basic(status: int) -> None:
         assert shown[0] == "session"
         assert set(shown[1:]) == {"basic"}
         driver.close()
+
+
+def refusal(text: str, name: str = "InsufficientPrivilege") -> dict[str, Any]:
+    """Return the body of a refusal."""
+    message = {"MessageId": f"Base.1.18.{name}", "Message": text, "Severity": "Critical"}
+    return {"error": {"code": message["MessageId"], "@Message.ExtendedInfo": [message]}}
+
+
+def failures(url: str, auth: str, kind: type[Exception], times: int = 3) -> str:
+    """Return what the last of several calls fails with."""
+    driver = RedfishDriver(Sessions())
+    for _ in range(times):
+        with pytest.raises(kind) as raised:
+            driver.connect(info(url, auth)).power_state(timeout_s=10)
+    driver.close()
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("auth", "ways"),
+    [("auto", ["session"]), ("session", ["session"]), ("basic", ["basic"])],
+)
+def test_a_login_that_is_refused_with_400_is_held(auth: str, ways: list[str]) -> None:
+    with bmc_that(400, takes_basic=False, words=refusal("no such user")) as (url, shown):
+        said = failures(url, auth, BmcAuthenticationFailed)
+        assert shown == ways
+    assert "tried again in 60 s" in said
+    assert "answered 40" in said
+    assert "no such user" in said
+
+
+@pytest.mark.parametrize(
+    ("sessions", "auth", "ways"),
+    [
+        (403, "auto", ["session", "basic"]),
+        (403, "session", ["session"]),
+        (403, "basic", ["basic"]),
+        (201, "auto", ["session", "end"]),
+        (201, "session", ["session", "end"]),
+    ],
+)
+def test_a_user_who_may_not_even_look_is_held(sessions: int, auth: str, ways: list[str]) -> None:
+    words = refusal("account locked; you said wrong-1 " + "x" * 2000)
+    with bmc_that(sessions, takes_basic=False, reading=403, words=words) as (url, shown):
+        said = failures(url, auth, BmcError)
+        assert shown == ways
+    assert "give it the role" in said
+    assert "account locked" in said
+    assert "tried again in 60 s" in said
+    assert "wrong-1" not in said
+    assert len(said) < 700
+
+
+@pytest.mark.parametrize(("auth", "sessions"), [("auto", 201), ("session", 201), ("auto", 403)])
+def test_a_password_that_must_be_changed_is_told_as_that(auth: str, sessions: int) -> None:
+    words = refusal("change it at Accounts/2", "PasswordChangeRequired")
+    with bmc_that(sessions, takes_basic=False, reading=403, words=words) as (url, shown):
+        said = failures(url, auth, BmcAuthenticationFailed)
+        assert shown == ["session", "end"][: 2 if sessions == 201 else 1]
+    assert "before the password is changed" in said
+    assert "change it at Accounts/2" in said
+    assert "role" not in said

@@ -46,6 +46,11 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
         "Critical",
         "Ensure that the appropriate access is provided for the service in order for it to access the URI.",
     ),
+    "PasswordChangeRequired": (
+        "The password provided for this account must be changed before access is granted.  PATCH the Password property for this account located at the target URI '{}' to complete this process.",
+        "Critical",
+        "Change the password for this account using a PATCH to the Password property at the URI provided.",
+    ),
     "InsufficientPrivilege": (
         "There are insufficient privileges for the account or credentials associated with the current session to perform the requested operation.",
         "Critical",

@@ -48,6 +48,10 @@ class RedfishFaults:
     """By the name of a member or header with links (``@odata.id``, ``target``, ``Location``): where they lead instead of here, as ``http://192.0.2.1``."""
     refuses_systems: int = 0
     """Answers every request about a system with this status, whoever asks; 0 = it does not."""
+    wrong_login: int = 401
+    """How it answers a session's login with a wrong password: 400, as some do, or 403."""
+    wants_new_password: bool = False
+    """Opens sessions and does nothing in them, before the password is changed (DSP0266, ``PasswordChangeRequired``)."""
     nonsense: bool = False
     """Shows a system as JSON of another form than Redfish's."""
     keeps_time: bool = False

@@ -60,6 +60,9 @@ def _respond(desk: Desk, request: Request) -> Answer:
     view = desk.view()
     if not (request.path in OPEN or (request.path, request.method) == (_SESSIONS, "POST")):
         account = _who_asks(desk, view, request)
+        if view.faults.wants_new_password and request.method != "DELETE":
+            where = f"{ROOT}/AccountService/Accounts/{account.name}"
+            raise RefusedError(403, "PasswordChangeRequired", where)
     else:
         account = None
     if special := _not_a_resource(desk, view, request, account):

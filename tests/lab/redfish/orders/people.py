@@ -19,7 +19,7 @@ def log_in(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     name, password = (required(body, key) for key in ("UserName", "Password"))
     if account_of(view.state, name, password) is None:
         raise RefusedError(
-            401,
+            desk.faults.wrong_login,
             "ResourceAtUriUnauthorized",
             f"{ROOT}/SessionService/Sessions",
             "invalid credentials",
