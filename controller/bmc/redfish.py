@@ -19,6 +19,7 @@ from controller.bmc import (
     redfish_sensors,
 )
 from controller.bmc.redfish_call import RedfishCalls
+from controller.bmc.redfish_errors import NotOfferedError, lacking
 from controller.bmc.redfish_sessions import Sessions, shared_sessions
 from controller.bmc.redfish_steps import STEPS
 from controller.bmc.redfish_target import PROPERTIES, parse_target
@@ -34,6 +35,13 @@ _STILL_ON = sushy.PowerState.POWERING_OFF
 """A machine that shuts down is on until it is off: its system may hang."""
 _REFUSED = frozenset({400, 409})
 """How BMCs answer who orders what is so already."""
+
+_BY_HAND = "see what its own page can do"
+_INSTEAD = {
+    sushy.ResetType.GRACEFUL_SHUTDOWN: "shut the operating system down there, or power off",
+    sushy.ResetType.FORCE_RESTART: "power off, then on",
+}
+"""What to do where a BMC does not have a reset."""
 
 
 class RedfishDriver:
@@ -283,6 +291,20 @@ def _switch(system: System, there: frozenset[sushy.PowerState], *kinds: sushy.Re
 
 
 def _reset(system: System, *kinds: sushy.ResetType) -> None:
-    """Reset in the first of these ways that the BMC says it has; where it says nothing, in the first."""
-    allowed = system.get_allowed_reset_system_values()
-    system.reset_system(next((kind for kind in kinds if kind in allowed), kinds[0]))
+    """Reset in the first of these ways that the BMC says it has; where it says nothing, in the first.
+
+    Raises:
+        NotOfferedError: It has no resets.
+        NotDoneError: It has others.
+    """
+    try:
+        allowed = system.get_allowed_reset_system_values()
+    except exceptions.MissingActionError as error:
+        raise NotOfferedError("any reset", _BY_HAND) from error
+    for kind in kinds:
+        if kind in allowed:
+            system.reset_system(kind)
+            return
+    wanted = " or ".join(kind.value for kind in kinds)
+    offered = [kind.value for kind in allowed]
+    raise lacking(f"the reset {wanted}", offered, _INSTEAD.get(kinds[0], _BY_HAND))

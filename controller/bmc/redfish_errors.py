@@ -1,5 +1,7 @@
 """What a Redfish BMC does not have or does not do, as errors that ``redfish_call`` puts into words."""
 
+from collections.abc import Iterable
+
 from sushy import exceptions
 
 
@@ -17,6 +19,18 @@ class NotDoneError(exceptions.SushyError):  # type: ignore[misc]
     def __init__(self, sentence: str) -> None:
         """Take the sentence."""
         super().__init__(sentence)
+
+
+def lacking(wanted: str, offered: Iterable[str], advice: str) -> NotDoneError:
+    """Return the error of a BMC that has others of a kind, and not the one that is wanted.
+
+    Args:
+        wanted: With its article (``the reset Nmi``).
+        offered: What it has of the kind, in Redfish's words.
+        advice: What to do instead.
+    """
+    has = ", ".join(sorted(offered)) or "none"
+    return NotDoneError(f"it does not offer {wanted} by Redfish (it offers: {has}); {advice}")
 
 
 class LoginRefusedError(exceptions.AccessError):  # type: ignore[misc]

@@ -25,7 +25,7 @@ from controller.bmc.redfish_document import (
     read_if_there,
     text,
 )
-from controller.bmc.redfish_errors import NotDoneError
+from controller.bmc.redfish_errors import NotDoneError, NotOfferedError
 from controller.bmc.redfish_siblings import serves_others
 from controller.bmc.redfish_turns import in_turns
 from controller.hardware.abilities import Health
@@ -57,7 +57,7 @@ class LogReading:
         """Read it, a few requests with each step.
 
         Raises:
-            NotDoneError: There is no log.
+            NotOfferedError: There is no log.
         """
         elsewhere: list[str] = []
         pages = entries = 0
@@ -117,12 +117,13 @@ def clear_log(system: System) -> None:
     """Empty the log.
 
     Raises:
-        NotDoneError: There is no log, it cannot be emptied, or is not empty afterwards.
+        NotOfferedError: There is no log, or it cannot be emptied.
+        NotDoneError: It is not empty afterwards.
     """
     service = _service(system, for_reading=False)
     target = action(service.body, "LogService.ClearLog")
     if target is None:
-        raise NotDoneError("the BMC's log cannot be cleared")
+        raise NotOfferedError("to clear the log", "clear it at its own page")
     order(system, target, {})
     left = len(listed(system, link(service.body, "Entries")))
     if left > 1:  # many write down that the log was cleared
@@ -140,7 +141,7 @@ def _service(system: System, *, for_reading: bool = True) -> Document:
                 )
             break
     if not paths:
-        raise NotDoneError("the BMC keeps no log of the machine")
+        raise NotOfferedError("a log of the machine", "look at its own page, or at the sensors")
     by_name = {path.rstrip("/").rsplit("/", 1)[-1].lower(): path for path in reversed(paths)}
     chosen = next((by_name[name] for name in _KNOWN if name in by_name), paths[0])
     return read(system, chosen)

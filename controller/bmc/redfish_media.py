@@ -11,6 +11,7 @@ from sushy.resources.system.system import System
 
 from agent.protocol.foreign_text import clean_line
 from controller.bmc.redfish_document import Document
+from controller.bmc.redfish_errors import lacking
 from controller.bmc.redfish_siblings import serves_others
 from controller.hardware.abilities import MediaDevice
 
@@ -60,15 +61,13 @@ def attach(system: System, device: MediaDevice, url: str, *, beside: bool = Fals
         beside: Not in place of what is in a drive that can be of several kinds; ``None`` is returned then.
 
     Raises:
-        MissingAttributeError: There is no such drive.
+        NotDoneError: There is no such drive.
         SushyError: What the first drive's refusal was.
     """
     fit = [slot for slot in _slots(system) if device in _devices(slot)]
     if not fit:
-        has = ", ".join(sorted(media(system))) or "none"
-        raise exceptions.MissingAttributeError(
-            attribute=f"drive of the kind {device} , it has: {has}", resource=system.path
-        )
+        wanted = f"a virtual drive of the kind {device}"
+        raise lacking(wanted, media(system), "choose another kind, or boot from the network")
     own = [slot for slot in fit if _devices(slot) == [device]][:1]
     free = [slot for slot in fit if not slot.inserted and slot not in own]
     refusal: exceptions.SushyError | None = None

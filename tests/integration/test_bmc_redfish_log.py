@@ -12,7 +12,7 @@ from sushy.resources.system.system import System
 
 from controller.bmc.redfish import RedfishBmc, RedfishDriver
 from controller.bmc.redfish_document import read as read_document
-from controller.bmc.redfish_errors import NotDoneError
+from controller.bmc.redfish_errors import NotOfferedError
 from controller.bmc.redfish_log import LogReading, clear_log
 from controller.bmc.redfish_turns import in_turns
 from controller.hardware.abilities import Health
@@ -82,13 +82,13 @@ def read(one: TableService, most: int) -> list[str]:
 def test_a_bmc_without_a_log_says_so() -> None:
     made: Any = TableService({f"{ROOT}/Systems/1": {"Links": {"ManagedBy": []}}})
     for call in (lambda: read_log(made, 5), lambda: clear_log(made)):
-        with pytest.raises(NotDoneError, match="keeps no log"):
+        with pytest.raises(NotOfferedError, match=r"does not offer a log .* look at its own page"):
             call()
 
 
 def test_a_log_that_cannot_be_cleared_says_so() -> None:
     made: Any = service({"": {"Members": [entry(1)]}})
-    with pytest.raises(NotDoneError, match="cannot be cleared"):
+    with pytest.raises(NotOfferedError, match="does not offer to clear the log"):
         clear_log(made)
 
 

@@ -98,7 +98,7 @@ def test_media_that_cannot_be_had_or_let_go_are_errors_that_are_told(
 ) -> None:
     with pytest.raises(BmcError, match="attach virtual media cdrom: answered 400"):
         bmc.attach_media(MediaDevice.CDROM, f"{lab.http.url}/absent.iso", timeout_s=S)
-    with pytest.raises(BmcError, match=r"attach virtual media floppy: .* it has: cdrom, disk"):
+    with pytest.raises(BmcError, match=r"attach virtual media floppy: .*it offers: cdrom, disk"):
         bmc.attach_media(MediaDevice.FLOPPY, lab.http.publish("x", b"x"), timeout_s=S)
     bmc.attach_media(MediaDevice.CDROM, lab.http.publish("x", b"x"), timeout_s=S)
     lab.bmc.set_faults(RedfishFaults(keeps_media=True))

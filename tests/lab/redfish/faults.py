@@ -28,6 +28,14 @@ class RedfishFaults:
     """Shows this power state whatever the machine does (``PoweringOff``); empty = the machine's."""
     refuses_needless: bool = False
     """Refuses to switch a machine on that is on, and off that is off, with 409."""
+    without_resets: tuple[str, ...] = ()
+    """No fault but a way: resets that it does not have (``Nmi``)."""
+    without_targets: tuple[str, ...] = ()
+    """No fault but a way: boot devices that it does not have (``UefiHttp``)."""
+    without_drives: tuple[str, ...] = ()
+    """No fault but a way: slots of virtual media that it does not have (``Cd``)."""
+    without_logs: bool = False
+    """No fault but a way: keeps no log."""
     keeps_media: bool = False
     """Refuses to eject virtual media."""
     hides_media: bool = False

@@ -50,7 +50,7 @@ def manager(view: View, ids: Ids) -> Document:
         Status=HEALTHY,
         NetworkProtocol=link(f"{path}/NetworkProtocol"),
         VirtualMedia=link(f"{path}/VirtualMedia"),
-        LogServices=link(f"{path}/LogServices"),
+        **({} if view.faults.without_logs else {"LogServices": link(f"{path}/LogServices")}),
         SerialConsole={
             "ServiceEnabled": bool(view.faults.console_ways),
             "MaxConcurrentSessions": 1,
@@ -99,7 +99,9 @@ def _slots(view: View) -> dict[str, tuple[str, ...]]:
     mixed: dict[str, tuple[str, ...]] = {
         str(n): ("CD", "DVD", "USBStick") for n in range(1, view.faults.mixed_slots + 1)
     }
-    return mixed or dict(MEDIA)
+    return mixed or {
+        name: kinds for name, kinds in MEDIA.items() if name not in view.faults.without_drives
+    }
 
 
 def medium(view: View, ids: Ids) -> Document:

@@ -78,16 +78,28 @@ def system(view: View, ids: Ids) -> Document:
         Storage=link(f"{path}/Storage"),
         LogServices=link(f"{path}/LogServices"),
         Links={"Chassis": links([chassis_path(view)]), "ManagedBy": links([manager_path(view)])},
-        Actions=action(path, "ComputerSystem.Reset", ResetType=RESETS),
+        Actions=action(path, "ComputerSystem.Reset", ResetType=resets(view)),
     )
+    if view.faults.without_logs:
+        del document["LogServices"]
     if view.faults.without_optional:
         del document["Actions"]["#ComputerSystem.Reset"]["ResetType@Redfish.AllowableValues"]
         return document
     document |= _optional(view, path)
     if view.faults.shared_manager:
         for name in ("VirtualMedia", "LogServices", "SerialConsole"):
-            del document[name]
+            document.pop(name, None)
     return document
+
+
+def resets(view: View) -> tuple[str, ...]:
+    """Return the resets that it has."""
+    return tuple(one for one in RESETS if one not in view.faults.without_resets)
+
+
+def targets(view: View) -> tuple[str, ...]:
+    """Return the boot devices that it has."""
+    return tuple(one for one in TARGETS if one not in view.faults.without_targets)
 
 
 def _optional(view: View, path: str) -> Document:
@@ -147,7 +159,7 @@ def boot(view: View) -> Document:
         "HttpBootUri": override.http_uri if override else None,
     }
     if not view.faults.without_optional:
-        document["BootSourceOverrideTarget@Redfish.AllowableValues"] = list(TARGETS)
+        document["BootSourceOverrideTarget@Redfish.AllowableValues"] = list(targets(view))
         document["BootSourceOverrideMode@Redfish.AllowableValues"] = list(MODES)
     return document
 

@@ -17,7 +17,7 @@ from tests.lab.redfish.state import View
 def reset(desk: Desk, view: View, ids: Ids, body: Document) -> Answer:
     """Carry out ComputerSystem.Reset; 409 where the machine's state does not allow it."""
     check_ids(view, ids)
-    kind = parameter(body, "ResetType", str, among=system.RESETS) or "On"
+    kind = parameter(body, "ResetType", str, among=system.resets(view)) or "On"
     is_on = desk.is_on(view.number)
     if kind in {"GracefulShutdown", "GracefulRestart", "Nmi", "PowerCycle"} and not is_on:
         raise RefusedError(409, "ResourceInUse")
@@ -96,7 +96,7 @@ def _override(view: View, wanted: Document) -> BootOverride | None:
         if name not in now:
             raise RefusedError(400, "PropertyUnknown", name, related=f"Boot/{name}")
     now |= wanted
-    check_listed("BootSourceOverrideTarget", now["BootSourceOverrideTarget"], system.TARGETS)
+    check_listed("BootSourceOverrideTarget", now["BootSourceOverrideTarget"], system.targets(view))
     check_listed("BootSourceOverrideEnabled", now["BootSourceOverrideEnabled"], system.ENABLED)
     check_listed("BootSourceOverrideMode", now["BootSourceOverrideMode"], system.MODES)
     device = system.TARGETS[now["BootSourceOverrideTarget"]]
