@@ -24,7 +24,7 @@ _BY_VNC = ("fake-graphical", "vnc")
 GENERIC: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "bios": ("no-bios",),
-        "boot": ("ipxe", "pxe", "http"),
+        "boot": ("ipxe", "pxe", "http", "http-ipxe"),
         "console": ("no-console", *_BY_VNC),
         "deploy": ("direct", "iscsi", "bootc", "ramdisk", "custom-agent", "autodetect", "noop"),
         "firmware": ("no-firmware",),
@@ -50,12 +50,22 @@ IPMI = HardwareType(
             **GENERIC,
             "boot": (*GENERIC["boot"], *_BY_REDFISH),
             "console": ("no-console", "ipmitool-socat", "ipmitool-shellinabox", *_BY_VNC),
-            "management": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
+            "management": ("ipmitool", "pyghmi", "ipmitool-cli", "command", "noop"),
             "power": ("ipmitool", "pyghmi", "ipmitool-cli", "command"),
             "vendor": ("no-vendor", "ipmitool"),
         }
     ),
 )
+INTEL_IPMI = HardwareType(
+    name="intel-ipmi",
+    supports=MappingProxyType(
+        {
+            **IPMI.supports,
+            "management": ("intel-ipmitool", *IPMI.supports["management"]),
+        }
+    ),
+)
+"""Intel's machines, as Ironic names them; they are driven as any other with IPMI."""
 REDFISH = HardwareType(
     name="redfish",
     supports=MappingProxyType(
@@ -68,10 +78,11 @@ REDFISH = HardwareType(
                 *("no-console", "redfish-ssh", "ipmitool-socat", "ipmitool-shellinabox"),
                 *("redfish-graphical", *_BY_VNC),
             ),
-            "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
+            "management": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli", "noop"),
             "power": ("redfish", "ipmitool", "pyghmi", "ipmitool-cli"),
             "inspect": ("agent", "redfish", "no-inspect"),
             "raid": ("redfish", "no-raid", "agent"),
+            "vendor": ("no-vendor", "redfish"),
         }
     ),
 )
@@ -87,6 +98,7 @@ IDRAC = HardwareType(
             },
             "boot": (*REDFISH.supports["boot"], "idrac-redfish-virtual-media"),
             "inspect": (*REDFISH.supports["inspect"], "idrac-redfish"),
+            "vendor": (*REDFISH.supports["vendor"], "idrac-redfish"),
         }
     ),
 )
@@ -138,7 +150,7 @@ FAKE_HARDWARE = HardwareType(
     supports=MappingProxyType(
         {
             "bios": ("fake", "no-bios"),
-            "boot": ("fake", "ipxe", "pxe", "http", *_BY_REDFISH),
+            "boot": ("fake", "ipxe", "pxe", "http", "http-ipxe", *_BY_REDFISH),
             "console": ("fake", "no-console", *_BY_VNC),
             "deploy": ("fake", *GENERIC["deploy"]),
             "firmware": ("fake", "no-firmware"),

@@ -7,6 +7,7 @@ HARDWARE_TYPES = [
     "iboot",
     "idrac",
     "ilo",
+    "intel-ipmi",
     "ipmi",
     "manual-management",
     "redfish",
