@@ -1,6 +1,7 @@
-"""Documents of a long list as JSON, made of its columns: what the whole page has alike is encoded once."""
+"""Documents of a long list, made of its columns: what the whole page has alike is encoded once."""
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -12,21 +13,25 @@ Document = dict[str, Any] | msgspec.Raw
 """A document, or its JSON."""
 
 
-def documents_of(columns: Mapping[str, Sequence[Any]]) -> list[msgspec.Raw]:
-    """Return one JSON object for each place of the columns, which are equally long and not empty.
+def documents_of(columns: Mapping[str, Sequence[Any]]) -> list[Document]:
+    """Return one object for each place of the columns, which are equally long and not empty, to be encoded as JSON.
 
-    Of a node's ninety fields most say the same for every node of a page: nothing is reserved, no error, no owner.
+    Of a node's ninety fields most say the same for every node of a page: nothing is reserved, no error, no owner. Their JSON is
+    made once; in each document it stands as the value of the first of them, with the names and values of the others behind it.
     """
     alike = {name: values[0] for name, values in columns.items() if are_alike(values)}
-    head = _ENCODER.encode(alike)[:-1]
-    names = tuple(name for name in columns if name not in alike)
+    names = [name for name in columns if name not in alike]
     if not names:
         (count,) = {len(values) for values in columns.values()}
-        return [msgspec.Raw(head + b"}")] * count
-    start = head + b"," if alike else head
-    encode = _ENCODER.encode
-    rows = zip(*(columns[name] for name in names), strict=True)
-    return [msgspec.Raw(start + encode(dict(zip(names, row, strict=True)))[1:]) for row in rows]
+        return [msgspec.Raw(_ENCODER.encode(alike))] * count
+    others = [columns[name] for name in names]
+    if not alike:
+        return [dict(zip(names, row, strict=True)) for row in zip(*others, strict=True)]
+    first = next(iter(alike))
+    value = msgspec.Raw(_ENCODER.encode(alike)[len(_ENCODER.encode({first: 0})) - 2 : -1])
+    names = [first, *names]
+    rows = zip(repeat(value, len(others[0])), *others, strict=True)
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def are_alike(values: Sequence[Any]) -> bool:

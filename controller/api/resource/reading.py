@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from flask import Response
 from sqlalchemy import ColumnElement, Row
 from sqlalchemy.orm import Session
@@ -105,9 +104,7 @@ def _of_row(row: Row[Any], plain: Plain, shown: Mapping[str, Getter]) -> dict[st
     return item
 
 
-def _of_rows(
-    rows: Sequence[Row[Any]], plain: Plain, shown: Mapping[str, Getter]
-) -> list[msgspec.Raw]:
+def _of_rows(rows: Sequence[Row[Any]], plain: Plain, shown: Mapping[str, Getter]) -> list[Document]:
     """Return documents of a query's rows, made column by column; ``plain`` are the fields that are shown as stored."""
     columns = dict(zip(rows[0]._fields, zip(*rows, strict=True), strict=True))
     made: dict[str, Sequence[Any]] = {
