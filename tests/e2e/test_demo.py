@@ -26,10 +26,10 @@ _CTRL_C = b"\x03"
 class Demonstration:
     """``python -m tests.lab.demo`` in a terminal of its own; every process that it starts carries a mark."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self._mark = f"DEMONSTRATION={uuid.uuid4()}"
         name, _, value = self._mark.partition("=")
-        words = [sys.executable, "-m", "tests.lab.demo"]
+        words = [sys.executable, "-m", "tests.lab.demo", *options]
         wide = {"TERM": "xterm-256color", "COLUMNS": "160"}
         environment = {**os.environ, **wide, "PYTHONPATH": str(_REPOSITORY), name: value}
         self._pid, self._terminal = pty.fork()
@@ -101,13 +101,25 @@ def wait_for(condition: Callable[[], object], timeout_s: float, what: str) -> No
 
 
 @pytest.fixture
-def demonstration(logs: Path) -> Iterator[Demonstration]:
-    made = Demonstration()
+def demonstration(logs: Path, request: pytest.FixtureRequest) -> Iterator[Demonstration]:
+    made = Demonstration(*getattr(request, "param", ()))
     yield made
     made.close()
     (logs / "terminal.txt").write_text(made.text)
 
 
+@pytest.mark.parametrize(
+    "demonstration",
+    [
+        pytest.param((), id="ipmi"),
+        pytest.param(
+            ("--bmc", "redfish", "--media", "virtual"),
+            id="redfish-by-virtual-media",
+            marks=pytest.mark.long,
+        ),
+    ],
+    indirect=True,
+)
 def test_it_shows_a_machine_from_power_off_to_the_login_prompt_of_its_system(
     demonstration: Demonstration,
 ) -> None:
