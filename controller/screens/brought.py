@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 LINGER_S = 30.0
 """A browser that loads its page anew finds the screen as it was."""
+_MOST_STOPS = 3
+"""So often a provider is told to let go of a screen; then the controller's next start tells it again."""
+_STOP_AGAIN_S = 5.0
 
 
 @dataclass(eq=False, slots=True)
@@ -38,6 +41,9 @@ class Brought:
     """It is to be let go of, and nobody new gets it."""
     is_released: bool = False
     """A thread lets go of it."""
+    failed_stops: int = 0
+    stop_again_at: float = 0.0
+    """When its provider is told once more, after it has failed."""
 
     @property
     def there(self) -> Screen:
@@ -140,16 +146,13 @@ class BroughtScreens:
 
     def release_left(self) -> None:
         """Let go of what a controller before this one has left; waits for the providers."""
-        with contextlib.suppress(FileNotFoundError):
-            for path in sorted(self._folder.iterdir()):
-                name, _, application = path.read_text().partition("\n")
-                wish = ScreenWish(node_uuid=path.name, provider=name, application=application)
-                one = Brought(wish, is_over=True, is_released=True)
-                with self._lock:
-                    if self._brought.setdefault(path.name, one) is not one:
-                        continue
-                log.info("the screen of node %s was left by a controller; it is ended", path.name)
-                self._release(one)
+        for wish in self._left():
+            one = Brought(wish, is_over=True, is_released=True)
+            with self._lock:
+                if self._brought.setdefault(wish.node_uuid, one) is not one:
+                    continue
+            log.info("the screen of node %s was left by a controller; it is ended", wish.node_uuid)
+            self._release(one)
 
     def release_all(self) -> None:
         """Let go of all, at the controller's end; waits for the providers, all at once."""
@@ -162,7 +165,7 @@ class BroughtScreens:
             thread.join(self._timeout_s)
 
     def _is_due(self, one: Brought, now: float) -> bool:
-        if one.users or one.is_released:
+        if one.users or one.is_released or now < one.stop_again_at:
             return False
         return one.is_over or self._has_lapsed(one) or now - one.idle_since >= self._linger_s
 
@@ -233,19 +236,44 @@ class BroughtScreens:
             brought.is_over = True
             if self._brought.get(uuid) is not brought:  # another thread was faster
                 return
-            self._stop(brought.wish)
+            has_stopped = self._stop(brought.wish)
+            brought.failed_stops += not has_stopped
+            is_last = has_stopped or brought.failed_stops >= _MOST_STOPS
             with self._gone:
-                del self._brought[uuid]
-                self._gone.notify_all()
+                if is_last:
+                    del self._brought[uuid]
+                    self._gone.notify_all()
+                else:  # nobody gets the node another one meanwhile: this one's end would be the end of that
+                    brought.stop_again_at = self._monotonic() + _STOP_AGAIN_S
+                    brought.is_released = False
 
-    def _stop(self, wish: ScreenWish) -> None:
+    def _stop(self, wish: ScreenWish) -> bool:
+        """Have a provider let go, and say whether it has; if not, what is written down stays for the next start."""
         try:
             self.provider_of(wish).stop(wish, timeout_s=self._timeout_s)
         except ControllerError as error:
             log.warning("the screen of node %s cannot be let go of: %s", wish.node_uuid, error)
+            return False
         except Exception:  # a plug-in's
             log.exception("the screen of node %s cannot be let go of", wish.node_uuid)
+            return False
         (self._folder / wish.node_uuid).unlink(missing_ok=True)
+        return True
+
+    def _left(self) -> Iterator[ScreenWish]:
+        """Return what is written down, as far as it is there and can be read when its turn comes."""
+        paths: list[Path] = []
+        with contextlib.suppress(FileNotFoundError):
+            paths = sorted(self._folder.iterdir())
+        for path in paths:
+            try:
+                name, _, application = path.read_text().partition("\n")
+            except FileNotFoundError:  # let go of since, by a session that has ended
+                continue
+            except (OSError, UnicodeError) as error:
+                log.warning("whose screen %s was cannot be read: %s; remove it", path, error)
+                continue
+            yield ScreenWish(node_uuid=path.name, provider=name, application=application)
 
     def _write_down(self, wish: ScreenWish) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Screens are brought once for all who look, and let go of when nobody does; a provider that fails or hangs holds nobody else up."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class Provider:
         self.properties: Mapping[str, str] = {}
         self.asked: list[str] = []
         self.fails = False
+        self.failing_stops = 0
+        self.at_stop: Callable[[], None] = lambda: None
         self.lifetime_s: float | None = None
         self.go_on = threading.Event()
         self.go_on.set()
@@ -45,7 +47,11 @@ class Provider:
 
     def stop(self, wish: ScreenWish, *, timeout_s: float) -> None:
         self.asked.append(f"stop {wish.node_uuid}")
+        self.at_stop()
         self.stopped.set()
+        self.failing_stops -= 1
+        if self.failing_stops >= 0:
+            raise BmcError("podman is busy")
 
 
 @pytest.fixture
@@ -197,3 +203,58 @@ def test_without_a_provider_it_says_what_to_set(
     screens = BroughtScreens({"p": provider}, site, tmp_path, most=2, timeout_s=1)
     with pytest.raises(Invalid, match=words):
         screens.provider_of(WISH)
+
+
+def test_one_whose_stop_fails_is_told_again_and_is_written_down_until_then(
+    screens: BroughtScreens, provider: Provider, clock: Clock, tmp_path: Path
+) -> None:
+    note = tmp_path / "screens/n1"
+    screens.let_go(screens.hold(WISH))
+    provider.failing_stops = 2
+    for stops in (1, 2, 3):
+        clock.now += 60
+        ended(screens, provider)
+        assert provider.asked == ["start n1", *["stop n1"] * stops]
+        assert note.exists() == (stops < 3)
+        screens.tidy()  # not at once
+        assert len(provider.asked) == 1 + stops
+    assert screens.hold(WISH).users == 1
+
+
+def test_one_whose_stop_fails_always_is_left_to_the_next_start(
+    screens: BroughtScreens, provider: Provider, clock: Clock, tmp_path: Path
+) -> None:
+    screens.let_go(screens.hold(WISH))
+    provider.failing_stops = 100
+    for _ in range(3):
+        clock.now += 60
+        ended(screens, provider)
+    clock.now += 60
+    screens.tidy()
+    assert provider.asked == ["start n1", *["stop n1"] * 3]
+    assert (tmp_path / "screens/n1").exists()
+    provider.failing_stops = 0
+    made(provider, clock, tmp_path).release_left()
+    assert provider.asked == ["start n1", *["stop n1"] * 4]
+    assert not (tmp_path / "screens/n1").exists()
+
+
+def test_what_is_gone_or_unreadable_when_its_turn_comes_holds_no_other_up(
+    screens: BroughtScreens, provider: Provider, clock: Clock, tmp_path: Path
+) -> None:
+    folder = tmp_path / "screens"
+    folder.mkdir()
+    for name in ("n1", "n2", "n4"):
+        (folder / name).write_text("p\nfake")
+    (folder / "n3").write_bytes(b"\xff")
+    provider.at_stop = lambda: (folder / "n2").unlink(missing_ok=True)
+    screens.release_left()
+    assert provider.asked == ["stop n1", "stop n4"]
+
+
+def ended(screens: BroughtScreens, provider: Provider) -> None:
+    """Tidy, and wait for the thread's end."""
+    tidied(screens, provider)
+    for thread in threading.enumerate():
+        if thread.name == "screen-stop":
+            thread.join(10)
