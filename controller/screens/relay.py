@@ -158,8 +158,11 @@ class Relay:
         if session not in self._sessions:
             return
         try:
-            if events & selectors.EVENT_READ:
-                (session.hear_server if is_server else session.hear_browser)()
+            if events & selectors.EVENT_READ and not is_server:
+                session.hear_browser()
+            elif events & selectors.EVENT_READ and session.reads_server:
+                # no longer, where the browser was heard by the same look and that has ended the session
+                session.hear_server()
         except OSError as error:
             session.reason = session.reason or str(error)
             session.phase = Phase.ENDED
