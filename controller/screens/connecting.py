@@ -9,11 +9,14 @@ from typing import Any
 from agent.protocol.foreign_text import clean_line
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.hardware.screen import Screen
+from controller.peers.connections import resolve
 from controller.screens.server_handshake import ServerHandshake
 
 
 def open_screen(screen: Screen, *, timeout_s: float) -> socket.socket:
     """Return a connection to the screen's server, logged in, that does not wait.
+
+    A name that nobody answers for leaves a thread to the system's resolver, which has its own end (``resolv.conf``).
 
     Raises:
         BmcUnreachable: It does not answer in time.
@@ -23,7 +26,7 @@ def open_screen(screen: Screen, *, timeout_s: float) -> socket.socket:
     ends_at = time.monotonic() + timeout_s
     try:
         sock = _connect(screen, ends_at)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: what can be no name
         raise BmcUnreachable(
             f"the screen at {screen.where} cannot be reached: {clean_line(error, 200)}"
         ) from error
@@ -47,15 +50,19 @@ def _connect(screen: Screen, ends_at: float) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX)
         return _connected(sock, screen.path, ends_at)
     failure: OSError = OSError("the name has no address")
-    for family, kind, number, _, address in socket.getaddrinfo(
-        screen.host, screen.port, type=socket.SOCK_STREAM
-    ):
+    left_s = max(ends_at - time.monotonic(), 0.01)
+    for family, kind, number, _, address in resolve(screen.host, screen.port, left_s):
         if not screen.is_trusted:
             _require_elsewhere(screen, str(address[0]))
         try:
-            return _connected(socket.socket(family, kind, number), address, ends_at)
+            sock = _connected(socket.socket(family, kind, number), address, ends_at)
         except OSError as error:
             failure = error
+            continue
+        if not screen.is_trusted and _is_here(sock):
+            sock.close()
+            raise _refusal(screen)
+        return sock
     raise failure
 
 
@@ -74,10 +81,26 @@ def _require_elsewhere(screen: Screen, address: str) -> None:
     found = ipaddress.ip_address(address.partition("%")[0])
     found = getattr(found, "ipv4_mapped", None) or found
     if found.is_loopback or found.is_unspecified or found.is_multicast:
-        raise BmcError(
-            f"the screen at {screen.where}: driver_info may name no screen on the controller's own machine; give the"
-            " address of the machine that has it"
-        )
+        raise _refusal(screen)
+
+
+def _is_here(sock: socket.socket) -> bool:
+    """Say whether a connection leads to this machine: what connects to an own address has that one itself.
+
+    Not so where the machine has several addresses of one subnet: to the later ones the first one connects. A server that only they reach is not
+    known as one of this machine.
+    """
+    try:
+        return bool(sock.getsockname()[0] == sock.getpeername()[0])
+    except OSError:  # it is gone already, and the handshake will say so
+        return False
+
+
+def _refusal(screen: Screen) -> BmcError:
+    return BmcError(
+        f"the screen at {screen.where}: driver_info may name no screen on the controller's own machine; give the"
+        " address of the machine that has it"
+    )
 
 
 def _shake_hands(sock: socket.socket, screen: Screen, ends_at: float) -> None:

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
@@ -109,6 +110,45 @@ def test_a_silent_or_dripping_server_has_one_deadline(pace_s: float | None) -> N
 def test_a_node_may_not_name_the_controllers_own_machine(host: str) -> None:
     with pytest.raises(BmcError, match="on the controller's own machine"):
         open_screen(Screen(host=host, port=5900), timeout_s=2)
+
+
+def test_nor_by_its_address_in_the_network() -> None:
+    mine = [
+        one.address
+        for name, listed in psutil.net_if_addrs().items()
+        for one in listed
+        if one.family is socket.AF_INET and name != "lo"
+    ]
+    if not mine:
+        pytest.skip("this machine has no address but loopback")
+    with socket.create_server(("0.0.0.0", 0)) as listener:  # as a program that serves everybody
+        screen = Screen(host=mine[0], port=listener.getsockname()[1])
+        with pytest.raises(BmcError, match="on the controller's own machine"):
+            open_screen(screen, timeout_s=2)
+
+
+@pytest.mark.parametrize("host", [f"{'a' * 64}.x", "a..b", "a\0b"])
+def test_what_can_be_no_name_is_told(host: str) -> None:
+    with pytest.raises(BmcUnreachable, match="cannot be reached"):
+        open_screen(Screen(host=host, port=5900), timeout_s=2)
+
+
+def test_a_name_server_that_does_not_answer_has_the_same_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look_up, may_go = socket.getaddrinfo, threading.Event()
+
+    def slow(*words: Any, **more: Any) -> Any:
+        if "flags" not in more:  # it is looked up as a name
+            may_go.wait(20)
+        return look_up(*words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    began = time.monotonic()
+    with pytest.raises(BmcUnreachable, match="name server does not answer"):
+        open_screen(Screen(host="bmc.example", port=5900), timeout_s=0.5)
+    may_go.set()
+    assert time.monotonic() - began < 5
 
 
 def test_pictures_are_passed_on_as_they_are_and_everybody_shares(
