@@ -23,7 +23,7 @@ def asked_page(call: Call, sortable: Mapping[str, str], ident: str = "uuid") -> 
     Raises:
         Invalid: A limit below 1, a direction that is none, a field that cannot be sorted by.
     """
-    sort_key = call.query.get("sort_key", "id")
+    sort_key = call.query.get("sort_key") or "id"
     if sort_key != "id" and sort_key not in sortable:
         valid = ", ".join(["id", *sorted(sortable)])
         raise Invalid(

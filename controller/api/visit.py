@@ -27,6 +27,7 @@ from controller.api.paths import is_api
 from controller.api.pools import PEOPLE, pool_of
 from controller.api.sender import sender_of
 from controller.boot.urls import shown_path
+from controller.errors import Invalid
 from controller.settings import Settings
 from controller.store.actor import Actor
 from controller.workflow.services import Services
@@ -38,6 +39,8 @@ FOR_BROWSERS = (
 )
 """Nothing that is answered here is a page, a frame or a script of somebody else's page; the web page has its own."""
 HeaderLines = Sequence[tuple[str, str]]
+_LISTS = frozenset({"addresses", "conductor_groups", "device_types", "fields", "shard"})
+"""Arguments that are lists: Ironic takes their members in one argument with commas between, or one in each."""
 _TYPING = re.compile(r"/v1/nodes/[^/]+/console/input")
 """What is typed on a console changes nothing here; that somebody took the keyboard is told."""
 
@@ -95,13 +98,31 @@ class Visit:
             minor=versions.MIN_MINOR if self.minor is None else self.minor,
             base_url=f"{request.scheme}://{request.host}",
             path=self.path,
-            query=request.args.to_dict(),
+            query=self._query(),
             sender=self.sender,
             principal=self.principal,
             read_json=cache(lambda: decode_for(self.path, self._body())),
             read_body=request.stream.read,
             last_event_id=request.headers.get("Last-Event-ID"),
         )
+
+    def _query(self) -> dict[str, str]:
+        """Return the arguments; a list that is given in several is one with commas.
+
+        Raises:
+            Invalid: Another argument is given more than once.
+        """
+        args = self.request.args
+        query = args.to_dict()
+        if self.request.query_string.count(b"&") < len(query):  # each is given once
+            return query
+        for name in query:
+            values = args.getlist(name)
+            if len(values) > 1 and name in _LISTS:
+                query[name] = ",".join(values)
+            elif len(values) > 1:
+                raise Invalid(f"The argument {name} is given {len(values)} times; give it once")
+        return query
 
     def answer_headers(self) -> HeaderLines:
         """Return what an answer of the API carries, whatever it is."""

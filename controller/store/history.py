@@ -1,31 +1,25 @@
-"""Queries for the history of a node, oldest event first."""
+"""Queries for the history of a node, oldest event first unless it is sorted otherwise."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from controller.errors import Invalid, NotFound
-from controller.store.paging import Page
+from controller.errors import NotFound
+from controller.store.paging import Page, fetch_page
 from controller.store.tables import NodeEvent
 
 
-def list_events(session: Session, node_id: int, page: Page) -> Sequence[NodeEvent]:
-    """Return one page of the node's events.
+def list_events(session: Session, node_id: int, page: Page) -> Sequence[Row[Any]]:
+    """Return one page of the node's events, with all columns of each.
 
     Raises:
-        Invalid: The marker is no event of this node.
+        NotFound: The marker is no event of this node.
+        Invalid: The marker is no UUID.
     """
-    query = select(NodeEvent).where(NodeEvent.node_id == node_id)
-    if page.marker is not None:
-        try:
-            marker = read_event(session, node_id, page.marker)
-        except NotFound as error:
-            raise Invalid(f"marker: {error}") from error
-        is_past = NodeEvent.id < marker.id if page.is_descending else NodeEvent.id > marker.id
-        query = query.where(is_past)
-    order = NodeEvent.id.desc() if page.is_descending else NodeEvent.id
-    return session.scalars(query.order_by(order).limit(page.limit)).all()
+    whole = select(*NodeEvent.__table__.columns).where(NodeEvent.node_id == node_id)
+    return fetch_page(session, NodeEvent, whole, page, whole=whole)
 
 
 def read_event(session: Session, node_id: int, uuid: str) -> NodeEvent:

@@ -29,6 +29,52 @@ ODD: list[tuple[str, str, object]] = [
     ("PUT", NODE + "/management/boot_device", {"boot_device": "pxe", "foo": 1}),
     ("PUT", NODE + "/management/boot_device?foo=1", {"boot_device": "pxe"}),
 ]
+REPEATED = (
+    *(
+        "limit=1&limit=2",
+        "limit=1&limit=1",
+        "sort_dir=asc&sort_dir=desc",
+        "sort_key=id&sort_key=id",
+    ),
+    *(
+        "detail=true&detail=true",
+        "fields=uuid&fields=extra",
+        "description_contains=a&description_contains=b",
+    ),
+    *(
+        "shard=a&shard=b",
+        "node={node}&node={node}",
+        "nope=1&nope=2",
+        "limit=1&",
+        "limit=1&&sort_dir=asc",
+    ),
+    *(
+        "driver=a&driver=b",
+        "provision_state=active&provision_state=enroll",
+        "maintenance=true&maintenance=false",
+    ),
+)
+LISTS = (
+    "nodes",
+    "ports",
+    "portgroups",
+    "chassis",
+    "allocations",
+    "volume/connectors",
+    "volume/targets",
+)
+SORTED = {
+    "nodes": ("", "uuid", "name", "nope", "extra", "health", "reservation", "node_id"),
+    "ports": ("", "node_id", "address", "portgroup_uuid2", "extra"),
+    "portgroups": ("", "node_id", "address", "extra"),
+    "chassis": ("", "node_id", "description"),
+    "volume/connectors": ("", "node_id", "type"),
+    "volume/targets": ("", "node_id", "boot_index"),
+    "nodes/{node}/history": (
+        *("", "id", "created_at", "severity", "event", "event_type", "user", "uuid", "nope"),
+    ),
+}
+EMPTY = ("node=", "node_uuid=", "node_uuid=nope", "portgroup=", "address=", "sort_key=", "shard=")
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +95,74 @@ def test_the_status_is_ironics(both: Beside, method: str, path: str, body: objec
     both.set_node(node, provision_state="manageable", power_state="power off")
     ours, theirs = both.ask(method, path.replace("{node}", node), filled(body, node))
     assert ours.status == theirs.status, (ours.document, theirs.document)
+
+
+@pytest.mark.parametrize("arguments", REPEATED)
+def test_an_argument_that_is_there_twice_is_a_list_or_refused_as_by_ironic(
+    both: Beside, arguments: str
+) -> None:
+    node = both.node()
+    for kind in LISTS:
+        ours, theirs = both.ask("GET", f"/v1/{kind}?{arguments.replace('{node}', node)}")
+        assert ours.status == theirs.status, kind
+    ours, theirs = both.ask("GET", f"{NODE}?{arguments}".replace("{node}", node))
+    assert ours.status == theirs.status
+
+
+def test_fields_in_several_arguments_are_all_shown(both: Beside) -> None:
+    node = both.node()
+    for path in (NODE.replace("{node}", node), "/v1/drivers/fake-hardware"):
+        ours, theirs = both.ask("GET", f"{path}?fields=name&fields=properties")
+        assert ours.status == theirs.status == 200
+        assert ours.document.keys() == theirs.document.keys() == {"name", "properties", "links"}
+    ours, theirs = both.ask("GET", "/v1/nodes?fields=uuid&fields=name&limit=1")
+    assert [one.keys() for one in ours.document["nodes"]] == [{"uuid", "name", "links"}]
+    assert [one.keys() for one in theirs.document["nodes"]] == [{"uuid", "name", "links"}]
+    next_page = both.ours.ok("GET", "/v1/nodes?fields=uuid&fields=name&limit=1")["next"]
+    assert "fields=uuid,name&" in next_page
+
+
+@pytest.mark.parametrize("kind", SORTED)
+def test_lists_are_sorted_by_what_ironic_sorts_by(both: Beside, kind: str) -> None:
+    node = both.node()
+    for key in SORTED[kind]:
+        for direction in ("asc", "desc"):
+            path = f"/v1/{kind.replace('{node}', node)}?sort_key={key}&sort_dir={direction}"
+            ours, theirs = both.ask("GET", path)
+            assert ours.status == theirs.status, path
+
+
+def test_a_history_is_sorted_and_its_pages_follow_each_other(both: Beside) -> None:
+    node = both.node()
+    for number in range(3):
+        patch = [{"op": "add", "path": f"/extra/{number}", "value": number}]
+        assert (
+            both.ours.call("PATCH", f"/v1/nodes/{node}", patch, version="1.115").status_code == 200
+        )
+    path = f"/v1/nodes/{node}/history?detail=true"
+    whole = both.ours.ok("GET", f"{path}&sort_key=created_at&sort_dir=desc")["history"]
+    assert len(whole) >= 2
+    dates = [one["created_at"] for one in whole]
+    assert dates == sorted(dates, reverse=True)
+    paged = []
+    marker = ""
+    while page := both.ours.ok(
+        "GET", f"{path}&sort_key=created_at&sort_dir=desc&limit=1&marker={marker}"
+    )["history"]:
+        paged += page
+        marker = page[0]["uuid"]
+    assert paged == whole
+
+
+def test_a_marker_that_is_no_event_is_not_found(both: Beside) -> None:
+    node = both.node()
+    for marker in (both.uuid(), "x"):
+        ours, theirs = both.ask("GET", f"/v1/nodes/{node}/history?marker={marker}")
+        assert ours.status == theirs.status, marker
+
+
+@pytest.mark.parametrize("arguments", EMPTY)
+def test_an_empty_argument_is_what_it_is_for_ironic(both: Beside, arguments: str) -> None:
+    for kind in ("ports", "portgroups", "volume/connectors", "volume/targets", "allocations"):
+        ours, theirs = both.ask("GET", f"/v1/{kind}?{arguments}")
+        assert ours.status == theirs.status, kind

@@ -4,6 +4,8 @@ The wire has no microsecond order and no kinds: ``event`` is the sentence, ``eve
 same for programs) is ours.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from flask import Response
@@ -16,6 +18,11 @@ from controller.errors import NotFound
 from controller.store.history import list_events, read_event
 from controller.store.nodes import read_node
 
+_SORTABLE: Mapping[str, str] = MappingProxyType(
+    {"created_at": "at", "event": "message", "event_type": "kind"}
+    | {name: name for name in ("uuid", "severity", "user", "project")}
+)
+"""Columns by the names under which the history can be sorted by them."""
 _PROJECT_SINCE = 113
 _DURATION_SINCE = 115
 
@@ -23,7 +30,7 @@ _DURATION_SINCE = 115
 def index(call: Call, ident: str) -> Response:
     """Return a page of what happened to the node, oldest first."""
     call.expect(*PAGE_ARGUMENTS, "detail")
-    page = asked_page(call, {})
+    page = asked_page(call, _SORTABLE)
     is_detailed = bool(call.flag("detail"))
     with call.services.store.read() as session:
         node = read_node(session, ident, ("id", "uuid"))

@@ -13,14 +13,13 @@ from controller.store.nodes import get_node
 from controller.store.tables import Node
 
 
-def of_node(call: Call, session: Session, ident: str) -> Condition | None:
-    """Choose the items of the node with this UUID or name; empty = of any.
+def of_node(call: Call, session: Session, ident: str) -> Condition:
+    """Choose the items of the node with this UUID or name.
 
     Raises:
         NotFound: There is no such node, or the principal does not see it.
+        Invalid: That is no UUID or name, such as nothing.
     """
-    if not ident:
-        return None
     found: Condition = Node.uuid == see_node(call, session, ident).uuid
     return found
 

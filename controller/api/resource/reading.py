@@ -22,6 +22,8 @@ from controller.store.identity import is_name, is_uuid
 from controller.store.paging import Page, fetch_page
 
 _LINKS = "links"
+_NODE_ID = "node_id"
+"""By it the items of a node stand together in a list; it is no field."""
 _LONG = 100
 """Items of a list from which on it is made by itself (``Store.long_lists``)."""
 
@@ -130,10 +132,12 @@ def page_of(call: Call, resource: Resource) -> Page:
         Invalid: An argument has no meaning, or the list cannot be sorted by the field.
         NotAcceptable: The microversion does not have the field.
     """
-    key = call.query.get("sort_key", "id")
+    key = call.query.get("sort_key") or "id"
     if key in resource.by_name:
         resource.check_names(call, [key])
     columns = {name: str(resource.by_name[name].source) for name in resource.sortable()}
+    if resource.is_of_node:
+        columns[_NODE_ID] = _NODE_ID
     return asked_page(call, columns, resource.ident)
 
 

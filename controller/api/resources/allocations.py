@@ -56,7 +56,7 @@ def _list(value: Any, name: str) -> list[Any]:
     raise Invalid(f"{name} must be a list or null")
 
 
-def _of_node(call: Call, session: Session, ident: str) -> Condition | None:
+def _of_node(call: Call, session: Session, ident: str) -> Condition:
     try:
         return of_node(call, session, ident)
     except NotFound as error:

@@ -61,9 +61,13 @@ def _with_address(_call: Call, _session: Session, address: str) -> Condition:
     return found
 
 
-def _of_group(call: Call, session: Session, ident: str) -> Condition | None:
-    if not ident:
-        return None
+def _of_node_uuid(call: Call, session: Session, uuid: str) -> Condition:
+    if not is_uuid(uuid):
+        raise Invalid(f"Expected UUID for node_uuid: {uuid}")
+    return of_node(call, session, uuid)
+
+
+def _of_group(call: Call, session: Session, ident: str) -> Condition:
     if not is_uuid(ident) and not is_legal_name(ident):
         raise Invalid(f"Expected a UUID or name for portgroup: {ident}")
     found: Condition = Port.portgroup_uuid == see_portgroup(call, session, ident).uuid
@@ -129,7 +133,7 @@ def _stay_known(change: Change, what: str) -> None:
 _FILTERS = {
     **NODE_FILTERS,
     "shard": replace(NODE_FILTERS["shard"], since=_SHARD_SINCE),
-    "node_uuid": Filter(rows=of_node),
+    "node_uuid": Filter(rows=_of_node_uuid),
     "address": Filter(rows=_with_address, is_below=True),
     "portgroup": Filter(rows=_of_group, since=_GROUP_SINCE),
     "description_contains": Filter(rows=_with_words, is_below=True),
