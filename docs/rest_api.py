@@ -54,8 +54,10 @@ Its field `burnin` has for each kind of burn-in when it began and passed, with w
 MAC addresses are taken in any usual spelling.
 A port group can move to another node, and a physical network that is taken from it goes from its ports, too.
 
-**Networks**: nothing changes a switch. With `network_interface` `flat` VIFs are kept on ports and port groups (`internal_info`,
-`tenant_vif_port_id`), without a network service behind them; `noop`, the default, takes and forgets them.
+**Networks**: with the `network_interface` `ironic-networking` ports are set at their switches by plug-ins ([how](../how-to/connect-switches.md)); with the others
+nothing on a switch changes. With `flat` VIFs are kept on ports and port groups (`internal_info`, `tenant_vif_port_id`), without a network
+service behind them; `noop`, the default, takes and forgets them. `POST /v1/events` is taken from a network service and told in the history of the
+node whose port has the MAC address; nothing acts on it.
 
 **Lists below a node or a port group** are lists only: what is in them is created, shown and changed in its own collection (below,
 Ironic answers 400, we 404 and 405).
@@ -71,6 +73,12 @@ without a fault; an empty `marker` is none. `boot_mode` and `secure_boot` come f
 conductor group or driver that no controller serves now is created, and its history says who is missing. Paths below a node that are none are 404,
 `/` is only read (405), UUIDs are the same in capital letters, lists below a node take no filter for nodes or port groups (400), one firmware component is no path (404), a service of a project sees its allocations in the list as its rule says (Ironic: 403 as soon as there is one),
 bodies must be `application/json` (415), and what Ironic answers with 500 is 400 or 404. A BMC that says no is 502, one that does not answer 503.
+`OPTIONS` is 405, `HEAD` is answered like `GET` wherever there is one. `deploy` is `active` in all things, also with a config drive. Parts of a patch's path may be any text but the empty one
+(`/extra/a.b`). `name`, `parent_node` and `description` can be set to null; an empty `parent_node` is none of a node (400), and so is a list where a body is an object
+(`PUT maintenance`). Texts are no longer than their columns (`owner`, `lessee`, `shard` of nodes, `mode` of port groups, names: 255). `network_data` `{{}}` is none in a patch, too, and IPv4
+addresses in it have no leading zeros. `fields` takes whatever is shown, also `created_at`, `links` and `ports`, and no unknown field in any collection; filters need their version in `/nodes/detail`, too.
+Nodes are sorted by `chassis_uuid` and `conductor`, not by interfaces, `chassis_id` and `allocation_id`, which are no columns here. `/nodes/N/ports?address=` chooses; Ironic ignores it. `validate` also tells
+of `vendor`, null if it has no methods. Markers are checked as UUIDs first (400), and hardware types have no vendor methods of their own (400).
 
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
 machine is recognized by them. A port is in a port group of its own node only (400). Names of ports and port groups are letters, digits, `-._~`, at most 255, and no

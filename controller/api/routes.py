@@ -23,6 +23,7 @@ from controller.api.resource.endpoints import routes_of
 from controller.api.resources import (
     allocations,
     drivers,
+    events,
     firmware,
     health,
     images,
@@ -115,6 +116,18 @@ _OTHERS = (
         drivers.methods,
         gives=dict[str, answers.VendorMethod],
     ),
+    *(
+        Route(
+            method,
+            f"/v1/drivers/<name>/vendor_passthru{below}",
+            drivers.pass_through,
+            query=() if below else orders.PassthruArguments,
+            takes="" if method in {"GET", "DELETE"} else dict,
+            status="2XX",
+        )
+        for below in ("", "/<method>")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    ),
     *routes_of(CONDUCTORS, is_written=False),
     Route(
         "GET",
@@ -159,6 +172,9 @@ _OTHERS = (
         media=notifications.MEDIA,
         query=orders.NotificationStreamArguments,
         gives=str,
+    ),
+    Route(
+        "POST", "/v1/events", events.take, events.SINCE, takes=orders.ExternalEvents, status="204"
     ),
     Route("GET", "/v1/shards", small_pages.shards, 82, gives=answers.Shards),
     Route("GET", "/v1/volume", small_pages.volume, 32, gives=answers.VolumeLinks),

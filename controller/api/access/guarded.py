@@ -22,6 +22,7 @@ from controller.api.access.node_checks import (
     NodeCreation,
     NodeDeletion,
     NodePatch,
+    OnAskedNode,
     Provision,
 )
 from controller.api.access.owned_checks import (
@@ -120,6 +121,7 @@ _OTHERS: Mapping[Key, Access] = MappingProxyType(
         ("PATCH", "/v1/nodes/<ident>"): NodePatch(),
         ("DELETE", "/v1/nodes/<ident>"): NodeDeletion(),
         ("PUT", "/v1/nodes/<ident>/states/provision"): Provision(),
+        ("GET", "/v1/nodes/validate"): OnAskedNode("baremetal:node:validate"),
         ("GET", "/v1/nodes/<ident>/children"): Children(),
         ("GET", "/v1/nodes/<ident>/volume"): Plain("baremetal:volume:get"),
         ("GET", "/v1/nodes/<ident>/allocation"): OnAllocationOfNode("baremetal:allocation:get"),
@@ -155,6 +157,14 @@ _OTHERS: Mapping[Key, Access] = MappingProxyType(
         ("GET", "/v1/drivers/<name>/vendor_passthru/methods"): Plain(
             "baremetal:driver:vendor_passthru"
         ),
+        **{
+            (method, f"/v1/drivers/<name>/vendor_passthru{below}"): Plain(
+                "baremetal:driver:vendor_passthru"
+            )
+            for below in ("", "/<method>")
+            for method in _ALL_METHODS
+        },
+        ("POST", "/v1/events"): Plain("baremetal:events:post"),
         ("GET", "/v1/shards"): Plain("baremetal:shards:get"),
         ("GET", "/v1/volume"): Plain("baremetal:volume:get"),
         ("GET", "/v1/certificate_keys"): Plain("ingot:certificate_keys:get"),

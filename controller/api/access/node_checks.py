@@ -10,6 +10,7 @@ from controller.api.access.checks import Parameters, seen_node
 from controller.api.access.grants import Target
 from controller.api.access.sight import see_runbook, target_of
 from controller.api.call import Call
+from controller.api.nodes.asked import asked_node
 from controller.errors import Invalid, NotFound
 from controller.hardware.interface import INTERFACE_KINDS
 
@@ -40,6 +41,22 @@ FIELD_RULES: Mapping[str, str] = MappingProxyType(
 )
 """What a patch of a field asks for; of every other it is ``baremetal:node:update``."""
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class OnAskedNode:
+    """A rule about the node that the query names."""
+
+    rule: str
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The one."""
+        return (self.rule,)
+
+    def check(self, call: Call, parameters: Parameters) -> None:  # noqa: ARG002  # as all checks
+        """Ask for it, if the principal sees the node."""
+        require(call.principal, self.rule, seen_node(call, asked_node(call)))
 
 
 @dataclass(frozen=True, slots=True)

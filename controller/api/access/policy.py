@@ -196,6 +196,7 @@ _SYSTEM = (
     ),
     Rule("baremetal:driver:vendor_passthru", who.SYSTEM_ADMIN, "see vendor methods of drivers"),
     Rule("baremetal:conductor:get", who.SYSTEM_READER, "see the controllers"),
+    Rule("baremetal:events:post", who.SYSTEM_ADMIN, "say what happened to ports in a network"),
     Rule("baremetal:shards:get", who.SYSTEM_READER, "see the shards"),
     Rule("ingot:certificate_keys:get", who.API_READER, "see the keys that sign certificates"),
 )

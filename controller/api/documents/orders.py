@@ -14,6 +14,8 @@ from controller.hardware.bmc import BootDevice, BootMode, PowerAction
 
 MOST_POWER_TIMEOUT_S = 7 * 24 * 3600
 """Longer than any machine takes, and a deadline that every date format and database can hold."""
+MOST_EVENTS = 256
+"""Of a network service in one request: each may be a row of a history."""
 Word = bool | str
 """A truth value, or one of Ironic's words for one."""
 Trait = Annotated[str, Meta(max_length=255, pattern=r"^(CUSTOM_[A-Z0-9_]+|[A-Z0-9_]+)$")]
@@ -131,6 +133,30 @@ class VifOrder(Order, frozen=True, kw_only=True):
     id: str
     port_uuid: str | None = None
     portgroup_uuid: str | None = None
+
+
+class ExternalEvent(
+    Order,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"host_id": "binding:host_id", "vnic_type": "binding:vnic_type"},
+):
+    """What a network service says of a port; ``port_id`` is the service's own name for it."""
+
+    event: Literal["network.bind_port", "network.unbind_port", "network.delete_port"]
+    port_id: str
+    mac_address: str
+    status: str
+    device_id: str | None = None
+    host_id: str | None = None
+    vnic_type: str | None = None
+
+
+class ExternalEvents(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Some at once."""
+
+    events: Annotated[tuple[ExternalEvent, ...], Meta(min_length=1, max_length=MOST_EVENTS)]
 
 
 class MediaOrder(Order, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from flask import Response
 
 from controller.api.call import Call, refuse_unknown
 from controller.api.documents import values
+from controller.api.nodes.asked import asked_node
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid
 from controller.store.nodes import get_node
@@ -16,7 +17,14 @@ from controller.workflow.maintenance import set_maintenance as set_node_maintena
 
 def validate(call: Call, ident: str) -> Response:
     """Say for each interface whether the node is ready for it, and what is missing."""
+    call.expect()
     return json_reply(verbs.validate(call.services, ident))
+
+
+def validate_asked(call: Call) -> Response:
+    """Say the same of the node that the query names."""
+    call.expect("node", "node_uuid")
+    return json_reply(verbs.validate(call.services, asked_node(call)))
 
 
 def set_maintenance(call: Call, ident: str) -> Response:

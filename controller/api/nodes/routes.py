@@ -45,6 +45,13 @@ _NODES = (
         NODES,
         own={"POST": collection.create, "PATCH": collection.patch, "DELETE": collection.delete},
     ),
+    Route(
+        "GET",
+        "/v1/nodes/validate",
+        management.validate_asked,
+        query=("node", "node_uuid"),
+        gives=dict[str, answers.InterfaceCheck],
+    ),
     *_below(
         ("GET", "states", states.show, {"gives": "node.states"}),
         ("PUT", "states/provision", states.provision, {"takes": ProvisionRequest, **_LATER}),

@@ -107,6 +107,15 @@ def methods(call: Call, name: str) -> Response:
     return json_reply({})
 
 
+def pass_through(call: Call, name: str, method: str = "") -> Response:
+    """Refuse to call a vendor method of a driver: none has one; those of nodes are below ``/v1/nodes``."""
+    wanted = method or call.query.get("method")
+    if not wanted:
+        raise Invalid("Missing mandatory parameter: method")
+    _hardware_type(call, name)
+    raise Invalid(f"No handler for method {wanted:.100}: no hardware type has vendor methods")
+
+
 def _hardware_type(call: Call, name: str) -> HardwareType:
     try:
         return call.services.catalog.types[name]

@@ -19,6 +19,7 @@ _RESOURCES = {
     "volume": 32,
     "conductors": 49,
     "allocations": 52,
+    "events": 54,
     "deploy_templates": 55,
     "shards": 82,
     "continue_inspection": 84,

@@ -82,7 +82,7 @@ def test_the_request_of_a_verb_is_described_by_its_struct() -> None:
 
 
 WITHOUT_BODY = ("inject_nmi", "traits/<trait>")
-WITHOUT_REPLY = ("vendor_passthru", "vendor_passthru/<name>")
+WITHOUT_REPLY = ("vendor_passthru", "vendor_passthru/<name>", "vendor_passthru/<method>")
 
 
 def test_every_route_says_what_it_takes_and_gives() -> None:
