@@ -38,6 +38,11 @@ def without_suffix(path: str, version: str | None) -> str:
         version: The header ``X-OpenStack-Ironic-API-Version`` as it came.
     """
     match = _MINOR.fullmatch(version or "")
-    if match is None or int(match[1]) >= _SUFFIX_UNTIL or not is_api(path) or path in _NAMED_SO:
+    if (
+        match is None
+        or int(match[1]) >= _SUFFIX_UNTIL
+        or not is_api(path.removesuffix(SUFFIX))
+        or path in _NAMED_SO
+    ):
         return path
     return path.removesuffix(SUFFIX)

@@ -29,7 +29,7 @@ _NETWORKS = (Moment.PROVISIONING, Moment.CLEANING, Moment.TENANT)
 
 
 def validate(services: Services, ident: str) -> dict[str, dict[str, Any]]:
-    """Return for each interface kind ``{"result": bool | None, "reason": str}``; ``None`` = not supported.
+    """Return for each interface kind ``{"result": bool | None, "reason": str}``; ``None`` = it has no vendor methods.
 
     Raises:
         NotFound: There is no such node.
@@ -128,6 +128,12 @@ def _read(services: Services, ident: str) -> Node:
         return get_node(session, ident)
 
 
+def _unsupported(interfaces: Interfaces, kind: str, driver: str) -> dict[str, Any]:
+    """Return the answer for what the node cannot do; Ironic leaves out ``vendor`` alone, which nothing asks for."""
+    reason = f"Driver {driver} does not support {kind} here: the node's {kind}_interface is {interfaces.names[kind]}"
+    return {"result": None if kind == "vendor" else False, "reason": reason}
+
+
 def _answer(
     interfaces: Interfaces,
     kind: str,
@@ -136,7 +142,7 @@ def _answer(
     check_more: Callable[[], None] | None,
 ) -> dict[str, Any]:
     if not interfaces.supports(kind):
-        return {"result": None, "reason": "not supported"}
+        return _unsupported(interfaces, kind, facts.node.driver)
     try:
         if check_before is not None:
             check_before()

@@ -74,6 +74,14 @@ SORTED = {
         *("", "id", "created_at", "severity", "event", "event_type", "user", "uuid", "nope"),
     ),
 }
+SOUGHT_FIRST = (
+    "portgroups",
+    "allocations",
+    "inspection_rules",
+    "volume/connectors",
+    "volume/targets",
+)
+UNKNOWN = ("nodes", "ports", "chassis", "deploy_templates", "runbooks", *SOUGHT_FIRST)
 EMPTY = ("node=", "node_uuid=", "node_uuid=nope", "portgroup=", "address=", "sort_key=", "shard=")
 
 
@@ -166,3 +174,65 @@ def test_an_empty_argument_is_what_it_is_for_ironic(both: Beside, arguments: str
     for kind in ("ports", "portgroups", "volume/connectors", "volume/targets", "allocations"):
         ours, theirs = both.ask("GET", f"/v1/{kind}?{arguments}")
         assert ours.status == theirs.status, kind
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_a_patch_of_what_is_not_there_is_answered_as_by_ironic(both: Beside, kind: str) -> None:
+    patches: tuple[object, ...] = (
+        [{"op": "add", "path": "/nope", "value": 1}],
+        [{"op": "add", "path": "/extra/a", "value": 1}],
+        [{"op": "bad", "path": "/extra/a"}],
+        {"a": 1},
+    )
+    for patch in patches:
+        ours, theirs = both.ask("PATCH", f"/v1/{kind}/{both.uuid()}", patch)
+        assert ours.status == theirs.status, patch
+
+
+def test_a_node_is_validated_by_an_argument_too(both: Beside) -> None:
+    node = both.node(name="asked")
+    for query in (
+        *(f"node_uuid={node}", "node=asked", f"node={node}", "node=nope", "node_uuid=nope"),
+        *("", "node_uuid=asked", "node=a b", f"node_uuid={both.uuid()}", f"node_uuid={node}&x=1"),
+    ):
+        ours, theirs = both.ask("GET", f"/v1/nodes/validate?{query}")
+        assert ours.status == theirs.status, query
+    ours, _ = both.ask("GET", f"/v1/nodes/{node}/validate")
+    assert both.ask("GET", "/v1/nodes/validate?node=asked")[0] == ours
+
+
+def test_what_a_node_cannot_do_is_said_as_ironic_says_it(both: Beside) -> None:
+    kinds = ("bios", "console", "firmware", "inspect", "raid", "rescue")
+    node = both.node(**{f"{kind}_interface": f"no-{kind}" for kind in kinds})
+    ours, theirs = both.ask("GET", f"/v1/nodes/{node}/validate")
+    for kind in kinds:
+        assert ours.document[kind]["result"] is theirs.document[kind]["result"] is False, kind
+        assert f"does not support {kind}" in ours.document[kind]["reason"]
+        assert f"does not support {kind}" in theirs.document[kind]["reason"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_drivers_have_no_vendor_methods(both: Beside, method: str) -> None:
+    body: dict[str, str] | None = None if method == "GET" else {}
+    place = "/v1/drivers/fake-hardware/vendor_passthru"
+    for path in (place, f"{place}/nope", "/v1/drivers/nope/vendor_passthru"):
+        ours, theirs = both.ask(method, path, body)
+        assert ours.status == theirs.status == 400, path
+    assert both.ours.call(method, f"{place}?method=x", body, version="1.115").status_code == 400
+
+
+def test_odd_spellings_are_ironics(both: Beside) -> None:
+    for value in ("5", "x", "", "5.5", "-1", "0", 5):
+        node = both.node()
+        both.set_node(node, provision_state="manageable", power_state="power off")
+        body = {"target": "power off", "timeout": value}
+        ours, theirs = both.ask("PUT", f"/v1/nodes/{node}/states/power", body)
+        assert ours.status == theirs.status, value
+    node = both.node()
+    for path in ("/extra/", "/extra/a/", "/extra//a", "/", "", "extra", "/extra/a-b"):
+        patch = [{"op": "add", "path": path, "value": 1}]
+        ours, theirs = both.ask("PATCH", f"/v1/nodes/{node}", patch)
+        assert ours.status == theirs.status, path
+    for minor in (1, 90, 91, 115):
+        ours, theirs = both.ask("GET", "/v1.json", minor=minor)
+        assert ours.status == theirs.status, minor

@@ -88,7 +88,7 @@ def test_power_requests_are_checked_before_they_are_taken(api: Api, node: str) -
     other = f"/v1/nodes/{api.node()['uuid']}/states/power"
     assert "flying" in api.error(400, "PUT", other, {"target": "flying"})
     assert "target" in api.error(400, "PUT", other, {})
-    for timeout in (-1, 0, True, "5", 1e300, 10**400, 604_801):
+    for timeout in (-1, 0, True, "5.5", "6048000", 1e300, 10**400, 604_801):
         body = {"target": "power off", "timeout": timeout}
         assert "at most 604800" in api.error(400, "PUT", other, body)
     assert api.error(406, "PUT", other, {"target": "soft power off"}, version="1.26")
@@ -160,7 +160,7 @@ def test_the_history_begins_with_the_creation_and_has_pages(api: Api, node: str)
     rest = api.ok("GET", f"{node}/history?marker={marker}")["history"]
     assert [one["event"] for one in rest] == ["Maintenance switched off"]
     words = api.error(400, "GET", f"{node}/history?sort_key=nope")
-    assert words.endswith("invalid field for sorting; valid: id")
+    assert "valid: id, created_at, event, event_type, project, severity, user, uuid" in words
     one = api.ok("GET", f"{node}/history/{marker}")
     assert one["event"] == "Maintenance switched on: why"
     assert {"state", "duration_seconds", "project"} <= set(one)

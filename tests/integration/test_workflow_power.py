@@ -126,7 +126,9 @@ def test_validate_names_what_is_missing(controller: RunningController) -> None:
     assert "image_source" in answer["deploy"]["reason"]
     assert answer["rescue"]["result"] is False
     assert "deploy_kernel" in answer["rescue"]["reason"]
-    assert answer["vendor"] == {"result": None, "reason": "not supported"}
+    assert answer["vendor"]["result"] is None
+    assert "vendor_interface is no-vendor" in answer["vendor"]["reason"]
+    assert answer["console"]["result"] is False
 
 
 def test_the_power_state_of_idle_nodes_is_read_again(tmp_path: Path) -> None:

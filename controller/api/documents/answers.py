@@ -79,7 +79,7 @@ class Typed(Answer, frozen=True, kw_only=True):
 
 
 class InterfaceCheck(Answer, frozen=True, kw_only=True):
-    """Whether the node is ready for an interface; ``null`` = it has none."""
+    """Whether the node is ready for an interface; ``null`` = it has no vendor methods."""
 
     result: bool | None
     reason: str | None = None

@@ -18,6 +18,10 @@ _OPERATIONS = ("add", "replace", "remove")
 _KEYS = frozenset({"op", "path", "value"})
 
 
+class NotPatchable(Invalid):
+    """A patch is well-formed, and changes what cannot be changed."""
+
+
 class _Reset:
     """Type of ``RESET``."""
 
@@ -49,7 +53,8 @@ def parse(document: Any, allowed: Collection[str]) -> tuple[Operation, ...]:
     """Check the form of a patch.
 
     Raises:
-        Invalid: Not a list of operations, or an attribute that is not ``allowed``; says which operation.
+        Invalid: Not a list of operations; says which operation.
+        NotPatchable: An attribute is not ``allowed``.
     """
     if not isinstance(document, list):
         raise Invalid(f"A patch must be a JSON list of operations, not {type(document).__name__}")
@@ -105,7 +110,7 @@ def _parse_operation(number: int, item: Any, allowed: Collection[str]) -> Operat
         raise Invalid(f"{where} ({op} {path}) does not contain a value")
     parts = _parse_path(path, where)
     if parts[0] not in allowed:
-        raise Invalid(
+        raise NotPatchable(
             f"Cannot patch {path}. Only the following can be updated: {', '.join(sorted(allowed))}"
         )
     return Operation(op=op, path=parts, value=item.get("value"))
@@ -118,4 +123,6 @@ def _parse_path(path: Any, where: str) -> tuple[str, ...]:
         parts: tuple[str, ...] = tuple(jsonpointer.JsonPointer(path).parts)
     except jsonpointer.JsonPointerException as error:
         raise Invalid(f"{where}: path {path!r}: {error}") from error
+    if "" in parts:
+        raise Invalid(f"{where}: path {path!r} has an empty part")
     return parts

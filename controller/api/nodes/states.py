@@ -22,6 +22,7 @@ from controller.workflow.verb_request import ARGUMENT_SINCE, ProvisionRequest
 from controller.workflow.verb_table import TABLE, Verb
 
 _SOFT_POWER_SINCE = 27
+_MOST_DIGITS = len(str(MOST_POWER_TIMEOUT_S))
 _CONFIG_DRIVE_OBJECT_SINCE = 56
 _REBUILD_WITH_CONFIG_DRIVE_SINCE = 35
 _RUNBOOK_TRAITS_SINCE = 112
@@ -120,6 +121,13 @@ def _provision_request(body: dict[str, Any]) -> ProvisionRequest:
 def _timeout_s(value: Any) -> float | None:
     if value is None:
         return None
+    if (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isdigit()
+        and len(value) <= _MOST_DIGITS
+    ):
+        value = int(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 < value <= MOST_POWER_TIMEOUT_S:
         raise Invalid(

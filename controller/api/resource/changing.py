@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from controller.api.access.limits import owner_of_new
 from controller.api.access.links import check_link
 from controller.api.call import Call
-from controller.api.documents.patch import Operation
+from controller.api.documents.patch import NotPatchable, Operation
 from controller.api.resource.description import Resource
 from controller.api.resource.reading import is_item, missing
 from controller.api.resource.rules import Change
@@ -72,7 +72,12 @@ def patch_item(call: Call, resource: Resource, ident: str) -> str:
         Invalid: As :func:`create_item`.
         NotAcceptable: As :func:`create_item`.
     """
-    operations = parsed_patch(call, resource, call.read_json())
+    try:
+        operations = parsed_patch(call, resource, call.read_json())
+    except NotPatchable:
+        if resource.is_sought_first:
+            _require_item(call, resource, ident)
+        raise
     with _item(call, resource, ident) as (session, node, row):
         current = _current(resource, row, node, operations)
         values = patched_values(resource, operations, current)
@@ -128,6 +133,13 @@ def _item(call: Call, resource: Resource, ident: str) -> Iterator[tuple[Session,
                 f"{resource.kind.capitalize()} {ident} has just moved to another node; ask again"
             )
         yield session, node, row
+
+
+def _require_item(call: Call, resource: Resource, ident: str) -> None:
+    query = select(resource.table.id).where(is_item(resource, ident))
+    with call.services.store.read() as session:
+        if session.scalar(query) is None:
+            raise missing(resource, ident)
 
 
 def _node_of(call: Call, resource: Resource, ident: str) -> str:

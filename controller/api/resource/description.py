@@ -68,6 +68,8 @@ class Resource:
     """... and of ``?detail=``."""
     has_names: bool = False
     """Its items are found by name too."""
+    is_sought_first: bool = False
+    """A patch of an item that is not there is 404 whatever fields it names; of other resources the fields are looked at first."""
     has_detail: bool = True
     """Its lists have a ``/detail``; Ironic's newer ones have only ``?detail=``."""
     is_of_node: bool = False

@@ -104,6 +104,7 @@ _FIELDS = (
 ALLOCATIONS = Resource(
     path="allocations",
     kind="allocation",
+    is_sought_first=True,
     table=Allocation,
     since=SINCE,
     early_write=_EARLY,

@@ -54,6 +54,7 @@ def _stay_sensitive(change: Change) -> None:
 INSPECTION_RULES = Resource(
     path="inspection_rules",
     kind="inspection rule",
+    is_sought_first=True,
     table=InspectionRule,
     since=_SINCE,
     early_write=HTTPStatus.METHOD_NOT_ALLOWED,

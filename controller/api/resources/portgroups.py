@@ -67,6 +67,7 @@ def _one_filter(call: Call, _session: Session) -> Iterable[Condition]:
 PORTGROUPS = Resource(
     path="portgroups",
     kind="portgroup",
+    is_sought_first=True,
     table=Portgroup,
     fields=(
         *identity(SINCE),

@@ -40,6 +40,7 @@ def _unless_off(action: str, change: Change, node: Node) -> InvalidStateRequeste
 CONNECTORS = Resource(
     path="volume/connectors",
     kind="volume connector",
+    is_sought_first=True,
     table=VolumeConnector,
     fields=(
         *identity(_SINCE),
@@ -66,6 +67,7 @@ CONNECTORS = Resource(
 TARGETS = Resource(
     path="volume/targets",
     kind="volume target",
+    is_sought_first=True,
     table=VolumeTarget,
     fields=(
         *identity(_SINCE),
