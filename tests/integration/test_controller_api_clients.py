@@ -115,7 +115,7 @@ def test_the_command_line_enrols_manages_provides_and_deletes_a_node(baremetal: 
 def test_the_command_line_shows_our_reasons(baremetal: Baremetal) -> None:
     baremetal.ok("node", "create", "--driver", "ipmi", "--name", "why")
     assert (
-        "valid drivers: amt, command, fake-hardware, iboot, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol"
+        "valid drivers: amt, command, fake-hardware, iboot, idrac, ilo, intel-ipmi, ipmi, manual-management, redfish, snmp, ssh, wol"
         in baremetal.refused("node", "create", "--driver", "nope")
     )
     assert "Node nope could not be found" in baremetal.refused("node", "show", "nope")

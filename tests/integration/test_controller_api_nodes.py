@@ -60,7 +60,7 @@ def test_an_old_client_creates_available_nodes_and_sees_old_fields(api: Api) -> 
         ({}, "driver is required"),
         (
             {"driver": "nope"},
-            "valid drivers: amt, command, fake-hardware, iboot, idrac, ilo, ipmi, manual-management, redfish, snmp, ssh, wol",
+            "valid drivers: amt, command, fake-hardware, iboot, idrac, ilo, intel-ipmi, ipmi, manual-management, redfish, snmp, ssh, wol",
         ),
         ({"driver": "ipmi", "boot_interface": "nope"}, "valid: ipxe, pxe, http"),
         ({"driver": "ipmi", "color": "red"}, "cannot be created with color"),
