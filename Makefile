@@ -99,7 +99,7 @@ test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-o
 test-cloud-init: setup ramdisk os-image ## An image with Debian's cloud-init reads the config drive (builds the image)
 	$(PYTEST) -m cloud_init tests/e2e
 
-test-interop: setup peers $(STAMPS)/peer-ipa ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
+test-interop: setup peers $(STAMPS)/peer-ipa $(STAMPS)/peer-nova ramdisk ramdisk-ipa os-image ## Real Ironic with our ramdisk, the real agent with our controller
 	$(PYTEST) -m interop tests/integration tests/e2e
 
 CLIENTS = sdk_functional controller_api_clients keystone baremetal_commands metal3_order nova_driver ansible redfish_peers

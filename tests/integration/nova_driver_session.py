@@ -1,10 +1,14 @@
 """What Nova's own ``IronicDriver`` does to nodes, run in Nova's environment: ``nova_driver_session.py URL NODE...``; prints JSON.
 
+``--only CALL...`` makes these calls alone, in the order given: instances have the same names in every session, so a life can go on
+in the next one, as after a restart of the compute service.
+
 The driver is Nova's, unmodified. What a compute service has beside it (its database of services and instances, its network
 service) is stood in for by objects of Nova's own classes; nothing of the driver or of its client library is replaced.
 One entry per call: its result, or the class of the error and its words.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -102,6 +106,13 @@ def server(name: str, node: str, **flavor: object) -> objects.Instance:
     )
 
 
+def let_in(one: objects.Instance, public_key: str) -> None:
+    """Give an instance the key of its user."""
+    one.key_name, one.key_data = "lab", public_key
+    pair = objects.KeyPair(name="lab", type="ssh", public_key=public_key, user_id=one.user_id)
+    one.keypairs = objects.KeyPairList(objects=[pair])
+
+
 def interface(number: int) -> model.VIF:
     """Return a network interface of an instance, as Nova's network service describes it."""
     return model.VIF(
@@ -118,14 +129,14 @@ Call = tuple[str, Callable[[], object]]
 class Life:
     """Two instances on two nodes, and what Nova asks its driver to do to them."""
 
-    def __init__(self, it: driver.IronicDriver, nodes: Sequence[str]) -> None:
+    def __init__(self, it: driver.IronicDriver, nodes: Sequence[str], image: str) -> None:
         """Think of the instances."""
         self.it = it
         self.nodes = nodes
         self.context = context.get_admin_context()
         self.first = server("first", nodes[0], **{"trait:CUSTOM_FAST": "required"})
-        self.second = server("second", nodes[1])
-        self.image = objects.ImageMeta(id=IMAGE, properties=objects.ImageMetaProps(), name="image")
+        self.second = server("second", nodes[-1])
+        self.image = objects.ImageMeta(id=image, properties=objects.ImageMetaProps(), name="image")
         self.vifs = model.NetworkInfo([interface(1)])
 
     def providers(self) -> object:
@@ -239,9 +250,20 @@ def outcome(call: Callable[[], object]) -> dict[str, object]:
         return {"raises": type(error).__name__, "words": str(error)[:500]}
 
 
-def main(url: str, *nodes: str) -> None:
-    """Do it all, and print what came of it."""
-    configure(url)
+def asked() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("nodes", nargs="+", metavar="node")
+    parser.add_argument("--image", default=IMAGE, help="UUID of what is deployed")
+    parser.add_argument("--public-key", help="who is let into the first instance")
+    parser.add_argument("--only", nargs="+", metavar="call")
+    return parser.parse_args()
+
+
+def main(wanted: argparse.Namespace) -> None:
+    """Do it all, or what is wanted, and print what came of it."""
+    configure(wanted.url)
     services = [objects.Service(host=HOST, binary="nova-compute", disabled=False)]
     up = mock.Mock(service_is_up=lambda _service: True)
     with (
@@ -264,9 +286,12 @@ def main(url: str, *nodes: str) -> None:
             return_value=[],
         ),
     ):
-        life = Life(driver.IronicDriver(mock.Mock()), nodes)
-        calls = (*life.before(), *life.running(), *life.after())
-        sys.stdout.write(json.dumps({name: outcome(call) for name, call in calls}))
+        life = Life(driver.IronicDriver(mock.Mock()), wanted.nodes, wanted.image)
+        if wanted.public_key:
+            let_in(life.first, wanted.public_key)
+        calls = dict((*life.before(), *life.running(), *life.after()))
+        names = wanted.only or list(calls)
+        sys.stdout.write(json.dumps({name: outcome(calls[name]) for name in names}))
 
 
-main(*sys.argv[1:])
+main(asked())
