@@ -65,7 +65,8 @@ class RedfishCalls:
             try:
                 return self._call(where, conversation, ends_at, do)
             except exceptions.AccessError as error:
-                conversation.forget(over_at)
+                if not _is_only_this(error, conversation):
+                    conversation.forget(over_at)
                 raise self._refused(where, self._why(error), conversation) from error
             except exceptions.ResourceNotFoundError as error:
                 conversation.lose_system()  # after a restart of the BMC things may have other names
@@ -110,8 +111,11 @@ class RedfishCalls:
                 conversation.let_in()
                 return do(system)
         except exceptions.AccessError as error:
-            if not is_let_in:
-                conversation.not_let_in(self._why(error))
+            if is_let_in:
+                raise
+            if _is_only_this(error, conversation):
+                raise BmcError(f"{where}: {self._not_shown(error)}") from error
+            conversation.not_let_in(self._why(error))
             raise
 
     def _refused(self, where: str, refusal: Refusal, conversation: Conversation) -> BmcError:
@@ -147,6 +151,14 @@ class RedfishCalls:
             sentence=f"user {user} refused; check redfish_username and redfish_password (the BMC {said}){basic}",
         )
 
+    def _not_shown(self, error: exceptions.AccessError) -> str:
+        """Say that a user who is let in may not read this system."""
+        user, system = repr(self.target.username), self.target.system or "the list of its systems"
+        return (
+            f"the user {user} is let in, but may not read {system}; have the BMC show it to the user,"
+            f" or set redfish_system_id to a system that it shows (the BMC {self._words(error)})"
+        )
+
     def _failed(self, where: str, error: exceptions.SushyError) -> BmcError:
         said = self._words(error)
         is_busy = isinstance(error, exceptions.ServerSideError) and error.status_code == _TOO_BUSY
@@ -175,6 +187,12 @@ def _system(root: sushy.Sushy, conversation: Conversation, target: RedfishTarget
             )
         conversation.only_system = paths[0]
     return root.get_system(conversation.only_system)
+
+
+def _is_only_this(error: exceptions.AccessError, conversation: Conversation) -> bool:
+    """Say whether a refusal is of what was asked alone: the login is good, and other machines of the BMC go on with it."""
+    is_forbidden = error.status_code == _FORBIDDEN and not wants_new_password(error)
+    return is_forbidden and conversation.is_let_in
 
 
 def words(error: exceptions.SushyError, *, hide: str = "") -> str:

@@ -1,8 +1,11 @@
 """sushy's ways to log in to a Redfish BMC, mended: a session that is given up is ended first, for a BMC has few."""
 
 import contextlib
+import sys
 from collections.abc import Mapping
+from http import HTTPStatus
 from types import MappingProxyType
+from typing import TypeGuard
 
 from sushy import auth, exceptions
 
@@ -14,6 +17,17 @@ _REFUSED = frozenset({400, 401})
 
 class Session(auth.SessionAuth):  # type: ignore[misc]  # sushy has no types
     """A session."""
+
+    def authenticate(self) -> None:
+        """Log in; a login that is refused is no good, though it was before.
+
+        Raises:
+            SushyError: The BMC refused the login, or cannot be reached; what the adapter raises passes too.
+        """
+        connector = self._connector
+        was_good, connector.may_log_in_again = connector.may_log_in_again, False
+        super().authenticate()
+        connector.may_log_in_again = was_good
 
     def _do_authenticate(self) -> None:
         """Log in.
@@ -42,15 +56,27 @@ class Session(auth.SessionAuth):  # type: ignore[misc]  # sushy has no types
             self.reset_session_attrs()
 
     def refresh_session(self) -> None:
-        """Open another session in place of the one that the BMC refuses; that one may be alive: some refuse so what a role may not do.
+        """Open another session in place of the one that the BMC refuses; not where that is alive and forbids only what was asked.
 
         Raises:
-            SushyError: The BMC refused the login; what the adapter raises passes too.
+            SushyError: The BMC forbids it, or refused the login; what the adapter raises passes too.
         """
-        if self.can_refresh_session():
-            with contextlib.suppress(exceptions.SushyError):
-                self.close()
-            self._do_authenticate()
+        if not self.can_refresh_session():
+            return
+        refused = sys.exception()  # which sushy handles when it calls this
+        if _is_forbidden(refused) and self._is_alive():
+            raise refused
+        with contextlib.suppress(exceptions.SushyError):
+            self.close()
+        self.authenticate()
+
+    def _is_alive(self) -> bool:
+        """Ask for the session itself, which whoever has it may read: some BMCs answer 403, too, in one that has ended."""
+        try:
+            self._connector.get(self.get_session_resource_id(), allow_reauth=False)
+        except exceptions.SushyError:
+            return False
+        return True
 
 
 class SessionOrBasic(Session, auth.SessionOrBasicAuth):  # type: ignore[misc]
@@ -72,6 +98,10 @@ class SessionOrBasic(Session, auth.SessionOrBasicAuth):  # type: ignore[misc]
             if _is_refused(error) or self._session_auth_previously_successful:
                 raise
             self._fallback_to_basic_authentication()
+
+
+def _is_forbidden(error: BaseException | None) -> TypeGuard[exceptions.AccessError]:
+    return isinstance(error, exceptions.AccessError) and error.status_code == HTTPStatus.FORBIDDEN
 
 
 def _is_refused(error: exceptions.SushyError) -> bool:

@@ -66,6 +66,11 @@ class Conversation:
         finally:
             self._adapter.ends_at = None
 
+    @property
+    def is_let_in(self) -> bool:
+        """Whether the BMC has done something in the session that there is."""
+        return self._connector is not None and self._connector.may_log_in_again
+
     def let_in(self) -> None:
         """Note that the login is good."""
         self.hold.accepted()

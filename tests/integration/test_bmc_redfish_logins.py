@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -27,24 +27,27 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     },
     f"{ROOT}/Systems": {"Name": "Systems", "Members": [{"@odata.id": f"{ROOT}/Systems/1"}]},
     f"{ROOT}/Systems/1": {"Id": "1", "Name": "m", "PowerState": "On", "Actions": {}},
+    f"{SESSIONS}/1": {"Id": "1", "Name": "session", "UserName": "admin"},
 }
 
 
 @contextmanager
 def bmc_that(
-    answers_sessions: int,
+    answers_sessions: int | list[int],
     *,
     takes_basic: bool,
     reading: int = 401,
     words: dict[str, Any] | None = None,
+    open_paths: Iterable[str] = (ROOT,),
 ) -> Iterator[tuple[str, list[str]]]:
     """Give the address of a BMC that answers a login so, and the list of passwords that it was shown.
 
     Args:
-        answers_sessions: Status of the answer to a session's login.
+        answers_sessions: Status of the answer to a session's login; in a list, to be changed meanwhile.
         takes_basic: Whether it lets in by basic authentication.
         reading: Status of the answer to whoever is not let in.
         words: Body of its refusals.
+        open_paths: What it shows whoever asks; more may be opened, and closed, meanwhile.
     """
     shown: list[str] = []
 
@@ -64,8 +67,8 @@ def bmc_that(
 
         def do_GET(self) -> None:
             path = self.path.rstrip("/")
-            if path == ROOT:
-                return self.answer(200, DOCUMENTS[ROOT])
+            if path in open_paths:
+                return self.answer(200, DOCUMENTS[path])
             if "Authorization" in self.headers:
                 shown.append("basic")
                 if takes_basic:
@@ -75,7 +78,8 @@ def bmc_that(
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             shown.append("session")
-            self.answer(answers_sessions, words or {})
+            status = answers_sessions if isinstance(answers_sessions, int) else answers_sessions[0]
+            self.answer(status, words or {})
 
         def do_DELETE(self) -> None:
             shown.append("end")
@@ -178,3 +182,55 @@ def test_a_password_that_must_be_changed_is_told_as_that(auth: str, sessions: in
     assert "before the password is changed" in said
     assert "change it at Accounts/2" in said
     assert "role" not in said
+
+
+FIRST, SECOND = f"{ROOT}/Systems/1", f"{ROOT}/Systems/2"
+
+
+@pytest.mark.parametrize(
+    ("auth", "shows_session", "logins"),
+    [
+        ("session", True, ["session"]),
+        ("auto", True, ["session"]),
+        ("session", False, ["session", *["end", "session"] * 3]),
+    ],
+)
+def test_a_system_that_the_user_may_not_see_holds_no_other_back(
+    auth: str, shows_session: bool, logins: list[str]
+) -> None:
+    opened = {ROOT, FIRST} | ({f"{SESSIONS}/1"} if shows_session else set())
+    with bmc_that(201, takes_basic=False, reading=403, open_paths=opened) as (url, shown):
+        driver = RedfishDriver(Sessions())
+        first, second = (
+            driver.connect({**info(url, auth), "redfish_system_id": path})
+            for path in (FIRST, SECOND)
+        )
+        for _ in range(3):
+            assert first.power_state(timeout_s=10) is PowerState.ON
+            with pytest.raises(BmcError, match=f"is let in, but may not read {SECOND}") as raised:
+                second.power_state(timeout_s=10)
+            assert "role" not in str(raised.value)
+            assert "tried again" not in str(raised.value)
+        assert shown == logins
+        driver.close()
+
+
+@pytest.mark.parametrize("words", [{}, refusal("change it", "PasswordChangeRequired")])
+def test_a_user_who_is_let_in_no_longer_is_held(words: dict[str, Any]) -> None:
+    """As one whose account was locked, or whose password is too old, since the login."""
+    opened = {ROOT, FIRST, f"{SESSIONS}/1"}
+    status = [201]
+    with bmc_that(status, takes_basic=False, reading=403, words=words, open_paths=opened) as (
+        url,
+        shown,
+    ):
+        driver = RedfishDriver(Sessions())
+        bmc = driver.connect({**info(url, "session"), "redfish_system_id": FIRST})
+        assert bmc.power_state(timeout_s=10) is PowerState.ON
+        opened -= {FIRST, f"{SESSIONS}/1"}
+        status[0] = 403
+        for _ in range(3):
+            with pytest.raises(BmcError, match="tried again in 60 s"):
+                bmc.power_state(timeout_s=10)
+        assert shown == ["session", "end", "session"]
+        driver.close()
