@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -42,16 +43,25 @@ def _anybody() -> ssl.SSLContext:
 def _named(path: str, *_version: int) -> ssl.SSLContext:
     """Return what trusts the certificates in a file or folder, of which this is the version that is there."""
     folder = Path(path) if Path(path).is_dir() else None
-    context = pinned_tls(_digests(sorted(folder.iterdir()) if folder else [Path(path)]))
+    context = pinned_tls()
     context.load_verify_locations(cafile=None if folder else path, capath=path if folder else None)
+    context.own = _digests(sorted(folder.iterdir()) if folder else [Path(path)])
     return context
 
 
 def _digests(files: list[Path]) -> frozenset[bytes]:
-    """Return the digests of the certificates in files: what is named may be the BMC's own, not only its authority's."""
-    texts = [one.read_text(encoding="ascii", errors="ignore") for one in files if one.is_file()]
-    found = (block for text in texts for block in _CERTIFICATE.findall(text))
-    return frozenset(digest(ssl.PEM_cert_to_DER_cert(block)) for block in found)
+    """Return the digests of the certificates in files: what is named may be the BMC's own, not only its authority's.
+
+    What is no certificate, or cannot be read, is passed over, as OpenSSL does in a folder: it is no reason to trust nobody.
+    """
+    found = set()
+    for one in files:
+        with suppress(OSError):
+            text = one.read_text(encoding="ascii", errors="ignore") if one.is_file() else ""
+            for block in _CERTIFICATE.findall(text):
+                with suppress(ValueError):
+                    found.add(digest(ssl.PEM_cert_to_DER_cert(block)))
+    return frozenset(found)
 
 
 def certificate_advice(error: PeerFailed, key: str, address_key: str) -> str:

@@ -21,10 +21,9 @@ class PinnedTls(ssl.SSLContext):
     """SHA-256 of the certificates that are trusted as they are (DER)."""
 
 
-def pinned_tls(own: frozenset[bytes]) -> PinnedTls:
-    """Return a context that trusts nobody yet, and certificates with these digests whatever their names."""
+def pinned_tls() -> PinnedTls:
+    """Return a context that trusts nobody yet; ``own`` is the caller's to fill."""
     context = PinnedTls(ssl.PROTOCOL_TLS_CLIENT)
-    context.own = own
     context.check_hostname = False  # by the socket, which knows the certificate
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.sslsocket_class = _PinnedTlsSocket

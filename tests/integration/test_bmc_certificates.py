@@ -13,7 +13,7 @@ import pytest
 from controller.bmc.amt import AmtDriver
 from controller.bmc.redfish import RedfishDriver
 from controller.bmc.redfish_sessions import Sessions
-from controller.errors import BmcUnreachable
+from controller.errors import BmcUnreachable, ControllerError
 from tests.integration.test_clocks import dated_server
 from tests.lab.program import run
 
@@ -83,6 +83,21 @@ def amt(address: str, trusted: str) -> str:
     return str(raised.value)
 
 
+def look_redfish(trusted: str) -> None:
+    """Ask a Redfish BMC that is not there."""
+    info = {"redfish_address": "https://127.0.0.1:9", "redfish_verify_ca": trusted}
+    login = {"redfish_username": "u", "redfish_password": "p"}
+    RedfishDriver(Sessions()).connect(info | login).power_state(timeout_s=S)
+
+
+def look_amt(trusted: str) -> None:
+    """Ask an AMT that is not there."""
+    info = {"amt_address": "127.0.0.1", "amt_protocol": "https", "amt_verify_ca": trusted}
+    login = {"amt_username": "u", "amt_password": "p"}
+    AmtDriver().connect(info | login).power_state(timeout_s=S)
+
+
+CONNECT = {"redfish_verify_ca": look_redfish, "amt_verify_ca": look_amt}
 BOTH = pytest.mark.parametrize(
     ("ask", "key"), [(redfish, "redfish_verify_ca"), (amt, "amt_verify_ca")]
 )
@@ -135,6 +150,27 @@ def test_one_that_has_expired_is_to_be_renewed(tmp_path: Path, ask: Ask, key: st
     assert "has a TLS certificate that has expired" in said
     assert "renew the certificate" in said
     assert key not in said
+
+
+BAD = "-----BEGIN CERTIFICATE-----\nMIIB$$$A\nabcde\n-----END CERTIFICATE-----\n"
+"""No base64."""
+
+
+@BOTH
+def test_a_file_that_is_no_certificate_is_told_by_its_key_and_harms_no_folder(
+    tmp_path: Path, ask: Ask, key: str
+) -> None:
+    made = Certificates(tmp_path, "idrac-ABC123")
+    trusted = tmp_path / "trusted"
+    trusted.mkdir()
+    (trusted / "a.pem").write_text(BAD)
+    (trusted / "b.pem").write_bytes(made.own.read_bytes())
+    digest = run("openssl", "x509", "-noout", "-hash", "-in", str(made.own)).strip()
+    (trusted / f"{digest}.0").symlink_to("b.pem")
+    with served(made) as address:
+        assert "404" in ask(address, str(trusted))
+    with pytest.raises(ControllerError, match=key):
+        CONNECT[key](str(trusted / "a.pem"))
 
 
 def test_the_errors_are_those_of_a_bmc_that_may_be_asked_again(tmp_path: Path) -> None:

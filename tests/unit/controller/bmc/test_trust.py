@@ -7,6 +7,7 @@ from controller.bmc.redfish_target import parse_target
 from controller.bmc.redfish_wire import DeadlineAdapter
 from controller.bmc.trust import trust
 from controller.peers import connections
+from controller.peers.pinned import PinnedTls, digest
 
 
 def context_of(address: str, verify: object) -> object:
@@ -41,3 +42,28 @@ def test_who_trusts_anybody_reads_no_authorities() -> None:
 def test_what_is_named_but_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="absent"):
         trust(str(tmp_path / "absent"))
+
+
+BAD = "-----BEGIN CERTIFICATE-----\nMIIB$$$A\nabcde\n-----END CERTIFICATE-----\n"
+"""No base64."""
+
+
+def own(path: Path) -> frozenset[bytes]:
+    """Return the digests of the certificates that are trusted whatever their names."""
+    context = trust(str(path))
+    assert isinstance(context, PinnedTls)
+    return context.own
+
+
+def test_a_bad_file_in_a_folder_takes_no_trust_from_the_others(tmp_path: Path) -> None:
+    (tmp_path / "bad.pem").write_text(BAD + ssl.DER_cert_to_PEM_cert(b"beside a bad one"))
+    (tmp_path / "good.pem").write_text(ssl.DER_cert_to_PEM_cert(b"one"))
+    (tmp_path / "gone.pem").symlink_to(tmp_path / "absent")
+    assert own(tmp_path) == {digest(b"beside a bad one"), digest(b"one")}
+
+
+def test_a_bad_file_that_is_named_is_an_error(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pem"
+    bad.write_text(BAD)
+    with pytest.raises(ssl.SSLError):
+        trust(str(bad))
