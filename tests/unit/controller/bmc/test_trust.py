@@ -67,3 +67,11 @@ def test_a_bad_file_that_is_named_is_an_error(tmp_path: Path) -> None:
     bad.write_text(BAD)
     with pytest.raises(ssl.SSLError):
         trust(str(bad))
+
+
+def test_a_certificate_that_is_overwritten_in_its_place_counts_at_once(tmp_path: Path) -> None:
+    one = tmp_path / "bmc.pem"
+    for content in (b"before", b"after it"):
+        one.write_text(ssl.DER_cert_to_PEM_cert(content))
+        assert own(tmp_path) == {digest(content)}
+    assert trust(str(tmp_path)) is trust(str(tmp_path))
