@@ -81,14 +81,14 @@ class FirmwareOfSystem:
         return self._calls.ask("list the tasks", timeout_s, redfish_task.tasks)
 
     def is_own(self, task: str, url: str, target: str | None, *, timeout_s: float) -> bool:
-        """Ask whether a task may be that of an update of ``target`` with the image at ``url``: where the machine is alone, any may."""
+        """Ask whether a task may be that of an update of ``target`` with the image at ``url``.
+
+        One whose order the BMC does not tell may be where the machine is alone: it is no neighbour's there.
+        """
 
         def judge(system: System) -> bool:
-            if not siblings(
-                system
-            ).systems:  # no task is a neighbour's, whatever a BMC keeps of orders
-                return True
-            return bool(redfish_task.is_for(system, task, url, target))
+            found = redfish_task.is_for(system, task, url, target)
+            return found if found is not None else not siblings(system).systems
 
         return self._calls.ask("look at a task", timeout_s, judge)
 
