@@ -14,12 +14,13 @@ from controller.api.documents.orders import ExternalEvent, ExternalEvents
 from controller.api.replies import empty_reply
 from controller.errors import Invalid
 from controller.store.events import ForeignEvent, count_event
+from controller.store.identity import is_uuid
 from controller.store.tables import Node, Port
 
 SINCE = 54
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
-_UUID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
-"""Without its hyphens: Keystone writes none."""
+_PLAIN_UUID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+"""Without hyphens, as Keystone writes it."""
 _MOST_WORDS = 64
 """Characters of a status that are told."""
 
@@ -27,7 +28,7 @@ _MOST_WORDS = 64
 def take(call: Call) -> Response:
     """Take what a network service says of ports, and write it into the history of their nodes."""
     call.expect()
-    events = _parsed(call.body_object())
+    events = parse_events(call.body_object())
     told = {event.mac_address.lower(): event for event in events}  # the last word about a port
     with call.services.store.read() as session:
         known = _nodes_by_mac(session, told)
@@ -38,7 +39,12 @@ def take(call: Call) -> Response:
     return empty_reply()
 
 
-def _parsed(body: dict[str, Any]) -> tuple[ExternalEvent, ...]:
+def parse_events(body: dict[str, Any]) -> tuple[ExternalEvent, ...]:
+    """Read a request's body.
+
+    Raises:
+        Invalid: It is malformed; the message says where.
+    """
     try:
         events = msgspec.convert(body, ExternalEvents).events
     except msgspec.ValidationError as error:
@@ -52,7 +58,7 @@ def _parsed(body: dict[str, Any]) -> tuple[ExternalEvent, ...]:
         if wrong := [
             name
             for name, one in uuids.items()
-            if one is not None and not _UUID.fullmatch(one.replace("-", ""))
+            if not (one is None or is_uuid(one) or _PLAIN_UUID.fullmatch(one))
         ]:
             raise Invalid(f"{where}: expected a UUID for {', '.join(wrong)}")
     return events
