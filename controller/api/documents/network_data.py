@@ -2,7 +2,8 @@
 
 Source: the OpenStack network metadata (``network_data.json``) as Ironic checks it at API 1.66, member by member; members that
 it does not name are passed on. Addresses are read by ``ipaddress``, which takes no leading zeros in IPv4 and refuses text around
-an address.
+an address but for an IPv6 scope (``%eth0``). That may be any text and is refused here, where Ironic takes letters and digits: the
+network's link says already where an address is.
 """
 
 import re
@@ -133,10 +134,26 @@ def _either(one: Rule, other: Rule) -> Rule:
     return check
 
 
+def _address_6(text: str) -> IPv6Address:
+    return IPv6Address(_without_scope(text))
+
+
+def _address_or_prefix_6(text: str) -> IPv6Interface:
+    return IPv6Interface(_without_scope(text))
+
+
+def _without_scope(text: str) -> str:
+    if "%" in text:
+        raise ValueError(text)
+    return text
+
+
 _ADDRESS_4 = _parsed(IPv4Address, "an IPv4 address")
 _MASK_4 = _parsed(_mask, "an IPv4 network mask such as 255.255.255.0")
-_ADDRESS_6 = _parsed(IPv6Address, "an IPv6 address")
-_ADDRESS_OR_PREFIX_6 = _parsed(IPv6Interface, "an IPv6 address, with or without its prefix length")
+_ADDRESS_6 = _parsed(_address_6, "an IPv6 address")
+_ADDRESS_OR_PREFIX_6 = _parsed(
+    _address_or_prefix_6, "an IPv6 address, with or without its prefix length"
+)
 
 
 def _services(address: Rule) -> Rule:
