@@ -251,13 +251,13 @@ class BroughtScreens:
         """Have a provider let go, and say whether it has; if not, what is written down stays for the next start."""
         try:
             self.provider_of(wish).stop(wish, timeout_s=self._timeout_s)
+            (self._folder / wish.node_uuid).unlink(missing_ok=True)
         except ControllerError as error:
             log.warning("the screen of node %s cannot be let go of: %s", wish.node_uuid, error)
             return False
-        except Exception:  # a plug-in's
+        except Exception:  # a plug-in's, or of the file
             log.exception("the screen of node %s cannot be let go of", wish.node_uuid)
             return False
-        (self._folder / wish.node_uuid).unlink(missing_ok=True)
         return True
 
     def _left(self) -> Iterator[ScreenWish]:

@@ -258,3 +258,19 @@ def ended(screens: BroughtScreens, provider: Provider) -> None:
     for thread in threading.enumerate():
         if thread.name == "screen-stop":
             thread.join(10)
+
+
+def test_a_note_that_cannot_be_removed_is_a_failed_stop(
+    screens: BroughtScreens, provider: Provider, clock: Clock, tmp_path: Path
+) -> None:
+    note = tmp_path / "screens/n1"
+    screens.let_go(screens.hold(WISH))
+    note.unlink()
+    note.mkdir()
+    for stops in (1, 2, 3):
+        clock.now += 60
+        ended(screens, provider)
+        assert provider.asked == ["start n1", *["stop n1"] * stops]
+    note.rmdir()  # told so often, its place is free all the same
+    assert screens.hold(WISH).users == 1
+    assert provider.asked[-1] == "start n1"
