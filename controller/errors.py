@@ -88,6 +88,13 @@ class BmcUnreachable(BmcError, TemporaryError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class AlreadySo(BmcError):
+    """A BMC refused to switch a machine on, or off, and its answer means that the machine is so already.
+
+    A BMC that cannot, may not, or failed raises another error: the machine may be as it was.
+    """
+
+
 class NobodySwitchesOff(BmcError):
     """A machine without a BMC is on as far as is known, and no agent runs there that could switch it off."""
 

@@ -18,7 +18,7 @@ from controller.bmc.ipmi_sel import clear_log, read_log
 from controller.bmc.ipmi_sensors import read_sensors
 from controller.bmc.ipmi_target import IpmiTarget
 from controller.bmc.kept import Kept, digest_of
-from controller.errors import BmcError
+from controller.errors import AlreadySo, BmcError
 from controller.hardware.abilities import Health, Indicators, IndicatorState
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.sensors import BmcLog, SensorReport
@@ -29,6 +29,7 @@ _NETFN_CHASSIS, _NETFN_APP = 0x00, 0x06
 _GET_STATUS, _CONTROL, _SET_BOOT_OPTIONS, _GET_BOOT_OPTIONS = 0x01, 0x02, 0x08, 0x09
 _GET_DEVICE_ID = 0x01
 _POWER_DOWN, _POWER_UP, _HARD_RESET, _INTERRUPT, _SOFT_SHUTDOWN = 0, 1, 3, 4, 5
+_NOT_IN_THIS_STATE = 0xD5
 _PARAMETER_VALID_BIT_CLEARING = 3
 _KEEP_ON_TIMEOUT = 0x08  # do not clear the boot flags when no reset comes within 60 s
 _PARAMETER_BOOT_FLAGS = 5
@@ -187,7 +188,12 @@ class IpmiBmc:
         return IpmiCalls(self._target, self._transport, what=what, timeout_s=timeout_s)
 
     def _control(self, order: int, what: str, timeout_s: float) -> None:
-        self._calls(what, timeout_s).ask(_NETFN_CHASSIS, _CONTROL, (order,))
+        calls = self._calls(what, timeout_s)
+        code, _answer = calls.raw(_NETFN_CHASSIS, _CONTROL, (order,))
+        if code == _NOT_IN_THIS_STATE and order in {_POWER_UP, _POWER_DOWN}:
+            raise AlreadySo(str(calls.refused(code)))
+        if code:
+            raise calls.refused(code)
 
     def _maker(self, calls: IpmiCalls) -> int | None:
         """Return the maker's number, asked once; ``None`` = the BMC does not say."""

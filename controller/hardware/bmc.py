@@ -56,6 +56,7 @@ class PowerControl(Protocol):
     """Switches one machine. Safe to use from several threads; calls to one BMC do not overlap.
 
     Every method raises ``BmcUnreachable`` (temporary), ``BmcAuthenticationFailed`` or ``BmcError`` within ``timeout_s`` seconds.
+    A machine that is on already when it is told to power on, or off when it is told to power off, is no error, or ``AlreadySo``.
     """
 
     def power_state(self, *, timeout_s: float) -> PowerState:

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import BmcError
+from controller.errors import AlreadySo, BmcError, NobodySwitchesOff
 from controller.hardware.bmc import PowerState
+from controller.workflow.stages import power_order
 from controller.workflow.stages.power_order import UNSEEN
 from controller.workflow.verbs import set_power
 from tests.integration.redfish_doubles import RedfishLab, redfish_lab
-from tests.integration.running_controller import RunningController, running_controller
+from tests.integration.running_controller import (
+    MachineBmc,
+    RunningController,
+    running_controller,
+)
 from tests.integration.test_workflow_redfish_steps import enrol
 from tests.integration.waiting import wait_until
 from tests.lab.redfish.faults import RedfishFaults
@@ -34,6 +39,19 @@ def lab(tmp_path: Path) -> Iterator[RedfishLab]:
 def controller(tmp_path: Path) -> Iterator[RunningController]:
     with running_controller(tmp_path) as running:
         yield running
+
+
+class Refusing:
+    """The power off of a BMC."""
+
+    def __init__(self) -> None:
+        self.errors: list[BmcError] = []
+        """It answers with these first."""
+
+    def power_off(self, *, timeout_s: float) -> None:
+        assert timeout_s > 0
+        if self.errors:
+            raise self.errors.pop(0)
 
 
 def order(controller: RunningController, target: str, timeout_s: float | None = None) -> None:
@@ -90,19 +108,85 @@ def test_what_is_shown_is_not_ordered_again(controller: RunningController) -> No
     assert "power_off" not in bmc.calls
 
 
-def test_a_refusal_of_a_machine_that_is_shown_there_counts_as_done(
-    controller: RunningController, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As of a machine that virsh runs: one that is off cannot be destroyed."""
+@pytest.fixture
+def refusing(controller: RunningController, monkeypatch: pytest.MonkeyPatch) -> Refusing:
+    """Return a machine that is off and was told to power on, whose BMC refuses to power it off."""
+    monkeypatch.setattr(power_order, "_ORDER_AGAIN_S", 0.5)
     bmc = controller.enrol("m1", "active")
     bmc.stays_off = True
     order(controller, "power on", 0.3)
+    refusing = Refusing()
+    monkeypatch.setattr(bmc, "power_off", refusing.power_off)
+    return refusing
 
-    def refuse(*, timeout_s: float) -> None:
-        raise BmcError("m1: it is off")
 
-    monkeypatch.setattr(bmc, "power_off", refuse)
+def test_a_refusal_because_the_machine_is_there_counts_as_done(
+    controller: RunningController, refusing: Refusing
+) -> None:
+    refusing.errors = [AlreadySo("m1: it is off")]
     order(controller, "power off")
     node = controller.node("m1")
     assert (node.power_state, node.last_error) == (PowerState.OFF, None)
+    assert unseen(controller) is None
     assert any("m1: it is off" in one.message for one in controller.events("m1", "power"))
+
+
+def test_another_refusal_is_met_with_one_more_order_and_ends_in_the_bmcs_words(
+    controller: RunningController, refusing: Refusing
+) -> None:
+    refusing.errors = [BmcError("m1: power off: answered 500: Internal error")] * 3
+    order(controller, "power off")
+    assert len(refusing.errors) == 1
+    assert "answered 500: Internal error" in str(controller.node("m1").last_error)
+    assert unseen(controller) == "power on"  # it may run
+    refusing.errors = []
+    order(controller, "power off")
+    assert controller.node("m1").last_error is None
+    assert unseen(controller) is None
+
+
+def test_what_is_refused_once_and_taken_then_is_done(
+    controller: RunningController, refusing: Refusing
+) -> None:
+    refusing.errors = [BmcError("m1: power off: answered 500: Internal error")]
+    begun_at = time.monotonic()
+    order(controller, "power off")
+    assert time.monotonic() - begun_at >= 0.5
+    assert controller.node("m1").last_error is None
+    assert unseen(controller) is None
+
+
+def test_late_words_are_those_of_the_refusal(
+    controller: RunningController, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(power_order, "_ORDER_AGAIN_S", 60.0)
+    refusing.errors = [BmcError("m1: power off: answered 500: Internal error")]
+    set_power(controller.services, "m1", "power off", 0.5)
+    wait_until(lambda: not refusing.errors, 10, "the order")
+    wait_until(lambda: controller.node("m1").stage is None, 80, "the end")
+    assert "answered 500: Internal error" in str(controller.node("m1").last_error)
+    assert unseen(controller) == "power on"
+
+
+def test_a_machine_that_nobody_switches_off_is_not_done(
+    controller: RunningController, refusing: Refusing
+) -> None:
+    refusing.errors = [NobodySwitchesOff("m1: no agent runs there")]
+    order(controller, "power off")
+    assert "no agent runs there" in str(controller.node("m1").last_error)
+    assert unseen(controller) == "power on"
+
+
+def test_a_persons_word_counts_for_what_nobody_switches_off(
+    controller: RunningController, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(
+        MachineBmc, "count_as_off", lambda _self: counted.append("m1"), raising=False
+    )
+    refusing.errors = [NobodySwitchesOff("m1: no agent runs there")]
+    controller.maintain("m1", is_on=True)
+    order(controller, "power off")
+    assert controller.node("m1").last_error is None
+    assert counted == ["m1"]
+    assert unseen(controller) is None

@@ -48,7 +48,11 @@ def power_off(context: Context) -> Outcome:
     """Cut the power, unless it is off, or the node must stay on."""
     if context.node.disable_power_off:
         return read_power(context)
-    return reach(context, PowerState.OFF, lambda bmc, timeout_s: bmc.power_off(timeout_s=timeout_s))
+    return reach(context, PowerState.OFF, _cut)
+
+
+def _cut(bmc: PowerControl, timeout_s: float) -> None:
+    bmc.power_off(timeout_s=timeout_s)
 
 
 def power_off_to_boot(context: Context) -> Outcome:
@@ -120,9 +124,12 @@ def power_off_or_reset(context: Context) -> Outcome:
 
 
 def soft_power_off(context: Context) -> Outcome:
-    """Ask the operating system to shut down."""
+    """Ask the operating system to shut down; where none runs, by what the BMC shows, and it has to be told all the same, the power is cut."""
     return reach(
-        context, PowerState.OFF, lambda bmc, timeout_s: bmc.soft_power_off(timeout_s=timeout_s)
+        context,
+        PowerState.OFF,
+        lambda bmc, timeout_s: bmc.soft_power_off(timeout_s=timeout_s),
+        anew=_cut,
     )
 
 

@@ -2,6 +2,7 @@
 
 A BMC's power state may be of the past. So what it was told last and has not shown since is kept with the node, and the opposite is
 ordered even of a machine that is shown there already: a power on that came late must not outlive a power off that was asked for.
+A refusal of that order counts as done only if it says that the machine is there (``AlreadySo``); after any other the machine may run.
 """
 
 import logging
@@ -9,7 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from controller.errors import BmcAuthenticationFailed, BmcError, TemporaryError
+from controller.errors import (
+    AlreadySo,
+    BmcAuthenticationFailed,
+    BmcError,
+    NobodySwitchesOff,
+    TemporaryError,
+)
 from controller.hardware.bmc import PowerControl, PowerState, TellsWhatIsAsked
 from controller.workflow.machine import power_of
 from controller.workflow.outcome import ORDERED, Note, Outcome, leave, stay
@@ -21,7 +28,9 @@ UNSEEN = "power_ordered_and_not_seen"
 """Key of ``driver_internal_info``: the power state that the BMC was told to bring about and has not shown since."""
 _FIRST_LOOK_S = 0.1
 _ORDER_AGAIN_S = 15.0
-"""A BMC that has done nothing for so long is told again."""
+"""A BMC that has done nothing for so long, or has refused, is told again."""
+_REFUSED_AT, _REFUSED = "_refused_at", "_refused"
+"""Keys of the work's data: when an order of what is shown already was refused for the first time, and in which words."""
 
 Order = Callable[[PowerControl, float], None]
 
@@ -31,21 +40,28 @@ def ask(context: Context, bmc: PowerControl) -> PowerState:
     return bmc.power_state(timeout_s=context.settings.bmc_timeout_s)
 
 
-def reach(context: Context, wanted: PowerState, order: Order | None) -> Outcome:
+def reach(
+    context: Context, wanted: PowerState, order: Order | None, *, anew: Order | None = None
+) -> Outcome:
     """Get the machine to a power state, one look at a time.
 
     Args:
         context: Of the stage.
         wanted: The state.
         order: Tells the BMC; ``None`` = another was told, the machine is watched only.
+        anew: Tells it of a machine that is shown there though the opposite was ordered last; ``None`` = ``order`` does.
+
+    Raises:
+        NobodySwitchesOff: As ``order``; also of a machine that is shown there.
+        BmcError: As ``order``; of a machine that is shown there, if it is refused twice and not for being there.
     """
     bmc = power_of(context.services, context.node)
     state = ask(context, bmc)
     if state == wanted and (order is None or not _is_opposed(context, wanted)):
         columns, notes = {"power_state": state}, changed_power(context, state)
         return leave(columns=columns, internal=seen(context, state), notes=notes)
-    if state == wanted:
-        return _order_all_the_same(context, bmc, wanted)
+    if state == wanted and order is not None:
+        return _order_all_the_same(context, bmc, wanted, anew or order)
     return _order_and_wait(context, bmc, state, wanted, order)
 
 
@@ -68,27 +84,45 @@ def _is_opposed(context: Context, wanted: PowerState) -> bool:
     return context.node.driver_internal_info.get(UNSEEN) not in {None, str(wanted)}
 
 
-def _order_all_the_same(context: Context, bmc: PowerControl, wanted: PowerState) -> Outcome:
-    """Order what is shown already; that a BMC refuses it of a machine that is there counts as done.
-
-    The power is cut even where a system was to shut down: by what is shown, none runs.
-    """
+def _order_all_the_same(
+    context: Context, bmc: PowerControl, wanted: PowerState, order: Order
+) -> Outcome:
+    """Order what is shown already; a BMC that refuses, and does not say that the machine is there, is told once more, later."""
+    refused_at = context.data.get(_REFUSED_AT)
+    if refused_at is not None and context.now - refused_at < _ORDER_AGAIN_S:
+        return _order_later(context, wanted, refused_at, str(context.data.get(_REFUSED)))
     opposite = context.node.driver_internal_info.get(UNSEEN)
     text = f"the BMC shows {str(wanted)!r}, but was told {opposite!r} last and never showed that: it was told to {wanted}"
     try:
-        if wanted == PowerState.ON:
-            bmc.power_on(timeout_s=context.settings.bmc_timeout_s)
-        else:
-            bmc.power_off(timeout_s=context.settings.bmc_timeout_s)
-    except (TemporaryError, BmcAuthenticationFailed):
+        order(bmc, context.settings.bmc_timeout_s)
+    except AlreadySo as error:
+        text = f"{text}, and refused ({error}), which counts as done"
+    except (TemporaryError, BmcAuthenticationFailed, NobodySwitchesOff):
         raise
     except BmcError as error:
-        text = f"{text}, and refused ({error}), which counts as done"
+        if refused_at is not None:
+            raise
+        return _order_later(context, wanted, context.now, str(error))
     note = Note(kind="power", message=text, data={ORDERED: str(wanted)})
     return leave(
         columns={"power_state": wanted},
         internal={UNSEEN: None},
+        data={_REFUSED_AT: None, _REFUSED: None},
         notes=(*changed_power(context, wanted), note),
+    )
+
+
+def _order_later(context: Context, wanted: PowerState, refused_at: float, why: str) -> Outcome:
+    """Wait with the next order; that the opposite was ordered and not seen stays known, and so does the stored power state."""
+    opposite = context.node.driver_internal_info.get(UNSEEN)
+    return stay(
+        refused_at + _ORDER_AGAIN_S - context.now,
+        waiting_for=(
+            f"{context.label}: its BMC shows {str(wanted)!r}, but was told {opposite!r} last and never showed that, and it refuses"
+            f" {str(wanted)!r}: {why}"
+        ),
+        advice="see whether the machine runs, check the BMC's own log, then try again",
+        data={_REFUSED_AT: refused_at, _REFUSED: why},
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from controller.bmc.ipmi_chassis import IpmiBmc, decode_boot_flags, encode_boot_flags
 from controller.bmc.ipmi_target import parse_target
-from controller.errors import BmcError
+from controller.errors import AlreadySo, BmcError
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 
 
@@ -96,6 +96,16 @@ def test_the_60_seconds_are_left_alone_when_the_node_says_so() -> None:
 def test_a_refusal_says_what_was_asked_of_whom_and_why_not() -> None:
     with pytest.raises(BmcError, match=r"192.0.2.10 port 623: reset refused: .*state \(0xd5\)"):
         bmc(FakeTransport((0xD5, b""))).reset(timeout_s=1)
+
+
+@pytest.mark.parametrize("method", ["power_on", "power_off"])
+def test_only_a_state_that_is_there_already_refuses_as_such(method: str) -> None:
+    with pytest.raises(AlreadySo, match=r"refused: .*state \(0xd5\)"):
+        getattr(bmc(FakeTransport((0xD5, b""))), method)(timeout_s=1)
+    for code in (0xD4, 0xC1, 0xFF):
+        with pytest.raises(BmcError, match="refused") as refused:
+            getattr(bmc(FakeTransport((code, b""))), method)(timeout_s=1)
+        assert not isinstance(refused.value, AlreadySo)
 
 
 def test_a_user_without_rights_is_told_where_to_get_them() -> None:
