@@ -73,7 +73,7 @@ def memory_bytes() -> int:
         (V8 + b"\1\x13", "VeNCrypt"),
         (V8 + b"\0" + struct.pack(">I", 5) + b"go <b>", "refuses: go <b"),
         (V8 + b"\0" + struct.pack(">I", 0xFFFFFFFF), "gave no reason"),
-        (os.urandom(100), "does not speak VNC"),
+        (bytes(range(128, 228)), "does not speak VNC"),
     ],
 )
 def test_a_server_that_says_something_else_is_told_of(
