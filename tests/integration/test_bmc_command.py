@@ -217,6 +217,19 @@ def test_the_example_says_that_a_password_is_wrong(
 
 
 @pytest.mark.root
+@needs_root
+def test_the_example_takes_what_is_so_already_for_done(
+    example: dict[str, Any], shared_machine: LabMachine, tmp_path: Path
+) -> None:
+    machine = CommandDriver(tmp_path).connect(example)
+    machine.power_off(timeout_s=S)
+    shared_machine.bmc.set_faults(refuses_needless=True)
+    machine.power_off(timeout_s=S)
+    with pytest.raises(BmcError, match="not supported in present state"):
+        machine.reset(timeout_s=S)
+
+
+@pytest.mark.root
 @pytest.mark.long
 @needs_root
 def test_the_example_says_that_nobody_answers(

@@ -21,6 +21,8 @@ class Faults:
     unreachable: bool = False
     garbage: bool = False
     slow_s: float = 0
+    refuses_needless: bool = False
+    """Refuses to switch a machine off that is off (completion code 0xD5)."""
     stays_off: bool = False
     """Accepts power-on (status "OK") and does nothing."""
     forgets_boot_device: bool = False

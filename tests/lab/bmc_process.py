@@ -69,6 +69,8 @@ class LabBmc(Bmc):  # type: ignore[misc]  # pyghmi has no types
         return 0
 
     def power_off(self) -> int:
+        if self.faults.get("refuses_needless") and self.get_power_state() == "off":
+            return _NOT_IN_THIS_STATE
         self.ask("power off")
         return 0
 
