@@ -80,6 +80,7 @@ class RedfishBmc:
         self._calls = calls
         self._has_seen_health = False
         self._seen_health: Health | None = None
+        self._has_pressed = False
 
     def power_state(self, *, timeout_s: float) -> PowerState:
         """Ask for the power state; a machine on its way, either way, is on: only what is off counts as off."""
@@ -102,13 +103,25 @@ class RedfishBmc:
         self._calls.ask("power off", timeout_s, lambda system: _switch(system, _OFF, kind))
 
     def soft_power_off(self, *, timeout_s: float) -> None:
-        """Ask the operating system to shut down; of a machine that is shown off nothing is asked: the button might switch it on."""
+        """Ask the operating system to shut down; of a machine that is shown off, or on its way, nothing is asked: the button might switch it on."""
 
         def switch(system: System) -> None:
-            if _power_state(system) is not PowerState.OFF:
-                _reset(system, sushy.ResetType.GRACEFUL_SHUTDOWN, sushy.ResetType.PUSH_POWER_BUTTON)
+            if _power_state(system) is PowerState.OFF or system.power_state is _STILL_ON:
+                return
+            button = sushy.ResetType.PUSH_POWER_BUTTON
+            kind = _first_offered(system, sushy.ResetType.GRACEFUL_SHUTDOWN, button)
+            self._has_pressed = kind is button
+            try:
+                system.reset_system(kind)
+            except exceptions.HTTPError:
+                self._has_pressed = False
+                raise
 
         self._calls.ask("soft power off", timeout_s, switch)
+
+    def has_pressed_button(self) -> bool:
+        """See ``PressesButton``."""
+        return self._has_pressed
 
     def reset(self, *, timeout_s: float) -> None:
         """Reset a machine that is on."""
@@ -291,7 +304,12 @@ def _switch(system: System, there: frozenset[sushy.PowerState], *kinds: sushy.Re
 
 
 def _reset(system: System, *kinds: sushy.ResetType) -> None:
-    """Reset in the first of these ways that the BMC says it has; where it says nothing, in the first.
+    """Reset in the first of these ways that the BMC has; raises as :func:`_first_offered`."""
+    system.reset_system(_first_offered(system, *kinds))
+
+
+def _first_offered(system: System, *kinds: sushy.ResetType) -> sushy.ResetType:
+    """Return the first of these resets that the BMC says it has; where it says nothing, the first.
 
     Raises:
         NotOfferedError: It has no resets.
@@ -303,8 +321,7 @@ def _reset(system: System, *kinds: sushy.ResetType) -> None:
         raise NotOfferedError("any reset", _BY_HAND) from error
     for kind in kinds:
         if kind in allowed:
-            system.reset_system(kind)
-            return
+            return kind
     wanted = " or ".join(kind.value for kind in kinds)
     offered = [kind.value for kind in allowed]
     raise lacking(f"the reset {wanted}", offered, _INSTEAD.get(kinds[0], _BY_HAND))

@@ -131,6 +131,14 @@ class CountsAsOff(Protocol):
         """Take the machine as off from now on: a person says so, or another boot proves it soon."""
 
 
+@runtime_checkable
+class PressesButton(Protocol):
+    """A connection for power whose soft power off may be a press of the power button: another press may switch the machine on."""
+
+    def has_pressed_button(self) -> bool:
+        """Say whether this connection pressed it, or may have: an answer that is lost says nothing."""
+
+
 class Bmc(PowerControl, ManagementControl, Protocol):
     """One BMC that does both."""
 

@@ -1,6 +1,7 @@
 """The Redfish driver and power states that are of the past, or on their way: what is ordered, and what counts as off."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -68,3 +69,24 @@ def test_a_machine_that_shuts_down_is_on_and_its_power_can_be_cut(
 def test_a_button_is_not_pressed_of_a_machine_that_is_off(lab: RedfishLab, bmc: RedfishBmc) -> None:
     bmc.soft_power_off(timeout_s=S)
     assert not lab.machine.is_on
+
+
+def test_a_button_is_not_pressed_of_a_machine_that_shuts_down(
+    lab: RedfishLab, bmc: RedfishBmc
+) -> None:
+    bmc.power_on(timeout_s=S)
+    only_button = RedfishFaults(without_resets=("GracefulShutdown",))
+    lab.bmc.set_faults(replace(only_button, shows_power="PoweringOff"))
+    bmc.soft_power_off(timeout_s=S)
+    assert (lab.machine.is_on, bmc.has_pressed_button()) == (True, False)
+    lab.bmc.set_faults(only_button)
+    bmc.soft_power_off(timeout_s=S)
+    assert (lab.machine.is_on, bmc.has_pressed_button()) == (False, True)
+
+
+def test_a_press_that_the_bmc_refuses_is_none(lab: RedfishLab, bmc: RedfishBmc) -> None:
+    bmc.power_on(timeout_s=S)
+    lab.bmc.set_faults(RedfishFaults(without_resets=("GracefulShutdown",), bare_400=True))
+    with pytest.raises(BmcError, match="answered 400"):
+        bmc.soft_power_off(timeout_s=S)
+    assert not bmc.has_pressed_button()

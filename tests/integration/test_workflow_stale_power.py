@@ -190,3 +190,23 @@ def test_a_persons_word_counts_for_what_nobody_switches_off(
     assert controller.node("m1").last_error is None
     assert counted == ["m1"]
     assert unseen(controller) is None
+
+
+def test_the_button_is_pressed_once_where_a_bmc_shows_the_power_late(
+    lab: RedfishLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second press, while the BMC still shows the machine on, would switch it on again."""
+    monkeypatch.setattr(power_order, "_ORDER_AGAIN_S", 0.5)
+    lab.bmc.set_faults(RedfishFaults(without_resets=("GracefulShutdown",)))
+    with running_controller(tmp_path) as controller:
+        enrol(controller, lab, "redfish", state="active")
+        order(controller, "power on")
+        boots = lab.machine.boots
+        lab.bmc.set_faults(RedfishFaults(without_resets=("GracefulShutdown",), stale_power_s=3))
+        lab.client().get("Systems/1")
+        order(controller, "soft power off")
+        node = controller.node("m1")
+        assert (node.power_state, node.last_error) == ("power off", None)
+        assert (lab.machine.is_on, lab.machine.boots) == (False, boots)
+        told = [e for e in controller.events("m1", "power") if "press of the power" in e.message]
+        assert len(told) == 1

@@ -17,7 +17,7 @@ from controller.errors import (
     NobodySwitchesOff,
     TemporaryError,
 )
-from controller.hardware.bmc import PowerControl, PowerState, TellsWhatIsAsked
+from controller.hardware.bmc import PowerControl, PowerState, PressesButton, TellsWhatIsAsked
 from controller.workflow.machine import power_of
 from controller.workflow.outcome import ORDERED, Note, Outcome, leave, stay
 from controller.workflow.stage import Context
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 UNSEEN = "power_ordered_and_not_seen"
 """Key of ``driver_internal_info``: the power state that the BMC was told to bring about and has not shown since."""
 _FIRST_LOOK_S = 0.1
+_PRESSED = "_is_button_pressed"
+"""Key of the stage's data: the order was a press of the button, or may have been."""
 _ORDER_AGAIN_S = 15.0
 """A BMC that has done nothing for so long, or has refused, is told again."""
 _REFUSED_AT, _REFUSED = "_refused_at", "_refused"
@@ -134,10 +136,14 @@ def _order_and_wait(
     look_s = context.settings.power_poll_interval_s
     data: Mapping[str, Any] = {}
     internal: Mapping[str, Any] = seen(context, state)
-    if order and (ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S):
-        order(bmc, context.settings.bmc_timeout_s)
+    is_due = ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S
+    if order and is_due and not context.data.get(_PRESSED):
+        is_pressed = _tell(context, bmc, order)
         data, internal = {"_ordered_at": context.now}, {UNSEEN: str(wanted)}
         text = f"the BMC was told to {'power on' if wanted == PowerState.ON else 'power off'}"
+        if is_pressed:
+            data = {**data, _PRESSED: True}
+            text = f"{text} by a press of the power button, which is not repeated: it might switch the machine on"
         if isinstance(bmc, TellsWhatIsAsked):
             text = bmc.asked(wanted)
         notes = (*notes, Note(kind="power", message=text, data={ORDERED: str(wanted)}))
@@ -152,3 +158,14 @@ def _order_and_wait(
         notes=notes,
     )
     return replace(outcome, internal=internal)
+
+
+def _tell(context: Context, bmc: PowerControl, order: Order) -> bool:
+    """Give the order; returns whether it was a press of the button, which counts as given though its answer was lost."""
+    try:
+        order(bmc, context.settings.bmc_timeout_s)
+    except TemporaryError as error:
+        if not (isinstance(bmc, PressesButton) and bmc.has_pressed_button()):
+            raise
+        log.info("%s: the power button may be pressed: %s", context.label, error)
+    return isinstance(bmc, PressesButton) and bmc.has_pressed_button()
