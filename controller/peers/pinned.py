@@ -4,7 +4,10 @@ Makers give all their BMCs certificates for one name, or for a serial number, an
 """
 
 import hashlib
+import re
 import ssl
+from collections.abc import Mapping
+from typing import Any
 
 from urllib3.util.ssl_match_hostname import CertificateError, match_hostname
 
@@ -12,6 +15,8 @@ from controller.peers.budget import BudgetedTlsSocket
 
 HOSTNAME_MISMATCH = 62
 """OpenSSL's ``X509_V_ERR_HOSTNAME_MISMATCH``."""
+_WILDCARD = re.compile(r"\*(\.[^.*]+){2,}")
+"""With fewer labels behind it, it would be for a whole domain of the Internet, or for any machine of a site (RFC 6125, 7.2)."""
 
 
 class PinnedTls(ssl.SSLContext):
@@ -28,6 +33,35 @@ def pinned_tls() -> PinnedTls:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.sslsocket_class = _PinnedTlsSocket
     return context
+
+
+def check_name(
+    certificate: Mapping[str, Any], hostname: str, *, by_common_name: bool = False
+) -> None:
+    """Check that a certificate is for a name or address; of wildcards, as OpenSSL does by itself, only a whole left-most label counts.
+
+    Args:
+        certificate: As ``getpeercert`` has it.
+        hostname: What the peer was asked by.
+        by_common_name: Whether the subject's name counts where there are no others.
+
+    Raises:
+        CertificateError: It is for another.
+    """
+    names = certificate.get("subjectAltName", ())
+    narrowed = {
+        "subjectAltName": tuple((kind, _narrow(name)) for kind, name in names),
+        "subject": tuple(
+            tuple((kind, _narrow(name)) for kind, name in part)
+            for part in certificate.get("subject", ())
+        ),
+    }
+    match_hostname(narrowed, hostname, by_common_name)  # type: ignore[arg-type]  # urllib3 narrows what ssl promises
+
+
+def _narrow(name: str) -> str:
+    """Return a name, and of one whose wildcard is too wide for urllib3 to be asked about it what no host is called."""
+    return name if "*" not in name or _WILDCARD.fullmatch(name) else name.replace("*", "<any>")
 
 
 def digest(der: bytes) -> bytes:
@@ -48,10 +82,10 @@ class _PinnedTlsSocket(BudgetedTlsSocket):
         if isinstance(context, PinnedTls) and digest(shown) in context.own:
             return
         try:
-            match_hostname(
-                self.getpeercert(),  # type: ignore[arg-type]  # urllib3 narrows what ssl promises
+            check_name(
+                self.getpeercert() or {},
                 self.server_hostname or "",
-                context.hostname_checks_common_name,
+                by_common_name=context.hostname_checks_common_name,
             )
         except CertificateError as error:
             refusal = ssl.SSLCertVerificationError(str(error))

@@ -1,19 +1,23 @@
 """Which certificates of BMCs are trusted, and what is advised of each that is not."""
 
+import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from controller.bmc.amt import AmtDriver
 from controller.bmc.redfish import RedfishDriver
 from controller.bmc.redfish_sessions import Sessions
 from controller.errors import BmcUnreachable, ControllerError
+from controller.peers.pinned import check_name
 from tests.integration.test_clocks import dated_server
 from tests.lab.program import run
 
@@ -150,6 +154,66 @@ def test_one_that_has_expired_is_to_be_renewed(tmp_path: Path, ask: Ask, key: st
     assert "has a TLS certificate that has expired" in said
     assert "renew the certificate" in said
     assert key not in said
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["*", "local*"])
+def test_a_wildcard_for_any_machine_of_a_site_is_for_none(
+    tmp_path: Path, ask: Ask, key: str, name: str
+) -> None:
+    made = Certificates(tmp_path, name)
+    with served(made) as address:
+        said = ask(address.replace("127.0.0.1", "localhost"), str(made.authority))
+    assert "has a TLS certificate for another name" in said
+
+
+HOSTS = (
+    "localhost",
+    "a.example",
+    "bmc.example",
+    "a.bmc.example",
+    "b1.bmc.example",
+    "a.b.bmc.example",
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("bmc.example", "*.bmc.example", "*.example", "*", "local*", "b*.bmc.example"),
+        *("*b1.bmc.example", "*.*.example", "a.*.example", "**.bmc.example"),
+    ],
+)
+def test_names_are_checked_as_openssl_checks_them(tmp_path: Path, name: str) -> None:
+    made = Certificates(tmp_path, name)
+    ours, theirs = {}, {}
+    with served(made) as address:
+        for host in HOSTS:
+            theirs[host] = is_taken(partial(shown, made, address, host, is_checked=True))
+            certificate = shown(made, address, host, is_checked=False)
+            ours[host] = is_taken(partial(check_name, certificate, host))
+    assert ours == theirs
+
+
+def shown(made: Certificates, address: str, host: str, *, is_checked: bool) -> Mapping[str, object]:
+    """Return the certificate of a server that is asked by a name, which OpenSSL checks or not."""
+    context = ssl.create_default_context(cafile=str(made.authority))
+    context.check_hostname = is_checked
+    where, port = address.split(":")
+    with (
+        socket.create_connection((where, int(port)), S) as plain,
+        context.wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        return encrypted.getpeercert() or {}
+
+
+def is_taken(check: Callable[[], object]) -> bool:
+    """Say whether a name is taken."""
+    try:
+        check()
+    except (ssl.CertificateError, CertificateError):
+        return False
+    return True
 
 
 BAD = "-----BEGIN CERTIFICATE-----\nMIIB$$$A\nabcde\n-----END CERTIFICATE-----\n"
