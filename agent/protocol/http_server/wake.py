@@ -14,9 +14,9 @@ class Wake:
     def __init__(self, selector: selectors.BaseSelector) -> None:
         """Register with ``selector``, without data."""
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         """Between look and write nobody closes the descriptor: its number may be another file's a moment later. The woken thread
-        never waits for it: who holds it may be waiting for the interpreter."""
+        never waits for it: who holds it may be waiting for the interpreter. A signal may come to who holds it, and end the server."""
         self._is_awake = self._is_rung = False
         selector.register(self._descriptor, selectors.EVENT_READ, None)
 

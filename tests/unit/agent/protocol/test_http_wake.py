@@ -102,3 +102,19 @@ def test_who_calls_while_the_thread_clears_does_not_silence_the_next(
         wake()
         assert selector.select(0)
         wake.close()
+
+
+def test_a_signal_that_comes_to_who_calls_may_close_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with selectors.DefaultSelector() as selector:
+        wake = Wake(selector)
+        write = os.eventfd_write
+
+        def interrupted(descriptor: int, value: int) -> None:
+            write(descriptor, value)
+            wake.close()
+
+        monkeypatch.setattr(os, "eventfd_write", interrupted)
+        caller = threading.Thread(target=wake, daemon=True)
+        caller.start()
+        caller.join(10)
+        assert not caller.is_alive()
