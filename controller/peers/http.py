@@ -13,15 +13,15 @@ from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Protocol, Self
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError
 
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.refusal import Refusal
-from agent.protocol.web_address import encode_url, follow, shown_url
+from agent.protocol.web_address import encode_url, shown_url
 from controller.peers import connections
+from controller.peers.addresses import login, redirect_target, split, without_user
 from controller.peers.budget import Budget, current, spending
 from controller.peers.failures import (
     HEAD_BYTES,
@@ -59,7 +59,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REPEATABLE = frozenset({"GET", "HEAD"})
 _PIECE_BYTES = 1 << 16
 _MOST_REASON_CHARS = 200
-_PORTS = {"http": 80, "https": 443}
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 """Answers that end with their heads (RFC 9110 6.4.1)."""
 _CONTENT = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
@@ -191,11 +190,11 @@ class PeerHttp:
         sink: Sink | None,
     ) -> tuple[Answer, str]:
         """Return the answer and its ``Location``."""
-        parts = _split(url)
+        parts = split(url)
         budget = current()
         budget.allow(HEAD_BYTES)
         response = self._open(
-            method, _without_user(parts), body, {**headers, **_login(parts)}, limits
+            method, without_user(parts), body, {**headers, **login(parts)}, limits
         )
         budget.allow(limits.most_bytes + limits.most_bytes // 8)  # an eighth for sizes of chunks
         answer = Answer(
@@ -277,50 +276,6 @@ def to_service(proxy: str | None) -> PeerHttp:
         proxy: The proxy before it; ``None`` = none, whatever the environment says.
     """
     return PeerHttp(connections.by_proxy(proxy) if proxy else connections.direct(None))
-
-
-def redirect_target(url: str, location: str) -> str:
-    """Return where a redirect leads; a user and a password go on to the same origin alone. Pure.
-
-    Raises:
-        PeerMisbehaved: To no web address, or from https to http.
-    """
-    try:
-        target = follow(url, location)
-    except Refusal as error:
-        raise PeerMisbehaved(f"answers a redirect that may not be followed: {error}") from error
-    source, parts = _split(url), _split(target)
-    if source.username is not None and parts.username is None and _origin(source) == _origin(parts):
-        user = source.netloc.rpartition("@")[0]
-        return urlunsplit((parts.scheme, f"{user}@{parts.netloc}", *parts[2:]))
-    return target
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        is_usable = bool(parts.hostname) and parts.scheme in _PORTS and parts.port != 0
-    except ValueError as error:
-        raise BadAddress("its URL cannot be read") from error
-    if not is_usable:
-        raise BadAddress("its URL is no http or https URL")
-    return parts
-
-
-def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
-    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
-
-
-def _without_user(parts: SplitResult) -> str:
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path or "/", parts.query, ""))
-
-
-def _login(parts: SplitResult) -> dict[str, str]:
-    if parts.username is None:
-        return {}
-    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return urllib3.make_headers(basic_auth=login)
 
 
 def _read(

@@ -243,3 +243,16 @@ def read(sock: socket.socket, count: int) -> bytes:
 def wait_for_verbs(program: Program, *verbs: str, timeout_s: float = PATIENCE_S) -> None:
     """Wait until the program was called with exactly these verbs."""
     wait_until(lambda: program.verbs == list(verbs), timeout_s, f"the calls are {verbs}")
+
+
+@contextmanager
+def listening_screen(program: Program) -> Iterator[None]:
+    """Have the program bring a screen that greets, and shows nothing."""
+
+    def behave(sock: socket.socket) -> None:
+        greet(sock)
+        read(sock, 1000)
+
+    with scripted_screen(behave) as port:
+        program.answers(host="127.0.0.1", port=port)
+        yield

@@ -19,6 +19,7 @@ from tests.integration.screen_site import (
     Screens,
     enrol,
     greet,
+    listening_screen,
     read,
     screen_site,
     scripted_screen,
@@ -253,12 +254,7 @@ def test_a_server_that_does_not_read_costs_little(people: Screens, program: Prog
 def test_what_is_no_websocket_ends_the_session(
     people: Screens, program: Program, frame: bytes, code: int
 ) -> None:
-    def behave(sock: socket.socket) -> None:
-        greet(sock)
-        read(sock, 1000)
-
-    with scripted_screen(behave) as port:
-        program.answers(host="127.0.0.1", port=port)
+    with listening_screen(program):
         with people.browser() as browser:
             shaken(browser)
             browser.sock.sendall(frame + b"\x82\xfe" * 1000)
@@ -270,25 +266,19 @@ def test_what_is_no_websocket_ends_the_session(
 def test_a_browser_that_pings_and_does_not_read_has_an_end(
     people: Screens, program: Program
 ) -> None:
-    def behave(sock: socket.socket) -> None:
-        greet(sock)
-        read(sock, 1000)
-
-    with scripted_screen(behave) as port:
-        program.answers(host="127.0.0.1", port=port)
-        with people.browser() as browser:
-            shaken(browser)
-            before, sent = memory_bytes(), 0
-            browser.sock.settimeout(2)
-            ping = b"\x89\xfd" + bytes(4 + 125)
-            try:
-                while sent < 64 * MIB:
-                    browser.sock.sendall(ping * 500)
-                    sent += len(ping) * 500
-            except OSError:
-                pass
-            assert sent < 32 * MIB
-            assert memory_bytes() - before < 8 * MIB
+    with listening_screen(program), people.browser() as browser:
+        shaken(browser)
+        before, sent = memory_bytes(), 0
+        browser.sock.settimeout(2)
+        ping = b"\x89\xfd" + bytes(4 + 125)
+        try:
+            while sent < 64 * MIB:
+                browser.sock.sendall(ping * 500)
+                sent += len(ping) * 500
+        except OSError:
+            pass
+        assert sent < 32 * MIB
+        assert memory_bytes() - before < 8 * MIB
 
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n", b"RFB 003.003\n", V8 + b"\2", b"\0" * 100])
@@ -308,12 +298,7 @@ def test_a_browser_that_speaks_no_rfb_is_refused(
 
 
 def test_there_is_room_for_so_many_and_no_more(people: Screens, program: Program) -> None:
-    def behave(sock: socket.socket) -> None:
-        greet(sock)
-        read(sock, 1000)
-
-    with scripted_screen(behave) as port:
-        program.answers(host="127.0.0.1", port=port)
+    with listening_screen(program):
         several = [people.browser() for _ in range(6)]
         try:
             for one in several:
