@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 from controller.console_settings import ConsoleSettings
 from controller.interface_settings import InterfaceSettings
+from controller.iscsi_settings import IscsiSettings
 from controller.keystone_settings import KeystoneSettings
 from controller.notification_settings import NotificationSettings
 from controller.redfish_settings import RedfishSettings
@@ -26,6 +27,7 @@ _WAITS_PER_IMAGE_CHECK = 10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(
     InterfaceSettings,
+    IscsiSettings,
     KeystoneSettings,
     RedfishSettings,
     SensorSettings,
@@ -284,16 +286,6 @@ class Settings(
     """How long a verify step may go without progress."""
     service_step_timeout_s: float = 14400.0
     """How long a service step may go without progress; one that reports none has this time in all."""
-    iscsi_writers: int = 8
-    """Most disks that this controller writes over iSCSI at a time (deploy interface ``iscsi``), a process of about 60 MiB each; further deployments wait."""
-    iscsi_portal_port: int = 3260
-    """Where machines export their disks; Ironic's ``[iscsi] portal_port``."""
-    iscsi_write_timeout_s: float = 14400.0
-    """Longest time for one such write."""
-    iscsi_silence_timeout_s: float = 300.0
-    """How long it may go without progress; a machine that does not answer at all is given up after 60 s."""
-    iscsi_verify: str = "sample"
-    """How much of such a disk is read back and compared: ``none``, ``sample`` or ``whole``."""
     step_stop_timeout_s: float = 60.0
     """How long an agent may take to stop a step in the middle when an abort asks for it."""
     erase_step_timeout_s: float = 259200.0
