@@ -67,26 +67,27 @@ def _default(value: ast.expr | None) -> str:
     return ast.unparse(value) if value else "(required)"
 
 
+def _class_of(path: Path) -> str:
+    """Return the name of the class in a module of settings: ``IscsiSettings`` in ``iscsi_settings.py``."""
+    return path.stem.title().replace("_", "")
+
+
 def controller_settings_page() -> str:
     """Return the page of the controller's settings."""
+    parts = sorted((_ROOT / "controller").glob("*_settings.py"))
+    parts.remove(_ROOT / "controller/load_settings.py")
     rows = [
         f"| `{f.name}` | `INGOT_{f.name.upper()}` | {f.type} | `{f.default}` | {_cell(f.text)} |"
         for f in (
             *read_fields(_ROOT / "controller/settings.py", "Settings"),
-            *read_fields(_ROOT / "controller/interface_settings.py", "InterfaceSettings"),
-            *read_fields(_ROOT / "controller/keystone_settings.py", "KeystoneSettings"),
-            *read_fields(_ROOT / "controller/redfish_settings.py", "RedfishSettings"),
-            *read_fields(_ROOT / "controller/sensor_settings.py", "SensorSettings"),
-            *read_fields(_ROOT / "controller/switch_settings.py", "SwitchSettings"),
-            *read_fields(_ROOT / "controller/console_settings.py", "ConsoleSettings"),
-            *read_fields(_ROOT / "controller/notification_settings.py", "NotificationSettings"),
+            *(f for part in parts for f in read_fields(part, _class_of(part))),
         )
     ]
     return "\n".join(
         [
             "# Settings of the controller",
             "",
-            "Made by `docs/generate.py` from `controller/settings.py`, `controller/interface_settings.py`, `controller/keystone_settings.py`, `controller/redfish_settings.py`, `controller/sensor_settings.py`, `controller/switch_settings.py` and `controller/console_settings.py`; do not edit.",
+            "Made by `docs/generate.py` from `controller/settings.py` and the modules `controller/*_settings.py`; do not edit.",
             "",
             "A setting comes from, in this order: a flag of `ingot-controller serve` (`--listen-host`), an environment",
             "variable, the TOML file given with `--config`, the default. A key that is not in this table is an error.",
