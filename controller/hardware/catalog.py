@@ -5,7 +5,7 @@ type lists what it supports, the best first; of these the settings ``enabled_<ki
 default is that of ``default_<kind>_interface``, else the first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -74,13 +74,35 @@ class Catalog:
         return Interfaces(names=MappingProxyType(names), **found)
 
 
-def make_catalog(parts: Parts, types: Mapping[str, HardwareType], settings: Settings) -> Catalog:
+def may_be_served(
+    types: Mapping[str, HardwareType], settings: Settings
+) -> Mapping[str, Collection[str]]:
+    """Return the names of implementations, by kind, that an enabled hardware type supports and that are not disabled."""
+    wanted = settings.listed("enabled_hardware_types") or tuple(types)
+    served = {}
+    for kind in INTERFACE_KINDS:
+        supported = {
+            name for one in types.values() if one.name in wanted for name in one.supports[kind]
+        }
+        enabled = settings.listed(f"enabled_{kind}_interfaces")
+        served[kind] = supported & set(enabled) if enabled else supported
+    return served
+
+
+def make_catalog(
+    parts: Parts,
+    types: Mapping[str, HardwareType],
+    settings: Settings,
+    installed: Mapping[str, Collection[str]] | None = None,
+) -> Catalog:
     """Return what is served.
 
     Args:
-        parts: Everything that is installed.
+        parts: The implementations that are loaded.
         types: The hardware types that are installed.
         settings: Which of it is enabled, and the defaults.
+        installed: The names of all implementations by kind, also of those that no node can have; as a default those
+            of ``parts``.
 
     Raises:
         SettingsError: A setting names something that is not installed, or nothing is left of a kind.
@@ -88,13 +110,14 @@ def make_catalog(parts: Parts, types: Mapping[str, HardwareType], settings: Sett
     joined = _joined(parts, types)
     wanted = settings.listed("enabled_hardware_types") or tuple(joined)
     _require_known("enabled_hardware_types", wanted, joined)
-    enabled = {kind: _enabled(kind, parts[kind], settings) for kind in INTERFACE_KINDS}
+    known = installed or parts
+    enabled = {kind: _enabled(kind, known[kind], settings) for kind in INTERFACE_KINDS}
     _require_detected(enabled["deploy"], settings)
     served = {name: _served(joined[name], enabled, settings) for name in wanted}
     return Catalog(types=MappingProxyType(served), parts=parts)
 
 
-def _enabled(kind: str, installed: Mapping[str, Interface], settings: Settings) -> Sequence[str]:
+def _enabled(kind: str, installed: Collection[str], settings: Settings) -> Sequence[str]:
     setting = f"enabled_{kind}_interfaces"
     wanted = settings.listed(setting)
     _require_known(setting, wanted, installed)
@@ -140,7 +163,7 @@ def _with_default(
     return (default, *(name for name in possible if name != default))
 
 
-def _require_known(setting: str, wanted: Sequence[str], known: Mapping[str, object]) -> None:
+def _require_known(setting: str, wanted: Sequence[str], known: Collection[str]) -> None:
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise SettingsError(

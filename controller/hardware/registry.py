@@ -1,18 +1,20 @@
 """Finds what is installed: entry points of ``ingot.interfaces.<kind>`` and ``ingot.hardware_types``, ours and third parties'."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from stevedore import ExtensionManager
+from stevedore import ExtensionManager, NamedExtensionManager
 
 from controller.errors import SettingsError
-from controller.hardware.catalog import Catalog, make_catalog
-from controller.hardware.interface import INTERFACE_KINDS, MadeWithSettings
+from controller.hardware.catalog import Catalog, make_catalog, may_be_served
+from controller.hardware.interface import INTERFACE_KINDS, BootsMedium, MadeWithSettings
 from controller.hardware.screen import GROUP as SCREENS
 from controller.hardware.screen import ProvidesScreens
 from controller.settings import Settings
 
 TYPES = "ingot.hardware_types"
+_OURS = "controller."
+"""Where our own implementations are; none of them adds itself to hardware types."""
 
 
 def group_of(kind: str) -> str:
@@ -21,15 +23,32 @@ def group_of(kind: str) -> str:
 
 
 def load_catalog(settings: Settings) -> Catalog:
-    """Make one object per implementation, and see what the settings leave of them.
+    """Make one object per implementation that a node can have, and see what the settings leave of them.
+
+    What of ours no enabled hardware type supports is not even imported: a site that has IPMI alone does not carry Redfish's
+    library in its memory. Of others' everything is, because it may add itself to hardware types.
 
     Raises:
         SettingsError: Something cannot be imported or made, or the settings do not fit; the controller does not start
             with half of its hardware.
     """
     make = _maker(settings)
-    parts = {kind: _load(group_of(kind), make) for kind in INTERFACE_KINDS}
-    return make_catalog(parts, _load(TYPES, make), settings)
+    types = _load(TYPES, make)
+    modules = {kind: _modules_of(group_of(kind)) for kind in INTERFACE_KINDS}
+    served = may_be_served(types, settings)
+    parts: dict[str, Mapping[str, Any]] = {}
+    for kind, installed in modules.items():
+        others = {name for name, module in installed.items() if not module.startswith(_OURS)}
+        wanted = {*others, *served[kind], *_needed(kind, parts)} & set(installed)
+        parts[kind] = _load(group_of(kind), make, wanted)
+    return make_catalog(parts, types, settings, installed=modules)
+
+
+def _needed(kind: str, parts: Mapping[str, Mapping[str, Any]]) -> Collection[str]:
+    """Return what implementations that are loaded need of a kind: those that boot a medium need what shows it to a machine."""
+    if kind != "management":
+        return ()
+    return {one.media_interface for one in parts["boot"].values() if isinstance(one, BootsMedium)}
 
 
 def load_screens(settings: Settings) -> Mapping[str, ProvidesScreens]:
@@ -63,10 +82,21 @@ def _maker(settings: Settings) -> Callable[[Any], Any]:
     return make
 
 
-def _load(group: str, make: Callable[[Any], Any]) -> Mapping[str, Any]:
+def _modules_of(group: str) -> Mapping[str, str]:
+    """Return where the entry points of a group lead, by name; nothing is imported."""
+    manager: NamedExtensionManager[Any] = NamedExtensionManager(group, names=[])
+    return {one.name: one.value for one in manager.list_entry_points()}
+
+
+def _load(
+    group: str, make: Callable[[Any], Any], names: Collection[str] | None = None
+) -> Mapping[str, Any]:
+    """Make everything that a group's entry points, or those with these names, stand for."""
     found: dict[str, Any] = {}
-    manager: ExtensionManager[Any] = ExtensionManager(
-        group, invoke_on_load=False, on_load_failure_callback=_refuse
+    manager: ExtensionManager[Any] = (
+        ExtensionManager(group, on_load_failure_callback=_refuse)
+        if names is None
+        else NamedExtensionManager(group, names=list(names), on_load_failure_callback=_refuse)
     )
     for extension in manager:
         if extension.name in found:

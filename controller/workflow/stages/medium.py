@@ -255,7 +255,9 @@ def _connection(services: Services, node: Node) -> object:
         return own
     boot = interfaces.boot
     name = boot.media_interface if isinstance(boot, BootsMedium) else _REDFISH
-    part: Any = services.catalog.parts["management"][name]
+    part: Any = services.catalog.parts["management"].get(name)
+    if part is None:
+        return own
     return timed(part.connect(dict(node.driver_info)), name, services.measures)
 
 

@@ -22,13 +22,6 @@ _START_TIMEOUT_S = 120
 
 SYSTEM_ADMIN = {"X-Roles": "admin,member,reader", "OpenStack-System-Scope": "all"}
 """What Keystone's middleware would say of who may do everything; nobody looks at it where nobody has to log in."""
-OURS_CONFIG = """
-state_directory = "{root}/state"
-hostname = "bench"
-listen_port = {port}
-power_sync_interval_s = 0.0
-log_level = "WARNING"
-"""
 IRONIC_CONFIG = """
 [DEFAULT]
 auth_strategy = {auth}
@@ -77,6 +70,17 @@ certificates_path = {root}/certificates
 [oslo_concurrency]
 lock_path = {root}/locks
 """
+OURS_CONFIG = """
+state_directory = "{root}/state"
+hostname = "bench"
+listen_port = {port}
+power_sync_interval_s = 0.0
+log_level = "WARNING"
+""" + "".join(
+    f'{name} = "{value}"\n'
+    for name, value in re.findall(r"(?m)^(enabled_\w+) = (.*)$", IRONIC_CONFIG)
+)
+"""With the same hardware types and interfaces, so that neither carries what the other does not."""
 
 
 @contextmanager

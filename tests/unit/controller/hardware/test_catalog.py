@@ -1,5 +1,8 @@
 """Which interfaces nodes may have and have by default, with what is installed here and with what others install beside it."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,3 +161,44 @@ def test_steps_of_an_object_that_serves_two_kinds_are_offered_once() -> None:
     served = make_catalog({**INSTALLED.parts, **parts}, TYPES, Settings())
     without = {"bios": "no-bios", "firmware": "no-firmware"}
     assert served.interfaces_of("fake-hardware", without).offering() == (both,)
+
+
+def test_what_no_node_can_have_is_not_imported() -> None:
+    program = (
+        "import sys; from controller.hardware.registry import load_catalog; from controller.settings import Settings;"
+        " load_catalog(Settings(enabled_hardware_types=sys.argv[1], enabled_boot_interfaces=sys.argv[2]));"
+        " print(*(name for name in ('sushy', 'pyghmi') if name in sys.modules))"
+    )
+
+    def loaded(types: str, boot: str) -> list[str]:
+        command = [sys.executable, "-c", program, types, boot]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+    assert loaded("fake-hardware", "fake") == []
+    assert loaded("fake-hardware", "") == ["sushy"]  # its nodes may boot Redfish's virtual media
+    assert loaded("redfish", "") == ["sushy", "pyghmi"]  # IPMI may be mixed in
+
+
+def test_disabled_implementations_are_installed_all_the_same() -> None:
+    only_fake = load_catalog(Settings(enabled_hardware_types="fake-hardware"))
+    assert set(only_fake.parts["power"]) == set(only_fake.types["fake-hardware"].supports["power"])
+    settings = Settings(
+        enabled_hardware_types="fake-hardware", enabled_power_interfaces="redfish, fake"
+    )
+    assert load_catalog(settings).types["fake-hardware"].supports["power"] == ("fake",)
+    with pytest.raises(
+        SettingsError, match=r"acme, which is not installed; installed are .*redfish"
+    ):
+        load_catalog(replace(settings, enabled_power_interfaces="acme"))
+
+
+def test_what_shows_media_is_there_for_hardware_types_that_boot_them_beside_other_management() -> (
+    None
+):
+    found = load_catalog(
+        Settings(enabled_hardware_types="ipmi", enabled_management_interfaces="ipmitool")
+    )
+    assert set(found.parts["management"]) == {"ipmitool", "redfish"}
+    assert found.types["ipmi"].supports["management"] == ("ipmitool",)
+    only_pxe = Settings(enabled_hardware_types="ipmi", enabled_boot_interfaces="ipxe")
+    assert "redfish" not in load_catalog(only_pxe).parts["management"]
