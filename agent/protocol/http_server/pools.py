@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agent.protocol.http_server.bounds import PoolSize
+from agent.protocol.http_server.refused import Refused
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ Job = Callable[[], None]
 class _Entry(NamedTuple):
     do: Job
     turn_away: Job
+    caller: str
+    is_again: bool
 
 
 class _Run(NamedTuple):
@@ -33,7 +36,8 @@ class Pool:
     """At most ``threads`` jobs at a time; the others wait in a bounded queue, each party's in its own row.
 
     The parties take turns, and none occupies more than its share of the threads. When the queue is full, the last of
-    the longest row gives its place to a party with a shorter one. Threads are started when needed.
+    the longest row gives its place to a party with a shorter one; and a newcomer to a caller that was turned away before, so
+    that chance turns none away again and again. Threads are started when needed.
 
     Of the jobs that are at work, ``at_once`` are younger than ``YOUNG_S`` at most (``at_once_in_need`` while many wait): threads
     of Python that compute take the interpreter from each other, and short jobs one after the other cost less and end sooner.
@@ -50,6 +54,7 @@ class Pool:
         self._lock = threading.Lock()
         self._rows: OrderedDict[str | None, deque[_Entry]] = OrderedDict()
         self._waiting = 0
+        self._refused = Refused()
         self._busy: Counter[str | None] = Counter()
         self._runs: dict[_Worker, _Run] = {}
         self._workers: list[_Worker] = []
@@ -65,13 +70,14 @@ class Pool:
         with self._lock:
             return len(self._runs)
 
-    def offer(self, party: str | None, do: Job, turn_away: Job) -> bool:
+    def offer(self, party: str | None, do: Job, turn_away: Job, *, caller: str = "") -> bool:
         """Have something done in a thread.
 
         Args:
             party: In whose name; ``None`` has no limit of its own.
             do: What to do.
             turn_away: Called instead when it was taken and then had to give its place up; must not wait.
+            caller: Who asks for what, by which one is known again that was turned away; empty: nobody in particular.
 
         Returns:
             Whether it was taken.
@@ -82,14 +88,18 @@ class Pool:
             is_mine_full = party and len(row) >= _WAITING_PER_THREAD * self._share
             if self._is_stopping or is_mine_full:
                 return False
+            is_again = caller in self._refused
             if self._waiting >= _WAITING_PER_THREAD * self._most:
-                displaced = self._displace(len(row))
+                displaced = self._displace(len(row)) or (self._newcomer() if is_again else None)
                 if displaced is None:
+                    self._refused.note(caller)
                     return False
-            self._rows.setdefault(party, deque()).append(_Entry(do, turn_away))
+            self._refused.drop(caller)
+            self._rows.setdefault(party, deque()).append(_Entry(do, turn_away, caller, is_again))
             self._waiting += 1
             self._begin_more()
         if displaced:
+            self._refused.note(displaced.caller)
             displaced.turn_away()
         return True
 
@@ -141,6 +151,20 @@ class Pool:
             return None
         self._waiting -= 1
         return longest.pop()
+
+    def _newcomer(self) -> _Entry | None:
+        """Take out the last one that was not turned away before."""
+        for party, row in reversed(self._rows.items()):
+            for place in range(len(row) - 1, -1, -1):
+                entry = row[place]
+                if entry.is_again:
+                    continue
+                del row[place]
+                if not row:
+                    del self._rows[party]
+                self._waiting -= 1
+                return entry
+        return None
 
     def _begin_more(self) -> None:
         """Give threads what may begin."""

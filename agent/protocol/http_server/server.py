@@ -33,6 +33,8 @@ _ARRIVING_PART = 8
 _OTHER_DESCRIPTORS = 256
 _STEP_S = 0.05
 _BACKLOG = 256
+_CALLER_CHARS = 100
+"""Of a path; a heartbeat's with the UUID has 52."""
 
 
 class BoundedServer(Server):
@@ -136,7 +138,8 @@ class BoundedServer(Server):
         name = self._route(head.path)
         pool = (self._pools if is_ready else self._arriving)[name]
         serve = partial(self._serve, conn, self._pools[name])
-        is_taken = pool.offer(conn.party, serve, partial(self.loop.turn_away, conn))
+        caller = f"{conn.party} {head.path[:_CALLER_CHARS]}"
+        is_taken = pool.offer(conn.party, serve, partial(self.loop.turn_away, conn), caller=caller)
         if not is_taken:
             self.complaints.note(f"the queue for {pool.name} is", conn.party)
         return is_taken

@@ -1,11 +1,13 @@
 """A pool's threads are shared fairly."""
 
 import threading
+import time
 
 import pytest
 
 from agent.protocol.http_server.bounds import PoolSize
 from agent.protocol.http_server.pools import YOUNG_S, Pool
+from agent.protocol.http_server.refused import Refused
 
 
 class Work:
@@ -209,3 +211,81 @@ def test_threads_end_when_the_pool_stops() -> None:
     work.finish(1)
     pool.join(60)
     assert not any(thread.name.startswith("ending ") for thread in threading.enumerate())
+
+
+def offer_as(work: Work, caller: str, party: str | None = None) -> bool:
+    """Offer a job by the name of its caller."""
+
+    def do() -> None:
+        work.begun.append(caller)
+
+    return work.pool.offer(party, do, lambda: work.away.append(caller), caller=caller)
+
+
+def full(*, party: str | None = None) -> Work:
+    """Return a pool of one thread at work, with four newcomers that wait."""
+    work = Work(Pool("p", PoolSize(threads=1, per_address=1)))
+    assert work.offer(None)
+    work.wait(1)
+    assert all(offer_as(work, f"new {number}", party) for number in range(4))
+    return work
+
+
+def test_who_was_turned_away_takes_a_newcomers_place_when_it_comes_again() -> None:
+    work = full()
+    assert not offer_as(work, "agent")
+    assert offer_as(work, "agent")
+    assert work.away == ["new 3"]
+    assert not offer_as(work, "other")
+    assert offer_as(work, "new 3")
+    assert work.away == ["new 3", "new 2"]
+    work.finish(1)
+    work.pool.stop()
+    work.pool.join(60)
+
+
+@pytest.mark.parametrize("callers", [1, 4, 5, 9, 40])
+def test_nobody_is_turned_away_for_ever_while_the_queue_is_always_full(callers: int) -> None:
+    """Newcomers fill the queue before each turn of the callers, who come again until they are taken."""
+    work, rounds = full(), 0
+    left = [f"agent {number}" for number in range(callers)]
+    while left:
+        rounds += 1
+        left = [caller for caller in left if not offer_as(work, caller)]
+        assert work.offer(None) is False
+        work.finish(1)
+        while work.pool.busy:
+            time.sleep(0.001)
+        assert work.offer(None)
+        work.wait(1)
+        assert all(offer_as(work, f"new {rounds}, {number}") for number in range(4))
+    assert rounds == 1 + -(-callers // 4)
+    work.finish(1)
+    work.pool.stop()
+    work.pool.join(60)
+
+
+def test_callers_that_were_turned_away_are_remembered_up_to_a_number() -> None:
+    refused = Refused(most=2)
+    for name in ("a", "b", "", "c"):
+        refused.note(name)
+    assert [name for name in ("a", "b", "", "c") if name in refused] == ["b", "c"]
+    refused.drop("b")
+    refused.drop("unknown")
+    assert "b" not in refused
+
+
+def test_a_party_whose_own_row_is_full_gets_no_precedence() -> None:
+    pool = Pool("p", PoolSize(threads=2, per_address=1))
+    work = Work(pool)
+    assert work.offer(None)
+    assert work.offer(None)
+    work.wait(2)
+    assert all(offer_as(work, "flood", "stranger") for _ in range(4))
+    assert not any(offer_as(work, "flood", "stranger") for _ in range(4))
+    assert all(offer_as(work, f"new {number}", str(number)) for number in range(4))
+    assert not any(offer_as(work, "flood", "stranger") for _ in range(4))
+    assert work.away == []
+    pool.stop()
+    work.finish(2)
+    pool.join(60)
