@@ -100,23 +100,34 @@ class RedfishCalls:
         ends_at: float,
         do: Callable[[System], Found],
     ) -> Found:
-        """Do it, logged in; a login that was refused lately is not tried again yet."""
+        """Do it, logged in; a login that was refused lately is not tried again yet.
+
+        Only what shows the password counts as a login: what is refused in a session that the BMC has opened says nothing against that.
+        """
         if conversation.hold.left_s and conversation.refusal:
             raise self._refused(where, conversation.refusal, conversation)
         is_let_in = False
         try:
             with conversation.root(ends_at) as root:
-                system = _system(root, conversation, self.target)
+                system = self._read_system(where, root, conversation)
                 is_let_in = True
                 conversation.let_in()
                 return do(system)
         except exceptions.AccessError as error:
-            if is_let_in:
-                raise
-            if _is_only_this(error, conversation):
-                raise BmcError(f"{where}: {self._not_shown(error)}") from error
-            conversation.not_let_in(self._why(error))
+            if not is_let_in and (wants_new_password(error) or not conversation.has_session):
+                conversation.not_let_in(self._why(error))
             raise
+
+    def _read_system(self, where: str, root: sushy.Sushy, conversation: Conversation) -> System:
+        """Read the system; one that the user may not read holds nobody up at the others of the BMC."""
+        try:
+            return _system(root, conversation, self.target)
+        except exceptions.AccessError as error:
+            has_listed = self.target.system is not None or conversation.only_system is not None
+            if not _is_forbidden(error) or not conversation.knows_user(root, may_list=has_listed):
+                raise
+            conversation.let_in()
+            raise BmcError(f"{where}: {self._not_shown(error)}") from error
 
     def _refused(self, where: str, refusal: Refusal, conversation: Conversation) -> BmcError:
         left_s = conversation.hold.left_s
@@ -191,8 +202,12 @@ def _system(root: sushy.Sushy, conversation: Conversation, target: RedfishTarget
 
 def _is_only_this(error: exceptions.AccessError, conversation: Conversation) -> bool:
     """Say whether a refusal is of what was asked alone: the login is good, and other machines of the BMC go on with it."""
-    is_forbidden = error.status_code == _FORBIDDEN and not wants_new_password(error)
-    return is_forbidden and conversation.is_let_in
+    return _is_forbidden(error) and conversation.is_let_in
+
+
+def _is_forbidden(error: exceptions.AccessError) -> bool:
+    """Say whether it is something that the user may not do; who must change the password may do nothing."""
+    return error.status_code == _FORBIDDEN and not wants_new_password(error)
 
 
 def words(error: exceptions.SushyError, *, hide: str = "") -> str:

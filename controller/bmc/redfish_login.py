@@ -64,13 +64,18 @@ class Session(auth.SessionAuth):  # type: ignore[misc]  # sushy has no types
         if not self.can_refresh_session():
             return
         refused = sys.exception()  # which sushy handles when it calls this
-        if _is_forbidden(refused) and self._is_alive():
+        if _is_forbidden(refused) and self.is_alive():
             raise refused
         with contextlib.suppress(exceptions.SushyError):
             self.close()
         self.authenticate()
 
-    def _is_alive(self) -> bool:
+    @property
+    def is_open(self) -> bool:
+        """Whether the BMC has taken the login and opened a session for it; perhaps that has ended since."""
+        return bool(self.can_refresh_session())
+
+    def is_alive(self) -> bool:
         """Ask for the session itself, which whoever has it may read: some BMCs answer 403, too, in one that has ended."""
         try:
             self._connector.get(self.get_session_resource_id(), allow_reauth=False)

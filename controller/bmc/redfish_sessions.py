@@ -17,7 +17,7 @@ import sushy
 from sushy import auth, exceptions
 
 from controller.bmc.login_hold import LoginHold
-from controller.bmc.redfish_login import LOGINS
+from controller.bmc.redfish_login import LOGINS, Session
 from controller.bmc.redfish_target import RedfishTarget
 from controller.bmc.redfish_wire import BoundedConnector, DeadlineAdapter
 from controller.errors import BmcError, BmcUnreachable
@@ -70,6 +70,35 @@ class Conversation:
     def is_let_in(self) -> bool:
         """Whether the BMC has done something in the session that there is."""
         return self._connector is not None and self._connector.may_log_in_again
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the BMC has taken the login and opened a session for it; perhaps that has ended since."""
+        return self._session is not None
+
+    @property
+    def _session(self) -> Session | None:
+        login = self._login
+        return login if isinstance(login, Session) and login.is_open else None
+
+    def knows_user(self, root: sushy.Sushy, *, may_list: bool) -> bool:
+        """Say whether the BMC lets the user in, though it forbids a thing; asks it for another one, which every user may read.
+
+        Args:
+            root: As from :meth:`root`, in its block.
+            may_list: It was not the list of systems that it forbids. Where there is no session, each question shows the password.
+        """
+        if self.is_let_in:
+            return True
+        if session := self._session:
+            return session.is_alive()
+        if not may_list:
+            return False
+        try:
+            root.get_system_collection()
+        except exceptions.SushyError:
+            return False
+        return True
 
     def let_in(self) -> None:
         """Note that the login is good."""

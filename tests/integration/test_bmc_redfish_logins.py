@@ -157,8 +157,6 @@ def test_a_login_that_is_refused_with_400_is_held(auth: str, ways: list[str]) ->
         (403, "auto", ["session", "basic"]),
         (403, "session", ["session"]),
         (403, "basic", ["basic"]),
-        (201, "auto", ["session", "end"]),
-        (201, "session", ["session", "end"]),
     ],
 )
 def test_a_user_who_may_not_even_look_is_held(sessions: int, auth: str, ways: list[str]) -> None:
@@ -182,6 +180,17 @@ def test_a_password_that_must_be_changed_is_told_as_that(auth: str, sessions: in
     assert "before the password is changed" in said
     assert "change it at Accounts/2" in said
     assert "role" not in said
+
+
+@pytest.mark.parametrize("auth", ["auto", "session"])
+@pytest.mark.parametrize("reading", [401, 403])
+def test_what_is_refused_in_a_session_that_was_opened_is_no_refused_login(
+    auth: str, reading: int
+) -> None:
+    with bmc_that(201, takes_basic=False, reading=reading) as (url, shown):
+        said = failures(url, auth, BmcError)
+        assert shown == ["session", "end"] * 3
+    assert "tried again" not in said
 
 
 FIRST, SECOND = f"{ROOT}/Systems/1", f"{ROOT}/Systems/2"
@@ -211,6 +220,34 @@ def test_a_system_that_the_user_may_not_see_holds_no_other_back(
                 second.power_state(timeout_s=10)
             assert "role" not in str(raised.value)
             assert "tried again" not in str(raised.value)
+        assert shown == logins
+        driver.close()
+
+
+@pytest.mark.parametrize(
+    ("auth", "sessions", "shows", "words", "logins"),
+    [
+        ("session", 201, f"{SESSIONS}/1", "is let in", ["session"]),
+        ("auto", 201, f"{SESSIONS}/1", "is let in", ["session"]),
+        ("session", 201, ROOT, "may not do that", ["session", "end", "session"]),
+        ("auto", 403, f"{ROOT}/Systems", "is let in", ["session", "basic"]),
+        ("basic", 404, f"{ROOT}/Systems", "is let in", ["basic"]),
+    ],
+)
+def test_nor_does_one_that_is_asked_for_first(
+    auth: str, sessions: int, shows: str, words: str, logins: list[str]
+) -> None:
+    opened = {ROOT, FIRST, shows}
+    with bmc_that(sessions, takes_basic=False, reading=403, open_paths=opened) as (url, shown):
+        driver = RedfishDriver(Sessions())
+        second, first = (
+            driver.connect({**info(url, auth), "redfish_system_id": path})
+            for path in (SECOND, FIRST)
+        )
+        with pytest.raises(BmcError, match=words) as raised:
+            second.power_state(timeout_s=10)
+        assert "tried again" not in str(raised.value)
+        assert first.power_state(timeout_s=10) is PowerState.ON
         assert shown == logins
         driver.close()
 
