@@ -17,7 +17,7 @@ _LONGEST_S = 30.0
 
 
 def end_stay(services: Services, ident: str) -> None:
-    """Switch an idle node's machine off, and forget its agent; one that must not be switched off is reset.
+    """Switch an idle node's machine off, and forget its agent; one that must not be switched off is reset, if it is on.
 
     Raises:
         NodeLocked: Something goes on with the node.
@@ -29,21 +29,21 @@ def end_stay(services: Services, ident: str) -> None:
         if not has_its_bmc(node):
             raise Conflict("driver_info was changed since, and its BMC may be another machine's")
         bmc = power_of(services, node)
-        if node.disable_power_off:
-            bmc.reset(timeout_s=settings.bmc_timeout_s)
-        else:
-            _switch_off(bmc, settings)
+        is_off = bmc.power_state(timeout_s=settings.bmc_timeout_s) == PowerState.OFF
+        if not is_off:
+            _end(bmc, settings, must_stay_on=node.disable_power_off)
         with services.store.edit() as session:
             row = get_node(session, node.uuid, for_update=True)
-            if not row.disable_power_off:
+            if is_off or not row.disable_power_off:
                 row.power_state = PowerState.OFF
             row.agent_secret = None
             gone = {**forget_agent(), "boot_target": None}
             row.driver_internal_info = merge(row.driver_internal_info, gone)
 
 
-def _switch_off(bmc: PowerControl, settings: Settings) -> None:
-    if bmc.power_state(timeout_s=settings.bmc_timeout_s) == PowerState.OFF:
+def _end(bmc: PowerControl, settings: Settings, *, must_stay_on: bool) -> None:
+    if must_stay_on:
+        bmc.reset(timeout_s=settings.bmc_timeout_s)
         return
     bmc.power_off(timeout_s=settings.bmc_timeout_s)
     limit_s = min(_LONGEST_S, settings.power_change_timeout_s)

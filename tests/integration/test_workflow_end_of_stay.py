@@ -140,6 +140,17 @@ def test_a_machine_that_must_stay_on_is_reset_into_something_else(
     assert bmc.calls[-1] == "reset"
 
 
+def test_a_machine_that_must_stay_on_and_is_off_is_left_alone(tmp_path: Path) -> None:
+    with running_controller(tmp_path, fast_track=True) as controller:
+        bmc = cleaned(controller, disable_power_off=True)
+        bmc.machine.power_off()  # by somebody else, and nobody has looked since
+        stay.end_stay(controller.services, "m1")
+        assert "reset" not in bmc.calls
+        assert not bmc.machine.is_on
+        node = controller.node("m1")
+        assert (node.power_state, node.agent_secret) == ("power off", None)
+
+
 def test_a_deletion_in_maintenance_switches_off_if_the_bmc_answers(
     controller: RunningController,
 ) -> None:
