@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from controller.bmc.address import parse_address
-from controller.bmc.amt_wire import ANONYMOUS, CIM, AmtTarget, AmtWire, number_in
+from controller.bmc.amt_wire import ANONYMOUS, CIM, AmtTarget, AmtWire, MethodFailed, number_in
 from controller.bmc.driver_info_values import choice, text
-from controller.errors import BmcError, Invalid
+from controller.errors import AlreadySo, BmcError, Invalid
 from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerState
 from controller.hardware.interface import Facts
 
@@ -32,6 +32,9 @@ _SOURCES: Mapping[BootDevice, str] = MappingProxyType(
         BootDevice.CDROM: "Intel(r) AMT: Force CD/DVD Boot",
     }
 )
+_INVALID_TRANSITION = 4097
+"""What ``RequestPowerStateChange`` returns of an order that the machine's state does not allow (DSP1027). AMT also rejects a power off so
+while somebody is at its console (Intel, Change System Power State): it means that the machine is there only where it is shown there."""
 _CONFIGURATION = "Intel(r) AMT: Boot Configuration 0"
 _REFERENCE = (
     "<a:Address>{anonymous}</a:Address><a:ReferenceParameters><w:ResourceURI>{resource}</w:ResourceURI><w:SelectorSet>"
@@ -83,12 +86,20 @@ class AmtBmc:
         return _STATES.get(found, PowerState.ERROR)
 
     def power_on(self, *, timeout_s: float) -> None:
-        """Switch on."""
-        self._change(_ON, timeout_s)
+        """Switch on.
+
+        Raises:
+            AlreadySo: AMT says that the state does not allow it, and shows the machine on.
+        """
+        self._switch(_ON, timeout_s)
 
     def power_off(self, *, timeout_s: float) -> None:
-        """Switch off."""
-        self._change(_OFF, timeout_s)
+        """Switch off.
+
+        Raises:
+            AlreadySo: AMT says that the state does not allow it, and shows the machine off.
+        """
+        self._switch(_OFF, timeout_s)
 
     def soft_power_off(self, *, timeout_s: float) -> None:  # noqa: ARG002  # as all connections
         """Refuse: AMT asks an operating system only through a service of Intel's that has to run there."""
@@ -132,6 +143,18 @@ class AmtBmc:
             f"<p:BootConfigSetting>{setting}</p:BootConfigSetting><p:Role>1</p:Role>",
             ends_at - time.monotonic(),
         )
+
+    def _switch(self, state: int, timeout_s: float) -> None:
+        ends_at = time.monotonic() + timeout_s
+        try:
+            self._change(state, timeout_s)
+        except MethodFailed as error:
+            if error.value != _INVALID_TRANSITION:
+                raise
+            shown = self.power_state(timeout_s=ends_at - time.monotonic())
+            if shown is not _STATES[state]:
+                raise
+            raise AlreadySo(f"{error}; it shows {str(shown)!r}") from error
 
     def _change(self, state: int, timeout_s: float) -> None:
         machine = _reference("CIM_ComputerSystem", "Name", "ManagedSystem")

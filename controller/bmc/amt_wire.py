@@ -55,6 +55,15 @@ class AmtTarget:
         return f"AMT {urlsplit(self.url).netloc}"
 
 
+class MethodFailed(BmcError):
+    """A method ended with another value than 0."""
+
+    def __init__(self, message: str, value: int | None) -> None:
+        """Take the message, and the value; ``None`` = there was none."""
+        super().__init__(message)
+        self.value = value
+
+
 class AmtWire:
     """Talks to AMTs; calls to one do not overlap, and a login that was refused is not tried again at once (``login_hold.py``)."""
 
@@ -83,7 +92,8 @@ class AmtWire:
         """Call a method of the object whose ``Name`` or ``InstanceID`` is selected (``Name=...``).
 
         Raises:
-            BmcError: It does not answer, refuses, or returns another value than 0.
+            MethodFailed: It returns another value than 0.
+            BmcError: It does not answer, or refuses.
         """
         name, _, value = selector.partition("=")
         selectors = (
@@ -93,8 +103,9 @@ class AmtWire:
         text = self._ask(target, f"{resource}/{method}", resource, selectors, document, timeout_s)
         found = number_in(text, "ReturnValue")
         if found != 0:
-            raise BmcError(
-                f"{target.where}: {method} returns {found}; look at the machine's AMT settings (MEBx), and whether it allows this"
+            raise MethodFailed(
+                f"{target.where}: {method} returns {found}; look at the machine's AMT settings (MEBx), and whether it allows this",
+                found,
             )
 
     def _ask(  # as above

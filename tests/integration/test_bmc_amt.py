@@ -12,7 +12,7 @@ import pytest
 
 from controller.bmc.amt import AmtBmc, AmtDriver
 from controller.bmc.amt_wire import AmtTarget, digest
-from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
+from controller.errors import AlreadySo, BmcAuthenticationFailed, BmcError, BmcUnreachable, Invalid
 from controller.hardware.bmc import BootDevice, BootMode, PowerState
 from controller.hardware.registry import load_catalog
 from controller.settings import Settings
@@ -149,6 +149,28 @@ def test_what_it_refuses_is_told_without_the_password(amt: Amt) -> None:
             connect(amt).set_boot_device(refused, mode=BootMode.BIOS, persistent=True, timeout_s=S)
     with pytest.raises(BmcError, match="cannot ask the operating system"):
         connect(amt).soft_power_off(timeout_s=S)
+
+
+@pytest.mark.parametrize(
+    ("state", "returns", "already"),
+    [
+        (2, 4097, {"power_on"}),
+        (4, 4097, {"power_on"}),
+        (8, 4097, {"power_off"}),
+        (13, 4097, set()),
+        (2, 2, set()),
+        (8, 1, set()),
+    ],
+)
+def test_a_refusal_says_that_it_is_so_already_only_where_the_state_is_why_and_is_shown(
+    amt: Amt, state: int, returns: int, already: set[str]
+) -> None:
+    amt.state, amt.returns = state, returns
+    bmc = connect(amt)
+    for name in ("power_on", "power_off"):
+        with pytest.raises(BmcError, match=f"RequestPowerStateChange returns {returns}") as refused:
+            getattr(bmc, name)(timeout_s=S)
+        assert isinstance(refused.value, AlreadySo) is (name in already)
 
 
 def test_a_wrong_login_is_tried_once_by_all_who_wait(amt: Amt) -> None:
