@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _UUID_DIGITS = 32
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32}")
 _NO_UUIDS = frozenset({"0" * _UUID_DIGITS, "f" * _UUID_DIGITS, "03000200040005000006000700080009"})
 _NO_SERIALS = frozenset(
     {
@@ -159,8 +160,12 @@ def _uuids(*signs: Sequence[Candidate], without: str | None = None) -> tuple[str
 
 
 def _uuid_digits(text: str | None) -> str | None:
-    digits = re.sub(r"[-{}\s]", "", text or "").lower()
-    is_one = len(digits) == _UUID_DIGITS and re.fullmatch(r"[0-9a-f]+", digits)
+    """Return the digits of a UUID that is written with its hyphens or without any, perhaps in braces; ``None`` = it is none, or one of many boards."""
+    written = (text or "").strip().lower()
+    if written.startswith("{") and written.endswith("}"):
+        written = written[1:-1]
+    digits = written.replace("-", "")
+    is_one = _UUID.fullmatch(written) is not None
     if not is_one or digits in _NO_UUIDS or _reversed_fields(digits) in _NO_UUIDS:
         return None
     return digits

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.boot.recognition import Candidate, Evidence, Match, recognize, same_system_uuid
+from controller.boot.recognition import (
+    Candidate,
+    Evidence,
+    Match,
+    real_system_uuid,
+    recognize,
+    same_system_uuid,
+)
 
 USB = "02:00:00:00:00:01"
 """The address of the USB card by which every BMC of one make talks to its host."""
@@ -93,6 +100,39 @@ def test_both_orders_of_bytes_are_one_uuid(value: uuid.UUID) -> None:
     ],
 )
 def test_a_uuid_that_many_boards_have_is_equal_to_none(text: str | None) -> None:
+    assert not same_system_uuid(text, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12345678-1234-5678-9ABC-DEF012345678",
+        "12345678123456789abcdef012345678",
+        "{12345678-1234-5678-9abc-def012345678}",
+        " 12345678-1234-5678-9abc-def012345678\n",
+        "78563412-3412-7856-9abc-def012345678",
+    ],
+)
+def test_a_uuid_is_known_in_each_of_its_usual_forms(text: str) -> None:
+    assert same_system_uuid(text, A.system_uuid)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1234-5678-12345678-9abc-def012345678",
+        "1-2345678-1234-5678-9abc-def01234567-8",
+        "12345678-123456789abcdef012345678",
+        "12345678--1234-5678-9abc-def012345678",
+        "12345678 1234 5678 9abc def012345678",
+        "{12345678-1234-5678-9abc-def012345678",
+        "{{12345678-1234-5678-9abc-def012345678}}",
+        "-" * 900_000 + "12345678123456789abcdef012345678",
+    ],
+)
+def test_digits_that_are_grouped_otherwise_are_no_uuid(text: str) -> None:
+    assert real_system_uuid(text) is None
+    assert not same_system_uuid(text, A.system_uuid)
     assert not same_system_uuid(text, text)
 
 
