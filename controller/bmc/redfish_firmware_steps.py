@@ -2,7 +2,8 @@
 
 One component after the other: order, follow the task, wait for a BMC that is silent meanwhile (minutes, while it restarts), have the machine
 restarted where an update waits for that, and read the version back. Everything that a look finds stands in the step's state, so that another
-controller can go on; an order that was given by a controller that died before it could note it is known by its task, which was not there before.
+controller can go on; an order that may have been given by a controller that died before it could note it is known by its task, which was not there before.
+Where it is certain that nothing was ordered yet, new tasks are those of others.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from agent.protocol.foreign_text import clean_line
 from agent.protocol.web_address import shown_url
 from controller.bmc.redfish_components import BMC, Part
+from controller.bmc.redfish_intents import Intents
 from controller.bmc.redfish_push import Push
 from controller.bmc.redfish_task import Progress, TaskLook
 from controller.bmc.redfish_update import Begun
@@ -34,6 +36,7 @@ _SETTLES_S = 300.0
 """So long after a task has ended well the version may stay what it was; an image of the same version changes nothing at all."""
 _MOST_STARTS = 2
 _LONGEST_WAIT_S = 3600
+_INTENTS = Intents()
 
 
 class _FailedError(Exception):
@@ -140,8 +143,9 @@ def _order(
     ends_at = time.monotonic() + timeout_s
     listed = bmc.tasks(timeout_s=timeout_s)
     known = {*state["tasks"]}
-    # whoever waits for a turn has ordered nothing: what is new then is somebody else's
-    new = [one for one in listed if not state.get("waits") and not {one, _mark(one)} & known]
+    # who has ordered nothing yet, or waits for a turn, has no task: what is new then is somebody else's
+    has_none = state.get("waits") or _INTENTS.close(state.get("intent") or "")
+    new = [one for one in listed if not has_none and not {one, _mark(one)} & known]
     name, url, target = state["component"], state["url"], state["target"]
     new = [one for one in new if bmc.is_own(one, url, target, timeout_s=ends_at - time.monotonic())]
     left_s = ends_at - time.monotonic()
@@ -253,6 +257,7 @@ def _order_next(
         "target": part.target if part else None,
         "before": part.component.current_version if part else None,
         "tasks": [_mark(task) for task in tasks],
+        "intent": _INTENTS.new(),
         "task": None,
         "push": None,
         "ordered_at": None,

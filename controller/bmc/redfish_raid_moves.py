@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from agent.protocol.foreign_text import clean_line
-from controller.bmc.redfish_raid_intents import Intents
+from controller.bmc.redfish_intents import Intents
 from controller.bmc.redfish_raid_plan import ON_RESET, Action, configuration, differences
 from controller.bmc.redfish_storage import Store, Volume
 from controller.bmc.redfish_task import Progress, TaskLook

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from sushy import exceptions
@@ -16,6 +17,7 @@ from controller.bmc.redfish_document import address, dig, link, listed, read_if_
 
 _MOST_WORDS = 300
 _MOST_PAYLOAD_LETTERS = 64 * 1024
+_PUSHES = ("HttpPushUri", "MultipartHttpPushUri")
 _ENDED_WELL = frozenset({"Completed"})
 _ENDED_BADLY = frozenset({"Exception", "Killed", "Cancelled", "Interrupted"})
 _WAITS_FOR_START = frozenset({"New", "Pending", "Starting", "Suspended"})
@@ -75,7 +77,7 @@ def look(near: ResourceBase, task: str) -> TaskLook:
 
 
 def is_for(near: ResourceBase, task: str, url: str, target: str | None) -> bool | None:
-    """Say whether a task is of an update with this image (``Payload``, DSP2046).
+    """Say whether a task is of an update with this image (``Payload``, DSP2046); one whose order went elsewhere than to the update service is not.
 
     Args:
         near: Of the service.
@@ -87,7 +89,22 @@ def is_for(near: ResourceBase, task: str, url: str, target: str | None) -> bool 
         ``None`` = the BMC does not tell.
     """
     found = read_if_there(near, task)
-    return is_order_for(dig(found.body, "Payload", "JsonBody") if found else None, url, target)
+    payload = dig(found.body, "Payload") if found else None
+    told = is_order_for(dig(payload, "JsonBody"), url, target)
+    if told is not None:
+        return told
+    place, service = text(payload, "TargetUri"), link(near.root.json, "UpdateService")
+    return None if place is None or service is None else _takes_updates(near, service, place)
+
+
+def _takes_updates(near: ResourceBase, service: str, place: str) -> bool | None:
+    """Say ``False`` of a place that the update service takes no images at, and else ``None``."""
+    path = urlsplit(place).path
+    if path.startswith(f"{service.rstrip('/')}/"):
+        return None
+    found = read_if_there(near, service)
+    pushes = [text(found.body, name) for name in _PUSHES] if found else []
+    return None if path in {urlsplit(one).path for one in pushes if one} else False
 
 
 def is_order_for(payload: object, url: str, target: str | None) -> bool | None:

@@ -13,7 +13,7 @@ from controller.errors import BmcError
 from controller.hardware.bmc import BmcStepLook
 from controller.hardware.firmware import TellsFirmware
 from controller.settings import Settings
-from tests.integration.redfish_doubles import RedfishLab, driver_info
+from tests.integration.redfish_doubles import RedfishLab, driver_info, finished
 from tests.integration.redfish_fixtures import shared
 from tests.integration.waiting import wait_until
 from tests.lab.redfish.faults import RedfishFaults
@@ -151,6 +151,22 @@ def test_one_who_orders_and_dies_orders_nothing_twice(
     assert last == "bios: 1.0.0 -> 1.3.0"
     tasks = lab.client().get("TaskService/Tasks")["Members@odata.count"]
     assert tasks == 1
+
+
+@pytest.mark.usefixtures("patience")
+def test_a_task_of_somebody_else_before_the_order_is_not_taken_for_ones_own(
+    lab: RedfishLab, firmware: FirmwareOfSystem
+) -> None:
+    """As of who restarts the machine by the BMC's own page: such a task tells no order."""
+    look = begun(firmware, update(lab, "bios", "BIOS", "1.4.0"))
+    lab.bmc.set_faults(RedfishFaults(tasks=True))
+    reset = {"ResetType": "ForceRestart"}
+    answer = lab.client().ask("POST", "Systems/1/Actions/ComputerSystem.Reset", reset)
+    finished(lab.client(), answer)
+    assert look.state is not None
+    last, _said = followed(lab, firmware, look)
+    assert last == "bios: 1.0.0 -> 1.4.0"
+    assert lab.client().get("TaskService/Tasks")["Members@odata.count"] == 2
 
 
 @pytest.mark.usefixtures("patience")

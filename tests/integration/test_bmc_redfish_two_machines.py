@@ -244,8 +244,9 @@ def test_a_pushed_image_is_known_by_what_it_is_for(lab: RedfishLab, sessions: Se
     (step,) = driver.steps({})
     first, second = (driver.connect(info(lab, path)) for path in (FIRST, SECOND))
     url = lab.http.publish("7.bin", firmware_image("BIOS", "7.6"))
-    before = step.begin(first, {"settings": [{"component": "bios", "url": url}]}, S).state
-    assert before is not None
+    begun = step.begin(first, {"settings": [{"component": "bios", "url": url}]}, S).state
+    assert begun is not None
+    before = {**begun, "intent": "of a controller that ordered and died"}
     second.update("bios", url, SECOND, timeout_s=S)
     first.update("bios", url, before["target"], timeout_s=S)
     wait_until(lambda: len(images(lab, first)) == 2, 20, "both pushes")
