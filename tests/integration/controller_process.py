@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.integration.with_ramdisk import WITH_RAMDISK
 from tests.lab.ports import free_port
 
-_START_TIMEOUT_S = 30
+_START_TIMEOUT_S = 120
 _STOP_TIMEOUT_S = 15
 
 
