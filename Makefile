@@ -22,6 +22,10 @@ $(STAMPS)/packages: .setup/debian-packages.txt .setup/install
 	@.setup/install packages
 	@mkdir -p $(@D) && touch $@
 
+$(STAMPS)/packages-%: .setup/debian-packages-%.txt $(STAMPS)/packages
+	@.setup/install packages $*
+	@mkdir -p $(@D) && touch $@
+
 $(STAMPS)/venv: $(STAMPS)/packages .setup/dev.lock pyproject.toml
 	@.setup/install venv
 	@mkdir -p $(@D) && touch $@
@@ -69,7 +73,7 @@ check: setup ## Lint, types, import contracts, spelling, shell scripts, unit tes
 # pytest's own time limit per test keeps a wedged machine from holding the whole run.
 PYTEST := $(BIN)/pytest --timeout=1500 --durations=15
 
-.PHONY: test prepared test-integration test-vm test-cloud-init test-interop test-clients test-recorded-bmcs test-long
+.PHONY: test prepared test-integration test-vm test-cloud-init test-interop test-clients test-recorded-bmcs test-browser test-long
 # The images are mostly downloaded and packed: they are built beside the checks. Integration tests wait for most of their time,
 # a machine test keeps one processor busy: they run beside each other, the machines' output comes in one piece at their end.
 MACHINES_LOG := build/test-results/machines.log
@@ -91,7 +95,7 @@ test-integration: setup $(TEST_PEERS) ramdisk ## Tests with real parts: loop dev
 	$(PYTEST) --numprocesses=3 --dist=loadfile -m "not long" tests/integration
 
 test-long: setup ramdisk os-image ## What takes too long for make test: a hundred kills, more machines (over an hour)
-	$(BIN)/pytest --timeout=7200 --durations=15 -m "long and not interop" tests/integration tests/e2e
+	$(BIN)/pytest --timeout=7200 --durations=15 -m "long and not interop" tests/integration tests/e2e tests/browser
 
 test-vm: setup ramdisk os-image ## Deployments in virtual machines, from power-on to the login prompt
 	$(PYTEST) -m "vm and not interop and not long" tests/e2e
@@ -106,6 +110,9 @@ CLIENTS = sdk_functional controller_api_clients keystone baremetal_commands meta
 test-clients: setup $(patsubst %,$(STAMPS)/peer-%,client ironic keystone nova ansible redfish) ## Other projects' clients: openstacksdk, baremetal, Nova's driver, Ansible, Redfish; Keystone
 	@$(NO_RECORDINGS)
 	$(PYTEST) -m interop $(CLIENTS:%=tests/integration/test_%.py)
+
+test-browser: setup $(STAMPS)/packages-browser ## The web pages in a real browser (installs Chromium); pictures: build/test-results/browser
+	$(PYTEST) tests/browser
 
 # Recordings of real machines are not ours to give; a run without them must not look like one with them.
 TELLS_RECORDINGS := set INGOT_REDFISH_TREES to a folder of <machine>.tar.gz, each a Redfish tree from redfish/v1/ down (tests/README.md)

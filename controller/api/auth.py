@@ -27,7 +27,7 @@ Guard = Callable[[str, str, Headers], Principal | Response]
 
 _PUBLIC = re.compile(
     r"/(v1)?|/healthcheck|/v1/lookup|/v1/heartbeat/[^/]+|/v1/continue_inspection|/(boot|images)/.*"
-    r"|/screens/[^/]+|/ui/(screen\.html|screen\.js|page\.css|novnc/.*)"
+    r"|/screens/[^/]+|/ui/(screen\.html|screen\.js|api\.js|page\.css|icon\.svg|novnc/.*)"
 )
 
 

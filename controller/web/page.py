@@ -17,6 +17,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from controller.errors import NotFound
 
 _CONTENT_TYPES = {
+    "icon.svg": "image/svg+xml",
+    "api.js": "text/javascript; charset=utf-8",
     "index.html": "text/html; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
     "page.css": "text/css; charset=utf-8",
@@ -30,7 +32,7 @@ _CONTENT_TYPES = {
 }
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -50,7 +52,9 @@ _SCREEN = "screen.html"
 _SCREEN_HEADERS = {
     **_HEADERS,
     # pictures that came over the WebSocket, and the pointer
-    "Content-Security-Policy": _HEADERS["Content-Security-Policy"] + "; img-src data: blob:",
+    "Content-Security-Policy": _HEADERS["Content-Security-Policy"].replace(
+        "img-src 'self'", "img-src 'self' data: blob:"
+    ),
 }
 _NOVNC = "novnc-1.7.0.tgz"
 """The package as npm has it, its licence included; only its scripts and licences are served."""

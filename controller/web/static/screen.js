@@ -1,8 +1,8 @@
 // One machine's screen. noVNC speaks to it over a WebSocket, which a word of the API's opens; the word is in the address behind the "#",
 // or asked for where the browser is logged in. What the API and the controller say is put in as text, never as markup.
+import { ask } from "/ui/api.js";
 import RFB from "/ui/novnc/core/rfb.js";
 
-const VERSION = { "X-OpenStack-Ironic-API-Version": "1.95" };
 const AGAIN_MS = 2000;
 const LONGEST_MS = 30000;
 const byId = (id) => document.getElementById(id);
@@ -19,28 +19,9 @@ let renewal = 0;
 let reason = "";
 let wait = AGAIN_MS;
 
-async function ask(method, body) {
-  const options = { method, headers: { ...VERSION } };
-  if (body) {
-    options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify(body);
-  }
-  const reply = await fetch(api, options);
-  if (!reply.ok) throw new Error(await refusal(reply));
-  return reply;
-}
-
-async function refusal(reply) {
-  try {
-    return JSON.parse((await reply.json()).error_message).faultstring;
-  } catch {
-    return `the API answered ${reply.status} ${reply.statusText}`;
-  }
-}
-
 // Where the screen is, and the word that opens it.
 async function place() {
-  const found = await (await ask("GET")).json();
+  const found = await (await ask("GET", api)).json();
   byId("switch").hidden = found.console_enabled;
   if (!found.console_enabled) throw new Error("the console is switched off");
   if (found.console_info.type !== "vnc") throw new Error("the console of this node is no screen");
@@ -104,18 +85,19 @@ function showRights() {
 }
 
 function again() {
+  byId("standing").textContent = `not connected; trying again in ${wait / 1000} s`;
   setTimeout(connect, wait);
   wait = Math.min(2 * wait, LONGEST_MS);
 }
 
 async function connect() {
   reason = "";
+  byId("standing").textContent = "connecting";
   try {
     const found = given ? { uuid: node, word: given } : await place();
     given = "";
     open(found);
   } catch (error) {
-    byId("standing").textContent = "not connected";
     complain(error.message);
     again();
   }
@@ -139,7 +121,6 @@ function open({ uuid, word }) {
   rfb.addEventListener("disconnect", () => {
     rfb = null;
     clearTimeout(renewal);
-    byId("standing").textContent = "not connected";
     byId("type").hidden = byId("keys").hidden = true;
     complain(reason || (wasOpen ? "the connection was lost" : "the controller refused the address; it may have ended"));
     again();
@@ -155,5 +136,5 @@ byId("scale").addEventListener("click", () => {
   byId("scale").setAttribute("aria-pressed", String(fits));
   if (rfb) rfb.scaleViewport = fits;
 });
-byId("switch").addEventListener("click", () => ask("PUT", { enabled: true }).catch((error) => complain(error.message)));
+byId("switch").addEventListener("click", () => ask("PUT", api, { enabled: true }).catch((error) => complain(error.message)));
 connect();
