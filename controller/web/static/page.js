@@ -1,23 +1,21 @@
 // Asks the REST API for all nodes every two seconds while the page is visible, and shows them.
 // Everything that comes from the API is put in as text, never as markup.
-"use strict";
+import { ask } from "/ui/api.js";
 
 const REFRESH_MS = 2000;
 const FIELDS = "uuid,name,provision_state,target_provision_state,power_state,maintenance," +
   "maintenance_reason,last_error,progress,stage,status_text,image_receipt,burnin,console_enabled,health";
-const VERSION = { "X-OpenStack-Ironic-API-Version": "1.109" };
 const GOOD = new Set(["active", "available", "manageable"]);
 const byId = (id) => document.getElementById(id);
 
 let nodes = [];
+const shown = new Map(); // by UUID: what was told of a node, and its row
 
 async function fetchNodes() {
   const found = [];
   let url = `/v1/nodes?fields=${FIELDS}&include_children=true`;
   while (url) {
-    const reply = await fetch(url, { headers: VERSION });
-    if (!reply.ok) throw new Error(await refusal(reply));
-    const page = await reply.json();
+    const page = await (await ask("GET", url)).json();
     found.push(...page.nodes);
     const next = page.next && new URL(page.next);
     url = next && next.pathname + next.search;
@@ -25,27 +23,19 @@ async function fetchNodes() {
   return found;
 }
 
-// What the API says of a refusal, such as the role that a login lacks.
-async function refusal(reply) {
-  const status = `the API answered ${reply.status} ${reply.statusText}`;
-  try {
-    return `${status}: ${JSON.parse((await reply.json()).error_message).faultstring}`;
-  } catch {
-    return status;
-  }
-}
-
 function cell(row, className, text) {
   const made = row.insertCell();
-  if (className) made.className = className;
-  if (text) made.textContent = text;
+  made.className = className;
+  if (text) words(made, "bdi", "", text);
   return made;
 }
 
-function small(parent, text) {
-  const made = document.createElement("small");
-  made.textContent = ` ${text}`;
-  parent.append(made);
+// Text has an element of its own ("bdi", or "small" that is isolated), because some turns what comes after it from right to left.
+function words(parent, kind, className, text) {
+  const made = document.createElement(kind);
+  made.className = className;
+  made.textContent = text;
+  parent.append(" ", made);
 }
 
 function isIll(node) {
@@ -64,32 +54,19 @@ function colour(node) {
 }
 
 function fill(row, node) {
-  const name = cell(row, "", node.name || node.uuid);
+  const name = cell(row, "name", node.name || node.uuid);
   name.title = node.uuid;
   if (node.console_enabled) {
     const link = document.createElement("a");
     link.href = `/ui/console.html?node=${encodeURIComponent(node.uuid)}`;
     link.textContent = "console";
-    const beside = document.createElement("small");
-    beside.append(" ", link);
-    name.append(beside);
+    name.append(" ", link);
   }
   const state = cell(row, colour(node), node.provision_state);
-  if (node.target_provision_state) small(state, `to ${node.target_provision_state}`);
-  const power = cell(row, isIll(node) ? "bad" : "", node.power_state || "unknown");
-  if (isIll(node)) small(power, `health: ${node.health}`);
-  const text = cell(row, node.stage ? "text" : "text bad", node.status_text);
-  if (node.maintenance) small(text, `in maintenance: ${node.maintenance_reason || "no reason given"}`);
-  const receipt = node.image_receipt;
-  if (receipt && !node.stage) {
-    small(text, `${receipt.image} on ${receipt.disk}, read back: ${receipt.verified}`);
-    text.title = `${receipt.digest}, ${receipt.content_bytes} bytes in ${receipt.seconds} s`;
-  }
-  const kinds = Object.entries(node.burnin || {});
-  if (kinds.length && node.provision_state === "manageable") {
-    const verdicts = kinds.map(([kind, one]) => `${kind} ${one.passed_at ? "passed" : "not passed"}`);
-    small(text, `burn-in: ${verdicts.join(", ")}`);
-  }
+  if (node.target_provision_state) words(state, "small", "", `to ${node.target_provision_state}`);
+  const power = cell(row, "", node.power_state || "unknown");
+  if (isIll(node)) words(power, "small", "bad", `health: ${node.health}`);
+  tell(cell(row, "text"), node);
   const bar = cell(row, "");
   if (node.progress && node.progress.bytes_total) {
     const made = document.createElement("progress");
@@ -99,19 +76,59 @@ function fill(row, node) {
   }
 }
 
-function show() {
-  const wanted = byId("filter").value.trim().toLowerCase();
-  const rows = document.createElement("tbody");
-  rows.id = "nodes";
-  for (const node of nodes) {
-    const text = [node.name, node.uuid, node.provision_state, node.power_state, node.status_text].join(" ");
-    if (text.toLowerCase().includes(wanted)) fill(rows.insertRow(), node);
+// What goes on, what went wrong (only that is red), and what is known of its disk.
+function tell(told, node) {
+  const text = document.createElement("div");
+  if (node.status_text) words(text, "bdi", node.stage ? "" : "bad", node.status_text);
+  if (node.maintenance) words(text, "small", "bad", `in maintenance: ${node.maintenance_reason || "no reason given"}`);
+  const receipt = node.image_receipt;
+  if (receipt && !node.stage) {
+    words(text, "small", "", `${receipt.image} on ${receipt.disk}, read back: ${receipt.verified}`);
+    text.title = `${receipt.digest}, ${receipt.content_bytes} bytes in ${receipt.seconds} s`;
   }
-  byId("nodes").replaceWith(rows);
+  const kinds = Object.entries(node.burnin || {});
+  if (kinds.length && node.provision_state === "manageable") {
+    const verdicts = kinds.map(([kind, one]) => `${kind} ${one.passed_at ? "passed" : "not passed"}`);
+    words(text, "small", "", `burn-in: ${verdicts.join(", ")}`);
+  }
+  if (text.hasChildNodes()) told.append(text);
+}
+
+// A row is made anew when its node has changed, and only then: what is marked in the others stays so, and the keyboard's place.
+function rowOf(node) {
+  const told = JSON.stringify(node);
+  const before = shown.get(node.uuid);
+  if (before?.told === told) return before.row;
+  const row = document.createElement("tr");
+  fill(row, node);
+  before?.row.replaceWith(row);
+  shown.set(node.uuid, { told, row });
+  return row;
+}
+
+function show() {
+  const rows = new Map(nodes.map((node) => [node.uuid, rowOf(node)]));
+  for (const [uuid, { row }] of shown) {
+    if (rows.has(uuid)) continue;
+    row.remove();
+    shown.delete(uuid);
+  }
+  let next = byId("nodes").firstChild;
+  for (const row of rows.values()) {
+    if (row === next) next = next.nextSibling;
+    else byId("nodes").insertBefore(row, next);
+  }
+  choose();
   byId("empty").hidden = nodes.length > 0;
   const busy = nodes.filter((node) => node.target_provision_state && colour(node) === "busy").length;
   const bad = nodes.filter(needsAttention).length;
-  byId("summary").textContent = `${nodes.length} nodes, ${busy} busy, ${bad} need attention`;
+  const count = nodes.length === 1 ? "1 node" : `${nodes.length} nodes`;
+  byId("summary").textContent = `${count}, ${busy} busy, ${bad} need attention`;
+}
+
+function choose() {
+  const wanted = byId("filter").value.trim().toLowerCase();
+  for (const [uuid, { row }] of shown) row.hidden = !`${row.textContent} ${uuid}`.toLowerCase().includes(wanted);
 }
 
 async function refresh() {
@@ -129,5 +146,5 @@ async function refresh() {
   setTimeout(refresh, REFRESH_MS);
 }
 
-byId("filter").addEventListener("input", show);
+byId("filter").addEventListener("input", choose);
 refresh();
