@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.deployment_stages import plain_deployment
 from tests.lab.api_client import ApiClient
 from tests.lab.controller import Controller
 from tests.lab.demo.keys import make_key
@@ -17,29 +18,6 @@ from tests.lab.lab import Lab
 pytestmark = [pytest.mark.vm, pytest.mark.long]
 
 _DEADLINE_S = 1200
-_STAGES = {
-    "deploy.begin",
-    "deploy.power_off",
-    "deploy.set_boot_device",
-    "deploy.power_on",
-    "deploy.wait_for_agent",
-    "deploy.plan",
-    "deploy.next",
-    "deploy.step.send",
-    "deploy.step.watch",
-    "deploy.partition_uuids",
-    "deploy.boot_loader",
-    "deploy.boot_loader.send",
-    "deploy.boot_loader.watch",
-    "deploy.boot_from_disk",
-    "deploy.sync",
-    "deploy.agent_power_off",
-    "deploy.wait_for_off",
-    "deploy.boot_from_disk_again",
-    "deploy.boot_instance",
-    "deploy.finish",
-}
-"""Every stage of a deployment for UEFI firmware, which has all that BIOS has."""
 _ONLY_WHEN_LATE = {"deploy.cut_power"}
 _HOLD = """
 CREATE TABLE killed_at (stage TEXT PRIMARY KEY);
@@ -124,5 +102,5 @@ def test_a_deployment_survives_a_kill_of_the_controller_at_every_stage(logs: Pat
                 r for r in lab.http.requests if r.method == "GET" and r.sent_bytes > 100_000_000
             ]
         (logs / "killed-at.txt").write_text("\n".join(killer.killed_at))
-        assert set(killer.killed_at) - _ONLY_WHEN_LATE == _STAGES
+        assert set(killer.killed_at) - _ONLY_WHEN_LATE == plain_deployment()
         assert len(writes) == 1, "the image was written more than once"
