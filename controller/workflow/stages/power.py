@@ -137,7 +137,8 @@ def soft_power_off(context: Context) -> Outcome:
 def soft_power_off_or_late(context: Context) -> Outcome:
     """Ask the operating system to shut down; leaves by ``late`` if it does not."""
     outcome = soft_power_off(context)
-    return leave("late") if outcome.way is None and context.is_late else outcome
+    is_over = outcome.way is None and outcome.deadline_in_s is None and context.is_late
+    return leave("late") if is_over else outcome
 
 
 @leaves_by("done", "late")

@@ -137,6 +137,8 @@ def _order_and_wait(
     data: Mapping[str, Any] = {}
     internal: Mapping[str, Any] = seen(context, state)
     is_due = ordered_at is None or context.now - ordered_at >= _ORDER_AGAIN_S
+    # a controller that was away for that long gives its first order late: the machine has as long as any from then on
+    limit_s = context.work.timeout_s if context.is_late and ordered_at is None else None
     if order and is_due and not context.data.get(_PRESSED):
         is_pressed = _tell(context, bmc, order)
         data, internal = {"_ordered_at": context.now}, {UNSEEN: str(wanted)}
@@ -155,6 +157,7 @@ def _order_and_wait(
         advice="check the machine's power supply and the BMC's own log, then try again",
         columns={"power_state": state},
         data=data,
+        deadline_in_s=limit_s if data else None,
         notes=notes,
     )
     return replace(outcome, internal=internal)

@@ -9,7 +9,7 @@ from controller.errors import BmcUnreachable
 from controller.hardware.bmc import PowerControl, PowerState
 from controller.workflow.outcome import Outcome
 from controller.workflow.stage import Context
-from controller.workflow.stages import power_order
+from controller.workflow.stages import power, power_order
 
 
 class LosesAnswers:
@@ -33,8 +33,15 @@ class Presses(LosesAnswers):
         return self.soft_power_offs > 0
 
 
-def look(bmc: LosesAnswers, now: float, data: dict[str, Any]) -> Outcome:
-    """Look at a machine that is to shut down."""
+class TakesItsTime(LosesAnswers):
+    """One whose answers come, and whose machine shuts down slowly."""
+
+    def soft_power_off(self, *, timeout_s: float) -> None:
+        self.soft_power_offs += 1
+
+
+def context_of(bmc: LosesAnswers, now: float, data: dict[str, Any], *, is_late: bool) -> Context:
+    """Return what the stage is given; it may take 60 s."""
     paces = SimpleNamespace(power_changes=SimpleNamespace(pause_s=lambda seconds: seconds))
     context = SimpleNamespace(
         services=SimpleNamespace(paces=paces, bmc=bmc),
@@ -43,12 +50,20 @@ def look(bmc: LosesAnswers, now: float, data: dict[str, Any]) -> Outcome:
         data=data,
         label="m1",
         now=now,
+        is_late=is_late,
+        work=SimpleNamespace(timeout_s=60.0),
     )
+    return cast("Context", context)
+
+
+def look(bmc: LosesAnswers, now: float, data: dict[str, Any], *, is_late: bool = False) -> Outcome:
+    """Look at a machine that is to shut down."""
 
     def order(told: PowerControl, timeout_s: float) -> None:
         told.soft_power_off(timeout_s=timeout_s)
 
-    return power_order.reach(cast("Context", context), PowerState.OFF, order)
+    context = context_of(bmc, now, data, is_late=is_late)
+    return power_order.reach(context, PowerState.OFF, order)
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +83,19 @@ def test_a_press_whose_answer_is_lost_is_not_repeated() -> None:
 def test_another_order_whose_answer_is_lost_is_an_error_that_may_pass() -> None:
     with pytest.raises(BmcUnreachable):
         look(LosesAnswers(), 0.0, {})
+
+
+def test_a_first_order_that_is_given_late_gives_the_machine_its_whole_time() -> None:
+    bmc = TakesItsTime()
+    first = look(bmc, 100.0, {}, is_late=True)
+    assert (bmc.soft_power_offs, first.deadline_in_s) == (1, 60.0)
+    second = look(bmc, 161.0, dict(first.data), is_late=True)
+    assert (bmc.soft_power_offs, second.deadline_in_s) == (2, None)
+
+
+def test_a_system_that_is_asked_late_to_shut_down_does_not_lose_its_power_at_once() -> None:
+    bmc = TakesItsTime()
+    first = power.soft_power_off_or_late(context_of(bmc, 100.0, {}, is_late=True))
+    assert (first.way, bmc.soft_power_offs) == (None, 1)
+    data = dict(first.data)
+    assert power.soft_power_off_or_late(context_of(bmc, 161.0, data, is_late=True)).way == "late"
