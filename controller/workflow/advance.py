@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent.protocol.foreign_text import clean_text
 from controller.errors import (
@@ -29,7 +30,7 @@ from controller.workflow.agent_restart import has_restarted, restart_words
 from controller.workflow.graph import STAGES
 from controller.workflow.machine import power_of
 from controller.workflow.maintenance import is_paused
-from controller.workflow.outage import Outage
+from controller.workflow.outage import Outage, is_outage
 from controller.workflow.outcome import Outcome
 from controller.workflow.power_sync import may_look
 from controller.workflow.put_off import forget, leave_to_others, look_later, rest
@@ -43,6 +44,9 @@ log = logging.getLogger(__name__)
 _BMC_PAUSE_S = 30.0
 _AGENT_PAUSE_S = 5.0
 """Longest pauses between tries."""
+_AFTER_OUTAGE_S = 1.0
+_TRIES = ("_tries", "_failing_since")
+"""Keys of the work's data: how often in a row the stage has met an error that may pass, and since when."""
 _TRACEBACK_LETTERS = 20_000
 _COLUMNS = DOCUMENTS | frozenset(inspect(Node).column_attrs.keys())
 
@@ -129,6 +133,8 @@ def _result(context: Context, stage: Stage) -> tuple[_Result, bool]:
     except ControllerError as error:
         return _after_error(context, stage, error)
     except BaseException as error:  # noqa: BLE001  # whatever it is: it must not wedge the node or the worker
+        if isinstance(error, SQLAlchemyError) and is_outage(error):
+            return _begin_again(context), False
         _log_traceback(f"{context.label}: internal error in {context.stage_name}")
         return _internal(context, f"{type(error).__name__}: {error}"), False
     problem = _problem(outcome, stage)
@@ -140,6 +146,13 @@ def _result(context: Context, stage: Stage) -> tuple[_Result, bool]:
         text = f"{outcome.waiting_for} (waited {waited_s:.0f} s); {outcome.advice}"
         return StepUnfinished(text), False
     return outcome, False
+
+
+def _begin_again(context: Context) -> Outcome:
+    """Have a stage that the database left in the middle run again from its start: no try of anything, and no fault of the node's."""
+    log.info("%s: %s: the database did not answer; once more", context.label, context.stage_name)
+    tries = {key: context.data[key] for key in _TRIES if key in context.data}
+    return Outcome(way=None, due_in_s=_AFTER_OUTAGE_S, data=tries)
 
 
 def _after_error(context: Context, stage: Stage, error: ControllerError) -> tuple[_Result, bool]:

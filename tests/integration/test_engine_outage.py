@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from controller.hardware.bmc import PowerState
 from controller.workflow.verbs import set_power
-from tests.integration.databases import postgres_url, url
+from tests.integration.databases import new_database, postgres_url, url
 from tests.integration.running_controller import RunningController
 from tests.integration.waiting import wait_until
 
@@ -85,6 +85,40 @@ def test_results_outlive_an_outage_and_work_goes_on_at_once(
         for name in names:
             messages = [event.message for event in controller.events(name, "power")]
             assert len(messages) == 1, messages
+    finally:
+        go_on.set()
+        controller.stop()
+
+
+@pytest.mark.postgres
+def test_a_stage_that_the_database_leaves_in_the_middle_is_run_again(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wait for the ramdisk looks into the node's history, after it has asked the BMC."""
+    url = new_database(postgres_url)
+    controller = RunningController(tmp_path, database_url=url, claim_lease_s=600.0)
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow_state(**_named: float) -> PowerState:
+        asked.set()
+        assert go_on.wait(60)
+        return PowerState.ON
+
+    controller.start()
+    try:
+        bmc = controller.enrol("m1", "manageable")
+        bmc.machine.behaviour.calls_back = False
+        controller.ask("m1", "provide")
+        wait_until(lambda: controller.node("m1").stage == "clean.wait_for_agent", 20, "the wait")
+        monkeypatch.setattr(bmc, "power_state", slow_state)
+        assert asked.wait(20)
+        with outage(url):
+            go_on.set()
+            wait_until(lambda: bool(controller.engine.ailments()), 20, "a failure of the database")
+        monkeypatch.undo()
+        bmc.machine.behaviour.calls_back = True
+        bmc.machine.crash()  # another boot
+        assert controller.wait_for("m1", "available").last_error is None
     finally:
         go_on.set()
         controller.stop()
