@@ -16,6 +16,7 @@ from controller.bmc.redfish_registry import Value, typed
 from controller.errors import BmcError, BmcUnreachable
 from controller.hardware.bmc import BmcStep, BmcStepLook, StepArgument
 from controller.hardware.firmware import BiosSetting
+from controller.hardware.step_clock import step_now
 
 _ON_REQUEST: Mapping[str, int] = MappingProxyType({"clean": 0, "deploy": 0, "service": 0})
 _SHOWN = 100
@@ -196,12 +197,13 @@ def _state_or_none(
 
 
 def _again(state: Mapping[str, Any], message: str) -> BmcStepLook:
-    now = time.time()
+    now = step_now()
     return BmcStepLook(state={"started_at": now, **state, "looked_at": now}, message=message)
 
 
 def _is_late(state: Mapping[str, Any], limit_s: float) -> bool:
-    return time.time() - float(state.get("started_at", time.time())) >= limit_s
+    now = step_now()
+    return now - float(state.get("started_at", now)) >= limit_s
 
 
 def _wanted(bmc: ChangesBios, what: str, listed: Any) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from controller.bmc.redfish_task import Progress, TaskLook
 from controller.bmc.redfish_update import Begun
 from controller.errors import BmcError
 from controller.hardware.bmc import BmcStep, BmcStepLook, StepArgument
+from controller.hardware.step_clock import step_now
 
 _PRIORITIES: Mapping[str, int] = MappingProxyType({"clean": 0, "deploy": 0, "service": 0})
 _WHAT = "update the firmware"
@@ -106,7 +107,7 @@ def _look(
     bmc: UpdatesFirmware, state: Mapping[str, Any], timeout_s: float, *, limit_s: float
 ) -> BmcStepLook:
     """Go one move on; a BMC that does not answer meanwhile, or badly, is waited for until the limit."""
-    now = time.time()
+    now = step_now()
     if state["phase"] == "order":
         since = state["ordered_at"]
         if since is not None and now - float(since) >= limit_s:

@@ -16,6 +16,7 @@ from controller.bmc.redfish_steps import STEPS
 from controller.bmc.redfish_target import parse_target
 from controller.errors import BmcError
 from controller.hardware.bmc import BmcStep, BmcStepLook
+from controller.hardware.step_clock import step_now
 
 _PRIORITIES: Mapping[str, int] = MappingProxyType({"clean": 0, "verify": 0})
 _GOES_S = 120.0
@@ -63,19 +64,19 @@ def _clear(bmc: _Idrac, _given: Mapping[str, Any], timeout_s: float) -> BmcStepL
 
 def _restart(bmc: _Idrac, _given: Mapping[str, Any], timeout_s: float) -> BmcStepLook:
     bmc.restart(timeout_s=timeout_s)
-    state = {"ordered_at": time.time(), "was_silent": False}
+    state = {"ordered_at": step_now(), "was_silent": False}
     return BmcStepLook(state=state, message="the iDRAC restarts")
 
 
 def _look(bmc: _Idrac, state: Mapping[str, Any], timeout_s: float) -> BmcStepLook:
     """Wait until the BMC has been silent and answers again; one that answers badly meanwhile is not there yet."""
-    seconds = time.time() - float(state["ordered_at"])
+    seconds = step_now() - float(state["ordered_at"])
     try:
         bmc.power_state(timeout_s=timeout_s)
     except BmcError as error:
         if seconds >= _COMES_S:
             raise
-        there = {**state, "was_silent": True, "looked_at": time.time()}
+        there = {**state, "was_silent": True, "looked_at": step_now()}
         return BmcStepLook(state=there, message=f"for {seconds:.0f} s: {error}")
     if not state["was_silent"] and seconds < _GOES_S:
         return BmcStepLook(state=state, message="the iDRAC still answers")

@@ -95,7 +95,7 @@ def move(
         bmc: The connection.
         action: The order that is the next, or has been given; ``None`` = all were carried out.
         state: Of the last look.
-        now: By the clock, in seconds.
+        now: By the clock of the steps, in seconds.
         timeout_s: Of the whole move.
 
     Raises:

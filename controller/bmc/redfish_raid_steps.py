@@ -30,6 +30,7 @@ from controller.bmc.redfish_raid_plan import (
 from controller.bmc.redfish_storage import Store
 from controller.errors import BmcError, BmcUnreachable
 from controller.hardware.bmc import NODE, BmcStep, BmcStepLook, StepArgument
+from controller.hardware.step_clock import step_now
 
 _SILENT_S = 900.0
 """So long a BMC may not answer while it is at work, or restarts with the machine."""
@@ -163,7 +164,7 @@ def _begin(
 
 def _look(bmc: MakesVolumes, what: str, state: Mapping[str, Any], timeout_s: float) -> BmcStepLook:
     """Go one move on; a BMC that does not answer is waited for, as some restart with the machine."""
-    now = time.time()
+    now = step_now()
     action = msgspec.convert(state["todo"][0], Action) if state["todo"] else None
     title = action.title if action else "reading back"
     try:

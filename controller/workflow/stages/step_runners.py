@@ -9,6 +9,7 @@ from typing import Any
 
 from controller.errors import StepFailed
 from controller.hardware.bmc import NODE, BmcStep, BmcStepLook
+from controller.hardware.step_clock import by_clock
 from controller.hardware.steps import Kind, PlannedStep
 from controller.workflow import raid_result
 from controller.workflow.firmware_look import KINDS, with_firmware
@@ -210,8 +211,11 @@ def bmc_step_of(context: Context, interface: str, name: str, title: str) -> tupl
     for part in interfaces.offering():
         for one in part.steps(info):
             if (one.interface, one.name) == (interface, name):
-                used = interfaces.names[one.interface]
-                return one, timed(part.connect(info), used, context.services.measures)
+                used, steady = interfaces.names[one.interface], context.services.steady
+                begin, look = by_clock(steady, one.begin), by_clock(steady, one.look)
+                return replace(one, begin=begin, look=look), timed(
+                    part.connect(info), used, context.services.measures
+                )
     raise StepFailed(
         f"{context.label}: the BMC's driver no longer offers {title} of interface {interface}; the node's "
         "driver or driver_info has been changed; ask for the verb again"

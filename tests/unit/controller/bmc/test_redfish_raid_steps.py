@@ -28,7 +28,7 @@ from tests.unit.controller.bmc.raid_course import (
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Course], Course]:
     def run_by(course: Course) -> Course:
-        monkeypatch.setattr("controller.bmc.redfish_raid_steps.time.time", lambda: course.now)
+        monkeypatch.setattr("controller.bmc.redfish_raid_steps.step_now", lambda: course.now)
         return course
 
     return run_by
