@@ -154,6 +154,10 @@ class StepUnfinished(StepFailed):
     """The end of a step has not been seen: the machine may still be at it."""
 
 
+class ClaimLost(ControllerError):
+    """What a thread is at has been taken away from it: nothing may be ordered any more, and nothing of it is stored."""
+
+
 class SettingsError(ControllerError):
     """The settings contradict each other or are unsafe; the program does not start."""
 

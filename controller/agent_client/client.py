@@ -17,6 +17,7 @@ from agent.protocol.foreign_text import Bounds, UnfitDocument, clean_line, read_
 from agent.protocol.known_secrets import KnownSecrets
 from controller.errors import AgentRefused, AgentUnreachable
 from controller.peers.http import Answer, BadAddress, Limits, PeerMisbehaved, PeerSilent, to_agent
+from controller.store.still_held import require_held
 
 _RETRY_S = 1.0
 _LOGS = "log.collect_system_logs"
@@ -77,7 +78,9 @@ class AgentClient:
             AgentBusy: Another command is running.
             AgentUnreachable: No whole answer in time; the agent may have got the order nevertheless.
             AgentRefused: The agent does not know or accept the command, or answers nonsense.
+            ClaimLost: What the caller is at has become somebody else's; nothing was sent.
         """
+        require_held()
         body = msgspec.json.encode({"name": name, "params": params})
         most_bytes = _MOST_LOG_BYTES if name == _LOGS else _MOST_BYTES
         bounds = Bounds(most_chars=most_bytes) if name == _LOGS else Bounds()
@@ -92,7 +95,9 @@ class AgentClient:
         Raises:
             AgentUnreachable: No answer in time.
             AgentRefused: The command cannot be stopped, has ended, or the agent cannot stop any.
+            ClaimLost: As :meth:`execute`.
         """
+        require_held()
         url = f"{self.url}/v1/commands/{quote(command_id, safe='')}?{urlencode({'agent_token': self._token})}"
         self._send("DELETE", url, None, most_bytes=_MOST_BYTES, taken=HTTPStatus.ACCEPTED)
 

@@ -49,6 +49,9 @@ _HELD_WORK = (
     .with_for_update()
     .execution_options(populate_existing=True)
 )
+_IS_OURS = select(_WORK.c.id).where(
+    _WORK.c.id == bindparam("work_id"), _WORK.c.claim_id == bindparam("claim_id")
+)
 _PORTS = select(Port).where(Port.node_id == bindparam("node_id")).order_by(Port.id)
 _MAKE_DUE = (
     update(_WORK)
@@ -219,6 +222,13 @@ def held(session: Session, claim: Claim) -> tuple[Node, Work] | None:
     if work.lane == WORKFLOW:
         set_committed_value(node, "work", work)
     return node, work
+
+
+def still_holds(store: Store, claim: Claim) -> bool:
+    """Say whether the claim is still the row's."""
+    with store.look() as connection:
+        mine = {"work_id": claim.work.id, "claim_id": claim.id}
+        return connection.scalar(_IS_OURS, mine) is not None
 
 
 def let_go(work: Work, *, due_at: float | None) -> None:

@@ -18,13 +18,15 @@ from agent.protocol.foreign_text import clean_text
 from controller.errors import (
     AgentRefused,
     AgentUnreachable,
+    ClaimLost,
     ControllerError,
     StepFailed,
     StepUnfinished,
     TemporaryError,
 )
-from controller.store.claims import Claim, Subject, read_subject
+from controller.store.claims import Claim, Subject, read_subject, still_holds
 from controller.store.node_documents import DOCUMENTS
+from controller.store.still_held import holding
 from controller.store.tables import BACKGROUND, WORKFLOW, Node
 from controller.workflow.agent_restart import has_restarted, restart_words
 from controller.workflow.graph import STAGES
@@ -104,7 +106,8 @@ class Advancer:
             work=claim.work,
             now=services.steady(),
         )
-        result, is_silent = _result(context, stage)
+        with holding(lambda: self._require(claim)):
+            result, is_silent = _result(context, stage)
         is_suspect = is_silent or self._running.seconds(run) > SLOW_S
         try:
             self._database(
@@ -121,6 +124,12 @@ class Advancer:
         except Exception:  # noqa: BLE001  # it ends the node's work
             _log_traceback(f"{context.label}: the failure cannot be stored; its work ends here")
             self._database(lambda: end_work(context, claim, error))
+
+    def _require(self, claim: Claim) -> None:
+        """Raise ``ClaimLost`` if the claim was taken away; while the database does not answer, that is waited for."""
+        held = self._database(lambda: still_holds(self._services.store, claim), is_write=False)
+        if not held:
+            raise ClaimLost(f"{claim.work.stage}: others go on with it; nothing more is ordered")
 
     def _database(self, do: Callable[[], Any], *, is_write: bool = True) -> Any:
         return self._outage.patiently(do, self._wait, is_write=is_write)

@@ -1,4 +1,4 @@
-"""Connections to BMCs whose calls are counted and timed.
+"""Connections to BMCs whose calls are counted and timed, and which give no orders for work that has become somebody else's.
 
 Which abilities a connection has is asked by looking for their methods (``isinstance`` with a protocol), so that what stands
 before it has the same methods, in a class made once for each class of connections.
@@ -10,10 +10,14 @@ from functools import cache
 from typing import Any
 
 from controller.errors import BmcAuthenticationFailed, BmcUnreachable
+from controller.store.still_held import require_held
 from controller.workflow.measures import CallKey, Measures
 
 _OFTEN_KNOWN = frozenset({"health"})
 """What mostly comes from the answer to the call before."""
+
+_ONLY_ASK = frozenset({"boot_device", "health", "power_state", "sensors"})
+"""What changes nothing, and is called too often for a look into the database each time."""
 
 
 def timed(connection: Any, interface: str, measures: Measures) -> Any:
@@ -41,6 +45,8 @@ class _Timed:
     def _call(self, name: str, *values: Any, **named: Any) -> Any:
         if "timeout_s" not in named or name in _OFTEN_KNOWN:
             return getattr(self.timed_connection, name)(*values, **named)
+        if name not in _ONLY_ASK:
+            require_held()
         began = time.monotonic()
         outcome = "error"
         try:

@@ -6,6 +6,7 @@ from functools import partial
 
 from agent.protocol.foreign_text import clean_line
 from controller.errors import SwitchError, SwitchUnreachable
+from controller.store.still_held import require_held
 from controller.switches.driver import Switch, SwitchDriver
 from controller.switches.registry import Switches
 from controller.workflow.networks.plan import Attachment
@@ -40,7 +41,7 @@ def carry_out(
         switch = switches.switches[name]
         driver = switches.drivers[switch.driver_type]
         do = partial(_set_all, mine, switch, driver, ends_at)
-        do = partial(_set_all, mine, switch, driver, ends_at)
+        require_held()
         changed += switches.lines.call(name, do, what=_wanted(mine), wait_s=wait_s, ends_at=ends_at)
     return tuple(changed)
 

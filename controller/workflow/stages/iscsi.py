@@ -20,6 +20,7 @@ from agent.protocol.image import ImageInfo
 from agent.protocol.lun_writing import START, STOP, Export, Login, WriteOrder, WriteReport
 from controller.errors import AgentRefused, ControllerError, StepFailed, StepUnfinished
 from controller.states import Event
+from controller.store.still_held import require_held
 from controller.store.tables import Work
 from controller.workflow import receipts
 from controller.workflow.limits import moved
@@ -91,6 +92,7 @@ def export(context: Context) -> Outcome:
         return _wait_for_room(context)
     try:
         order = _order(context)
+        require_held()
         writers.begin(name, order, total_s=settings.iscsi_write_timeout_s)
     except OSError as error:
         raise StepFailed(
