@@ -122,6 +122,7 @@ def fetch(
 
 def _attempt(url: str, course: _Course, target: Target, patience: Patience) -> _Outcome:
     """Bring the next piece, and note what went wrong."""
+    begun = course.done_bytes
     try:
         is_whole = _fetch_piece(url, course, target, patience)
     except _Refused as error:
@@ -133,7 +134,11 @@ def _attempt(url: str, course: _Course, target: Target, patience: Patience) -> _
     except PeerFailed as error:
         course.reasons.append(f"{_shown(url)} {error}")
     else:
-        return _Outcome.WHOLE if is_whole else _Outcome.MORE
+        if is_whole:
+            return _Outcome.WHOLE
+        if course.done_bytes > begun:
+            return _Outcome.MORE
+        course.reasons.append(f"{_shown(url)} answers without a byte of the image")
     if not target.note(course.done_bytes):
         raise Interrupted
     is_all_there = bool(course.done_bytes) and course.done_bytes == course.size_bytes

@@ -18,13 +18,14 @@ class Served:
     """One file and its faults.
 
     ``cuts``: after how many body bytes the next replies break off (taken from the front; -1 = not this one); ``stalls``
-    likewise, but the connection stays open in silence; ``etags``: one per request, the last one stays.
+    likewise, but the connection stays open in silence; ``etags``: one per request, the last one stays; ``is_empty``: 206 and no byte.
     """
 
     content: bytes
     has_ranges: bool = True
     has_length: bool = True
     resets: bool = False
+    is_empty: bool = False
     cuts: list[int] = field(default_factory=list)
     stalls: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -107,6 +108,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
         elif served.login and self.headers["Authorization"] != _basic(served.login):
             self.send_error(401)
+        elif served.is_empty:
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes 0-0/{len(served.content)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif status != 200:
             self.send_error(status)
         else:

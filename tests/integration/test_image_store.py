@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -10,7 +11,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from controller.errors import Conflict
-from controller.images.fetching import FetchFailed
+from controller.images.fetching import FetchFailed, Patience, Target, fetch
 from controller.workflow import image_copies
 from controller.workflow.image_copies import jobs
 from controller.workflow.image_keeper import ImageKeeper
@@ -149,6 +151,35 @@ def test_a_server_without_the_file_is_named_with_its_answer(url: str, server: Im
     assert found["status"] == "failed"
     assert "answers 404" in found["last_error"]
     assert "s3cr3t" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "faults", [{"is_empty": True}, {"statuses": [204] * 50}], ids=["206", "204"]
+)
+def test_a_server_that_answers_well_and_sends_nothing_is_given_up(
+    server: ImageServer, faults: dict[str, Any]
+) -> None:
+    source, pauses = server.serve("disk.raw", CONTENT, **faults), list[float]()
+
+    @contextmanager
+    def writing(_start_byte: int) -> Iterator[Callable[[bytes], None]]:
+        yield lambda _piece: None
+
+    def sleep(seconds: float) -> bool:
+        pauses.append(seconds)
+        return False
+
+    asked = itertools.count()
+    target = Target(
+        writing=writing,
+        expect=lambda _size_bytes: None,
+        note=lambda _bytes_done: next(asked) < 100,  # then the test would be told to stop
+        most_bytes=1 << 30,
+    )
+    patience = Patience(piece_s=5.0, whole_s=5.0, sleep=sleep)
+    with pytest.raises(FetchFailed, match="without a byte of the image"):
+        fetch([source], 0, target, patience, is_known=False)
+    assert len(server.requests) == len(pauses) + 1
 
 
 def test_an_upload_goes_on_where_it_stopped(url: str, folder: Path) -> None:
