@@ -43,8 +43,7 @@ def take_piece(
         _take_place(services, session, image, start_byte)
         image_id, uuid, name = image.id, image.uuid, image.name
     try:
-        if start_byte == 0:
-            room_for(services, files, uuid, size_bytes)
+        room_for(services, files, uuid, size_bytes)  # each piece says anew how large the image is
         done_bytes = _write(files, uuid, start_byte, size_bytes, read)
     except StoreFull as error:
         raise Conflict(f"image {name}: {error}") from error

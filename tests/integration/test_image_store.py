@@ -198,6 +198,16 @@ def test_an_upload_goes_on_where_it_stopped(url: str, folder: Path) -> None:
     wait_until(lambda: found["uuid"] not in stored(folder), 10, "the file to go")
 
 
+def test_a_later_piece_of_an_upload_gets_no_more_room_than_there_is(url: str, folder: Path) -> None:
+    made = ask(f"{url}/v1/images", "POST", {"name": "grown"})[1]
+    place = f"{url}/v1/images/grown/file?size_bytes="
+    assert ask(f"{place}10&start_byte=0", "PUT", b"12345")[0] == 202
+    status, said = ask(f"{place}{1 << 60}&start_byte=5", "PUT", b"67890")
+    assert (status, "do not fit into the image store" in said) == (409, True)
+    assert (folder / f"state/image-store/{made['uuid']}.part").stat().st_size == 5
+    assert ask(f"{url}/v1/images/grown", "DELETE")[0] == 204
+
+
 def test_a_file_that_somebody_else_writes_puts_the_fetch_off(
     tmp_path: Path, server: ImageServer
 ) -> None:
