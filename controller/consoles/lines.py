@@ -39,6 +39,7 @@ _LONGEST_WAIT_S = 60.0
 _SOUND_AFTER_S = 60.0
 """A line that was open for so long is opened again soon when it is lost."""
 _MOST_WORDS = 300
+_NOT_STORED = "what it shows cannot be stored: "
 
 
 class Consoles:
@@ -298,10 +299,14 @@ class Consoles:
         try:
             line.shared.show(data)
         except OSError as error:
-            reason = f"what it shows cannot be stored: {error.strerror}"
+            reason = f"{_NOT_STORED}{error.strerror}"
             if line.shared.standing().reason != reason:
                 log.warning("the console of node %s: %s", line.uuid, reason)
                 line.shared.set_state(LineState.OPEN, reason)
+            return
+        if line.shared.standing().reason.startswith(_NOT_STORED):
+            log.info("what the console of node %s shows is stored again", line.uuid)
+            line.shared.set_state(LineState.OPEN)
 
 
 def _note(text: str) -> bytes:

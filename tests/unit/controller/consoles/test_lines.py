@@ -1,5 +1,6 @@
 """The consoles' thread rests where there is nothing to do, and keeps open what is open where there is no room for all."""
 
+import errno
 import queue
 import selectors
 from pathlib import Path
@@ -69,4 +70,28 @@ def test_another_owner_gets_a_console_of_his_own(tmp_path: Path) -> None:
     assert first.standing().state is LineState.CLOSED
     assert second.log.read(0, 100) == (0, b"")
     assert second.log.epoch != first.log.epoch
+    consoles.stop()
+
+
+def test_a_disk_that_has_room_again_is_no_reason_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consoles = Consoles(tmp_path, most=1, log_bytes=100)
+    consoles.want(_wished("a"))
+    consoles._follow_wishes()
+    line = consoles._lines["a"]
+    line.shared.set_state(LineState.OPEN)
+
+    def full(_data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line.shared.log, "append", full)
+        consoles._store(line, b"lost")
+    standing = line.shared.standing()
+    assert standing.reason == "what it shows cannot be stored: No space left on device"
+    consoles._store(line, b"kept")
+    standing = line.shared.standing()
+    assert (standing.state, standing.reason) == (LineState.OPEN, "")
+    assert line.shared.log.read(0, 100) == (0, b"kept")
     consoles.stop()
