@@ -44,7 +44,7 @@ class Strangers:
         with self._lock:
             known = self._counted.get(key)
             is_news = known is None or (event.since or 0.0) > known.written_at
-            if known and not is_news and now - known.written_at < _PAUSE_S:
+            if known and not is_news and _is_recent(known, now):
                 known.pending += 1
                 return
             times = 1 + (known.pending if known and not is_news else 0)
@@ -57,7 +57,7 @@ class Strangers:
         """Write what was counted, and forget what has been quiet."""
         now = self._clock()
         with self._lock:
-            due = {k: c for k, c in self._counted.items() if now - c.written_at >= _PAUSE_S}
+            due = {k: c for k, c in self._counted.items() if not _is_recent(c, now)}
             for key in due:
                 del self._counted[key]
         for (node_uuid, _same), counted in due.items():
@@ -73,3 +73,8 @@ class Strangers:
                     count_event(session, node, event, now=self._clock(), times=times)
         except SQLAlchemyError:
             log.exception("an event of node %s could not be written: %s", node_uuid, event.message)
+
+
+def _is_recent(counted: _Counted, now: float) -> bool:
+    """Say whether it was written a moment ago; by a clock that was set back since, it was not."""
+    return 0 <= now - counted.written_at < _PAUSE_S

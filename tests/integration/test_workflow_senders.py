@@ -17,6 +17,7 @@ from controller.store.events import ForeignEvent
 from controller.store.history_limit import HistoryLimit
 from controller.store.opening import key_path
 from controller.store.sealed_rows import unlock
+from controller.store.strangers import Strangers
 from controller.workflow import heartbeats, ramdisk
 from controller.workflow.services import Services
 from tests.integration.agent_behaviour import THIEF
@@ -239,3 +240,17 @@ def test_strangers_that_cause_ever_new_texts_are_bounded_and_counted(
     (rest,) = [event for event in rows if "more requests of strangers" in event.message]
     assert rest.data["times"] == 40
     assert len(texts(controller)) == own + 21
+
+
+def test_strangers_are_written_down_also_after_the_clock_was_set_back(
+    controller: RunningController,
+) -> None:
+    controller.enrol("m1")
+    uuid, now = controller.node("m1").uuid, [time.time()]
+    strangers = Strangers(controller.store, lambda: now[0])
+    event = ForeignEvent(kind="agent", message="a refusal", same="a refusal")
+    strangers.record(uuid, event)
+    now[0] -= 3600
+    strangers.record(uuid, event)
+    (row,) = [event for event in controller.events("m1") if event.is_foreign]
+    assert row.data["times"] == 2
