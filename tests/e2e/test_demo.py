@@ -112,6 +112,7 @@ def demonstration(logs: Path, request: pytest.FixtureRequest) -> Iterator[Demons
     "demonstration",
     [
         pytest.param((), id="ipmi"),
+        pytest.param(("--bmc", "redfish"), id="redfish", marks=pytest.mark.long),
         pytest.param(
             ("--bmc", "redfish", "--media", "virtual"),
             id="redfish-by-virtual-media",
