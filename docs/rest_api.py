@@ -76,7 +76,7 @@ bodies must be `application/json` (415), and what Ironic answers with 500 is 400
 `OPTIONS` is 405, `HEAD` is answered like `GET` wherever there is one. `deploy` is `active` in all things, also with a config drive. Parts of a patch's path may be any text but the empty one
 (`/extra/a.b`). `name`, `parent_node` and `description` can be set to null; an empty `parent_node` is none of a node (400), and so is a list where a body is an object
 (`PUT maintenance`). Texts are no longer than their columns (`owner`, `lessee`, `shard` of nodes, `mode` of port groups, names: 255). `network_data` `{{}}` is none in a patch, too, and IPv4
-addresses in it have no leading zeros. `fields` takes whatever is shown, also `created_at`, `links` and `ports`, and no unknown field in any collection; filters need their version in `/nodes/detail`, too.
+addresses in it have no leading zeros; its networks may be of the types `ipv6_dhcpv6-stateful` and `ipv6_dhcpv6-stateless`, which Nova writes. `fields` takes whatever is shown, also `created_at`, `links` and `ports`, and no unknown field in any collection; filters need their version in `/nodes/detail`, too.
 Nodes are sorted by `chassis_uuid` and `conductor`, not by interfaces, `chassis_id` and `allocation_id`, which are no columns here. `/nodes/N/ports?address=` chooses; Ironic ignores it. `validate` also tells
 of `vendor`, null if it has no methods. Markers are checked as UUIDs first (400), and hardware types have no vendor methods of their own (400).
 

@@ -1,7 +1,7 @@
 """Reads OpenStack's ``network_data.json``, as it lies on a config drive or on virtual media. Pure.
 
 Source: Nova's ``doc/api_schemas/network_data.json`` and its metadata documentation; Ironic takes the same document in a node's
-``network_data``. Keys beyond those used here are ignored: the writer may be newer.
+``network_data``. Keys beyond those used here are ignored: the writer may be newer. The scope of a link-local address is its network's link.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,6 +21,7 @@ from agent.network.description import (
 )
 from agent.protocol.foreign_text import UnfitDocument, read_document
 from agent.protocol.hardware_address import normal_mac
+from agent.protocol.network_document import NetworkType, without_scope
 
 _BOND_OPTIONS = {
     "bond_mode": "mode",
@@ -28,14 +29,14 @@ _BOND_OPTIONS = {
     "bond_xmit_hash_policy": "xmit_hash_policy",
     "bond_lacp_rate": "lacp_rate",
 }
-_METHODS = {
-    "ipv4": Method.STATIC,
-    "ipv6": Method.STATIC,
-    "ipv4_dhcp": Method.DHCP,
-    "ipv6_dhcp": Method.DHCP6,
-    "ipv6_dhcpv6-stateful": Method.DHCP6,
-    "ipv6_dhcpv6-stateless": Method.SLAAC,
-    "ipv6_slaac": Method.SLAAC,
+_METHODS: Mapping[str, Method] = {
+    NetworkType.IPV4: Method.STATIC,
+    NetworkType.IPV6: Method.STATIC,
+    NetworkType.IPV4_DHCP: Method.DHCP,
+    NetworkType.IPV6_DHCP: Method.DHCP6,
+    NetworkType.IPV6_DHCP_STATEFUL: Method.DHCP6,
+    NetworkType.IPV6_DHCP_STATELESS: Method.SLAAC,
+    NetworkType.IPV6_SLAAC: Method.SLAAC,
 }
 _MOST_ENTRIES = 256
 
@@ -148,16 +149,16 @@ def _network(network: _Network) -> Network:
         return Network(link=network.link, method=method)
     where = f"network_data.json: network of link {network.link!r}"
     try:
-        written = network.ip_address or ""
+        written = without_scope(network.ip_address or "")
         address = ip_interface(
             written if "/" in written else f"{written}/{_or_host(network.netmask, written)}"
         )
         routes = tuple(
-            Route(destination=_prefix(route), gateway=ip_address(route.gateway))
+            Route(destination=_prefix(route), gateway=ip_address(without_scope(route.gateway)))
             for route in network.routes
         )
         if network.gateway:
-            gateway = ip_address(network.gateway)
+            gateway = ip_address(without_scope(network.gateway))
             everywhere = ip_network("0.0.0.0/0" if gateway.version == 4 else "::/0")  # noqa: PLR2004
             routes = (Route(destination=everywhere, gateway=gateway), *routes)
     except ValueError as error:
@@ -186,6 +187,7 @@ def _servers(document: _Document) -> Iterator[Any]:
     written += [server for network in document.networks for server in network.dns_nameservers]
     for address in dict.fromkeys(written):
         try:
+            without_scope(address)  # which the resolver needs
             yield ip_address(address)
         except ValueError as error:
             raise BadDescription(f"network_data.json: name server: {error}") from error

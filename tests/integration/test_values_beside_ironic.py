@@ -124,6 +124,26 @@ def test_what_is_network_data_for_ironic_is_for_us(
     assert ours == theirs, documents[0]
 
 
+@pytest.mark.parametrize(
+    "address", ["fe80::1%eth0", "fe80::1:2%2", "fe80::1%", "fe80::1%a b", "fe80::1%a-b", "::1%eth0"]
+)
+def test_a_scope_is_taken_where_ironic_takes_it(both: Beside, address: str) -> None:
+    route = ("networks", 1, "routes", 0)
+    node = both.node()
+    for document in (
+        bent(("networks", 1, "ip_address"), address),
+        bent(("networks", 1, "ip_address"), f"{address}/64"),
+        bent(("networks", 1, "netmask"), address),
+        bent((*route, "gateway"), address),
+        bent((*route, "network"), address),
+        bent((*route, "netmask"), address),
+        bent(("services", 1, "address"), address),
+    ):
+        patch = [{"op": "add", "path": "/network_data", "value": document}]
+        ours, theirs = statuses(both, "PATCH", f"/v1/nodes/{node}", patch)
+        assert ours == theirs, document
+
+
 def test_what_is_wrong_in_network_data_is_said_with_its_place(both: Beside) -> None:
     body = {
         "driver": "fake-hardware",

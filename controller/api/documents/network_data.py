@@ -2,8 +2,8 @@
 
 Source: the OpenStack network metadata (``network_data.json``) as Ironic checks it at API 1.66, member by member; members that
 it does not name are passed on. Addresses are read by ``ipaddress``, which takes no leading zeros in IPv4 and refuses text around
-an address but for an IPv6 scope (``%eth0``). That may be any text and is refused here, where Ironic takes letters and digits: the
-network's link says already where an address is.
+an address; the scope of a link-local one (``%eth0``) is letters and digits, as for Ironic. Two types of networks that Nova writes
+and Ironic's schema does not have are taken too: the ramdisk knows them.
 """
 
 import re
@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Interface
 from types import MappingProxyType
 from typing import Any
 
+from agent.protocol.network_document import NetworkType, without_scope
 from controller.errors import Invalid
 
 Rule = Callable[[Any, str], None]
@@ -134,23 +135,24 @@ def _either(one: Rule, other: Rule) -> Rule:
     return check
 
 
-def _address_6(text: str) -> IPv6Address:
-    return IPv6Address(_without_scope(text))
+def _gateway_6(text: str) -> IPv6Address:
+    return IPv6Address(without_scope(text))
+
+
+def _network_6(text: str) -> IPv6Address:
+    if "%" in text:
+        raise ValueError(text)
+    return IPv6Address(text)
 
 
 def _address_or_prefix_6(text: str) -> IPv6Interface:
-    return IPv6Interface(_without_scope(text))
-
-
-def _without_scope(text: str) -> str:
-    if "%" in text:
-        raise ValueError(text)
-    return text
+    return IPv6Interface(without_scope(text))
 
 
 _ADDRESS_4 = _parsed(IPv4Address, "an IPv4 address")
 _MASK_4 = _parsed(_mask, "an IPv4 network mask such as 255.255.255.0")
-_ADDRESS_6 = _parsed(_address_6, "an IPv6 address")
+_GATEWAY_6 = _parsed(_gateway_6, "an IPv6 address")
+_NETWORK_6 = _parsed(_network_6, "an IPv6 address without a scope")
 _ADDRESS_OR_PREFIX_6 = _parsed(
     _address_or_prefix_6, "an IPv6 address, with or without its prefix length"
 )
@@ -160,10 +162,10 @@ def _services(address: Rule) -> Rule:
     return _object({"address": address, "type": _word("dns")}, {})
 
 
-def _network(host: Rule, plain: Rule, mask: Rule) -> Rule:
-    """Return the rule for a network of one family: of its ``host`` addresses, others, and masks."""
+def _network(host: Rule, gateway: Rule, prefix: Rule, mask: Rule) -> Rule:
+    """Return the rule for a network of one family: of its ``host`` addresses, gateways, and the addresses and masks of networks."""
     route = _object(
-        {"gateway": plain, "netmask": mask, "network": plain},
+        {"gateway": gateway, "netmask": mask, "network": prefix},
         {"services": _list_of(_services(host))},
     )
     return _object(
@@ -191,13 +193,12 @@ _LINKS: Mapping[str, Rule] = MappingProxyType(
         ),
     }
 )
+_OF_4 = _network(_ADDRESS_4, _ADDRESS_4, _ADDRESS_4, _MASK_4)
+_OF_6 = _network(_ADDRESS_OR_PREFIX_6, _GATEWAY_6, _NETWORK_6, _NETWORK_6)
 _NETWORKS: Mapping[str, Rule] = MappingProxyType(
     {
-        **dict.fromkeys(("ipv4", "ipv4_dhcp"), _network(_ADDRESS_4, _ADDRESS_4, _MASK_4)),
-        **dict.fromkeys(
-            ("ipv6", "ipv6_dhcp", "ipv6_slaac"),
-            _network(_ADDRESS_OR_PREFIX_6, _ADDRESS_6, _ADDRESS_6),
-        ),
+        one: _OF_4 if one in {NetworkType.IPV4, NetworkType.IPV4_DHCP} else _OF_6
+        for one in NetworkType
     }
 )
 _WHOLE = _object(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agent.network.description import BadDescription, Link, LinkKind, Method, Network, Route
 from agent.network.network_data import read_network_data
+from agent.protocol.network_document import NetworkType
 
 CARD = {"id": "enp1", "type": "phy", "ethernet_mac_address": "52:54:00:AA:BB:01", "mtu": 9000}
 
@@ -83,6 +84,35 @@ def test_a_bond_with_a_vlan_and_a_static_address_as_openstack_writes_it() -> Non
 def test_every_way_to_an_address_is_known(kind: str, method: Method) -> None:
     (found,) = read_network_data(body(networks=[network(type=kind)])).networks
     assert (found.method, found.address) == (method, None)
+
+
+def test_every_type_that_the_api_takes_is_known() -> None:
+    for kind in NetworkType:
+        where = {"ip_address": "::1" if "6" in kind else "192.0.2.1"}
+        assert read_network_data(body(networks=[network(type=kind, **where)])).networks
+
+
+def test_the_scope_of_an_address_is_its_link() -> None:
+    route = {"network": "::", "netmask": "::", "gateway": "fe80::2%eth0"}
+    scoped = network(
+        type="ipv6", ip_address="fe80::1%eth0/64", gateway="fe80::3%eth0", routes=[route]
+    )
+    server = {"type": "dns", "address": "fe80::53%eth0"}
+    found = read_network_data(body(networks=[scoped], services=[server]))
+    (one,) = found.networks
+    assert str(one.address) == "fe80::1/64"
+    assert [str(route.gateway) for route in one.routes] == ["fe80::3", "fe80::2"]
+    assert [str(address) for address in found.name_servers] == ["fe80::53%eth0"]
+
+
+@pytest.mark.parametrize("scope", ["a b", "", "x\nsearch evil", "a%b"])
+@pytest.mark.parametrize("place", ["ip_address", "gateway", "dns"])
+def test_another_scope_is_refused(scope: str, place: str) -> None:
+    text = f"fe80::1%{scope}"
+    given: dict[str, Any] = {"ip_address": "fe80::9"} | {place: text}
+    services = [{"type": "dns", "address": text}] if place == "dns" else []
+    with pytest.raises(BadDescription, match="a scope has letters and digits"):
+        read_network_data(body(networks=[network(type="ipv6", **given)], services=services))
 
 
 @pytest.mark.parametrize(
