@@ -61,6 +61,16 @@ def test_what_is_not_there_is_not_found_and_what_is_no_uuid_is_refused(api: Api)
     assert "Expected UUID" in api.error(400, "GET", "/v1/nodes?chassis_uuid=rack-1")
 
 
+def test_a_patch_that_comes_out_at_the_same_uuid_is_no_change(api: Api) -> None:
+    one = api.ok("POST", "/v1/chassis", {})["uuid"]
+    other = str(uuid4())
+    there, back = ({"op": "replace", "path": "/uuid", "value": uuid} for uuid in (other, one))
+    assert api.ok("PATCH", f"/v1/chassis/{one}", [there, back])["updated_at"] is None
+    for patch in ([there], [back, there], [{"op": "remove", "path": "/uuid"}]):
+        assert "overwrite the UUID" in api.error(400, "PATCH", f"/v1/chassis/{one}", patch)
+    assert api.ok("GET", f"/v1/chassis/{one}")["uuid"] == one
+
+
 def test_a_uuid_is_taken_once_and_pages_go_on(api: Api) -> None:
     uuids = sorted(str(uuid4()) for _ in range(3))
     for uuid in uuids:

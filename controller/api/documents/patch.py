@@ -1,7 +1,8 @@
 """JSON patches as the Ironic API takes them (RFC 6902 with restrictions).
 
 Operations are ``add``, ``replace`` and ``remove``; the first part of a path must be an attribute that
-may be patched; ``add`` of an attribute replaces it; ``remove`` of an attribute resets it to its default.
+may be patched; ``add`` of an attribute replaces it; ``remove`` of an attribute resets it to its default, after which the
+same patch can only add it, or members of it.
 """
 
 import copy
@@ -69,8 +70,10 @@ def apply(operations: Sequence[Operation], current: Mapping[str, Any]) -> dict[s
     """
     changed: dict[str, Any] = {}
     for operation in operations:
-        name = operation.attribute
-        if len(operation.path) == 1:
+        name, is_whole = operation.attribute, len(operation.path) == 1
+        if is_whole and operation.op != "add" and changed.get(name) is RESET:
+            raise _no_such_member(operation)
+        if is_whole:
             changed[name] = RESET if operation.op == "remove" else copy.deepcopy(operation.value)
             continue
         before = changed.get(name, current.get(name))
@@ -87,13 +90,16 @@ def _apply_inside(operation: Operation, root: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = jsonpatch.apply_patch(root, [step], in_place=True)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         # The libraries' words quote the document, which holds passwords.
-        text = f"Couldn't apply {operation.op} {operation.pointer}: no such member"
-        raise Invalid(text) from error
+        raise _no_such_member(operation) from error
     except TypeError as error:
         raise Invalid(
             f"Couldn't apply {operation.op} {operation.pointer}: {operation.attribute} has no members"
         ) from error
     return result
+
+
+def _no_such_member(operation: Operation) -> Invalid:
+    return Invalid(f"Couldn't apply {operation.op} {operation.pointer}: no such member")
 
 
 def _parse_operation(number: int, item: Any, allowed: Collection[str]) -> Operation:

@@ -1,5 +1,7 @@
 """``/v1/chassis``: groups of nodes."""
 
+from dataclasses import replace
+
 from controller.api.call import Call
 from controller.api.documents import values
 from controller.api.resource.common_fields import identity
@@ -17,6 +19,12 @@ def _nodes(call: Call, resource: Resource, one: Field) -> Getter:
     return lambda row: [found(row)]
 
 
+def _refuse_other_uuid(change: Change) -> None:
+    """Refuse another UUID; a patch that comes out at the same one is no change, as in Ironic."""
+    if "uuid" in change.changed:
+        raise Invalid(f"Cannot overwrite the UUID of chassis {change.row.uuid}; create another one")
+
+
 def _refuse_with_nodes(change: Change) -> None:
     if has_nodes(change.session, change.row):
         raise Invalid(
@@ -25,17 +33,20 @@ def _refuse_with_nodes(change: Change) -> None:
         )
 
 
+_UUID, *_DATES = identity()
 CHASSIS = Resource(
     path="chassis",
     kind="chassis",
     table=Chassis,
     fields=(
-        *identity(),
+        replace(_UUID, is_patchable=True),
+        *_DATES,
         Field(name="description", check=values.text, is_sortable=True),
         Field(name="extra", show=as_stored, check=values.object_, default=dict),
         Field(name="links", column=None, show=as_links),
         Field(name="nodes", column=None, show=_nodes),
     ),
     listed=("uuid", "description", "links"),
+    on_patch=_refuse_other_uuid,
     on_delete=_refuse_with_nodes,
 )

@@ -36,6 +36,15 @@ def test_a_member_can_be_added_to_an_attribute_that_was_reset_before() -> None:
     assert patched(operations, {"extra": {"old": 1}}) == {"extra": {"new": 1}}
 
 
+@pytest.mark.parametrize("op", ["replace", "remove"])
+def test_an_attribute_that_was_removed_can_only_be_added_again(op: str) -> None:
+    removed = {"op": "remove", "path": "/name"}
+    again = {"op": op, "path": "/name", "value": "y"}
+    with pytest.raises(Invalid, match=f"Couldn't apply {op} /name: no such member"):
+        patched([removed, again], {"name": "x"})
+    assert patched([removed, {**again, "op": "add"}], {"name": "x"}) == {"name": "y"}
+
+
 def test_a_later_operation_sees_what_an_earlier_one_did() -> None:
     operations = [
         {"op": "add", "path": "/extra/list", "value": [1, 2]},

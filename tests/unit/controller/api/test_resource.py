@@ -154,8 +154,8 @@ def test_newer_fields_are_not_acceptable_and_unknown_ones_are_named() -> None:
         Invalid, match="A chassis cannot be created with colour; valid fields: desc"
     ):
         created_values(call(), CHASSIS, {"colour": "red"})
-    with pytest.raises(Invalid, match="Cannot patch /uuid"):
-        parsed_patch(call(), CHASSIS, [{"op": "replace", "path": "/uuid", "value": NODE}])
+    with pytest.raises(Invalid, match="Cannot patch /created_at"):
+        parsed_patch(call(), CHASSIS, [{"op": "replace", "path": "/created_at", "value": NODE}])
 
 
 def test_a_text_that_its_column_cannot_hold_is_refused() -> None:
