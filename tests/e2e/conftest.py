@@ -7,12 +7,12 @@ from tests.e2e.image_workbench import Workbench, make_workbench
 from tests.lab.enrol import BUILD, OS_IMAGE
 
 
-@pytest.fixture(autouse=True)
-def _needs(request: pytest.FixtureRequest) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """These tests need root; those with machines need what ``make ramdisk os-image`` builds."""
     if os.geteuid() != 0:
         pytest.skip("needs root: network namespaces")
-    if request.node.get_closest_marker("vm") is None:
+    if item.get_closest_marker("vm") is None:
         return
     missing = [f for f in (OS_IMAGE, BUILD / "ramdisk/ingot.initramfs") if not f.exists()]
     if missing:

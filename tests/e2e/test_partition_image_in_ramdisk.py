@@ -3,7 +3,6 @@
 import base64
 import gzip
 import json
-import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +16,7 @@ from tests.integration.image_server import ImageServer, image_server
 from tests.integration.root_images import ROOT_UUID, root_image
 from tests.lab.demo.keys import SshKey, make_key
 
-pytestmark = [
-    pytest.mark.vm,
-    pytest.mark.long,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mke2fs copies files of root"),
-]
+pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(900)]
 
 DISK_BYTES = 700 * MIB
 WRITE_S = 300

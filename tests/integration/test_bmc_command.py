@@ -1,7 +1,6 @@
 """Machines that a program switches: what it is told, what its ends mean, and which programs are not started."""
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -198,11 +197,7 @@ def example(shared_machine: LabMachine, tmp_path: Path) -> Iterator[dict[str, An
         }
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root")
-
-
 @pytest.mark.root
-@needs_root
 def test_the_example_says_that_a_password_is_wrong(
     example: dict[str, Any], shared_machine: LabMachine, tmp_path: Path
 ) -> None:
@@ -217,7 +212,6 @@ def test_the_example_says_that_a_password_is_wrong(
 
 
 @pytest.mark.root
-@needs_root
 def test_the_example_takes_what_is_so_already_for_done(
     example: dict[str, Any], shared_machine: LabMachine, tmp_path: Path
 ) -> None:
@@ -231,7 +225,6 @@ def test_the_example_takes_what_is_so_already_for_done(
 
 @pytest.mark.root
 @pytest.mark.long
-@needs_root
 def test_the_example_says_that_nobody_answers(
     example: dict[str, Any], shared_machine: LabMachine, tmp_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
 """RAID by Redfish: planned on what the BMC tells, carried out one volume after the other, and read back."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,11 +13,7 @@ from tests.integration.redfish_doubles import RedfishLab, driver_info, finished,
 from tests.integration.waiting import wait_until
 from tests.lab.redfish.faults import RedfishFaults
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
-]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 S = 10.0
 STORAGE = "Systems/1/Storage/RAID.1"
 TWO = {

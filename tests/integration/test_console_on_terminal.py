@@ -15,11 +15,7 @@ from tests.integration.controller_process import controller_process
 from tests.integration.terminal import Terminal, on_terminal
 from tests.lab.ports import free_port
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
-]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
 _INGOT = str(Path(sys.executable).with_name("ingot"))
 
 

@@ -67,7 +67,7 @@ def _watchers(line: SharedLine, count: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.skipif(os.geteuid() != 0, reason="a socket that goes without a word needs root")
+@pytest.mark.root  # a socket that goes without a word
 def test_a_client_that_vanished_without_a_word_gives_its_place_back(make: Make) -> None:
     line, number = make(0.0)
     link = _connect(number)

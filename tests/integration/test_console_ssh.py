@@ -1,6 +1,5 @@
 """One SSH port for all consoles, with the real client: passwords of the API, keys of the operator, rights, bounds."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 
@@ -9,11 +8,7 @@ import pytest
 from tests.integration.console_site import PATIENCE_S, Watcher
 from tests.integration.ssh_site import SshSite, make_keys, ssh_site
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
-]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
 ROLES = {"boss": "admin", "ann": "member:red", "rod": "reader:red", "eve": "admin:blue"}
 
 

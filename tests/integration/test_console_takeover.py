@@ -1,6 +1,5 @@
 """A console goes with its node: from a controller that ends to the one that takes the node over."""
 
-import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,13 +11,7 @@ from tests.integration.controller_process import controller_process
 from tests.integration.databases import new_database
 from tests.integration.postgres_server import postgres_server
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.postgres,
-    pytest.mark.long,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
-]
+pytestmark = [pytest.mark.root, pytest.mark.postgres, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 def test_the_console_goes_with_the_node(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The console interface ``vnc`` with a machine of the lab: off, its firmware's screen, and the keyboard that reaches its guest."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,7 @@ from tests.lab.lab import Lab
 from tests.lab.machine_event import EventKind
 from tests.lab.tiny_guest import READY, boot_sector
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a lab needs root"),
-]
+pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
 
 
 def test_a_machine_switched_on_by_redfish_is_seen_and_typed_on(tmp_path: Path) -> None:
