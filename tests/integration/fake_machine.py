@@ -35,6 +35,7 @@ from agent.settings import Settings
 from agent.system.log_output import set_up_logging
 from agent.system.runner import HostRunner
 from agent.system.stop_signal import StopSignal
+from tests.integration.processes import end_with_parent
 
 MAC = "52:54:00:22:00:10"
 DISK_BYTES = 8 << 30
@@ -248,7 +249,8 @@ class DiaryClock:
 
 
 def run_agent(machine: Callable[[Path], Hardware]) -> None:
-    """Run the agent of the command line's folder on ``machine``."""
+    """Run the agent of the command line's folder on ``machine``, as long as who has started it is there."""
+    end_with_parent()
     folder = Path(sys.argv[1])
     ssh_port = folder / "ssh-port"
     flags: dict[str, object] = {

@@ -21,6 +21,7 @@ from controller.hardware.bmc import BootDevice, BootMode, BootOverride, PowerSta
 from controller.hardware.interface import Facts
 from controller.load_settings import load_settings
 from tests.integration.hardware import catalog_with
+from tests.integration.processes import end_with_parent
 from tests.integration.with_ramdisk import WITH_RAMDISK
 
 
@@ -140,6 +141,7 @@ def write_settings(file: Path, **settings: Any) -> Path:
 
 
 def main() -> None:
+    end_with_parent()
     url, settings = sys.argv[1:]
     driver = ParkDriver(url)
     # a real controller but for this

@@ -11,6 +11,7 @@ from pyghmi.ipmi import bmc
 
 from tests.integration.agent_behaviour import Behaviour
 from tests.integration.agent_double import Machine
+from tests.integration.processes import end_with_parent
 
 BMC_ANSWER_S = 0.15
 """So that a stage that talks to the BMC lasts long enough to be seen."""
@@ -46,6 +47,7 @@ class IpmiBmc(bmc.Bmc):  # type: ignore[misc]  # pyghmi has no types
 
 
 def main() -> None:
+    end_with_parent()
     port, user, password, api_url, mac = sys.argv[1:]
     quick = ("get_deploy_steps", "get_clean_steps", "get_partition_uuids", "sync")
     seconds = {"write_image": 4.0, "erase_devices_metadata": 3.0, "install_bootloader": 3.0}

@@ -1,5 +1,9 @@
-"""Looks at processes by their number."""
+"""Looks at processes by their number, and a process that ends with the one that has started it."""
 
+import os
+import select
+import signal
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,3 +37,17 @@ def descendants(pid: int) -> list[int]:
     for one in found:
         found += parents.get(one, [])
     return found[1:]
+
+
+def end_with_parent() -> None:
+    """Have this process killed when the one that has started it is gone, however that ended.
+
+    The kernel's own way (``PR_SET_PDEATHSIG``) goes by the thread that has started a process, and a BMC's thread ends with its answer.
+    """
+    parent = os.pidfd_open(os.getppid())
+
+    def watch() -> None:
+        select.select([parent], [], [])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="end with parent", daemon=True).start()

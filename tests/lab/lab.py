@@ -218,11 +218,13 @@ class Lab:
     def _catch_signals(self) -> "dict[signal.Signals, signal._HANDLER]":
         """Turn SIGTERM and SIGHUP into an orderly exit, which unwinds the ``with`` block, as Ctrl-C does.
 
-        That is set too: background jobs of a shell begin with SIGINT ignored, and so do their children.
+        Who has said already what they do, such as a run of tests, is left to it. Ctrl-C is set, too: background jobs of a shell begin with
+        SIGINT ignored, and so do their children.
         """
         if threading.current_thread() is not threading.main_thread():
             return {}
-        handlers = dict.fromkeys(_SIGNALS, _exit_orderly)
+        unset = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+        handlers = dict.fromkeys(unset, _exit_orderly)
         return {
             number: signal.signal(number, handler)
             for number, handler in {**handlers, signal.SIGINT: signal.default_int_handler}.items()
