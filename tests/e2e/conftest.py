@@ -1,10 +1,12 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.image_workbench import Workbench, make_workbench
 from tests.lab.enrol import BUILD, OS_IMAGE
+from tests.lab.lab import Lab
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -25,6 +27,12 @@ def logs(request: pytest.FixtureRequest) -> Path:
     folder = BUILD / "test-results" / str(request.node.name)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def lab(logs: Path) -> Iterator[Lab]:
+    with Lab(workdir=logs) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ The drive is made by the controller from parts, as a client orders it, and goes 
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,12 +33,6 @@ def image() -> Path:
     build = REPOSITORY / "image-build/os-image/build"
     run(str(build), "--variant", "cloud-init", timeout_s=BUILD_S)
     return REPOSITORY / "build/os-image/cloud-init.qcow2"
-
-
-@pytest.fixture
-def lab(logs: Path) -> Iterator[Lab]:
-    with Lab(workdir=logs) as made:
-        yield made
 
 
 def user_data() -> str:

@@ -1,6 +1,5 @@
 """What the power cuts call a disk that does not boot really does not, under BIOS and UEFI; the finished one does."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,12 +33,6 @@ def disks(workbench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> dic
         assert "written" in outcome(machine)
     sealed.write_bytes(bytes(512) + finished.read_bytes()[512:])
     return {"half": half, "sealed": sealed, "finished": finished}
-
-
-@pytest.fixture
-def lab(logs: Path) -> Iterator[Lab]:
-    with Lab(workdir=logs) as made:
-        yield made
 
 
 @pytest.mark.parametrize("firmware", Firmware)

@@ -39,13 +39,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
             yield found
 
 
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
-
-
 def statuses(
     beside: Beside, method: str, path: str, body: object = None, minor: int = 115
 ) -> tuple[int, int]:

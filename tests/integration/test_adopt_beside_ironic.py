@@ -1,20 +1,13 @@
 """The verb adopt, ours and real Ironic's: from which states, since when, with what arguments it is taken."""
 
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
 
 from controller.states import State
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("adopt")) as found:
-        yield found
 
 
 def test_adopt_is_taken_in_the_same_states(both: Beside) -> None:

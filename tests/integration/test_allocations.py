@@ -13,7 +13,7 @@ from controller.store.nodes import get_node
 from controller.store.tables import Node
 from controller.workflow.allocating import allocate_waiting
 from controller.workflow.services import Services
-from tests.integration.controller_api import Api, make_api, make_services
+from tests.integration.controller_api import Api, make_services
 from tests.integration.databases import postgres_url, url
 from tests.integration.running_controller import IMAGE, running_controller
 from tests.integration.waiting import wait_until
@@ -125,11 +125,6 @@ def test_wishes_and_instances_that_are_set_by_hand_do_not_get_one_node(
             assert node.instance_uuid is not None
             assert found.get(node.instance_uuid, node.id) == node.id
     assert len(set(found.values())) == len(found)
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return make_api(tmp_path)
 
 
 def test_a_node_of_the_same_name_comes_first_and_one_that_is_busy_is_waited_for(api: Api) -> None:

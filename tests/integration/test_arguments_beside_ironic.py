@@ -1,10 +1,8 @@
 """Arguments that a request must not have, and odd values of those that it may: real Ironic's statuses."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 NODE = "/v1/nodes/{node}"
@@ -83,12 +81,6 @@ SOUGHT_FIRST = (
 )
 UNKNOWN = ("nodes", "ports", "chassis", "deploy_templates", "runbooks", *SOUGHT_FIRST)
 EMPTY = ("node=", "node_uuid=", "node_uuid=nope", "portgroup=", "address=", "sort_key=", "shard=")
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("beside")) as pair:
-        yield pair
 
 
 def filled(value: object, node: str) -> object:

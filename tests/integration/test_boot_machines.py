@@ -29,12 +29,6 @@ _INJECTION = "a || echo INJECTED && echo INJECTED ; echo INJECTED\necho INJECTED
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(workdir=tmp_path / "logs") as made:
-        yield made
-
-
-@pytest.fixture
 def grub_directory() -> str:
     return str(fetch_loaders())
 

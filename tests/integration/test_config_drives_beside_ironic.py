@@ -1,10 +1,8 @@
 """With which verbs, and in which versions, a config drive is taken: real Ironic's statuses."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 DRIVES: tuple[object, ...] = ("aGVsbG8=", {"meta_data": {}})
@@ -15,12 +13,6 @@ REFUSED: list[tuple[str, str, object, int]] = [
     *(("deleted", "active", drive, 115) for drive in DRIVES),
     *(("provide", "manageable", drive, 55) for drive in DRIVES),
 ]
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("beside")) as pair:
-        yield pair
 
 
 @pytest.mark.parametrize(("target", "state", "drive", "minor"), REFUSED)

@@ -1,21 +1,11 @@
 """What a node's interfaces can do beside workflows, over the API: firmware modes, NMI, indicators, console."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from controller.bmc.fake import FakeBmc
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 
 IPMI = {"ipmi_address": "192.0.2.1", "ipmi_username": "u", "ipmi_password": "p"}
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = make_api(tmp_path)
-    yield made
-    made.services.store.close()
 
 
 def add(api: Api, **values: object) -> str:

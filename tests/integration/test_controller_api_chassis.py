@@ -1,16 +1,8 @@
 """Chassis through the API: as real Ironic answers, at every version."""
 
-from pathlib import Path
 from uuid import uuid4
 
-import pytest
-
-from tests.integration.controller_api import Api, make_api
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return make_api(tmp_path)
+from tests.integration.controller_api import Api
 
 
 def test_a_chassis_is_made_shown_listed_changed_and_deleted(api: Api) -> None:

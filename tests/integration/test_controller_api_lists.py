@@ -1,19 +1,10 @@
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import event
 
 from controller.store.tables import Node
-from tests.integration.controller_api import Api, make_api
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = make_api(tmp_path)
-    yield made
-    made.services.store.close()
+from tests.integration.controller_api import Api
 
 
 def names(api: Api, query: str) -> list[str]:

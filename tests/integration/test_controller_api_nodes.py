@@ -1,21 +1,12 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from controller.store.nodes import get_node
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 
 MISSING = "11111111-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = make_api(tmp_path)
-    yield made
-    made.services.store.close()
 
 
 def replace(path: str, value: Any) -> list[dict[str, Any]]:

@@ -1,22 +1,11 @@
 """Port groups through the API: what is ours beside what real Ironic answers, too."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 
 GROUPS = "/v1/portgroups"
 PORTS = "/v1/ports"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = make_api(tmp_path)
-    yield made
-    made.services.store.close()
 
 
 def put(name: str, value: Any) -> list[dict[str, Any]]:

@@ -1,20 +1,11 @@
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 
 MAC = "52:54:00:aa:00:01"
 MISSING = "11111111-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = make_api(tmp_path)
-    yield made
-    made.services.store.close()
 
 
 @pytest.fixture

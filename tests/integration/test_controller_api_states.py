@@ -1,17 +1,8 @@
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.controller_api import Api, make_api
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = make_api(tmp_path)
-    yield made
-    made.services.store.close()
+from tests.integration.controller_api import Api
 
 
 @pytest.fixture

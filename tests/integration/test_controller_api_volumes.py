@@ -1,24 +1,15 @@
 """Volume connectors and targets through the API: what is ours beside what real Ironic answers, too."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from controller.store.sealed_rows import rekey
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 
 TARGETS = "/v1/volume/targets"
 CONNECTORS = "/v1/volume/connectors"
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    made = make_api(tmp_path)
-    yield made
-    made.services.store.close()
 
 
 @pytest.fixture

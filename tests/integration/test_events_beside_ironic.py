@@ -1,10 +1,8 @@
 """What a network service says of ports: taken and refused as by real Ironic, and told in the node's history."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 MAC = "52:54:00:00:ee:01"
@@ -29,12 +27,6 @@ BODIES: tuple[object, ...] = (
         {"events": [EVENT, {}]},
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("events")) as pair:
-        yield pair
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -3,14 +3,11 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from controller.store import firmware
 from controller.store.nodes import get_node
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 BIOS_MINORS = (39, 40, 73, 74, 115)
@@ -29,19 +26,6 @@ COMPONENTS: tuple[dict[str, Any], ...] = (
     | {"last_version_flashed": "2.0", "vendor": "Acme", "model": "X", "serial_number": "7"},
     {"component": "nic:NIC1", "initial_version": "1", "current_version": None},
 )
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("firmware")) as found:
-        yield found
-
-
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
 
 
 def keep(

@@ -1,11 +1,8 @@
 """Forms of requests, ours and real Ironic's: what a client takes as an answer, and ``.json`` at the end of a path."""
 
-from collections.abc import Iterator
 from itertools import product
 
-import pytest
-
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 ACCEPTED = (
@@ -26,19 +23,6 @@ ACCEPTED = (
 )
 OLD = (1, 5, 43, 90)
 NEW = (91, 115)
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("forms")) as found:
-        yield found
-
-
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
 
 
 def test_an_answer_that_is_not_taken_is_refused_before_anything_is_done(beside: Beside) -> None:

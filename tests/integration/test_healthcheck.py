@@ -13,11 +13,6 @@ from tests.integration.controller_api import Api, make_api
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return make_api(tmp_path)
-
-
-@pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a file system without room."""
     folder = tmp_path / "full"

@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from controller.store.inspection_rules import InspectionRule
 from controller.store.sealed_rows import rekey
 from controller.store.tables import Port
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 from tests.integration.inspections import MAC, enrol, inspecting
 from tests.integration.running_controller import RunningController
 
@@ -25,11 +25,6 @@ ACTION: dict[str, Any] = {
     "args": {"path": "driver_info", "value": {"ipmi_password": SECRET, "ipmi_port": 623}},
 }
 CONDITION = {"op": "eq", "args": {"values": ["{node.name}", SECRET]}}
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return make_api(tmp_path)
 
 
 def stored(api: Api) -> InspectionRule:

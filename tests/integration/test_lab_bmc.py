@@ -2,8 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -31,12 +29,6 @@ sys.stdout.flush()
 import os
 os._exit(0)  # its I/O thread would hold the interpreter up
 """
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(workdir=tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """The lab starts, kills and restarts the real controller."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import requests
 
@@ -12,12 +9,6 @@ from tests.lab.lab import Lab
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
 _VERSION = {"X-OpenStack-Ironic-API-Version": "1.82"}
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(workdir=tmp_path) as made:
-        yield made
 
 
 def test_the_controller_answers_inside_and_outside_and_survives_being_killed(lab: Lab) -> None:

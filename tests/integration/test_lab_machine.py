@@ -2,8 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,12 +16,6 @@ from tests.lab.tiny_guest import READY, boot_sector
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 _FIRMWARE_S = 30
 _IPXE_STARTS = "iPXE initialising devices"
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(workdir=tmp_path) as made:
-        yield made
 
 
 def with_tiny_guest(lab: Lab) -> Machine:

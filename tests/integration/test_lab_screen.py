@@ -1,8 +1,6 @@
 """The lab's machines with a screen: QEMU's VNC shows what the machine shows, to who has the password, and Redfish tells of it."""
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import pytest
 import requests
@@ -18,12 +16,6 @@ from tests.lab.vnc import VncClient
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 _FIRMWARE_S = 30
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with Lab(workdir=tmp_path) as made:
-        yield made
 
 
 def with_screen(lab: Lab, *, screen: bool = True) -> Machine:

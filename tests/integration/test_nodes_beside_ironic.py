@@ -1,30 +1,14 @@
 """Names, identifiers, filters and unchanged interfaces of nodes, ours and real Ironic's: the same requests, the same answers."""
 
-from collections.abc import Iterator
 from itertools import product
 
-import pytest
-
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 RESERVED = ("states", "maintenance", "management", "vendor_passthru", "detail", "validate")
 NAMES = (*RESERVED, "States", "state", "-x", "..", "a_b~c", "a b", "ä", "", "x" * 255, "x" * 256)
 KINDS = ("boot", "deploy", "management", "power", "network", "storage", "console", "vendor")
 BELOW = ("", "/states", "/ports", "/validate", "/maintenance", "/traits", "/vifs", "/history")
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("nodes")) as found:
-        yield found
-
-
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
 
 
 def statuses(beside: Beside, method: str, path: str, body: object = None, minor: int = 115) -> None:

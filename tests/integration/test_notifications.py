@@ -16,7 +16,7 @@ from controller.store.notifications import Notification
 from controller.store.tables import Node
 from controller.workflow.verbs import set_power
 from tests.integration.basic_users import api_with_users, as_user
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 from tests.integration.databases import add_nodes, postgres_url, store, url
 from tests.integration.running_controller import IMAGE, RunningController, running_controller
 from tests.integration.waiting import wait_until
@@ -31,11 +31,6 @@ DATA = "ironic_object.data"
 def controller(tmp_path: Path) -> Iterator[RunningController]:
     with running_controller(tmp_path, power_sync_interval_s=0) as found:
         yield found
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return make_api(tmp_path)
 
 
 def told(store: Store, *, after: int = 0) -> list[str]:

@@ -16,7 +16,7 @@ from controller.store.notification_log import extent
 from controller.store.tables import Node
 from tests.bench.servers.start import has_real_ironic
 from tests.integration.basic_users import api_with_users, as_user
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 from tests.integration.running_controller import running_controller
 from tests.integration.waiting import wait_until
 
@@ -26,11 +26,6 @@ SECRET = "Tr0ub4dor"
 STEPS = [
     {"interface": "bios", "step": "apply_configuration", "args": {"settings": [], "token": SECRET}}
 ]
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return make_api(tmp_path)
 
 
 def told(api: Api, query: str = "", **options: Any) -> list[dict[str, Any]]:

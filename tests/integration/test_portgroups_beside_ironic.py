@@ -5,12 +5,11 @@ Ironic shows ``physical_network`` and ``category`` in no version before theirs, 
 """
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 GROUPS = "/v1/portgroups"
@@ -18,20 +17,21 @@ PORTS = "/v1/ports"
 _BODIES = 50
 _PATCHES = 60
 _STEPS = 40
+SORTED_BY = (
+    *(
+        "uuid",
+        "name",
+        "address",
+        "mode",
+        "physical_network",
+        "category",
+        "created_at",
+        "updated_at",
+    ),
+    *("standalone_ports_supported", "dynamic_portgroup", "extra", "properties", "internal_info"),
+    "nope",
+)
 WRONG: tuple[Any, ...] = (None, "x", 1, -1, 0, 1.5, True, False, "true", [], ["a"], {}, {"a": 1})
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("beside")) as found:
-        yield found
-
-
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
 
 
 def mac(beside: Beside) -> str:
@@ -84,13 +84,18 @@ def test_one_is_made_shown_changed_and_deleted_at_every_version(beside: Beside, 
     beside.same("DELETE", f"{GROUPS}/{name}", minor=minor)
 
 
-def test_lists_are_chosen_sorted_and_paged(beside: Beside) -> None:
-    node = beside.node(shard="s1")
+def two_groups(beside: Beside, name: str) -> tuple[str, str, str]:
+    """Create two port groups, ``name``-1 and -2, and return their node's UUID, the address and the UUID of the first."""
+    node, address = beside.node(shard="s1"), mac(beside)
     beside.set_node(node, conductor_group="g1")
-    address = mac(beside)
-    one = group(beside, node, name="list-1", address=address, physical_network="b", category="x")
-    group(beside, node, name="list-2", physical_network="a", mode="4")
-    below = f"/v1/nodes/{node}/portgroups"
+    more = {"physical_network": "b", "category": "x"}
+    one = group(beside, node, name=f"{name}-1", address=address, **more)
+    group(beside, node, name=f"{name}-2", physical_network="a", mode="4")
+    return node, address, one
+
+
+def test_lists_are_chosen(beside: Beside) -> None:
+    node, address, _one = two_groups(beside, "choose")
     for query in (
         *(f"node={node}", f"address={address}", "address=zz", "shard=s1,s2", "shard=s3"),
         *(f"node={beside.uuid()}", f"node={node}&address={address}", f"node={node}&shard=s1"),
@@ -98,46 +103,22 @@ def test_lists_are_chosen_sorted_and_paged(beside: Beside) -> None:
     ):
         for minor in (23, 105, 106, 115) if "&" not in query else (106, 115):
             beside.same("GET", f"{GROUPS}?{query}", minor=minor)
-    for key in (
-        *(
-            "uuid",
-            "name",
-            "address",
-            "mode",
-            "physical_network",
-            "category",
-            "created_at",
-            "updated_at",
-        ),
-        *(
-            "standalone_ports_supported",
-            "dynamic_portgroup",
-            "extra",
-            "properties",
-            "internal_info",
-            "nope",
-        ),
-    ):
+    beside.same("GET", f"{GROUPS}?detail=true", minor=42)
+    beside.same("GET", f"{GROUPS}/detail?node={node}")
+
+
+def test_lists_are_sorted_and_paged(beside: Beside) -> None:
+    node, address, one = two_groups(beside, "page")
+    below = f"/v1/nodes/{node}/portgroups"
+    for key in SORTED_BY:
         for direction in ("asc", "desc"):
             beside.same("GET", f"{below}?sort_key={key}&sort_dir={direction}")
     for query in (
-        "limit=1",
-        f"limit=1&marker={one}",
-        "detail=true",
-        "detail=true&fields=uuid",
-        "fields=ports,node_uuid",
+        *("limit=1", f"limit=1&marker={one}", "detail=true", "detail=true&fields=uuid"),
+        *("fields=ports,node_uuid", f"marker={beside.uuid()}", "marker=page-1", "limit=0"),
+        *("fields=colour", f"address={address}"),
     ):
         beside.same("GET", f"{below}?{query}")
-    beside.same("GET", f"{GROUPS}?detail=true", minor=42)
-    beside.same("GET", f"{GROUPS}/detail?node={node}")
-    for bad in (
-        f"marker={beside.uuid()}",
-        "marker=list-1",
-        "limit=0",
-        "fields=colour",
-        f"address={address}",
-    ):
-        beside.same("GET", f"{below}?{bad}")
 
 
 def test_what_is_not_there_and_what_is_no_name(beside: Beside) -> None:

@@ -5,12 +5,9 @@ dropped them in 1.105), changes of fields before their versions (Ironic takes so
 """
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 PORTS = "/v1/ports"
@@ -60,19 +57,6 @@ SINCE |= {
     "name": 88,
 }
 BOOLEANS = ("is_smartnic", "pxe_enabled", "available_for_dynamic_portgroup")
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("beside")) as found:
-        yield found
-
-
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
 
 
 def mac(beside: Beside) -> str:

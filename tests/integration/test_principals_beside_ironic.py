@@ -70,13 +70,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
         yield found
 
 
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
-
-
 def decided(
     beside: Beside,
     who: Who,

@@ -42,13 +42,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
             yield found
 
 
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
-
-
 def a_disk(chance: random.Random) -> Any:
     """Return a logical disk, right or with a mistake or two."""
     names = ["raid_level", "size_gb", *chance.sample(sorted(GOOD), k=chance.randrange(5))]

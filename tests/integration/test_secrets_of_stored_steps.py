@@ -1,6 +1,5 @@
 """Secret arguments of steps that are kept: sealed in the database, masked in answers, and kept when a mask is sent back."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,17 +8,12 @@ from sqlalchemy import select, text
 from controller.store.deploy_templates import DeployTemplate
 from controller.store.runbooks import Runbook
 from controller.store.sealed_rows import rekey
-from tests.integration.controller_api import Api, make_api
+from tests.integration.controller_api import Api
 
 SECRET = "sesame-4711"
 PLAIN = {"interface": "bios", "step": "plain", "args": {"level": 3}}
 WITH = {"interface": "raid", "step": "with", "args": {"password": SECRET, "level": 3}}
 COLLECTIONS = [("deploy_templates", "priority", DeployTemplate), ("runbooks", "order", Runbook)]
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return make_api(tmp_path)
 
 
 def stored(api: Api, table: Any) -> list[dict[str, Any]]:

@@ -1,9 +1,7 @@
 """Nodes and stages that were left with a controller which is gone get another, whenever they were left there."""
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import event, select, update
 
 from controller.store.conductors import report_alive
@@ -12,12 +10,7 @@ from controller.store.tables import Conductor, Node, Work
 from controller.workflow.ownership import Controller
 from controller.workflow.takeover import Takeover
 from controller.workflow.transition import enter_stage
-from tests.integration.controller_api import Api, make_api
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Api:
-    return make_api(tmp_path)
+from tests.integration.controller_api import Api
 
 
 def living(api: Api) -> list[Controller]:

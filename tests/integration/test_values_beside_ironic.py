@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 MAC = "52:54:00:12:34:56"
@@ -59,12 +59,6 @@ ENDS = {
     "resource_class": (80, 81),
     "name": (255, 256),
 }
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("values")) as pair:
-        yield pair
 
 
 def statuses(both: Beside, method: str, path: str, body: object) -> tuple[int, int]:

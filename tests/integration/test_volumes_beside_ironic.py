@@ -1,13 +1,12 @@
 """Volume connectors and targets, ours and real Ironic's: the same requests, the same answers."""
 
 import random
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import pytest
 
-from tests.integration.beside_ironic import BESIDE_IRONIC, Beside, beside_ironic
+from tests.integration.beside_ironic import BESIDE_IRONIC, Beside
 
 pytestmark = list(BESIDE_IRONIC)
 PLACES = {"connectors": "/v1/volume/connectors", "targets": "/v1/volume/targets"}
@@ -36,19 +35,6 @@ WRONG: tuple[Any, ...] = (
     {"a": {"b": 1}},
     "y" * 20,
 )
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    with beside_ironic(tmp_path_factory.mktemp("beside")) as found:
-        yield found
-
-
-@pytest.fixture
-def beside(both: Beside) -> Iterator[Beside]:
-    both.differences.clear()
-    yield both
-    assert not both.differences, "\n".join(both.differences)
 
 
 def good(beside: Beside, kind: str, node: str, number: int) -> dict[str, Any]:

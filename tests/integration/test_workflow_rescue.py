@@ -5,7 +5,6 @@ Source of states and order: Ironic's ``do_node_rescue``, ``AgentRescue`` and ``A
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,6 @@ from tests.integration.test_controller_api_clients import CLIENT, Baremetal, env
 from tests.integration.waiting import wait_until
 
 PASSWORD = "correct horse; battery $staple"  # a test's
-
-
-@pytest.fixture
-def controller(tmp_path: Path) -> Iterator[RunningController]:
-    with running_controller(tmp_path, agent_silence_timeout_s=1.0) as running:
-        yield running
 
 
 def rescue(controller: RunningController, name: str, **columns: Any) -> Any:
