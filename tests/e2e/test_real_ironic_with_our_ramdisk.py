@@ -10,6 +10,7 @@ from tests.lab.demo.proof import wait_for_system
 from tests.lab.demo.road import read_checksum
 from tests.lab.hardware import Disk, Firmware
 from tests.lab.lab import Lab
+from tests.lab.machine import Machine
 from tests.lab.real_ironic import PEER, RealIronic
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
@@ -21,6 +22,22 @@ pytestmark = [
         not (PEER / "bin/ironic").exists(), reason="make peers installs the real Ironic"
     ),
 ]
+
+
+def document_of(machine: Machine, firmware: Firmware) -> dict[str, object]:
+    """Return the node that real Ironic shall have of the machine."""
+    bmc = machine.bmc
+    return {
+        "name": "m1",
+        "driver": "ipmi",
+        "driver_info": {
+            "ipmi_address": bmc.address,
+            "ipmi_port": bmc.port,
+            "ipmi_username": bmc.username,
+            "ipmi_password": bmc.password,
+        },
+        "properties": {"capabilities": f"boot_mode:{firmware.value}", "cpu_arch": "x86_64"},
+    }
 
 
 @pytest.mark.parametrize("firmware", [Firmware.BIOS, Firmware.UEFI])
@@ -37,23 +54,7 @@ def test_real_ironic_cleans_and_deploys_with_our_ramdisk(
         url = lab.http.publish(image.name, image)
         with lab.network.inside():
             api = ApiClient(ironic.url)
-            api.create_node(
-                {
-                    "name": "m1",
-                    "driver": "ipmi",
-                    "driver_info": {
-                        "ipmi_address": machine.bmc.address,
-                        "ipmi_port": machine.bmc.port,
-                        "ipmi_username": machine.bmc.username,
-                        "ipmi_password": machine.bmc.password,
-                    },
-                    "properties": {
-                        "capabilities": f"boot_mode:{firmware.value}",
-                        "cpu_arch": "x86_64",
-                    },
-                },
-                macs=(machine.nics[0].mac,),
-            )
+            api.create_node(document_of(machine, firmware), macs=(machine.nics[0].mac,))
             api.provision("m1", "manage")
             api.wait_for_state("m1", "manageable", timeout_s=120)
             api.provision("m1", "provide")

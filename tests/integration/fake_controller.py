@@ -89,11 +89,7 @@ def refusal(status: int, text: str) -> tuple[int, Any]:
     return status, {"error_message": json.dumps(inner)}
 
 
-@contextmanager
-def fake_controller(host: str = "127.0.0.1") -> Iterator[FakeController]:
-    """Serve on a free port of ``host``, an IPv4 or IPv6 address."""
-    controller = FakeController()
-
+def _handler_of(controller: FakeController) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -127,11 +123,19 @@ def fake_controller(host: str = "127.0.0.1") -> Iterator[FakeController]:
         def log_message(self, *args: object) -> None:
             pass
 
+    return Handler
+
+
+@contextmanager
+def fake_controller(host: str = "127.0.0.1") -> Iterator[FakeController]:
+    """Serve on a free port of ``host``, an IPv4 or IPv6 address."""
+    controller = FakeController()
+
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         daemon_threads = True
 
-    server = Server((host, 0), Handler)
+    server = Server((host, 0), _handler_of(controller))
     shown = f"[{host}]" if ":" in host else host
     controller.url = f"http://{shown}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -160,7 +160,6 @@ class FakeMachine:
         return "whole"
 
     def manager(self) -> HardwareManager:
-        on_request = {Phase.CLEAN: 0, Phase.DEPLOY: 0, Phase.SERVICE: 0}
         return HardwareManager(
             name="fake_manager",
             version="1.0",
@@ -172,42 +171,46 @@ class FakeMachine:
             image_writer=self,
             metadata_eraser=self,
             bootloader=self,
-            steps=(
-                Step(
-                    name="erase_devices_metadata",
-                    interface="deploy",
-                    priorities={Phase.CLEAN: 99, Phase.DEPLOY: 0},
-                    run=self._erase,
-                ),
-                Step(
-                    name="write_image",
-                    interface="deploy",
-                    priorities={Phase.DEPLOY: 0},
-                    run=self._write,
-                ),
-                Step(name="fail", interface="deploy", priorities=on_request, run=self._fail),
-                Step(name="explode", interface="deploy", priorities=on_request, run=self._explode),
-                Step(
-                    name="patient",
-                    interface="deploy",
-                    priorities=on_request,
-                    run=self._patient,
-                    stoppable=True,
-                ),
-                Step(
-                    name="grow_deaf",
-                    interface="deploy",
-                    priorities=on_request,
-                    run=self._grow_deaf,
-                    stoppable=True,
-                ),
-                Step(
-                    name="linger",
-                    interface="deploy",
-                    priorities=on_request,
-                    run=self._wait_step,
-                    args={"why": ArgInfo(description="Shown as progress.", required=True)},
-                ),
+            steps=self._steps(),
+        )
+
+    def _steps(self) -> tuple[Step, ...]:
+        on_request = {Phase.CLEAN: 0, Phase.DEPLOY: 0, Phase.SERVICE: 0}
+        return (
+            Step(
+                name="erase_devices_metadata",
+                interface="deploy",
+                priorities={Phase.CLEAN: 99, Phase.DEPLOY: 0},
+                run=self._erase,
+            ),
+            Step(
+                name="write_image",
+                interface="deploy",
+                priorities={Phase.DEPLOY: 0},
+                run=self._write,
+            ),
+            Step(name="fail", interface="deploy", priorities=on_request, run=self._fail),
+            Step(name="explode", interface="deploy", priorities=on_request, run=self._explode),
+            Step(
+                name="patient",
+                interface="deploy",
+                priorities=on_request,
+                run=self._patient,
+                stoppable=True,
+            ),
+            Step(
+                name="grow_deaf",
+                interface="deploy",
+                priorities=on_request,
+                run=self._grow_deaf,
+                stoppable=True,
+            ),
+            Step(
+                name="linger",
+                interface="deploy",
+                priorities=on_request,
+                run=self._wait_step,
+                args={"why": ArgInfo(description="Shown as progress.", required=True)},
             ),
         )
 

@@ -115,9 +115,8 @@ def test_a_system_without_interfaces_has_those_of_its_adapters(lab: RedfishLab) 
     ]
 
 
-def test_a_node_is_inspected_without_a_ramdisk(lab: RedfishLab, tmp_path: Path) -> None:
-    lab.bmc.set_faults(SWITCH)
-    rule = InspectionRule(
+def marking_rule() -> InspectionRule:
+    return InspectionRule(
         uuid=str(uuid.uuid4()),
         description="mark machines of the lab",
         priority=0,
@@ -127,12 +126,16 @@ def test_a_node_is_inspected_without_a_ramdisk(lab: RedfishLab, tmp_path: Path) 
         actions=[{"op": "set-attribute", "args": {"path": "extra/rack", "value": "7"}}],
         created_at=time.time(),
     )
+
+
+def test_a_node_is_inspected_without_a_ramdisk(lab: RedfishLab, tmp_path: Path) -> None:
+    lab.bmc.set_faults(SWITCH)
     hooks = "$default_hooks, local-link-connection, pci-devices"
     with running_controller(
         tmp_path, inspection_hooks=hooks, inspection_pci_aliases="10de:2342=gpu"
     ) as controller:
         with controller.store.edit() as session:
-            session.add(rule)
+            session.add(marking_rule())
         enrol(controller, "m1", driver_info(lab))
         controller.ask("m1", "inspect")
         node = controller.wait_for("m1", "manageable", timeout_s=60)

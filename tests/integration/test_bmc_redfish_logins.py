@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -31,6 +32,56 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a BMC answers; see :func:`bmc_that`."""
+
+    answers_sessions: int | list[int]
+    takes_basic: bool
+    reading: int
+    words: dict[str, Any]
+    open_paths: Iterable[str]
+    shown: list[str] = field(default_factory=list)
+
+
+def handler_with(manners: Manners) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
+            """Say nothing."""
+
+        def answer(self, status: int, body: dict[str, Any]) -> None:
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            if status == 201:
+                self.send_header("X-Auth-Token", "token-1")
+                self.send_header("Location", f"{SESSIONS}/1")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def do_GET(self) -> None:
+            path = self.path.rstrip("/")
+            if path in manners.open_paths:
+                return self.answer(200, DOCUMENTS[path])
+            if "Authorization" in self.headers:
+                manners.shown.append("basic")
+                if manners.takes_basic:
+                    return self.answer(200, DOCUMENTS[path])
+            return self.answer(manners.reading, manners.words)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            manners.shown.append("session")
+            status = manners.answers_sessions
+            self.answer(status if isinstance(status, int) else status[0], manners.words)
+
+        def do_DELETE(self) -> None:
+            manners.shown.append("end")
+            self.answer(200, {})
+
+    return Handler
+
+
 @contextmanager
 def bmc_that(
     answers_sessions: int | list[int],
@@ -49,46 +100,11 @@ def bmc_that(
         words: Body of its refusals.
         open_paths: What it shows whoever asks; more may be opened, and closed, meanwhile.
     """
-    shown: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
-            """Say nothing."""
-
-        def answer(self, status: int, body: dict[str, Any]) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            if status == 201:
-                self.send_header("X-Auth-Token", "token-1")
-                self.send_header("Location", f"{SESSIONS}/1")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def do_GET(self) -> None:
-            path = self.path.rstrip("/")
-            if path in open_paths:
-                return self.answer(200, DOCUMENTS[path])
-            if "Authorization" in self.headers:
-                shown.append("basic")
-                if takes_basic:
-                    return self.answer(200, DOCUMENTS[path])
-            return self.answer(reading, words or {})
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            shown.append("session")
-            status = answers_sessions if isinstance(answers_sessions, int) else answers_sessions[0]
-            self.answer(status, words or {})
-
-        def do_DELETE(self) -> None:
-            shown.append("end")
-            self.answer(200, {})
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    manners = Manners(answers_sessions, takes_basic, reading, words or {}, open_paths)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_with(manners))
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", shown
+        yield f"http://127.0.0.1:{server.server_port}", manners.shown
     finally:
         server.shutdown()
         server.server_close()

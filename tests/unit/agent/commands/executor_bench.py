@@ -36,20 +36,20 @@ class Bench:
         self.directory = directory
         self.executor = self.build()
 
+    def slow(self, control: Control) -> str:
+        control.progress(Progress(phase="write", bytes_done=1, bytes_total=2))
+        self.started.set()
+        self.release.wait(10)
+        return "done"
+
+    def patient(self, control: Control) -> str:
+        control.stop.allow()
+        self.started.set()
+        control.stop.wait(10)
+        control.stop.check("waiting")
+        return "never"
+
     def build(self) -> CommandExecutor:
-        def slow(control: Control) -> str:
-            control.progress(Progress(phase="write", bytes_done=1, bytes_total=2))
-            self.started.set()
-            self.release.wait(10)
-            return "done"
-
-        def patient(control: Control) -> str:
-            control.stop.allow()
-            self.started.set()
-            control.stop.wait(10)
-            control.stop.check("waiting")
-            return "never"
-
         def raises(error: BaseException) -> Job:
             def fail(_control: Control) -> None:
                 raise error
@@ -62,8 +62,8 @@ class Bench:
             return lambda _: params["size"]
 
         table: dict[str, tuple[Kind, Callable[[Params], Job]]] = {
-            "a.slow": (Kind.ASYNC, lambda _: slow),
-            "a.last": (Kind.LAST, lambda _: slow),
+            "a.slow": (Kind.ASYNC, lambda _: self.slow),
+            "a.last": (Kind.LAST, lambda _: self.slow),
             "a.text": (Kind.SYNC, lambda _: lambda _: "hello"),
             "a.pair": (Kind.SYNC, lambda _: lambda _: {"pair": (1, 2)}),
             "a.nothing": (Kind.SYNC, lambda _: lambda _: None),
@@ -78,7 +78,7 @@ class Bench:
             "a.garbled": (Kind.ASYNC, lambda _: raises(EraseError("1 of 2", result=object()))),
             "a.outdated": (Kind.ASYNC, lambda _: raises(VersionMismatch("other managers"))),
             "a.bug": (Kind.ASYNC, lambda _: raises(KeyError("serial"))),
-            "a.patient": (Kind.ASYNC, lambda _: patient),
+            "a.patient": (Kind.ASYNC, lambda _: self.patient),
             "a.unspeakable": (Kind.SYNC, lambda _: lambda _: object()),
         }
         commands = [Command(name=n, kind=k, prepare=p) for n, (k, p) in table.items()]
