@@ -145,10 +145,7 @@ class Tree:
                 file = os.open(name, flags, _NEW_FILE, dir_fd=folder)
                 try:
                     wanted = _copy(content, file)
-                    if owner is not None or group is not None:
-                        os.fchown(
-                            file, -1 if owner is None else owner, -1 if group is None else group
-                        )
+                    _give_away(file, owner, group)
                     if mode is not None:
                         os.fchmod(file, mode)
                     os.fsync(file)
@@ -256,6 +253,12 @@ def _copy(content: BinaryIO, file: int) -> tuple[int, str]:
         while rest:
             rest = rest[os.write(file, rest) :]
     return size_bytes, digest.hexdigest()
+
+
+def _give_away(file: int, owner: int | None, group: int | None) -> None:
+    """Give the file a user and a group; ``None`` = as it is."""
+    if owner is not None or group is not None:
+        os.fchown(file, -1 if owner is None else owner, -1 if group is None else group)
 
 
 def _read_back(file: int) -> tuple[int, str]:

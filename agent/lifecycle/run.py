@@ -84,11 +84,17 @@ class Agent:
         self._say_end: Callable[[], None] = lambda: None
         store = ResultStore(self._state / "commands")
         self._executor = CommandExecutor(self._commands, store, self._heartbeater.beat_now)
-        self._parts = AgentParts(
-            settings=settings,
-            hardware=hardware,
-            runner=runner,
-            power=power,
+        self._parts = self._first_parts()
+        self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
+        self._late: Future[Mapping[str, Command]] = Future()
+
+    def _first_parts(self) -> AgentParts:
+        """Return what the commands are made of, before the controller's address is known."""
+        return AgentParts(
+            settings=self._settings,
+            hardware=self._hardware,
+            runner=self._runner,
+            power=self._power,
             identity=self._identity,
             login=self._login,
             board=self._board,
@@ -100,10 +106,8 @@ class Agent:
             say_end=lambda: self._say_end(),  # noqa: PLW0108  # the lookup changes it
             wait=self._stop.wait,
             hostname=socket.gethostname(),
-            version=version,
+            version=self._version,
         )
-        self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
-        self._late: Future[Mapping[str, Command]] = Future()
 
     def _commands(self) -> Mapping[str, Command]:
         """Return every command, as soon as they are loaded.
