@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, and_, delete, func, select
 
 from controller.store.database import Store
+from controller.store.notification_numbers import give_numbers
 from controller.store.notifications import NOTIFICATION_TABLE
 
 _COLUMNS = NOTIFICATION_TABLE.c
@@ -38,6 +39,7 @@ class NotificationLimit:
 
     def apply(self) -> int:
         """Remove it, in short transactions, and return how many notifications that were."""
+        give_numbers(self._store)
         return self._remove_old() + self._remove_beyond()
 
     def _remove_old(self) -> int:
@@ -67,7 +69,8 @@ class NotificationLimit:
             _COLUMNS.owner.is_not_distinct_from(whose[0]),
             _COLUMNS.lessee.is_not_distinct_from(whose[1]),
         )
-        newest_first = select(_COLUMNS.number).where(is_theirs).order_by(_COLUMNS.number.desc())
+        numbered = select(_COLUMNS.number).where(is_theirs, _COLUMNS.number.is_not(None))
+        newest_first = numbered.order_by(_COLUMNS.number.desc())
         with self._store.change() as change:
             last_to_go = change.scalar(newest_first.offset(keep).limit(1))
             if last_to_go is None:

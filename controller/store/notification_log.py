@@ -1,4 +1,4 @@
-"""Reads the log of notifications."""
+"""Reads the log of notifications; what has no number yet gets it first, so that nobody who reads can forget that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from controller.store.database import Store
+from controller.store.notification_numbers import give_numbers
 from controller.store.notifications import NOTIFICATION_TABLE, RESTORE_LEAP, NotificationCounter
 
 _COLUMNS = NOTIFICATION_TABLE.c
@@ -28,6 +29,7 @@ class Extent:
 
 def extent(store: Store) -> Extent:
     """Return what the log holds now."""
+    give_numbers(store)
     with store.look() as connection:
         last = connection.scalar(select(NotificationCounter.last)) or 0
         oldest = connection.scalar(select(func.min(_COLUMNS.number)))
@@ -46,6 +48,7 @@ def read_after(
         limit: Most of them; there may be fewer, for the bytes of a page are bounded, too.
         node_uuid: Of this node alone.
     """
+    give_numbers(store)
     query = (
         select(NOTIFICATION_TABLE)
         .where(_COLUMNS.number > place)

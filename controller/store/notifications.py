@@ -1,8 +1,7 @@
 """The log of what others are notified of: numbered in the order in which it became true, and bounded.
 
-A notification is written in the transaction that it tells of, so that neither is there without the other. Its number is taken
-last, from one row that stays locked until the commit: whoever has seen number N never sees a lower one later, whichever
-controller wrote it. A transaction that is rolled back gives its numbers back.
+A notification is written in the transaction that it tells of, so that neither is there without the other. It has no number
+then: ``notification_numbers.py``.
 """
 
 import uuid
@@ -10,15 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import BigInteger, String, Table, Text, text
+from sqlalchemy import BigInteger, Integer, String, Table, Text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from controller.store.base import Base
-
-_TAKE = text(
-    "INSERT INTO notification_counters (id, last) VALUES (1, :count)"
-    " ON CONFLICT (id) DO UPDATE SET last = notification_counters.last + :count RETURNING last"
-)
 
 RESTORE_LEAP = 100_000_000
 """So many numbers are left out when a backup is restored: what was given after it was made is not given again."""
@@ -29,7 +23,12 @@ class Notification(Base):
 
     __tablename__ = "notifications"
 
-    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True
+    )
+    """Rises with each that is written; one that is committed later may have the lower one."""
+    number: Mapped[int | None] = mapped_column(BigInteger, index=True, unique=True)
+    """By which readers know how far they are; nothing as long as nobody has read it."""
     message_id: Mapped[str] = mapped_column(String(36))
     at: Mapped[float]
     event_type: Mapped[str] = mapped_column(String(100))
@@ -64,12 +63,12 @@ class WebhookPlace(Base):
 
 
 NOTIFICATION_TABLE = cast("Table", Notification.__table__)
-_INSERT = NOTIFICATION_TABLE.insert()
+_INSERT = NOTIFICATION_TABLE.insert().inline()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A notification that has no number yet."""
+    """A notification that is not written yet."""
 
     event_type: str
     priority: str
@@ -80,7 +79,7 @@ class Made:
 
 
 def append(session: Session, made: Sequence[Made], *, publisher: str, at: float) -> None:
-    """Number notifications and write them; the last thing that a transaction does before it commits.
+    """Write notifications; the last thing that a transaction does before it commits, when it has locked what they tell of.
 
     Args:
         session: A session of ``Store.edit``.
@@ -88,12 +87,8 @@ def append(session: Session, made: Sequence[Made], *, publisher: str, at: float)
         publisher: Who tells.
         at: Seconds since the epoch.
     """
-    connection = session.connection()
-    last = int(connection.execute(_TAKE, {"count": len(made)}).scalar_one())
-    first = last - len(made) + 1
     rows = [
         {
-            "number": first + place,
             "message_id": str(uuid.uuid4()),
             "at": at,
             "event_type": one.event_type,
@@ -104,6 +99,6 @@ def append(session: Session, made: Sequence[Made], *, publisher: str, at: float)
             "lessee": one.lessee,
             "payload": one.payload,
         }
-        for place, one in enumerate(made)
+        for one in made
     ]
-    connection.execute(_INSERT, rows if len(rows) > 1 else rows[0])
+    session.connection().execute(_INSERT, rows if len(rows) > 1 else rows[0])

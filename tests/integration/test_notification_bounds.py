@@ -110,6 +110,7 @@ def test_a_list_is_bounded_in_bytes_and_goes_on_behind_next(tmp_path: Path) -> N
 def test_a_restore_leaps_over_numbers_and_nothing_counts_as_lost(store: Store, given: int) -> None:
     if given:
         tell(store, given)
+    assert extent(store).newest == given
     for times in (1, 2):
         with store.change() as connection:
             for statement in restored_statements(known_revisions()[0]):
@@ -122,3 +123,15 @@ def test_a_restore_leaps_over_numbers_and_nothing_counts_as_lost(store: Store, g
         assert missing(place, read_after(store, place, 100)) == 0
     fewer = cast("Any", [SimpleNamespace(number=one.number) for one in rows[2:]])
     assert missing(0, fewer) == 2
+
+
+def test_what_nobody_had_read_before_the_backup_is_numbered_after_its_restore(store: Store) -> None:
+    tell(store, 2)
+    assert extent(store).newest == 2
+    tell(store, 3)
+    with store.change() as connection:
+        for statement in restored_statements(known_revisions()[0]):
+            connection.execute(text(statement))
+    rows = read_after(store, 2, 100)
+    assert numbers(rows) == [RESTORE_LEAP + number for number in (3, 4, 5)]
+    assert missing(2, rows) == 0

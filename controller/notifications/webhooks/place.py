@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from controller.store.database import Store
-from controller.store.notifications import NotificationCounter, WebhookPlace
+from controller.store.notification_log import extent
+from controller.store.notifications import WebhookPlace
 
 _LOCK = text("SELECT pg_try_advisory_lock(:key)")
 
@@ -62,9 +63,8 @@ def begin(store: Store, name: str) -> None:
         SQLAlchemyError: The database fails.
     """
     insert = sqlite.insert if store.is_sqlite else postgresql.insert
+    row = insert(WebhookPlace).values(name=name, place=extent(store).newest)
     with store.change() as connection:
-        newest = connection.scalar(select(NotificationCounter.last)) or 0
-        row = insert(WebhookPlace).values(name=name, place=newest)
         connection.execute(row.on_conflict_do_nothing())
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from controller.notifications.webhooks.place import begin
 from controller.notifications.webhooks.sender import Bounds, Note, WebhookSender
@@ -55,7 +55,7 @@ class Webhooks:
         numbers = NOTIFICATION_TABLE.c.number
         left = (
             select(func.count())
-            .where(numbers > WebhookPlace.place)
+            .where(or_(numbers > WebhookPlace.place, numbers.is_(None)))
             .correlate(WebhookPlace)
             .scalar_subquery()
         )
