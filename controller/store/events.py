@@ -68,19 +68,22 @@ def record_event(
         kind: ``state``, ``power``, ``boot``, ``agent``, ``step``, ``error`` or ``request``.
         message: A sentence for people; never a password or a token.
         severity: ``INFO``, ``WARNING`` or ``ERROR``.
-        data: The same for programs (``seconds``, ``from``, ``to``, ``step`` ...).
+        data: The same for programs (``seconds``, ``from``, ``to``, ``step`` ...); an ``error`` also gets where the node stands.
         at: Seconds since the epoch; ``None`` = now.
         is_foreign: Not known to come from the node's own machine.
     """
     who = actor()
     if who is not None:
         who.has(node.uuid, is_told=True)
+    now = time.time() if at is None else at
+    if kind == "error" and isinstance(node, Node):
+        data = _standing(node, now) | dict(data or {})
     session.connection().execute(
         _INSERT,
         {
             "uuid": str(uuid.uuid4()),
             "node_id": node.id,
-            "at": time.time() if at is None else at,
+            "at": now,
             "kind": kind,
             "severity": severity,
             "message": clean_text(message, MOST_CHARS),
@@ -90,6 +93,15 @@ def record_event(
             "project": who.project if who else None,
         },
     )
+
+
+def _standing(node: Node, now: float) -> dict[str, Any]:
+    """Return in which state a failure has met a node, where it was heading, and for how long it had been there."""
+    return {
+        "state": node.provision_state,
+        "target": node.target_provision_state,
+        "seconds": round(now - (node.provision_updated_at or node.created_at), 3),
+    }
 
 
 def tell_request(session: Session, node: Node, now: float, *, fields: Collection[str] = ()) -> None:

@@ -61,7 +61,12 @@ def change_state(session: Session, node: Node, event: Event, now: float) -> None
         node,
         "state",
         f"{before} -> {state}",
-        data={"from": str(before), "to": str(state), "seconds": round(seconds, 3)},
+        data={
+            "from": str(before),
+            "to": str(state),
+            "target": node.target_provision_state,
+            "seconds": round(seconds, 3),
+        },
         at=now,
     )
 

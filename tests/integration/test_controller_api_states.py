@@ -2,6 +2,10 @@ from typing import Any
 
 import pytest
 
+from controller.states import Event
+from controller.store.events import record_event
+from controller.store.nodes import get_node
+from controller.workflow.transition import change_state
 from tests.integration.controller_api import Api
 
 
@@ -156,6 +160,22 @@ def test_the_history_begins_with_the_creation_and_has_pages(api: Api, node: str)
     assert one["event"] == "Maintenance switched on: why"
     assert {"state", "duration_seconds", "project"} <= set(one)
     assert "state" not in api.ok("GET", f"{node}/history/{marker}", version="1.114")
+
+
+def test_the_history_says_state_target_and_duration_as_ironic_does(api: Api, node: str) -> None:
+    with api.services.store.edit() as session:
+        row = get_node(session, "one", for_update=True)
+        born = row.created_at
+        change_state(session, row, Event.MANAGE, born + 1.5)
+        power = {"from": "power off", "to": "power on"}
+        record_event(session, row, "power", "power: power off -> power on", data=power)
+        record_event(session, row, "error", "verify failed: why", at=born + 4.4)
+    _, state, power_event, error = api.ok("GET", f"{node}/history?detail=true")["history"]
+    fields = ("state", "target_provision_state", "duration_seconds")
+    assert [state[one] for one in fields] == ["verifying", "manageable", 1]
+    assert [power_event[one] for one in fields] == [None, None, None]
+    assert [error[one] for one in fields] == ["verifying", "manageable", 2]
+    assert all(isinstance(one["duration_seconds"], int) for one in (state, error))
 
 
 def test_the_inventory_is_there_after_an_inspection(api: Api, node: str) -> None:

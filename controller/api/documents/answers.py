@@ -199,7 +199,7 @@ class HistoryEvent(Answer, frozen=True, kw_only=True):
     data: dict[str, Any] | UnsetType = UNSET
     state: str | UnsetType | None = UNSET
     target_provision_state: str | UnsetType | None = UNSET
-    duration_seconds: float | UnsetType | None = UNSET
+    duration_seconds: int | UnsetType | None = UNSET
 
 
 class History(Answer, frozen=True, kw_only=True):

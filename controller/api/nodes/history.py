@@ -74,9 +74,10 @@ def _document(call: Call, node_uuid: str, row: Any, *, is_detailed: bool) -> dic
     if call.minor >= _PROJECT_SINCE:
         document["project"] = row.project
     if call.minor >= _DURATION_SINCE:
+        seconds = data.get("seconds")
         document |= {
-            "state": data.get("to"),
+            "state": data.get("to" if row.kind == "state" else "state"),
             "target_provision_state": data.get("target"),
-            "duration_seconds": data.get("seconds"),
+            "duration_seconds": None if seconds is None else int(seconds),
         }
     return document
