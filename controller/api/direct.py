@@ -21,7 +21,7 @@ from controller.api.auth import Guard
 from controller.api.browsers import Browsers
 from controller.api.call import Call
 from controller.api.errors import fault_reply, reply_to
-from controller.api.paths import SUFFIX
+from controller.api.paths import SUFFIX, is_api
 from controller.api.route import Route
 from controller.api.visit import FOR_BROWSERS, Visit
 from controller.errors import NotFound
@@ -122,6 +122,8 @@ def answer(
         )
     with acting_for(visit.actor):
         call = visit.call(services)
+        if call.query and is_api(visit.path) and not route.is_loose:
+            call.expect(*route.arguments)
         try:
             return _allowed(call, bound, parameters)
         except NotFound:

@@ -29,6 +29,8 @@ class Route(NamedTuple):
     """What it does, for the reference page; empty = the handler's first sentence."""
     query: tuple[str, ...] | type[msgspec.Struct] = ()
     """Query arguments that it takes: names of those of lists, or their types."""
+    is_loose: bool = False
+    """Any other query arguments are left to the handler: a body that may stand there too, or a vendor's method's own."""
     takes: Described = ""
     """Its body."""
     sends: str = JSON
@@ -42,6 +44,11 @@ class Route(NamedTuple):
     def sentence(self) -> str:
         """What it does, in a sentence."""
         return self.what or (self.handler.__doc__ or "").split("\n")[0].replace("``", "`")
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the query arguments that it takes."""
+        return self.query if isinstance(self.query, tuple) else self.query.__struct_fields__
 
     @property
     def success(self) -> str:

@@ -122,6 +122,7 @@ _OTHERS = (
             f"/v1/drivers/<name>/vendor_passthru{below}",
             drivers.pass_through,
             query=() if below else orders.PassthruArguments,
+            is_loose=True,
             takes="" if method in {"GET", "DELETE"} else dict,
             status="2XX",
         )
@@ -136,7 +137,14 @@ _OTHERS = (
         query=orders.LookupArguments,
         gives=answers.FoundNode,
     ),
-    Route("POST", "/v1/heartbeat/<ident>", ramdisk.heartbeat, takes=Heartbeat, status="202"),
+    Route(
+        "POST",
+        "/v1/heartbeat/<ident>",
+        ramdisk.heartbeat,
+        is_loose=True,
+        takes=Heartbeat,
+        status="202",
+    ),
     Route(
         "POST",
         "/v1/continue_inspection",

@@ -26,6 +26,27 @@ ODD: list[tuple[str, str, object]] = [
     ),
     ("PUT", NODE + "/management/boot_device", {"boot_device": "pxe", "foo": 1}),
     ("PUT", NODE + "/management/boot_device?foo=1", {"boot_device": "pxe"}),
+    *(
+        (method, NODE + path, body)
+        for method, path, body in (
+            ("GET", "/states?x=1", None),
+            ("PUT", "/states/power?x=1", {"target": "power off"}),
+            ("PUT", "/states/boot_mode?x=1", {"target": "uefi"}),
+            ("PUT", "/states/console?x=1", {"enabled": False}),
+            ("GET", "/states/console?x=1", None),
+            ("GET", "/management/boot_device?x=1", None),
+            ("GET", "/management/boot_device/supported?x=1", None),
+            ("GET", "/inventory?x=1", None),
+            ("GET", "/vendor_passthru/methods?x=1", None),
+            ("PUT", "/traits/CUSTOM_A?x=1", None),
+            ("DELETE", "/traits/CUSTOM_A?x=1", None),
+            ("DELETE", "/traits?x=1", None),
+            ("POST", "/vifs?x=1", {"id": "a"}),
+            ("DELETE", "/vifs/a?x=1", None),
+        )
+    ),
+    ("GET", "/v1/drivers/fake-hardware/properties?x=1", None),
+    ("GET", "/v1/drivers/fake-hardware/vendor_passthru/methods?x=1", None),
 ]
 REPEATED = (
     *(

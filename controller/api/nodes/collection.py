@@ -15,7 +15,6 @@ from controller.api.resource.reading import document
 
 def create(call: Call) -> Response:
     """Create a node; it is enrolled, below 1.11 available."""
-    call.expect()
     with call.services.store.edit() as session:
         uuid = create_node(call, session, call.body_object()).uuid
     return document(call, NODES, uuid, status=HTTPStatus.CREATED)
@@ -23,12 +22,10 @@ def create(call: Call) -> Response:
 
 def patch(call: Call, ident: str) -> Response:
     """Change a node by JSON patch."""
-    call.expect("reset_interfaces")
     return document(call, NODES, patch_node(call, ident, call.read_json()))
 
 
 def delete(call: Call, ident: str) -> Response:
     """Forget a node with its ports and history; not while it is in use."""
-    call.expect()
     delete_node(call.services, ident)
     return empty_reply()

@@ -33,7 +33,6 @@ def show(call: Call, ident: str) -> Response:
 
 def follow(call: Call, ident: str) -> Response:
     """Follow the console: an event stream of what it shows; ``since`` goes on at a place, ``tail_bytes`` says how much of before."""
-    call.expect("since", "tail_bytes")
     line = console_of(call.services, ident)
     tail_bytes = _number(call.query.get("tail_bytes", str(_TAIL_BYTES)), "tail_bytes")
     stream = EventStream(line, place_of(line, call.query.get("since"), tail_bytes))
@@ -47,7 +46,6 @@ def follow(call: Call, ident: str) -> Response:
 
 def log(call: Call, ident: str) -> Response:
     """Return what the console has shown and is still stored, as it was."""
-    call.expect()
     stored = console_of(call.services, ident).log
     pieces, place, end = [], stored.begin, stored.end
     while place < end:
@@ -71,7 +69,6 @@ def take_keyboard(call: Call, ident: str) -> Response:
 
 def leave_keyboard(call: Call, ident: str) -> Response:
     """Give the keyboard back."""
-    call.expect("keyboard")
     console_of(call.services, ident).leave_keyboard(_keyboard(call.query.get("keyboard")))
     return empty_reply()
 

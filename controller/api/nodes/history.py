@@ -12,7 +12,7 @@ from flask import Response
 
 from agent.protocol.masking import masked
 from controller.api.call import Call
-from controller.api.lists import PAGE_ARGUMENTS, asked_page, listing
+from controller.api.lists import asked_page, listing
 from controller.api.replies import iso_date, json_reply, links
 from controller.errors import NotFound
 from controller.store.history import list_events, read_event
@@ -29,7 +29,6 @@ _DURATION_SINCE = 115
 
 def index(call: Call, ident: str) -> Response:
     """Return a page of what happened to the node, oldest first."""
-    call.expect(*PAGE_ARGUMENTS, "detail")
     page = asked_page(call, _SORTABLE)
     is_detailed = bool(call.flag("detail"))
     with call.services.store.read() as session:

@@ -17,19 +17,16 @@ from controller.workflow.maintenance import set_maintenance as set_node_maintena
 
 def validate(call: Call, ident: str) -> Response:
     """Say for each interface whether the node is ready for it, and what is missing."""
-    call.expect()
     return json_reply(verbs.validate(call.services, ident))
 
 
 def validate_asked(call: Call) -> Response:
     """Say the same of the node that the query names."""
-    call.expect("node", "node_uuid")
     return json_reply(verbs.validate(call.services, asked_node(call)))
 
 
 def set_maintenance(call: Call, ident: str) -> Response:
     """Switch maintenance on, with a ``reason``."""
-    call.expect()
     body = call.body_object()
     refuse_unknown(body, "reason")
     reason = values.text(body.get("reason"), "reason")
@@ -39,7 +36,6 @@ def set_maintenance(call: Call, ident: str) -> Response:
 
 def unset_maintenance(call: Call, ident: str) -> Response:
     """Switch maintenance off and clear the fault."""
-    call.expect()
     _maintain(call, ident, is_on=False, reason=None)
     return empty_reply(HTTPStatus.ACCEPTED)
 

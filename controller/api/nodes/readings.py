@@ -15,7 +15,6 @@ _MOST_SHOWN = 50
 
 def sensors(call: Call, ident: str) -> Response:
     """Show what the machine's sensors say, in the keys of Ironic's sensor data; ``now``: ask the BMC, also where they are read at intervals."""
-    call.expect("now")
     is_new = parse_boolean(call.query.get("now", "false"), "now")
     report = readings.sensors_of(call.services, ident, is_new=is_new)
     return json_reply(
@@ -31,7 +30,6 @@ def sensors(call: Call, ident: str) -> Response:
 
 def log(call: Call, ident: str) -> Response:
     """Show the newest entries of the log that the BMC keeps (IPMI: the SEL), newest first; ``limit``: so many."""
-    call.expect("limit")
     found = readings.log_of(call.services, ident, _limit(call.query.get("limit")))
     return json_reply(
         {
@@ -44,7 +42,6 @@ def log(call: Call, ident: str) -> Response:
 
 def clear_log(call: Call, ident: str) -> Response:
     """Empty that log."""
-    call.expect()
     readings.clear_log_of(call.services, ident)
     return empty_reply()
 

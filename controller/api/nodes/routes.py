@@ -41,9 +41,12 @@ _LATER: Mapping[str, Any] = {"status": "202"}
 _TRAITS: Mapping[str, Any] = {"since": 37, "early": HTTPStatus.METHOD_NOT_ALLOWED}
 
 _NODES = (
-    *routes_of(
-        NODES,
-        own={"POST": collection.create, "PATCH": collection.patch, "DELETE": collection.delete},
+    *(
+        one._replace(query=("reset_interfaces",)) if one.method == "PATCH" else one
+        for one in routes_of(
+            NODES,
+            own={"POST": collection.create, "PATCH": collection.patch, "DELETE": collection.delete},
+        )
     ),
     Route(
         "GET",
@@ -84,7 +87,7 @@ _NODES = (
             "PUT",
             "states/console",
             abilities.set_console,
-            {"takes": orders.ConsoleOrder, **_LATER},
+            {"takes": orders.ConsoleOrder, "is_loose": True, **_LATER},
         ),
         ("GET", "console", console.show, {"gives": answers.ConsoleStanding}),
         (
@@ -134,7 +137,7 @@ _MANAGEMENT = _below(
         "PUT",
         "management/boot_device",
         management.set_boot_device,
-        {"takes": orders.BootDeviceOrder},
+        {"takes": orders.BootDeviceOrder, "is_loose": True},
     ),
     (
         "GET",
@@ -154,7 +157,7 @@ _MANAGEMENT = _below(
         "PUT",
         "management/indicators/<indicator>",
         abilities.set_indicator,
-        {"takes": orders.IndicatorOrder},
+        {"takes": orders.IndicatorOrder, "is_loose": True},
     ),
 )
 
@@ -231,6 +234,7 @@ _NODE_PARTS = (
             partial(abilities.pass_through, http_method=method),
             what="Call a method of the vendor interface.",
             query=() if below else orders.PassthruArguments,
+            is_loose=True,
             takes="" if method in {"GET", "DELETE"} else dict,
             status="2XX",
         )

@@ -22,7 +22,6 @@ def index(call: Call, ident: str) -> Response:
 
 def replace(call: Call, ident: str) -> Response:
     """Set the traits to these and no others."""
-    call.expect()
     body = call.body_object()
     refuse_unknown(body, "traits")
     wanted = body.get("traits")

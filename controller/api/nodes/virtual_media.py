@@ -7,7 +7,7 @@ from flask import Response
 from agent.protocol.foreign_text import clean_text
 from agent.protocol.masking import masked
 from controller.api.call import Call
-from controller.api.documents.orders import MediaArguments, MediaOrder
+from controller.api.documents.orders import MediaOrder
 from controller.api.replies import empty_reply, json_reply
 from controller.errors import Invalid
 from controller.hardware.abilities import MediaDevice
@@ -50,7 +50,6 @@ def attach(call: Call, ident: str) -> Response:
 
 def detach(call: Call, ident: str) -> Response:
     """Empty the drives ``device_types``, or all."""
-    call.expect(*MediaArguments.__struct_fields__)
     text = call.query.get("device_types")
     devices = [_device(one) for one in text.split(",")] if text else None
     detach_virtual_media(call.services, ident, devices)

@@ -19,6 +19,7 @@ _QUERY: dict[str, Schema] = {
     "limit": {"type": "integer", "minimum": 1},
     "sort_dir": {"enum": ["asc", "desc"]},
     "detail": {"type": "boolean"},
+    "reset_interfaces": {"type": "boolean"},
 }
 _VERSION = {
     "name": HEADER,

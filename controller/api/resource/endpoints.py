@@ -81,12 +81,10 @@ class _List:
 
     def index(self, call: Call, ident: str = "") -> Response:
         """Return a page."""
-        call.expect(*PAGE_ARGUMENTS, *self.filters(), "fields", "detail")
         return self._page(call, ident, listed_names(call, self.resource))
 
     def detail(self, call: Call, ident: str = "") -> Response:
         """Return a page with all fields."""
-        call.expect(*PAGE_ARGUMENTS, *self.filters())
         return self._page(call, ident, self.resource.known(call.minor))
 
     def filters(self) -> Iterator[str]:
@@ -118,23 +116,19 @@ class _Items:
 
     def create(self, call: Call) -> Response:
         """Create {0}."""
-        call.expect()
         uuid = create_item(call, self.resource, call.body_object())
         return document(call, self.resource, uuid, status=HTTPStatus.CREATED)
 
     def show(self, call: Call, ident: str) -> Response:
         """Show {0}{1}."""
-        call.expect("fields")
         names = wanted_names(call, self.resource, self.resource.known(call.minor))
         return document(call, self.resource, ident, names)
 
     def patch(self, call: Call, ident: str) -> Response:
         """Change {0} by JSON patch."""
-        call.expect()
         return document(call, self.resource, patch_item(call, self.resource, ident))
 
     def delete(self, call: Call, ident: str) -> Response:
         """Delete {0}."""
-        call.expect()
         delete_item(call, self.resource, ident)
         return empty_reply()

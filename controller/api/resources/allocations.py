@@ -167,7 +167,6 @@ def delete(call: Call, ident: str) -> Response:
 
 def of_a_node(call: Call, ident: str) -> Response:
     """Show the allocation of a node."""
-    call.expect("fields")
     with call.services.store.read() as session:
         uuid = _uuid_of(session, _named(session, ident).id, ident)
     names = wanted_names(call, ALLOCATIONS, ALLOCATIONS.known(call.minor))

@@ -27,7 +27,6 @@ _MOST_WORDS = 64
 
 def take(call: Call) -> Response:
     """Take what a network service says of ports, and write it into the history of their nodes."""
-    call.expect()
     events = parse_events(call.body_object())
     told = {event.mac_address.lower(): event for event in events}  # the last word about a port
     with call.services.store.read() as session:

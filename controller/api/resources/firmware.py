@@ -111,7 +111,6 @@ def bios(call: Call, ident: str) -> Response:
 
 def bios_setting(call: Call, ident: str, setting: str) -> Response:
     """Show a setting of the node's BIOS."""
-    call.expect()
     if len(setting) > _LONGEST_NAME:
         raise Invalid(
             f"the name of a BIOS setting has at most {_LONGEST_NAME} letters, not {len(setting)}"
@@ -130,7 +129,6 @@ def bios_setting(call: Call, ident: str, setting: str) -> Response:
 
 def firmware(call: Call, ident: str) -> Response:
     """List the parts of the node that have firmware, and their versions."""
-    call.expect("fields", "detail")
     return json_reply({"firmware": _listed(call, FIRMWARE, ident)})
 
 

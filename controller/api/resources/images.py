@@ -197,7 +197,6 @@ IMAGES = Resource(
 
 def upload(call: Call, ident: str) -> Response:
     """Send the next piece of an image, from ``start_byte`` on, of ``size_bytes`` in all; at most 64 MiB."""
-    call.expect(*PieceArguments.__struct_fields__)
     start_byte, size_bytes = (_number(call, name) for name in ("start_byte", "size_bytes"))
     done_bytes = take_piece(call.services, ident, start_byte, size_bytes, call.read_body)
     return json_reply({"bytes_done": done_bytes, "size_bytes": size_bytes}, HTTPStatus.ACCEPTED)

@@ -30,7 +30,6 @@ _MOST_BYTES = 4 * 1024 * 1024
 
 def index(call: Call) -> Response:
     """List what happened, oldest first, as notifications of Ironic's form; ``since`` = behind the one with this number."""
-    call.expect("since", "limit", "node", "type")
     choice = _choice(call)
     place = _number(call.query.get("since", "0"), "since")
     limit = min(_number(call.query.get("limit", str(MAX_LIMIT)), "limit"), MAX_LIMIT)
@@ -59,7 +58,6 @@ def index(call: Call) -> Response:
 
 def follow(call: Call) -> Response:
     """Follow what happens: an event stream; ``Last-Event-ID`` or ``since`` goes on behind a number, without it begins with what comes now."""
-    call.expect("since", "node", "type")
     services, choice = call.services, _choice(call)
     services.notifications.require_room()
     word = call.last_event_id or call.query.get("since")

@@ -11,7 +11,6 @@ from agent.protocol.hardware_address import normal_mac
 from agent.protocol.lookup import Heartbeat
 from agent.protocol.masking import masked
 from controller.api.call import Call
-from controller.api.documents.orders import InspectionArguments, LookupArguments
 from controller.api.replies import empty_reply, json_reply, links
 from controller.errors import Invalid, NotFound
 from controller.store.identity import is_uuid
@@ -47,7 +46,6 @@ _FIELD_SINCE = {
 def lookup(call: Call) -> Response:
     """Tell a booted ramdisk which node it is on, and until its first heartbeat its token."""
     _refuse_old(call)
-    call.expect(*LookupArguments.__struct_fields__)
     given = call.query.get("addresses", "")[:_LONGEST_ADDRESSES].split(",")
     addresses = list(dict.fromkeys(mac for mac in map(normal_mac, given) if mac is not None))
     node_uuid = call.query.get("node_uuid") or None
@@ -83,7 +81,6 @@ def continue_inspection(call: Call) -> Response:
     """Take what the ramdisk found; served at exactly 1.1 and from 1.84 on."""
     if 1 < call.minor < _INSPECTION_SINCE:
         raise NotFound("Resource could not be found.")
-    call.expect(*InspectionArguments.__struct_fields__)
     node_uuid = call.query.get("node_uuid") or None
     inspection_senders.require_known_sender(call.services, call.sender, node_uuid)
     document = call.body_object()
