@@ -79,6 +79,14 @@ bodies must be `application/json` (415), and what Ironic answers with 500 is 400
 addresses in it have no leading zeros; its networks may be of the types `ipv6_dhcpv6-stateful` and `ipv6_dhcpv6-stateless`, which Nova writes. `fields` takes whatever is shown, also `created_at`, `links` and `ports`, and no unknown field in any collection; filters need their version in `/nodes/detail`, too.
 Nodes are sorted by `chassis_uuid` and `conductor`, not by interfaces, `chassis_id` and `allocation_id`, which are no columns here. `/nodes/N/ports?address=` chooses; Ironic ignores it. `validate` also tells
 of `vendor`, null if it has no methods. Markers are checked as UUIDs first (400), and hardware types have no vendor methods of their own (400).
+A request with several faults is answered for one of them, which need not be Ironic's choice: versions come first, then arguments, then the body, then what is sought.
+Arguments that a path does not have are 400 everywhere, also where Ironic passes over them (`indicators`). Lists below a node are found by its name, too. Without authentication
+everybody may say whose a node or runbook is (`owner`; Ironic: 400). The UUID of an allocation is one (400), and so are eight bytes a MAC address. A truth value that is set to null
+has its default. The password of a rescue does not stay in `instance_info`, and what is in `driver_internal_info` is each one's own. `firmware?detail=` is a truth value as elsewhere.
+The interfaces `fake` can what Ironic's refuse: NMIs, lamps, the list of virtual drives, all boot devices, aborting an inspection; what they were told is read back. Steps that no
+interface offers are refused when they are ordered (400), not when they fail, and so are verbs that Ironic takes in states where only its own work goes on (`clean` in `deleting`,
+`manage` in `cleaning`). In the history `conductor` is the controller that answers; `state`, `target_provision_state` and `duration_seconds` stand in changes of state and failures only.
+`/` leads a browser to the web page (302).
 
 **Stricter than Ironic**: a port's MAC address and node, and the port itself, stay while a workflow is at the node (409): the
 machine is recognized by them. A port is in a port group of its own node only (400). Names of ports and port groups are letters, digits, `-._~`, at most 255, and no
