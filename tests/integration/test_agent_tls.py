@@ -50,7 +50,8 @@ def test_the_order_gets_through_while_strangers_hold_connections(
                 )
                 encrypted.sendall(head)
         assert conductor.commands() == []  # its time limit is shorter than a held connection's
-        assert psutil.Process(agent.pid).num_threads() <= 8
+        watcher = 1  # of the test's own, see end_with_parent
+        assert psutil.Process(agent.pid).num_threads() <= 8 + watcher
 
 
 def test_the_controllers_oldest_tls_version_is_kept(
