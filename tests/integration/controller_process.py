@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +49,6 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
-        except urllib.error.URLError:
+        except OSError:  # refused, or too slow in answering
             time.sleep(0.05)
     raise RuntimeError(f"the controller does not answer at {url}:\n{log.read_text()}")
