@@ -23,6 +23,8 @@ from controller.store.turns import Turns
 
 _SQLITE_BUSY_TIMEOUT_S = 30
 _WAL_PAUSE_S = 0.02
+_POSTGRES_CONNECTIONS = 40
+"""At most, opened when they are needed and kept: a new one costs the server a process and both sides more than most transactions."""
 _JSON: Mapping[str, Any] = {"json_serializer": json_text, "json_deserializer": json_value}
 
 
@@ -148,8 +150,9 @@ def _make_engine(url: str) -> Engine:
         return create_engine(
             url,
             connect_args=connection_options(url),
-            pool_size=20,
-            max_overflow=20,
+            pool_size=_POSTGRES_CONNECTIONS,
+            max_overflow=0,
+            pool_use_lifo=True,
             pool_pre_ping=True,
             **_JSON,
         )

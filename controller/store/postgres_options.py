@@ -1,8 +1,8 @@
 """How a connection to PostgreSQL is opened, so that a controller that is lost holds up no other one. Pure.
 
-A transaction that changes a node has the one row of the notifications' counter locked until it commits. A controller whose machine or
-network dies before that, or that is stopped (SIGSTOP, a frozen virtual machine), would keep it for as long as TCP waits, two hours: so
-the server ends a transaction that waits for its client, and both sides notice a peer that is gone.
+A transaction that changes a node has its row locked until it commits, one that numbers notifications the one row of their counter. A
+controller whose machine or network dies before that, or that is stopped (SIGSTOP, a frozen virtual machine), would keep it for as long as
+TCP waits, two hours: so the server ends a transaction that waits for its client, and both sides notice a peer that is gone.
 
 Sources: PostgreSQL, "Client Connection Defaults" and "Connections and Authentication"; libpq, "Parameter Key Words".
 """
