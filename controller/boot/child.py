@@ -141,7 +141,25 @@ class Child:
             if self._stopping.wait(pause_s):
                 return
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-            self._process = self._spawn()
+            if not self._start_again(pause_s):
+                return
+
+    def _start_again(self, pause_s: float) -> bool:
+        """Start the program once more, however long the machine has no room for a process; false = it is to end."""
+        while True:
+            try:
+                self._process = self._spawn()
+            except OSError as error:
+                log.error(  # noqa: TRY400 - the cause is in the message
+                    "%s cannot be started again: %s; trying again in %.0f s",
+                    self._name,
+                    error,
+                    pause_s,
+                )
+                if self._stopping.wait(pause_s):
+                    return False
+            else:
+                return True
 
     def _read_log(self, process: "subprocess.Popen[str]") -> None:
         if process.stderr is None:
