@@ -52,6 +52,7 @@ _HELD_WORK = (
 _IS_OURS = select(_WORK.c.id).where(
     _WORK.c.id == bindparam("work_id"), _WORK.c.claim_id == bindparam("claim_id")
 )
+_OWNERS = select(_WORK.c.claim_owner).where(_WORK.c.claim_owner.is_not(None)).distinct()
 _PORTS = select(Port).where(Port.node_id == bindparam("node_id")).order_by(Port.id)
 _MAKE_DUE = (
     update(_WORK)
@@ -256,6 +257,12 @@ def supersede_background(session: Session, node: Node, due_at: float) -> None:
         .values(claim_id=None, claim_owner=None, due_at=due_at)
         .execution_options(synchronize_session=False)
     )
+
+
+def claim_owners(store: Store) -> set[str]:
+    """Return the controllers that have claimed anything."""
+    with store.look() as connection:
+        return set(connection.scalars(_OWNERS))
 
 
 def release(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from controller.store.claims import release
+from controller.store.claims import claim_owners, release
 from controller.store.conductors import Serves, Watch, give_name_back, report_alive, take_name
 from controller.store.steady_clock import Difference, correction
 from controller.store.tables import Conductor
@@ -172,11 +172,10 @@ class Keeper:
         living = self._watch.living(rows_here, time.monotonic())
         self._agree_on_time(living)
         names = {row.hostname for row in living}
-        for row in rows:
-            if row.hostname not in names and (freed := release(store, row.hostname)):
-                log.warning(
-                    "%s has ended: %d stages that it was at go on here", row.hostname, freed
-                )
+        ended = {row.hostname for row in rows} - names
+        for owner in sorted(ended & claim_owners(store)):  # names of long ago cost nothing
+            if freed := release(store, owner):
+                log.warning("%s has ended: %d stages that it was at go on here", owner, freed)
         self._give_back_what_was_forgotten()
         if self._takeover.look([Controller.of(row) for row in living]):
             self._services.wake()
