@@ -4,7 +4,7 @@ A manager declines by raising ``Declined``, with the reason, before it has chang
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -24,7 +24,6 @@ from agent.hardware.tools import ProgressSink
 from agent.hardware.writing import (
     BootloaderInstaller,
     ContainerInstaller,
-    DiskReleaser,
     ImageWriter,
     InstalledContainer,
     WrittenImage,
@@ -182,14 +181,3 @@ class WillingBootloader:
         return self._offers.ask(
             lambda one: one.install_bootloader(disk, boot_mode=boot_mode, written=written)
         )
-
-
-class WillingReleaser:
-    """A :class:`DiskReleaser` of several."""
-
-    def __init__(self, offers: Offers[DiskReleaser]) -> None:
-        self._offers = offers
-
-    def release(self, disks: Collection[Path], kept: Collection[Path] = ()) -> tuple[str, ...]:
-        """See :class:`DiskReleaser`."""
-        return self._offers.ask(lambda one: one.release(disks, kept))

@@ -2,14 +2,11 @@
 
 import ctypes
 import os
-from pathlib import Path
 
 NEW_MOUNT_NAMESPACE = 0x00020000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x1, 0x2, 0x4, 0x8
 MS_REMOUNT, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 0x20, 0x1000, 0x2000, 0x4000, 0x40000
 _MNT_DETACH = 0x2
-_OPENAT2 = 437
-_RESOLVE_IN_ROOT = 0x10
 _KEXEC_FILE_LOAD = {"x86_64": 320, "ppc64le": 382, "aarch64": 294, "riscv64": 294}
 _KEXEC_FILE_NO_INITRAMFS = 0x4
 _REBOOT_KEXEC = 0x45584543
@@ -89,10 +86,3 @@ def set_capabilities(kept: int) -> None:
     low, high = kept & 0xFFFFFFFF, kept >> 32
     data = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)
     _check(_libc.capset(header, data), "capset")
-
-
-def open_inside(root: int, path: str | Path, flags: int) -> int:
-    """Open ``path`` as if the folder ``root`` were the root: no link and no ``..`` leads out (openat2(2))."""
-    how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
-    call, size = ctypes.c_long(_OPENAT2), ctypes.c_size_t(ctypes.sizeof(how))
-    return _check(_libc.syscall(call, root, os.fsencode(path), how, size), str(path))
