@@ -10,7 +10,6 @@ from agent.protocol.foreign_text import clean_line
 from controller.errors import BmcAuthenticationFailed, BmcError, BmcUnreachable
 from controller.hardware.screen import Screen
 from controller.peers.connections import resolve
-from controller.peers.own_addresses import leads_here
 from controller.screens.server_handshake import ServerHandshake
 
 
@@ -53,12 +52,17 @@ def _connect(screen: Screen, ends_at: float) -> socket.socket:
     failure: OSError = OSError("the name has no address")
     left_s = max(ends_at - time.monotonic(), 0.01)
     for family, kind, number, _, address in resolve(screen.host, screen.port, left_s):
+        if not screen.is_trusted:
+            _require_elsewhere(screen, str(address[0]))
         try:
-            if not screen.is_trusted:
-                _require_elsewhere(screen, str(address[0]))
-            return _connected(socket.socket(family, kind, number), address, ends_at)
+            sock = _connected(socket.socket(family, kind, number), address, ends_at)
         except OSError as error:
             failure = error
+            continue
+        if not screen.is_trusted and _is_here(sock):
+            sock.close()
+            raise _refusal(screen)
+        return sock
     raise failure
 
 
@@ -73,16 +77,23 @@ def _connected(sock: socket.socket, address: Any, ends_at: float) -> socket.sock
 
 
 def _require_elsewhere(screen: Screen, address: str) -> None:
-    """Refuse this machine, by whichever of its addresses: who may write ``driver_info`` must not reach the screens of others that programs serve here.
-
-    Raises:
-        BmcError: It is this machine.
-        OSError: There is no way to the address.
-    """
+    """Refuse this machine: who may write ``driver_info`` must not reach the screens of others that programs serve here."""
     found = ipaddress.ip_address(address.partition("%")[0])
     found = getattr(found, "ipv4_mapped", None) or found
-    if found.is_loopback or found.is_unspecified or found.is_multicast or leads_here(str(found)):
+    if found.is_loopback or found.is_unspecified or found.is_multicast:
         raise _refusal(screen)
+
+
+def _is_here(sock: socket.socket) -> bool:
+    """Say whether a connection leads to this machine: what connects to an own address has that one itself.
+
+    Not so where the machine has several addresses of one subnet: to the later ones the first one connects. A server that only they reach is not
+    known as one of this machine.
+    """
+    try:
+        return bool(sock.getsockname()[0] == sock.getpeername()[0])
+    except OSError:  # it is gone already, and the handshake will say so
+        return False
 
 
 def _refusal(screen: Screen) -> BmcError:
