@@ -77,13 +77,15 @@ class Catalog:
 def may_be_served(
     types: Mapping[str, HardwareType], settings: Settings
 ) -> Mapping[str, Collection[str]]:
-    """Return the names of implementations, by kind, that an enabled hardware type supports and that are not disabled."""
+    """Return the names of implementations, by kind, that an enabled hardware type supports and that are not disabled.
+
+    A type that is not among ``types`` is one that only an implementation brings: it supports what is generic.
+    """
     wanted = settings.listed("enabled_hardware_types") or tuple(types)
+    supports = [types[name].supports if name in types else GENERIC for name in wanted]
     served = {}
     for kind in INTERFACE_KINDS:
-        supported = {
-            name for one in types.values() if one.name in wanted for name in one.supports[kind]
-        }
+        supported = {name for one in supports for name in one[kind]}
         enabled = settings.listed(f"enabled_{kind}_interfaces")
         served[kind] = supported & set(enabled) if enabled else supported
     return served

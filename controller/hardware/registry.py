@@ -85,7 +85,12 @@ def _maker(settings: Settings) -> Callable[[Any], Any]:
 def _modules_of(group: str) -> Mapping[str, str]:
     """Return where the entry points of a group lead, by name; nothing is imported."""
     manager: NamedExtensionManager[Any] = NamedExtensionManager(group, names=[])
-    return {one.name: one.value for one in manager.list_entry_points()}
+    found: dict[str, str] = {}
+    for one in manager.list_entry_points():
+        if one.name in found:
+            raise _offered_twice(one.name, group)
+        found[one.name] = one.value
+    return found
 
 
 def _load(
@@ -100,14 +105,18 @@ def _load(
     )
     for extension in manager:
         if extension.name in found:
-            raise SettingsError(
-                f"two packages offer {extension.name!r} in the entry point group {group}; uninstall one of them"
-            )
+            raise _offered_twice(extension.name, group)
         try:
             found[extension.name] = make(extension.plugin)
         except Exception as error:  # noqa: BLE001  # whatever a plug-in raises: it is named
             _refuse(manager, extension.entry_point, error)
     return found
+
+
+def _offered_twice(name: str, group: str) -> SettingsError:
+    return SettingsError(
+        f"two packages offer {name!r} in the entry point group {group}; uninstall one of them"
+    )
 
 
 def _refuse(_manager: object, entry_point: object, error: BaseException) -> None:

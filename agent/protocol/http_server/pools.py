@@ -94,12 +94,12 @@ class Pool:
                 if displaced is None:
                     self._refused.note(caller)
                     return False
+                self._refused.note(displaced.caller)
             self._refused.drop(caller)
             self._rows.setdefault(party, deque()).append(_Entry(do, turn_away, caller, is_again))
             self._waiting += 1
             self._begin_more()
         if displaced:
-            self._refused.note(displaced.caller)
             displaced.turn_away()
         return True
 

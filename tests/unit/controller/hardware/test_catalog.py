@@ -3,16 +3,18 @@
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stevedore import NamedExtensionManager
 
 from controller.bmc.fake import FakeDriver
 from controller.bmc.ipmi import IpmiDriver
 from controller.errors import Invalid, SettingsError
-from controller.hardware.catalog import Catalog, make_catalog
+from controller.hardware.catalog import Catalog, make_catalog, may_be_served
 from controller.hardware.interface import INTERFACE_KINDS, NotSupported
 from controller.hardware.registry import load_catalog
 from controller.hardware.types import COMMAND, FAKE_HARDWARE, IPMI, REDFISH
@@ -202,3 +204,30 @@ def test_what_shows_media_is_there_for_hardware_types_that_boot_them_beside_othe
     assert found.types["ipmi"].supports["management"] == ("ipmitool",)
     only_pxe = Settings(enabled_hardware_types="ipmi", enabled_boot_interfaces="ipxe")
     assert "redfish" not in load_catalog(only_pxe).parts["management"]
+
+
+def test_a_hardware_type_that_only_a_plug_in_brings_has_what_is_generic_though_it_is_enabled_alone() -> (
+    None
+):
+    served = may_be_served(TYPES, Settings(enabled_hardware_types="acme"))
+    acme = AcmeDriver("acme")
+    more = {kind: {"acme": acme} for kind in ("power", "management")}
+    loaded: dict[str, Any] = {
+        kind: {name: INSTALLED.parts[kind][name] for name in served[kind]} | more.get(kind, {})
+        for kind in INTERFACE_KINDS
+    }
+    found = make_catalog(loaded, TYPES, Settings(enabled_hardware_types="acme"))
+    assert set(found.types) == {"acme"}
+    assert found.interfaces_of("acme", {}).names["deploy"] == "direct"
+
+
+def test_a_name_that_two_packages_offer_is_refused_though_no_node_can_have_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def twice(manager: NamedExtensionManager[Any]) -> list[EntryPoint]:
+        one = EntryPoint("redfish", "controller.bmc.redfish:RedfishDriver", manager.namespace)
+        return [one, one]
+
+    monkeypatch.setattr(NamedExtensionManager, "list_entry_points", twice)
+    with pytest.raises(SettingsError, match=r"two packages offer 'redfish' .*; uninstall one"):
+        load_catalog(Settings(enabled_hardware_types="fake-hardware"))
