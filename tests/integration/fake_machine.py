@@ -191,19 +191,9 @@ class FakeMachine:
             ),
             Step(name="fail", interface="deploy", priorities=on_request, run=self._fail),
             Step(name="explode", interface="deploy", priorities=on_request, run=self._explode),
-            Step(
-                name="patient",
-                interface="deploy",
-                priorities=on_request,
-                run=self._patient,
-                stoppable=True,
-            ),
-            Step(
-                name="grow_deaf",
-                interface="deploy",
-                priorities=on_request,
-                run=self._grow_deaf,
-                stoppable=True,
+            *(
+                Step(name=name, interface="deploy", priorities=on_request, run=run, stoppable=True)
+                for name, run in (("patient", self._patient), ("grow_deaf", self._grow_deaf))
             ),
             Step(
                 name="linger",
