@@ -126,3 +126,17 @@ def test_what_had_numbers_before_the_upgrade_keeps_them(url: str) -> None:
     tell(old, "new")
     assert told(old) == [(4, "u4"), (9, "u9"), (10, "new")]
     old.close()
+
+
+def test_a_controller_of_the_version_before_may_still_write_beside_new_ones(store: Store) -> None:
+    tell(store, "a")
+    assert told(store) == [(1, "a")]
+    tell(store, "b")
+    with store.change() as connection:  # as revision 0022 wrote: a number of the same counter
+        taken = "UPDATE notification_counters SET last = last + 1 RETURNING last"
+        number = connection.scalar(text(taken))
+        columns = "number, message_id, at, event_type, priority, publisher, node_uuid, payload"
+        values = f"{number}, 'm', 4e9, 't', 'info', 'p', 'old', '{{}}'"
+        connection.execute(text(f"INSERT INTO notifications ({columns}) VALUES ({values})"))
+    tell(store, "c")
+    assert told(store) == [(1, "a"), (2, "old"), (3, "b"), (4, "c")]
